@@ -28,6 +28,13 @@ macro_rules! ids {
                 let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
                 Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
             }
+
+            /// When the resource was created, in milliseconds. `None` if the id is no UUID version 7.
+            pub fn created(&self) -> Option<Timestamp> {
+                let (seconds, nanoseconds) = self.0.get_timestamp()?.to_unix();
+                let nanoseconds = i32::try_from(nanoseconds).ok()?;
+                Timestamp::new(i64::try_from(seconds).ok()?, nanoseconds).ok()
+            }
         }
 
         impl fmt::Display for $name {
@@ -87,6 +94,14 @@ mod tests {
     fn an_id_reads_back_from_its_text() {
         let id = BucketId::new(Timestamp::UNIX_EPOCH, [7; 10]);
         assert_eq!(id.to_string().parse(), Ok(id));
+    }
+
+    #[test]
+    fn an_id_has_the_time_of_its_creation() {
+        let created = Timestamp::from_millisecond(1_790_000_000_123).unwrap();
+        assert_eq!(BucketId::new(created, [7; 10]).created(), Some(created));
+        let random: BucketId = "9b2fa3a2-5b1c-4c6e-8d4f-0123456789ab".parse().unwrap();
+        assert_eq!(random.created(), None);
     }
 
     #[test]

@@ -95,7 +95,7 @@ pub(crate) fn new_name(case: &str) -> String {
 }
 
 pub(crate) fn bucket_id(n: u8) -> BucketId {
-    BucketId::new(Timestamp::UNIX_EPOCH, [n; 10])
+    BucketId::new("2026-04-30T23:59:59.123Z".parse().unwrap(), [n; 10])
 }
 
 pub(crate) fn repository() -> RepoId {

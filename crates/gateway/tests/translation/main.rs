@@ -40,7 +40,7 @@ macro_rules! cases_of_all {
             objects: objects_lie_under_the_folder_and_come_back, odd_keys_come_back_byte_for_byte, ranges_are_read,
                 what_is_kept_with_an_object_comes_back, conditions_hold_or_refuse, the_change_of_size_is_measured,
                 several_objects_are_deleted_at_once, the_bucket_is_asked, what_is_not_offered_changes_nothing,
-                the_private_acl_changes_nothing_and_others_are_refused, buckets_are_neither_created_nor_deleted,
+                buckets_are_listed_in_pages, the_private_acl_changes_nothing_and_others_are_refused, buckets_are_neither_created_nor_deleted,
                 unknown_headers_are_ignored_and_owners_compared, a_download_resumes_if_the_object_is_the_same,
                 tags_and_uploads_are_refused_where_the_provider_has_none;
             lists: lists_show_the_folder_only, the_marker_of_the_folder_is_not_listed,

@@ -226,7 +226,7 @@ pub(crate) async fn the_bucket_is_asked(context: &TestContext) {
     assert_eq!((head.status, head.header("x-amz-bucket-region")), (StatusCode::OK, "us-east-1"));
     assert!(context.get("/one?location").await.text().contains("<LocationConstraint"));
     assert!(context.get("/one?versioning").await.text().contains("<VersioningConfiguration"));
-    assert_eq!(context.get("/").await.elements("Name"), ["one", "two", "absent"]);
+    assert_eq!(context.get("/").await.elements("Name"), ["absent", "one", "two"]);
     assert_eq!(context.get("/?prefix=t").await.elements("Name"), ["two"]);
     assert_eq!(context.refused(Method::PUT, "/one", &[]).await.code, Code::BucketAlreadyOwnedByYou);
     assert_eq!(context.refused(Method::PUT, "/other", &[]).await.code, Code::NotImplemented);
@@ -293,6 +293,25 @@ pub(crate) async fn unknown_headers_are_ignored_and_owners_compared(context: &Te
 }
 
 /// A known trap: treating a request for a sub-resource as a request for the object itself.
+pub(crate) async fn buckets_are_listed_in_pages(context: &TestContext) {
+    let all = context.get("/").await;
+    assert_eq!(all.elements("Name"), ["absent", "one", "two"]);
+    assert_eq!(all.elements("BucketRegion"), [""; 0]);
+    // The id of `one` begins with the time at which the test's bucket was registered.
+    assert_eq!(all.elements("CreationDate")[1], "2026-04-30T23:59:59.123Z");
+    let first = context.get("/?max-buckets=2&bucket-region=us-east-1").await;
+    assert_eq!(first.elements("Name"), ["absent", "one"]);
+    assert_eq!(first.elements("BucketRegion"), ["us-east-1", "us-east-1"]);
+    let token = first.element("ContinuationToken").unwrap();
+    let second = context.get(&format!("/?max-buckets=2&continuation-token={token}")).await;
+    assert_eq!(
+        (second.elements("Name"), second.element("ContinuationToken")),
+        (vec!["two".to_owned()], None)
+    );
+    assert_eq!(context.get("/?prefix=t").await.elements("Name"), ["two"]);
+    assert_eq!(context.get("/?bucket-region=eu-west-1").await.elements("Name"), [""; 0]);
+}
+
 /// Some clients always set the ACL that everything has.
 pub(crate) async fn the_private_acl_changes_nothing_and_others_are_refused(context: &TestContext) {
     context.put("/one/key", "content").await;

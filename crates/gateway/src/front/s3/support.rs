@@ -21,7 +21,9 @@ use Support::{Noted, Refused, Whole};
 pub fn support(name: Name, can: &Capabilities) -> Support {
     let is_whole = can.protocol == S3Protocol::Whole;
     match name {
-        Name::ListBuckets => Noted("the repository's buckets; their creation date is always 1970-01-01"),
+        Name::ListBuckets => Noted(
+            "the repository's buckets, each in `us-east-1` and with the time at which it was registered",
+        ),
         Name::CreateBucket => Noted(
             "creates nothing: `BucketAlreadyOwnedByYou` if the repository has the bucket, `InvalidBucketName` if S3 doesn't \
              allow the name, else `NotImplemented`",

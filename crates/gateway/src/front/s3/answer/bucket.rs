@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use crate::failure::{Failure, FailureKind};
 use crate::front::s3::error::{Code, S3Error};
 use crate::front::s3::operation::demand::OWNER;
-use crate::front::s3::operation::{Operation, is_bucket_name};
+use crate::front::s3::operation::{Operation, REGION, is_bucket_name};
 use crate::front::s3::response::{self, S3Answer};
 use crate::front::s3::xml::Document;
 use crate::object;
@@ -14,26 +14,29 @@ use crate::object::body::GatewayBody;
 use crate::object::context::RequestContext;
 use crate::routing::resolved_bucket::ResolvedBucket;
 
-/// `ListBuckets`: the names that clients of the repository may use. Creation dates are unknown, so each is
-/// 1970-01-01.
+/// `ListBuckets`: the names that clients of the repository may use, each with the time at which the bucket was
+/// registered, which its id contains.
 pub(crate) fn on_service(context: &RequestContext, operation: &Operation, headers: &HeaderMap) -> S3Answer {
     operation.check_headers(headers)?;
-    let Operation::ListBuckets { prefix } = operation else {
+    let Operation::ListBuckets(list) = operation else {
         return Err(Failure::new(FailureKind::InvalidRequest, "The request must name a bucket.").into());
     };
+    let routes = &context.key.routes;
+    let (names, next) = list.page(routes.names().iter().map(String::as_str));
     let mut document = Document::new("ListAllMyBucketsResult");
     owner(&mut document, "Owner");
     document.group("Buckets", |document| {
-        for name in context.key.routes.names().iter().filter(|name| name.starts_with(prefix.as_str())) {
+        for name in names {
+            let registered = routes.find(name).ok().and_then(|route| route.bucket.created());
             document.group("Bucket", |document| {
                 document.element("Name", name);
-                document.time("CreationDate", Timestamp::UNIX_EPOCH);
+                document.time("CreationDate", registered.unwrap_or(Timestamp::UNIX_EPOCH));
+                document.optional("BucketRegion", list.names_regions().then_some(REGION));
             });
         }
     });
-    if !prefix.is_empty() {
-        document.element("Prefix", prefix);
-    }
+    document.optional("Prefix", list.prefix.as_deref());
+    document.optional("ContinuationToken", next.as_deref());
     Ok(response::document(document.finish()))
 }
 
@@ -73,7 +76,7 @@ pub(super) async fn head(resolved: &ResolvedBucket) -> S3Answer {
     object::bucket::head(resolved).await?;
     let mut response = response::empty(StatusCode::OK);
     // Signatures may use any region. Clients that ask for one get the default of the SDKs.
-    response.headers_mut().insert("x-amz-bucket-region", HeaderValue::from_static("us-east-1"));
+    response.headers_mut().insert("x-amz-bucket-region", HeaderValue::from_static(REGION));
     Ok(response)
 }
 

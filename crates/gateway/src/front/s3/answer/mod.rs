@@ -33,7 +33,7 @@ pub(crate) async fn handle(
     operation.check_headers(headers)?;
     let (operation, payload) = (operation.take(), payload.take());
     match operation {
-        Operation::ListBuckets { .. } | Operation::CreateBucket { .. } => {
+        Operation::ListBuckets(_) | Operation::CreateBucket { .. } => {
             Err(Failure::new(FailureKind::NotAllowed, "This is not an operation on a bucket.").into())
         }
         Operation::GetObjectTagging(tagging) => tagging::get(resolved, &tagging).await,

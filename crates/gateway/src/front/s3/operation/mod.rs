@@ -2,6 +2,7 @@
 
 mod bucket_name;
 pub(crate) mod demand;
+mod list_buckets;
 mod parse;
 mod query;
 mod table;
@@ -13,6 +14,8 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::failure::Failure;
 pub(crate) use crate::front::s3::operation::bucket_name::is_bucket_name;
+pub use crate::front::s3::operation::list_buckets::ListBuckets;
+pub(crate) use crate::front::s3::operation::list_buckets::REGION;
 pub use crate::front::s3::operation::parse::{Request, parse};
 pub use crate::front::s3::operation::query::Query;
 pub use crate::front::s3::operation::table::{Handling, Name, OPERATIONS, Row, Scope};
@@ -31,7 +34,7 @@ pub const MAX_KEYS: u16 = 1_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are S3's own, and its documentation explains them")]
 pub enum Operation {
-    ListBuckets { prefix: String },
+    ListBuckets(ListBuckets),
     CreateBucket { name: String },
     DeleteBucket,
     PutBucketAcl,
@@ -212,7 +215,7 @@ impl Operation {
     /// The operation without its parameters.
     pub fn name(&self) -> Name {
         match self {
-            Self::ListBuckets { .. } => Name::ListBuckets,
+            Self::ListBuckets(_) => Name::ListBuckets,
             Self::CreateBucket { .. } => Name::CreateBucket,
             Self::DeleteBucket => Name::DeleteBucket,
             Self::PutBucketAcl => Name::PutBucketAcl,

@@ -14,7 +14,7 @@ use crate::front::s3::operation::values::{
     OBJECT, SOURCE, attributes, conditions, copy_range, copy_source, range, range_condition, version,
 };
 use crate::front::s3::operation::{
-    CompleteRequest, CopyObject, DeleteObject, ExpectedObject, GetObject, KeyText, List,
+    CompleteRequest, CopyObject, DeleteObject, ExpectedObject, GetObject, KeyText, List, ListBuckets,
     ListMultipartUploads, MAX_KEYS, Marker, ObjectKey, Operation, Part, PutObject, Query, Tagging, Target,
     UploadChecksum,
 };
@@ -132,7 +132,7 @@ struct Parts<'a> {
 impl Parts<'_> {
     fn operation(&self, name: Name) -> Result<Operation> {
         Ok(match name {
-            Name::ListBuckets => Operation::ListBuckets { prefix: self.text("prefix")?.unwrap_or_default() },
+            Name::ListBuckets => Operation::ListBuckets(ListBuckets::parse(|name| self.text(name))?),
             Name::CreateBucket => Operation::CreateBucket { name: self.bucket() },
             Name::DeleteBucket => Operation::DeleteBucket,
             Name::PutBucketAcl => Operation::PutBucketAcl,

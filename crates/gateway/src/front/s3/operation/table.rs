@@ -140,7 +140,14 @@ use Scope::{Bucket, Object, Service};
 
 /// All operations. Requests choose the most specific row that fits.
 pub static OPERATIONS: &[Row] = &[
-    done("ListBuckets", Method::GET, Service, &[], &["prefix"], Done(Name::ListBuckets, List)),
+    done(
+        "ListBuckets",
+        Method::GET,
+        Service,
+        &[],
+        &["prefix", "max-buckets", "continuation-token", "bucket-region"],
+        Done(Name::ListBuckets, List),
+    ),
     row("ListDirectoryBuckets", Method::GET, Service, &[("max-directory-buckets", None)], Refused(NOT_HERE)),
     row("WriteGetObjectResponse", Method::POST, Service, &[], Refused(NO_QUERIES)),
     row("CreateBucket", Method::PUT, Bucket, &[], Done(Name::CreateBucket, List)),
