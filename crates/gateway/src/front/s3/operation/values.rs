@@ -7,12 +7,14 @@ use http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, EXPIRES, IF_MATCH,
     IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
 };
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use jiff::Timestamp;
 
 use crate::front::s3::date;
 use crate::front::s3::error::{Code, Result, S3Error};
 use crate::front::s3::operation::target::decode;
 use crate::front::s3::operation::{CopySource, ObjectKey};
+use crate::front::s3::payload::content_encoding;
 use crate::object::range::RangeCondition;
 
 /// What the names of metadata headers begin with.
@@ -33,13 +35,27 @@ pub(super) static SOURCE: [HeaderName; 4] = [
 /// A header as text. Servers disagree on values beyond visible ASCII, so those are refused.
 fn text(headers: &HeaderMap, name: impl http::header::AsHeaderName) -> Result<Option<String>> {
     let Some(value) = headers.get(name) else { return Ok(None) };
-    let value = value.to_str().map_err(|_| {
+    Ok(Some(visible(value)?.to_owned()).filter(|value| !value.is_empty()))
+}
+
+fn visible(value: &HeaderValue) -> Result<&str> {
+    value.to_str().map_err(|_| {
         S3Error::new(
             Code::InvalidArgument,
             "Headers must be visible ASCII. Encode other characters, for example with percent-encoding.",
         )
-    })?;
-    Ok(Some(value.to_owned()).filter(|value| !value.is_empty()))
+    })
+}
+
+/// A header as text. A repeated header is a list (RFC 9110 §5.3).
+fn list(headers: &HeaderMap, name: HeaderName) -> Result<Option<String>> {
+    let mut values = headers.get_all(&name).iter();
+    values.next();
+    if values.next().is_none() {
+        return text(headers, name);
+    }
+    let all: Vec<&str> = headers.get_all(&name).iter().map(|value| visible(value)).collect::<Result<_>>()?;
+    Ok(Some(all.join(",")))
 }
 
 /// Parses conditions. An invalid date is ignored (RFC 9110 §13.1.3).
@@ -144,24 +160,14 @@ pub(super) fn attributes(headers: &HeaderMap) -> Result<ObjectAttributes> {
         ));
     }
     Ok(ObjectAttributes {
-        content_type: text(headers, CONTENT_TYPE)?,
-        cache_control: text(headers, CACHE_CONTROL)?,
-        content_disposition: text(headers, CONTENT_DISPOSITION)?,
-        content_encoding: text(headers, CONTENT_ENCODING)?.and_then(|coding| without_chunked(&coding)),
-        content_language: text(headers, CONTENT_LANGUAGE)?,
-        expires: text(headers, EXPIRES)?,
+        content_type: list(headers, CONTENT_TYPE)?,
+        cache_control: list(headers, CACHE_CONTROL)?,
+        content_disposition: list(headers, CONTENT_DISPOSITION)?,
+        content_encoding: list(headers, CONTENT_ENCODING)?.and_then(|_| content_encoding(headers)),
+        content_language: list(headers, CONTENT_LANGUAGE)?,
+        expires: list(headers, EXPIRES)?,
         metadata,
     })
-}
-
-/// `aws-chunked` describes how the request is transferred, not the object.
-fn without_chunked(coding: &str) -> Option<String> {
-    let kept: Vec<&str> = coding
-        .split(',')
-        .map(str::trim)
-        .filter(|one| !one.is_empty() && !one.eq_ignore_ascii_case("aws-chunked"))
-        .collect();
-    (!kept.is_empty()).then(|| kept.join(","))
 }
 
 /// Parses the source of a copy: `bucket/key`, percent-encoded, with an optional slash before and version after it.
@@ -271,10 +277,22 @@ mod tests {
 
     #[test]
     fn the_coding_of_the_request_is_not_kept_with_the_object() {
-        let of = |coding| attributes(&headers(&[("content-encoding", coding)])).unwrap().content_encoding;
+        let of =
+            |coding: &str| attributes(&headers(&[("content-encoding", coding)])).unwrap().content_encoding;
         assert_eq!(of("aws-chunked"), None);
         assert_eq!(of("aws-chunked,gzip"), Some("gzip".to_owned()));
         assert_eq!(of("gzip, aws-chunked"), Some("gzip".to_owned()));
+        for unchanged in ["deflate, gzip", "deflate,gzip"] {
+            assert_eq!(of(unchanged).as_deref(), Some(unchanged));
+            assert_eq!(of(&format!("aws-chunked, {unchanged}")).as_deref(), Some(unchanged));
+        }
+        let two = [("content-encoding", "aws-chunked"), ("content-encoding", "gzip"), ("cache-control", "a")];
+        let two = headers(&[&two[..], &[("cache-control", "b")]].concat());
+        let two = attributes(&two).unwrap();
+        assert_eq!(
+            (two.content_encoding.as_deref(), two.cache_control.as_deref()),
+            (Some("gzip"), Some("a,b"))
+        );
     }
 
     #[test]

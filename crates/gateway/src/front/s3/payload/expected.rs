@@ -87,11 +87,21 @@ fn codings(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     values.flat_map(|value| value.split(',')).map(str::trim).filter(|coding| !coding.is_empty())
 }
 
-/// The content encoding of the object: that of the request without `aws-chunked`, which the gateway decodes.
+/// The content encoding of the object: that of the request as the client wrote it, without `aws-chunked`, which the
+/// gateway decodes. A repeated header is a list (RFC 9110 §5.3).
 pub fn content_encoding(headers: &HeaderMap) -> Option<String> {
-    let kept: Vec<&str> =
-        codings(headers).filter(|coding| !coding.eq_ignore_ascii_case("aws-chunked")).collect();
+    let values = headers.get_all(CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    let kept: Vec<String> = values.filter_map(without_chunked).collect();
     (!kept.is_empty()).then(|| kept.join(", "))
+}
+
+fn without_chunked(value: &str) -> Option<String> {
+    let is_kept = |coding: &&str| {
+        let coding = coding.trim();
+        !coding.is_empty() && !coding.eq_ignore_ascii_case("aws-chunked")
+    };
+    let kept: Vec<&str> = value.split(',').filter(is_kept).collect();
+    (!kept.is_empty()).then(|| kept.join(",").trim().to_owned())
 }
 
 /// Whether the request completes a multipart upload. Its checksum is that of the object, not of the document.
