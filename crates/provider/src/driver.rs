@@ -352,7 +352,8 @@ pub struct ObjectAttributes {
     pub content_language: Option<String>,
     /// `Expires`, unparsed.
     pub expires: Option<String>,
-    /// User metadata: names (lower case, characters of HTTP tokens) and values (visible ASCII).
+    /// User metadata: names (lower case, characters of HTTP tokens) and values. Clients send visible ASCII; like all
+    /// attributes, those of other tools may contain any characters.
     pub metadata: Vec<(String, String)>,
 }
 
@@ -387,6 +388,8 @@ pub struct ObjectInfo {
     pub version: Option<String>,
     /// Headers and metadata that were stored with the object.
     pub attributes: ObjectAttributes,
+    /// How many tags the object has, if the provider returns it.
+    pub tag_count: Option<u32>,
     /// All headers of the provider's response, unchanged.
     pub headers: HeaderMap,
 }

@@ -4,8 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use http::header::RETRY_AFTER;
-use http::{HeaderMap, StatusCode};
+use http::header::{ETAG, LAST_MODIFIED, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::dial::DialError;
 use crate::policy::Refusal;
@@ -142,6 +142,17 @@ pub struct ErrorAnswer {
     pub region: Option<Box<str>>,
     /// How long the provider asks to wait before a retry; at most an hour.
     pub retry_after: Option<Duration>,
+    /// Which state of the object hasn't changed. Only in responses with status 304.
+    pub unmodified: Option<Unmodified>,
+}
+
+/// The state of an object that a conditional read found unchanged.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unmodified {
+    /// `ETag`.
+    pub etag: Option<HeaderValue>,
+    /// `Last-Modified`.
+    pub last_modified: Option<HeaderValue>,
 }
 
 /// The limit on the size of error documents, which are usually a few hundred bytes long.
@@ -158,7 +169,11 @@ impl ErrorAnswer {
     ) -> Self {
         let seconds = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let retry_after = seconds.map(|seconds| Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
-        Self { status, kind, code, region: None, retry_after }
+        let unmodified = (status == StatusCode::NOT_MODIFIED).then(|| Unmodified {
+            etag: headers.get(ETAG).cloned(),
+            last_modified: headers.get(LAST_MODIFIED).cloned(),
+        });
+        Self { status, kind, code, region: None, retry_after, unmodified }
     }
 }
 

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::driver::{ByteRange, Conditions, ObjectAttributes, ObjectInfo};
 use crate::error::ProviderError;
+use crate::header_text::{self, disposition, encoded_words, is_plain};
 
 /// Providers refuse requests whose time differs from theirs by more than this.
 const MAX_SKEW: SignedDuration = SignedDuration::from_mins(15);
@@ -62,9 +63,25 @@ pub(crate) fn clock_is_off(headers: &HeaderMap, now: Timestamp) -> bool {
 /// A header value of visible ASCII and spaces. Servers differ in how they read other characters, so the signature
 /// could fail.
 pub(crate) fn value(text: &str) -> Result<HeaderValue, ProviderError> {
-    let visible = text.bytes().all(|b| b == b' ' || b.is_ascii_graphic());
-    let value = visible.then(|| HeaderValue::from_str(text).ok()).flatten();
+    let value = is_plain(text).then(|| HeaderValue::from_str(text).ok()).flatten();
     value.ok_or(ProviderError::InvalidRequest("attributes, metadata and conditions must be visible ASCII"))
+}
+
+/// A header value of an attribute or of metadata. Text that a header can't contain as it is, which only other tools
+/// store, is encoded.
+pub(crate) fn attribute(name: &HeaderName, text: &str) -> Result<HeaderValue, ProviderError> {
+    check_attribute(text)?;
+    value(&if *name == CONTENT_DISPOSITION { disposition(text) } else { encoded_words(text) })
+}
+
+/// Refuses attributes and metadata that no header could return.
+pub(crate) fn check_attribute(text: &str) -> Result<(), ProviderError> {
+    if text.chars().any(|c| c.is_control() && c != '\t') {
+        return Err(ProviderError::InvalidRequest(
+            "attributes and metadata must not contain control characters",
+        ));
+    }
+    Ok(())
 }
 
 /// Adds user metadata. Each name gets the prefix.
@@ -79,7 +96,8 @@ pub(crate) fn put_metadata(
                 "a metadata name contains characters that are not allowed in a header name",
             )
         })?;
-        headers.insert(name, value(text)?);
+        let text = attribute(&name, text)?;
+        headers.insert(name, text);
     }
     Ok(())
 }
@@ -106,9 +124,10 @@ pub(crate) fn info(headers: HeaderMap, prefix: &str, version: Option<String>) ->
     let metadata = headers
         .iter()
         .filter_map(|(name, value)| {
-            Some((name.as_str().strip_prefix(prefix)?.to_owned(), value.to_str().ok()?.to_owned()))
+            Some((name.as_str().strip_prefix(prefix)?.to_owned(), header_text::decode(value)))
         })
         .collect();
+    let attribute = |name: HeaderName| headers.get(name).map(header_text::decode);
     let length = || text(&headers, CONTENT_LENGTH)?.parse().ok();
     ObjectInfo {
         size: content_range(&headers).map(|(_, _, size)| size).or_else(length),
@@ -116,14 +135,15 @@ pub(crate) fn info(headers: HeaderMap, prefix: &str, version: Option<String>) ->
         last_modified: text(&headers, LAST_MODIFIED).as_deref().and_then(parse_http_date),
         version,
         attributes: ObjectAttributes {
-            content_type: text(&headers, CONTENT_TYPE),
-            cache_control: text(&headers, CACHE_CONTROL),
-            content_disposition: text(&headers, CONTENT_DISPOSITION),
-            content_encoding: text(&headers, CONTENT_ENCODING),
-            content_language: text(&headers, CONTENT_LANGUAGE),
-            expires: text(&headers, EXPIRES),
+            content_type: attribute(CONTENT_TYPE),
+            cache_control: attribute(CACHE_CONTROL),
+            content_disposition: attribute(CONTENT_DISPOSITION),
+            content_encoding: attribute(CONTENT_ENCODING),
+            content_language: attribute(CONTENT_LANGUAGE),
+            expires: attribute(EXPIRES),
             metadata,
         },
+        tag_count: None,
         headers,
     }
 }
@@ -134,7 +154,10 @@ mod tests {
 
     #[test]
     fn values_that_would_break_or_change_a_header_are_refused() {
-        for wrong in ["a\r\nx-amz-acl: public-read", "ü", "a\tb", "\u{7f}"] {
+        for wrong in ["ü", "a\tb"] {
+            assert!(value(wrong).is_err(), "{wrong:?}");
+        }
+        for wrong in ["a\r\nx-amz-acl: public-read", "\u{7f}", "ü\n"] {
             assert!(value(wrong).is_err(), "{wrong:?}");
             let metadata = [("a".to_owned(), wrong.to_owned())];
             assert!(put_metadata(&mut HeaderMap::new(), "x-", &metadata).is_err());
@@ -143,6 +166,22 @@ mod tests {
             let metadata = [(wrong.to_owned(), "x".to_owned())];
             assert!(put_metadata(&mut HeaderMap::new(), "x-", &metadata).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn text_of_other_tools_is_read_and_written() {
+        let headers = HeaderMap::from_iter([
+            (CONTENT_DISPOSITION, HeaderValue::from_bytes("attachment; filename=\"é\"".as_bytes()).unwrap()),
+            ("x-m-title".parse().unwrap(), HeaderValue::from_bytes(b"Stra\xdfe").unwrap()),
+        ]);
+        let attributes = info(headers, "x-m-", None).attributes;
+        assert_eq!(attributes.content_disposition.as_deref(), Some("attachment; filename=\"é\""));
+        assert_eq!(attributes.metadata, [("title".to_owned(), "Straße".to_owned())]);
+        let mut written = HeaderMap::new();
+        put_metadata(&mut written, "x-m-", &attributes.metadata).unwrap();
+        assert_eq!(written["x-m-title"], "=?UTF-8?B?U3RyYcOfZQ==?=");
+        let disposition = attribute(&CONTENT_DISPOSITION, "attachment; filename=\"é\"").unwrap();
+        assert_eq!(disposition, "attachment; filename*=UTF-8''%C3%A9");
     }
 
     #[test]

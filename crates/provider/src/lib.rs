@@ -27,6 +27,7 @@ mod encode;
 pub mod error;
 mod finding;
 pub mod gcs;
+pub mod header_text;
 mod headers;
 pub mod identity;
 mod lease;

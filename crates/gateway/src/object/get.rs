@@ -1,6 +1,7 @@
-//! Reads objects and what is known about them. Unmodified objects are failures of kind `NotModified`.
+//! Reads objects and what is known about them.
 
 use bucketry_provider::driver::{ByteRange, Conditions, GetRequest, ObjectInfo, ObjectRead};
+use bucketry_provider::error::{ProviderError, Unmodified};
 
 use crate::failure::{Failure, FailureKind};
 use crate::object::range::RangeCondition;
@@ -15,24 +16,51 @@ pub(crate) struct ObjectHead {
     pub(crate) range: Option<(u64, u64)>,
 }
 
+/// Why nothing is read.
+pub(crate) enum NotRead {
+    /// The object hasn't changed.
+    Unmodified(Unmodified),
+    Failed(Failure),
+}
+
+impl From<Failure> for NotRead {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl NotRead {
+    fn of(resolved: &ResolvedBucket, error: &ProviderError) -> Self {
+        match error.answer().and_then(|answer| answer.unmodified.clone()) {
+            Some(unmodified) => Self::Unmodified(unmodified),
+            None => Self::Failed(resolved.failure(error)),
+        }
+    }
+
+    fn is_outside(&self) -> bool {
+        matches!(self, Self::Failed(failure) if failure.kind == FailureKind::InvalidRange)
+    }
+}
+
 /// Reads an object. `same` is the condition for reading only the range.
 pub(crate) async fn get(
     resolved: &ResolvedBucket,
     key: &ObjectKey,
     mut request: GetRequest,
     same: Option<&RangeCondition>,
-) -> Result<ObjectRead, Failure> {
+) -> Result<ObjectRead, NotRead> {
     conditions::of_reading(&request.conditions, resolved.driver().capabilities())?;
     let key = resolved.key(key)?;
-    let part = resolved.driver().get(&key, &request).await.map_err(|error| resolved.failure(&error));
+    let part = resolved.driver().get(&key, &request).await.map_err(|error| NotRead::of(resolved, &error));
     let Some(same) = same else { return part };
     match &part {
         Ok(read) if read.range.is_some() && !is_same(same, &read.info) => {}
-        Err(failure) if failure.kind == FailureKind::InvalidRange => {}
+        Err(failure) if failure.is_outside() => {}
         _ => return part,
     }
     request.range = None;
-    let whole = resolved.driver().get(&key, &request).await.map_err(|error| resolved.failure(&error))?;
+    let whole = resolved.driver().get(&key, &request).await;
+    let whole = whole.map_err(|error| NotRead::of(resolved, &error))?;
     // The range is outside of the object that the client has a part of.
     if part.is_err() && is_same(same, &whole.info) { part } else { Ok(whole) }
 }
@@ -48,11 +76,11 @@ pub(crate) async fn head(
     wanted: Option<ByteRange>,
     same: Option<&RangeCondition>,
     conditions: &Conditions,
-) -> Result<ObjectHead, Failure> {
+) -> Result<ObjectHead, NotRead> {
     conditions::of_reading(conditions, resolved.driver().capabilities())?;
     let key = resolved.key(key)?;
     let head = resolved.driver().head(&key, conditions).await;
-    let info = head.map_err(|error| resolved.failure(&error))?;
+    let info = head.map_err(|error| NotRead::of(resolved, &error))?;
     let wanted = wanted.filter(|_| same.is_none_or(|same| is_same(same, &info)));
     let range = match (wanted, info.size) {
         (Some(wanted), Some(size)) => Some(range::resolve(wanted, size)?),

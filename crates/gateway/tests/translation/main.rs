@@ -38,7 +38,8 @@ macro_rules! cases_of_all {
     ($context:path) => {
         $crate::cases! { $context;
             objects: objects_lie_under_the_folder_and_come_back, odd_keys_come_back_byte_for_byte, ranges_are_read,
-                what_is_kept_with_an_object_comes_back, conditions_hold_or_refuse, the_change_of_size_is_measured,
+                what_is_kept_with_an_object_comes_back, conditions_hold_or_refuse, an_unchanged_object_is_named,
+                what_other_tools_store_comes_back_encoded, the_change_of_size_is_measured,
                 several_objects_are_deleted_at_once, the_bucket_is_asked, what_is_not_offered_changes_nothing,
                 buckets_are_listed_in_pages, the_private_acl_changes_nothing_and_others_are_refused, buckets_are_neither_created_nor_deleted,
                 unknown_headers_are_ignored_and_owners_compared, a_download_resumes_if_the_object_is_the_same,

@@ -2,8 +2,9 @@
 
 use bucketry_gateway::internals::error::Code;
 use bucketry_gateway::internals::operation::{Handling, OPERATIONS, Scope};
+use bucketry_provider::body::Payload;
 use bucketry_provider::contract::keys::ODD_KEYS;
-use bucketry_provider::driver::{Conditions, S3Protocol};
+use bucketry_provider::driver::{Conditions, ObjectAttributes, PutRequest, S3Protocol};
 use http::{Method, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -132,6 +133,7 @@ pub(crate) async fn what_is_kept_with_an_object_comes_back(context: &TestContext
         ("cache-control", "max-age=60"),
         ("content-disposition", "attachment; filename=\"a b.txt\""),
         ("content-language", "de"),
+        ("content-encoding", "deflate, gzip"),
         ("x-amz-meta-colour", "light blue"),
     ];
     context.ok(Method::PUT, "/one/key", &headers, TEXT).await;
@@ -178,6 +180,57 @@ pub(crate) async fn conditions_hold_or_refuse(context: &TestContext) {
     if can.put_if_absent {
         let new = context.ok(Method::PUT, "/one/new", &second, TEXT).await;
         assert_eq!(new.size_change, 10);
+    }
+}
+
+pub(crate) async fn an_unchanged_object_is_named(context: &TestContext) {
+    if !context.one.capabilities().conditional_get {
+        return;
+    }
+    let etag = context.put("/one/key", TEXT).await.header("etag").to_owned();
+    let modified = context.get("/one/key").await.header("last-modified").to_owned();
+    let several = format!("\"other\", {etag}");
+    for condition in [
+        ("if-none-match", etag.as_str()),
+        ("if-none-match", several.as_str()),
+        ("if-none-match", "*"),
+        ("if-modified-since", modified.as_str()),
+    ] {
+        for method in [Method::GET, Method::HEAD] {
+            let unchanged = context.ok(method.clone(), "/one/key", &[condition], "").await;
+            assert_eq!(unchanged.status, StatusCode::NOT_MODIFIED, "{method} {condition:?}");
+            assert_eq!(unchanged.header("etag"), etag, "{method} {condition:?}");
+            // The emulators leave the time out.
+            assert!(["", modified.as_str()].contains(&unchanged.header("last-modified")));
+            assert!(unchanged.body.is_empty() && unchanged.header("content-length").is_empty());
+        }
+    }
+}
+
+/// Google's tools store UTF-8. At other providers the driver encodes it, as other tools have to.
+pub(crate) async fn what_other_tools_store_comes_back_encoded(context: &TestContext) {
+    let attributes = ObjectAttributes {
+        content_disposition: Some("attachment; filename=\"café.txt\"".into()),
+        metadata: vec![("title".into(), "Straße".into()), ("plain".into(), "x".into())],
+        ..Default::default()
+    };
+    let request = PutRequest { attributes, ..Default::default() };
+    context.one.put(&context.there("key"), Payload::bytes(TEXT), &request).await.unwrap();
+    for copy in ["/one/copy", "/two/copy", "/one/back"] {
+        let source = if copy == "/one/back" { "two/copy" } else { "one/key" };
+        context.ok(Method::PUT, copy, &[("x-amz-copy-source", source)], "").await;
+    }
+    for path in ["/one/key", "/one/copy", "/two/copy", "/one/back"] {
+        for method in [Method::GET, Method::HEAD] {
+            let answer = context.ok(method, path, &[], "").await;
+            assert_eq!(
+                answer.header("content-disposition"),
+                "attachment; filename*=UTF-8''caf%C3%A9.txt",
+                "{path}"
+            );
+            assert_eq!(answer.header("x-amz-meta-title"), "=?UTF-8?B?U3RyYcOfZQ==?=", "{path}");
+            assert_eq!((answer.header("x-amz-meta-plain"), answer.header("x-amz-missing-meta")), ("x", ""));
+        }
     }
 }
 

@@ -35,10 +35,14 @@ pub(crate) async fn tags_are_replaced_and_taken_away(context: &TestContext) {
         assert_eq!((put.status, put.size_change), (StatusCode::OK, 0));
     }
     assert_eq!(tags(context, "/one/key").await, [pair("b", "2 + 3")]);
+    for method in [Method::GET, Method::HEAD] {
+        assert_eq!(context.ok(method, "/one/key", &[], "").await.header("x-amz-tagging-count"), "1");
+    }
     let gone = context.ok(Method::DELETE, "/one/key?tagging", &[], "").await;
     assert_eq!(gone.status, StatusCode::NO_CONTENT);
     assert_eq!(tags(context, "/one/key").await, []);
-    assert_eq!(context.get("/one/key").await.text(), TEXT, "the object itself is untouched");
+    let untouched = context.get("/one/key").await;
+    assert_eq!((untouched.text().as_str(), untouched.header("x-amz-tagging-count")), (TEXT, ""));
     for (method, body) in [(Method::GET, String::new()), (Method::PUT, tagging(&[("a", "1")]))] {
         let failure = context.send(method, "/one/missing?tagging", &[], body).await.unwrap_err();
         assert_eq!(failure.error.code, Code::NoSuchKey);

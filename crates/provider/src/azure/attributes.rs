@@ -1,11 +1,13 @@
 //! Object attributes and metadata, under Azure's header names.
 
 use http::HeaderMap;
-use http::header::{ETAG, HeaderName};
+use http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, ETAG, HeaderName,
+};
 
 use crate::driver::{ObjectAttributes, ObjectInfo, Stored};
 use crate::error::ProviderError;
-use crate::headers::{self, text, value};
+use crate::headers::{self, attribute, text};
 
 const METADATA: &str = "x-ms-meta-";
 
@@ -35,15 +37,15 @@ pub(super) fn put_properties(
     if attributes.expires.is_some() {
         return Err(ProviderError::InvalidRequest("Azure does not store Expires with an object"));
     }
-    for (name, text) in [
-        ("x-ms-blob-content-type", &attributes.content_type),
-        ("x-ms-blob-cache-control", &attributes.cache_control),
-        ("x-ms-blob-content-disposition", &attributes.content_disposition),
-        ("x-ms-blob-content-encoding", &attributes.content_encoding),
-        ("x-ms-blob-content-language", &attributes.content_language),
+    for (name, as_stored, text) in [
+        (CONTENT_TYPE, "x-ms-blob-content-type", &attributes.content_type),
+        (CACHE_CONTROL, "x-ms-blob-cache-control", &attributes.cache_control),
+        (CONTENT_DISPOSITION, "x-ms-blob-content-disposition", &attributes.content_disposition),
+        (CONTENT_ENCODING, "x-ms-blob-content-encoding", &attributes.content_encoding),
+        (CONTENT_LANGUAGE, "x-ms-blob-content-language", &attributes.content_language),
     ] {
         if let Some(text) = text {
-            headers.insert(HeaderName::from_static(name), value(text)?);
+            headers.insert(HeaderName::from_static(as_stored), attribute(&name, text)?);
         }
     }
     Ok(())
@@ -61,6 +63,7 @@ pub(super) fn put_metadata(
 pub(super) fn info(headers: HeaderMap) -> ObjectInfo {
     let version = version(&headers);
     let mut info = headers::info(headers, METADATA, version);
+    info.tag_count = text(&info.headers, "x-ms-tag-count").and_then(|count| count.parse().ok());
     for (name, _) in &mut info.attributes.metadata {
         *name = from_identifier(name);
     }
@@ -106,7 +109,15 @@ fn identifier(name: &str) -> String {
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
+/// Decodes a metadata name. Names that other tools wrote may look like an escape without being one: nothing that the
+/// gateway escapes would decode to them.
 fn from_identifier(name: &str) -> String {
+    decoded(name)
+        .filter(|decoded| HeaderName::try_from(decoded.as_str()).is_ok() && identifier(decoded) == name)
+        .unwrap_or_else(|| name.to_owned())
+}
+
+fn decoded(name: &str) -> Option<String> {
     let bytes = name.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
@@ -115,8 +126,7 @@ fn from_identifier(name: &str) -> String {
         out.push(escaped.unwrap_or(*byte));
         at += if escaped.is_some() { 3 } else { 1 };
     }
-    // Names that another program wrote may look like an escape without being one.
-    String::from_utf8(out).unwrap_or_else(|_| name.to_owned())
+    String::from_utf8(out).ok()
 }
 
 fn hex_pair(bytes: &[u8]) -> Option<u8> {
@@ -143,7 +153,13 @@ mod tests {
         ] {
             assert_eq!(identifier(name), written);
         }
+        for foreign in ["other_ff", "a_20b", "user_61", "_31", "x_0a", "a_5f"] {
+            let read = from_identifier(foreign);
+            assert!(read == foreign || identifier(&read) == foreign, "{foreign} {read}");
+        }
         assert_eq!(from_identifier("other_ff"), "other_ff", "not UTF-8, so not an escape");
+        assert_eq!(from_identifier("a_20b"), "a_20b", "no name of a header contains a space");
+        assert_eq!(from_identifier("user_61"), "user_61", "a letter needs no escape");
     }
 
     proptest! {

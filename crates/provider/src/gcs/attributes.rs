@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::driver::{ListedObject, ObjectAttributes, ObjectInfo, Stored};
 use crate::error::ProviderError;
-use crate::headers::{self, text, value};
+use crate::headers::{self, attribute, check_attribute, text};
 
 const METADATA: &str = "x-goog-meta-";
 
@@ -27,8 +27,7 @@ pub(super) fn resource(attributes: &ObjectAttributes) -> Result<Map<String, Valu
         ("contentLanguage", &attributes.content_language),
     ] {
         if let Some(text) = text {
-            // Checked because reads return it in a header.
-            value(text)?;
+            check_attribute(text)?;
             resource.insert(name.to_owned(), json!(text));
         }
     }
@@ -60,7 +59,8 @@ pub(super) fn put_attributes(
         (CONTENT_LANGUAGE, &attributes.content_language),
     ] {
         if let Some(text) = text {
-            headers.insert(name, value(text)?);
+            let text = attribute(&name, text)?;
+            headers.insert(name, text);
         }
     }
     headers::put_metadata(headers, METADATA, &attributes.metadata)

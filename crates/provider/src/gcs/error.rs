@@ -6,6 +6,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 use crate::error::{ErrorAnswer, ErrorKind, ProviderError, is_code, is_foreign, kind_of_status};
+use crate::gcs::attributes::etag_of_headers;
 use crate::xml;
 
 /// The subject of a request, which determines what "not found" means.
@@ -41,7 +42,11 @@ pub(super) fn read(status: StatusCode, headers: &HeaderMap, document: &[u8], abo
         }
         kind => kind,
     };
-    ErrorAnswer::new(status, kind, fields.code.map(Into::into), headers).into()
+    let mut answer = ErrorAnswer::new(status, kind, fields.code.map(Into::into), headers);
+    if let Some(unmodified) = &mut answer.unmodified {
+        unmodified.etag = etag_of_headers(headers).and_then(|etag| etag.parse().ok());
+    }
+    answer.into()
 }
 
 /// Reads the error document that a successful response to a completion may contain. The service begins to send that

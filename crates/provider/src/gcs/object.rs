@@ -16,8 +16,9 @@ use crate::driver::{
 use crate::error::{ErrorAnswer, ErrorKind, ProviderError};
 use crate::gcs::GcsDriver;
 use crate::gcs::attributes::{info, resource, stored};
-use crate::gcs::error::About;
+use crate::gcs::error::{self, About};
 use crate::gcs::request::{Call, key_segment};
+use crate::header_text::encoded_words;
 use crate::headers::{OBJECT_CONDITIONS, content_range, put_conditions, range, value};
 use crate::payload::Payload;
 
@@ -63,6 +64,7 @@ impl Objects for GcsDriver {
         resource.insert("name".to_owned(), json!(key));
         let boundary = Uuid::new_v4().simple().to_string();
         let kind = request.attributes.content_type.as_deref().unwrap_or("application/octet-stream");
+        let kind = encoded_words(kind);
         let before = format!(
             "--{boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n{}\r\n\
              --{boundary}\r\nContent-Type: {kind}\r\n\r\n",
@@ -209,7 +211,15 @@ impl GcsDriver {
 
 /// Checks conditions on the response too, because some servers that speak this protocol ignore them.
 fn verify(conditions: &Conditions, info: &ObjectInfo) -> Result<(), ProviderError> {
-    judge(conditions, info.etag.as_deref(), info.last_modified).map_err(refused)
+    judge(conditions, info.etag.as_deref(), info.last_modified).map_err(|kind| match kind {
+        ErrorKind::NotModified => unmodified(&info.headers),
+        kind => refused(kind),
+    })
+}
+
+/// The error for an object that hasn't changed. `headers` describe it.
+fn unmodified(headers: &HeaderMap) -> ProviderError {
+    error::read(StatusCode::NOT_MODIFIED, headers, b"", About::Object)
 }
 
 fn refused(kind: ErrorKind) -> ProviderError {

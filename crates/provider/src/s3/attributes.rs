@@ -8,7 +8,7 @@ use http::header::{
 
 use crate::driver::{Conditions, ObjectAttributes, ObjectInfo, Stored};
 use crate::error::ProviderError;
-use crate::headers::{self, OBJECT_CONDITIONS, text, value};
+use crate::headers::{self, OBJECT_CONDITIONS, attribute, text};
 
 const METADATA: &str = "x-amz-meta-";
 const VERSION: &str = "x-amz-version-id";
@@ -56,7 +56,8 @@ pub(super) fn put_attributes(
         (EXPIRES, &attributes.expires),
     ] {
         if let Some(text) = text {
-            headers.insert(name, value(text)?);
+            let text = attribute(&name, text)?;
+            headers.insert(name, text);
         }
     }
     headers::put_metadata(headers, METADATA, &attributes.metadata)
@@ -64,7 +65,8 @@ pub(super) fn put_attributes(
 
 pub(super) fn info(headers: HeaderMap) -> ObjectInfo {
     let version = version(&headers);
-    headers::info(headers, METADATA, version)
+    let tag_count = text(&headers, "x-amz-tagging-count").and_then(|count| count.parse().ok());
+    ObjectInfo { tag_count, ..headers::info(headers, METADATA, version) }
 }
 
 /// The version in a response. Unversioned buckets send none, or `null`.

@@ -1,7 +1,7 @@
 //! `HeadObject`, `GetObject`, `GetObjectAttributes`.
 
 use bucketry_provider::driver::{GetRequest, ObjectInfo};
-use http::header::{CONTENT_LENGTH, ETAG};
+use http::header::{CONTENT_LENGTH, ETAG, LAST_MODIFIED};
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Body as _;
 
@@ -12,7 +12,7 @@ use crate::front::s3::response::{self, S3Answer};
 use crate::front::s3::xml::Document;
 use crate::object;
 use crate::object::body::GatewayBody;
-use crate::object::get::ObjectHead;
+use crate::object::get::{NotRead, ObjectHead};
 use crate::routing::resolved_bucket::ResolvedBucket;
 
 /// `GetObject`.
@@ -73,8 +73,8 @@ pub(crate) async fn attributes(resolved: &ResolvedBucket, reading: GetObject) ->
     let mut response = response::document(document.finish());
     let mut described = HeaderMap::new();
     response::describe(&mut described, &info);
-    if let Some(modified) = described.remove(http::header::LAST_MODIFIED) {
-        response.headers_mut().insert(http::header::LAST_MODIFIED, modified);
+    if let Some(modified) = described.remove(LAST_MODIFIED) {
+        response.headers_mut().insert(LAST_MODIFIED, modified);
     }
     Ok(response)
 }
@@ -91,14 +91,19 @@ pub(crate) fn check(reading: &GetObject) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The response for an unmodified object includes its ETag if the condition contains it.
-fn unmodified_or_failed(reading: &GetObject, failure: Failure) -> S3Answer {
-    if failure.kind != FailureKind::NotModified {
-        return Err(failure.into());
-    }
+/// The response for an unmodified object includes its ETag, which the condition contains if the provider doesn't
+/// return it.
+fn unmodified_or_failed(reading: &GetObject, why: NotRead) -> S3Answer {
+    let unmodified = match why {
+        NotRead::Unmodified(unmodified) => unmodified,
+        NotRead::Failed(failure) => return Err(failure.into()),
+    };
     let mut response = response::empty(StatusCode::NOT_MODIFIED);
+    let headers = response.headers_mut();
     let one = reading.conditions.if_none_match.as_deref().filter(|tag| !tag.contains([',', '*']));
-    response::put(response.headers_mut(), ETAG, one);
+    response::put(headers, ETAG, one);
+    headers.extend(unmodified.etag.map(|etag| (ETAG, etag)));
+    headers.extend(unmodified.last_modified.map(|time| (LAST_MODIFIED, time)));
     Ok(response)
 }
 

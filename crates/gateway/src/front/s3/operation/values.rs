@@ -8,7 +8,6 @@ use http::header::{
     IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
-use jiff::Timestamp;
 
 use crate::front::s3::date;
 use crate::front::s3::error::{Code, Result, S3Error};

@@ -106,9 +106,15 @@ async fn send(
     let request =
         UpstreamRequest { method, key: &key, query: &query, headers, payload: None, takes_long: false };
     let answer = s3.forward(request).await.map_err(|error| resolved.failure(&error))?;
-    let (given, body) = answer.into_parts();
+    let (mut given, body) = answer.into_parts();
     if given.status != StatusCode::NOT_MODIFIED {
-        conditions::hold(&reading.conditions, &given.headers)?;
+        match conditions::hold(&reading.conditions, &given.headers) {
+            Err(failure) if failure.kind == FailureKind::NotModified => {
+                given.status = StatusCode::NOT_MODIFIED;
+                response_headers::keep_of_unmodified(&mut given.headers);
+            }
+            outcome => outcome?,
+        }
         conditions::is_version(reading.version.as_ref(), &given.headers)?;
     }
     let mut response = Response::new(body);

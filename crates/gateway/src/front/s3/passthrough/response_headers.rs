@@ -4,7 +4,7 @@
 //! reveal the provider's internals or the bucket's rules, or are inventions of a provider, some of which name the
 //! account that owns the bucket.
 
-use http::header::{ETAG, LAST_MODIFIED};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED};
 use http::{HeaderMap, StatusCode};
 
 use crate::front::s3::response;
@@ -18,6 +18,13 @@ pub(super) fn of_object(mut headers: HeaderMap) -> HeaderMap {
         headers.remove(name);
     }
     headers
+}
+
+/// Keeps the headers of a response with status 304 (RFC 9110 §15.4.5) from one that contains the object.
+pub(super) fn keep_of_unmodified(headers: &mut HeaderMap) {
+    for name in [CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, CONTENT_ENCODING] {
+        headers.remove(name);
+    }
 }
 
 /// A response without a body to a request that stored something.
