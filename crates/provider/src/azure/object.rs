@@ -13,6 +13,7 @@ use crate::azure::attributes::{
 };
 use crate::azure::request::Call;
 use crate::body::ProviderBody;
+use crate::conditions::judge;
 use crate::connection::ResponseTimeout;
 use crate::driver::{
     ByteRange, Conditions, CopyRequest, Deleted, GetRequest, ObjectAttributes, ObjectInfo, ObjectRead,
@@ -30,13 +31,15 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(250);
 impl Objects for AzureDriver {
     async fn head(&self, key: &str, conditions: &Conditions) -> Result<ObjectInfo, ProviderError> {
         let mut call = Call::blob(Method::HEAD, key)?;
-        put_conditions(&mut call.headers, OBJECT_CONDITIONS, conditions)?;
-        Ok(info(self.send(call).await?.into_parts().0.headers))
+        put_conditions(&mut call.headers, OBJECT_CONDITIONS, &without_lists(conditions))?;
+        let info = info(self.send(call).await?.into_parts().0.headers);
+        verify(conditions, &info)?;
+        Ok(info)
     }
 
     async fn get(&self, key: &str, request: &GetRequest) -> Result<ObjectRead, ProviderError> {
         let mut call = Call::blob(Method::GET, key)?;
-        put_conditions(&mut call.headers, OBJECT_CONDITIONS, &request.conditions)?;
+        put_conditions(&mut call.headers, OBJECT_CONDITIONS, &without_lists(&request.conditions))?;
         if let Some(wanted) = request.range {
             let wanted = self.without_suffix(key, wanted, &request.conditions).await?;
             call.headers.insert(HeaderName::from_static("x-ms-range"), value(&range(wanted))?);
@@ -50,8 +53,10 @@ impl Objects for AzureDriver {
         if range.is_some_and(|(first, last)| last < first) {
             return Err(outside());
         }
+        let info = info(head.headers);
+        verify(&request.conditions, &info)?;
         let body = ProviderBody::new(body, self.connections.settings().stall_timeout);
-        Ok(ObjectRead { info: info(head.headers), range, body })
+        Ok(ObjectRead { info, range, body })
     }
 
     async fn put(&self, key: &str, payload: Payload, request: &PutRequest) -> Result<Stored, ProviderError> {
@@ -185,6 +190,33 @@ impl AzureDriver {
         let call = Call { query, headers, payload, ..Call::blob(Method::PUT, key)? };
         Ok(stored(self.send(call).await?.headers()))
     }
+}
+
+/// The conditions that the service can evaluate. It compares a list of entity tags as if it were one tag, so lists are
+/// left to [`verify`].
+fn without_lists(conditions: &Conditions) -> Conditions {
+    let one = |tags: &Option<String>| tags.clone().filter(|tags| !tags.contains(','));
+    let sent = Conditions {
+        if_match: one(&conditions.if_match),
+        if_none_match: one(&conditions.if_none_match),
+        ..conditions.clone()
+    };
+    // A date counts only without tags, so it must not be evaluated instead of them.
+    if sent == *conditions { sent } else { Conditions::default() }
+}
+
+/// Checks the conditions on the response if they contain a list of entity tags.
+fn verify(conditions: &Conditions, info: &ObjectInfo) -> Result<(), ProviderError> {
+    if *conditions == without_lists(conditions) {
+        return Ok(());
+    }
+    judge(conditions, info.etag.as_deref(), info.last_modified).map_err(|kind| {
+        let status = match kind {
+            ErrorKind::NotModified => StatusCode::NOT_MODIFIED,
+            _ => StatusCode::PRECONDITION_FAILED,
+        };
+        ErrorAnswer::new(status, kind, None, &info.headers).into()
+    })
 }
 
 /// The error for a range outside the blob.
