@@ -1,21 +1,19 @@
 //! An Azure Blob service as its documentation describes it where the emulator differs.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use http::request::Parts;
+use http::{HeaderMap, Method, Response};
+use http_body_util::Full;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+
+use crate::http_stub::{Responder, accept, decode, parameter};
 
 /// One container in memory. It checks no signatures and knows only what uploads in blocks and single blobs need.
 ///
@@ -72,31 +70,10 @@ impl AzureStub {
     }
 }
 
-async fn accept(listener: TcpListener, container: Arc<Mutex<Container>>) {
-    let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        let container = Arc::clone(&container);
-        connections.spawn(async move {
-            let answer = service_fn(move |request: Request<Incoming>| {
-                let container = Arc::clone(&container);
-                async move {
-                    let (head, body) = request.into_parts();
-                    let body = body.collect().await.map(http_body_util::Collected::to_bytes);
-                    let answer = body.map_or_else(
-                        |_| error(400, "InvalidInput"),
-                        |body| {
-                            let path = decode(head.uri.path());
-                            let query = head.uri.query().unwrap_or_default();
-                            container.lock().answer(&head.method, &path, query, &head.headers, body)
-                        },
-                    );
-                    Ok::<_, Infallible>(answer)
-                }
-            });
-            // An error ends only this connection.
-            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
-        });
-        while connections.try_join_next().is_some() {}
+impl Responder for Mutex<Container> {
+    fn respond(&self, head: &Parts, body: Bytes) -> Response<Full<Bytes>> {
+        let path = decode(head.uri.path());
+        self.lock().answer(&head.method, &path, head.uri.query().unwrap_or_default(), &head.headers, body)
     }
 }
 
@@ -198,29 +175,6 @@ impl Container {
         );
         answer(200, &[], document.into())
     }
-}
-
-fn parameter(query: &str, name: &str) -> Option<String> {
-    let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-    pairs.filter(|(given, _)| *given == name).map(|(_, value)| decode(value)).next()
-}
-
-/// Decodes `%XX`. Anything else stays as it is.
-fn decode(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let escaped = (*first == b'%').then(|| after.get(..2)).flatten();
-        let escaped = escaped.and_then(|hex| std::str::from_utf8(hex).ok());
-        if let Some(byte) = escaped.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            bytes.push(byte);
-            rest = &after[2..];
-        } else {
-            bytes.push(*first);
-            rest = after;
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn answer(status: u16, headers: &[(&str, &str)], body: Bytes) -> Response<Full<Bytes>> {

@@ -4,6 +4,7 @@
 //!   server; then its healthy response is an empty 200.
 //! - [`AzureStub`] does what Azure documents where its emulator doesn't.
 //! - [`GoogleStub`] does what Google documents where its emulator doesn't.
+//! - [`GcsUploadsStub`] has the multipart uploads that Google's emulator lacks.
 //! - [`OriginStub`] is a healthy origin that responds at once, for measurements.
 //!
 //! For tests and benchmarks only. Each server binds `127.0.0.1` at a free port and stops when it is dropped.
@@ -11,11 +12,14 @@
 mod answer;
 mod azure;
 mod google;
+mod gcs_uploads;
+mod http_stub;
 mod origin;
 mod proxy;
 
 pub use crate::answer::Answer;
 pub use crate::azure::AzureStub;
 pub use crate::google::GoogleStub;
+pub use crate::gcs_uploads::GcsUploadsStub;
 pub use crate::origin::OriginStub;
 pub use crate::proxy::{Fault, FaultProxy};

@@ -1,0 +1,183 @@
+//! The part of Cloud Storage that its emulator lacks: multipart uploads of the XML API.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Method, Response};
+use http_body_util::Full;
+use parking_lot::Mutex;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::http_stub::{Responder, accept, decode, parameter};
+
+/// One bucket in memory. It checks no tokens.
+///
+/// As documented, an upload is forgotten when it is completed, requests of uploads heed no preconditions, and every
+/// object has a generation.
+#[derive(Debug)]
+pub struct GcsUploadsStub {
+    address: SocketAddr,
+    /// Aborts all connections when dropped.
+    _connections: JoinSet<()>,
+}
+
+#[derive(Debug, Default)]
+struct Bucket {
+    objects: BTreeMap<String, Object>,
+    uploads: BTreeMap<String, Upload>,
+    /// Increases with each write and upload, for generations and ids.
+    changes: u64,
+}
+
+#[derive(Debug)]
+struct Object {
+    content: Bytes,
+    generation: u64,
+}
+
+#[derive(Debug, Default)]
+struct Upload {
+    parts: BTreeMap<u32, Bytes>,
+}
+
+impl GcsUploadsStub {
+    /// Starts an empty bucket, which has any name, on a free port of `127.0.0.1`.
+    pub async fn start() -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let mut connections = JoinSet::new();
+        connections.spawn(accept(listener, Arc::<Mutex<Bucket>>::default()));
+        Ok(Self { address, _connections: connections })
+    }
+
+    /// The URL of the service, such as `http://127.0.0.1:40000`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+impl Responder for Mutex<Bucket> {
+    fn respond(&self, head: &Parts, body: Bytes) -> Response<Full<Bytes>> {
+        let query = head.uri.query().unwrap_or_default();
+        let mut bucket = self.lock();
+        if head.uri.path().starts_with("/upload/storage/v1/") {
+            return bucket.put(&body);
+        }
+        // The path is /bucket/name.
+        let name = decode(head.uri.path().splitn(3, '/').nth(2).unwrap_or_default());
+        match (&head.method, parameter(query, "uploadId")) {
+            (&Method::POST, None) if parameter(query, "uploads").is_some() => bucket.initiate(),
+            (&Method::PUT, Some(upload)) => {
+                let number = parameter(query, "partNumber").and_then(|number| number.parse().ok());
+                bucket.put_part(&upload, number.unwrap_or_default(), body)
+            }
+            (&Method::POST, Some(upload)) => bucket.complete(name, &upload, &body),
+            (&Method::GET, Some(upload)) => bucket.list_parts(&upload),
+            (&Method::DELETE, Some(upload)) => match bucket.uploads.remove(&upload) {
+                Some(_) => answer(204, &[], Bytes::new()),
+                None => error(404, "NoSuchUpload"),
+            },
+            (&Method::GET | &Method::HEAD, None) => bucket.read(&name),
+            _ => error(501, "NotImplemented"),
+        }
+    }
+}
+
+impl Bucket {
+    fn next(&mut self) -> u64 {
+        self.changes += 1;
+        self.changes
+    }
+
+    fn store(&mut self, name: String, content: Bytes) -> u64 {
+        let generation = self.next();
+        self.objects.insert(name, Object { content, generation });
+        generation
+    }
+
+    /// Reads the two parts of an upload with the JSON API: the resource and the content.
+    fn put(&mut self, body: &Bytes) -> Response<Full<Bytes>> {
+        let text = String::from_utf8_lossy(body);
+        let name = text.split("\"name\":\"").nth(1).and_then(|rest| rest.split('"').next());
+        let content = text.split("\r\n\r\n").nth(2).and_then(|rest| rest.split("\r\n--").next());
+        let (Some(name), Some(content)) = (name, content) else { return error(400, "InvalidArgument") };
+        let generation = self.store(name.to_owned(), Bytes::from(content.to_owned()));
+        answer(200, &[], format!("{{\"etag\":\"CJ\",\"generation\":\"{generation}\"}}").into())
+    }
+
+    fn initiate(&mut self) -> Response<Full<Bytes>> {
+        let id = format!("upload-{}", self.next());
+        let document = format!(
+            "<InitiateMultipartUploadResult><UploadId>{id}</UploadId></InitiateMultipartUploadResult>"
+        );
+        self.uploads.insert(id, Upload::default());
+        answer(200, &[], document.into())
+    }
+
+    fn put_part(&mut self, upload: &str, number: u32, content: Bytes) -> Response<Full<Bytes>> {
+        let Some(upload) = self.uploads.get_mut(upload) else { return error(404, "NoSuchUpload") };
+        let etag = etag_of(&content);
+        upload.parts.insert(number, content);
+        answer(200, &[("etag", &etag)], Bytes::new())
+    }
+
+    fn list_parts(&self, upload: &str) -> Response<Full<Bytes>> {
+        let Some(upload) = self.uploads.get(upload) else { return error(404, "NoSuchUpload") };
+        let part = |(number, content): (&u32, &Bytes)| {
+            let (etag, size) = (etag_of(content), content.len());
+            format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag><Size>{size}</Size></Part>")
+        };
+        let parts: String = upload.parts.iter().map(part).collect();
+        answer(200, &[], format!("<ListPartsResult>{parts}</ListPartsResult>").into())
+    }
+
+    fn complete(&mut self, name: String, id: &str, body: &Bytes) -> Response<Full<Bytes>> {
+        let Some(upload) = self.uploads.get(id) else { return error(404, "NoSuchUpload") };
+        let document = String::from_utf8_lossy(body);
+        let mut content = Vec::new();
+        for listed in document.split("<PartNumber>").skip(1) {
+            let number = listed.split('<').next().and_then(|number| number.parse().ok());
+            match number.and_then(|number: u32| upload.parts.get(&number)) {
+                Some(part) => content.extend_from_slice(part),
+                None => return error(400, "InvalidPart"),
+            }
+        }
+        self.uploads.remove(id);
+        self.store(name, content.into());
+        // The response begins before the service knows the generation.
+        let document =
+            "<CompleteMultipartUploadResult><ETag>\"parts\"</ETag></CompleteMultipartUploadResult>";
+        answer(200, &[], document.into())
+    }
+
+    fn read(&self, name: &str) -> Response<Full<Bytes>> {
+        let Some(object) = self.objects.get(name) else { return error(404, "NoSuchKey") };
+        let (generation, length) = (object.generation.to_string(), object.content.len().to_string());
+        let etag = format!("\"-{generation}\"");
+        let headers = [("etag", &*etag), ("x-goog-generation", &*generation), ("content-length", &*length)];
+        answer(200, &headers, object.content.clone())
+    }
+}
+
+/// Any text that differs for different content.
+fn etag_of(content: &Bytes) -> String {
+    let sum = content.iter().fold(0u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte)));
+    format!("\"{sum:032x}\"")
+}
+
+fn answer(status: u16, headers: &[(&str, &str)], body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::builder().status(status).header("x-guploader-uploadid", "1");
+    for (name, value) in headers {
+        response = response.header(*name, *value);
+    }
+    response.body(Full::new(body)).unwrap_or_default()
+}
+
+fn error(status: u16, code: &str) -> Response<Full<Bytes>> {
+    answer(status, &[], format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code></Error>").into())
+}
