@@ -136,10 +136,14 @@ pub struct Capabilities {
     pub list_start_after: bool,
     /// GET and HEAD support `If-Match`, `If-None-Match`, `If-Modified-Since` and `If-Unmodified-Since`.
     pub conditional_get: bool,
-    /// PUT and completing an upload support `If-None-Match: *`.
+    /// PUT supports `If-None-Match: *`.
     pub put_if_absent: bool,
-    /// PUT and completing an upload support `If-Match`.
+    /// PUT supports `If-Match`.
     pub put_if_match: bool,
+    /// Completing an upload supports the same conditions as PUT.
+    pub conditional_completion: bool,
+    /// `Expires` is stored with an object.
+    pub expires: bool,
     /// Objects can be copied within the provider.
     pub copy: bool,
     /// In-progress multipart uploads can be listed.

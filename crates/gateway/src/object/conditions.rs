@@ -1,8 +1,10 @@
 //! Decides which conditions a provider can evaluate. A condition that it can't evaluate is refused, never ignored.
 
 use bucketry_provider::driver::{Capabilities, Conditions};
+use bucketry_provider::error::{ErrorKind, ProviderError};
 
 use crate::failure::{Failure, FailureKind};
+use crate::routing::resolved_bucket::ResolvedBucket;
 
 fn not_implemented(message: &str) -> Failure {
     Failure::new(FailureKind::NotImplemented, message)
@@ -34,6 +36,36 @@ pub(crate) fn of_writing(conditions: &Conditions, can: &Capabilities) -> Result<
     Ok(())
 }
 
+/// Checks the conditions of completing an upload.
+pub(crate) fn of_completing(conditions: &Conditions, can: &Capabilities) -> Result<(), Failure> {
+    if *conditions != Conditions::default() && !can.conditional_completion {
+        return Err(not_implemented(
+            "This bucket's provider does not support conditions when a multipart upload is completed. Leave them out, or \
+             upload the object with one PUT.",
+        ));
+    }
+    of_writing(conditions, can)
+}
+
+/// Finds out why a write with `If-Match` failed. In S3, the missing object is the error, not the condition. Not every
+/// provider says so. `key` includes the repository's folder.
+pub(crate) async fn unmet(
+    resolved: &ResolvedBucket,
+    key: &str,
+    conditions: &Conditions,
+    error: ProviderError,
+) -> ProviderError {
+    if conditions.if_match.is_none() || error.kind() != Some(ErrorKind::PreconditionFailed) {
+        return error;
+    }
+    match resolved.driver().head(key, &Conditions::default()).await {
+        Err(missing) if matches!(missing.kind(), Some(ErrorKind::NotFound | ErrorKind::ObjectNotFound)) => {
+            missing
+        }
+        _ => error,
+    }
+}
+
 /// Checks the conditions of a read.
 pub(crate) fn of_reading(conditions: &Conditions, can: &Capabilities) -> Result<(), Failure> {
     if *conditions == Conditions::default() || can.conditional_get {
@@ -54,6 +86,8 @@ mod tests {
         conditional_get: false,
         put_if_absent: false,
         put_if_match: false,
+        conditional_completion: false,
+        expires: false,
         copy: false,
         list_uploads: false,
         tags: false,
@@ -83,6 +117,9 @@ mod tests {
         ] {
             assert_eq!(of_writing(conditions, &ALL).is_ok(), all, "{conditions:?}");
             assert_eq!(of_writing(conditions, &NOTHING).is_ok(), nothing, "{conditions:?}");
+            let completing = Capabilities { conditional_completion: true, ..ALL };
+            assert_eq!(of_completing(conditions, &completing).is_ok(), all, "{conditions:?}");
+            assert_eq!(of_completing(conditions, &ALL).is_ok(), nothing, "{conditions:?}");
         }
         assert!(of_reading(&unchanged, &ALL).is_ok());
         assert_eq!(of_reading(&unchanged, &NOTHING).unwrap_err().kind, FailureKind::NotImplemented);

@@ -14,14 +14,21 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::failure::{Failure, FailureKind};
-use crate::object::conditions;
 use crate::object::context::RequestContext;
 use crate::object::measured_write::{MeasuredWrite, SizeAfter};
 use crate::object::multipart::OpenUpload;
 use crate::object::put::check_length;
 use crate::object::write_state::WriteState;
+use crate::object::{attributes, conditions};
 use crate::routing::object_key::ObjectKey;
 use crate::routing::resolved_bucket::ResolvedBucket;
+
+/// An object that was copied.
+pub(crate) struct Copied {
+    pub(crate) stored: Stored,
+    /// What the copy lacks because the destination's provider can't store it.
+    pub(crate) left_out: Vec<&'static str>,
+}
 
 /// Copies an object. If it is dropped midway, the provider may still complete its copy, but a streamed copy stores
 /// nothing. `key` includes the repository's folder. Without `attributes`, the copy gets those of the source.
@@ -31,23 +38,27 @@ pub(crate) async fn object(
     source: &SourceObject,
     key: &str,
     attributes: Option<ObjectAttributes>,
-) -> Result<Stored, Failure> {
+) -> Result<Copied, Failure> {
+    let can = resolved.driver().capabilities();
+    attributes.as_ref().map_or(Ok(()), |attributes| attributes::check(attributes, can))?;
     let within = source.resolved.id() == resolved.id();
     let write = MeasuredWrite::prepare(context, resolved, key, &Conditions::default()).await?;
-    if within && resolved.driver().capabilities().copy {
+    if within && can.copy {
         let request = CopyRequest { attributes, source_conditions: source.conditions.clone() };
         let copied = write.run(SizeAfter::Unknown, resolved.driver().copy(&source.key, key, &request)).await;
-        copied.map_err(|error| source.failure(&error))
+        let stored = copied.map_err(|error| source.failure(&error))?;
+        Ok(Copied { stored, left_out: Vec::new() })
     } else {
         let read = source.read(None).await?;
-        let attributes = attributes.unwrap_or_else(|| read.info.attributes.clone());
+        let (attributes, left_out) = attributes::of_copy(&read.info, attributes, can);
         let length = length(&read)?;
-        check_length(length, resolved.driver().capabilities().max_put_bytes)?;
+        check_length(length, can.max_put_bytes)?;
         let (payload, lost) = streamed(context, read.body, length);
         let request = PutRequest { attributes, conditions: Conditions::default() };
         let put = resolved.driver().put(key, payload, &request);
         let stored = write.run_begun_by_payload(SizeAfter::Bytes(length), put).await;
-        stored.map_err(|error| source.lost(resolved, &error, &lost))
+        let stored = stored.map_err(|error| source.lost(resolved, &error, &lost))?;
+        Ok(Copied { stored, left_out })
     }
 }
 

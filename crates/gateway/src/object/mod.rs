@@ -2,6 +2,7 @@
 //! the context of the request, conditions, ranges, the sequence around a write, and response bodies. The results are
 //! typed: they contain no documents and no headers of a protocol.
 
+pub(crate) mod attributes;
 pub(crate) mod body;
 pub(crate) mod bucket;
 pub(crate) mod conditions;

@@ -3,10 +3,10 @@
 use bucketry_provider::driver::{self, Conditions, ObjectAttributes, PartsPage, Stored, UploadId};
 
 use crate::failure::Failure;
-use crate::object::conditions;
 use crate::object::context::RequestContext;
 use crate::object::measured_write::{MeasuredWrite, SizeAfter};
 use crate::object::put::check_length;
+use crate::object::{attributes, conditions};
 use crate::payload::PayloadBody;
 use crate::routing::object_key::ObjectKey;
 use crate::routing::resolved_bucket::ResolvedBucket;
@@ -42,10 +42,13 @@ impl OpenUpload {
         conditions: &Conditions,
     ) -> Result<Stored, Failure> {
         let Self { key, upload } = self;
-        conditions::of_writing(conditions, resolved.driver().capabilities())?;
+        conditions::of_completing(conditions, resolved.driver().capabilities())?;
         let write = MeasuredWrite::prepare(context, resolved, &key, &Conditions::default()).await?;
         let completed = resolved.driver().complete_multipart(&key, &upload, parts, conditions);
-        write.run(SizeAfter::Unknown, completed).await.map_err(|error| resolved.failure(&error))
+        match write.run(SizeAfter::Unknown, completed).await {
+            Ok(stored) => Ok(stored),
+            Err(error) => Err(resolved.failure(&conditions::unmet(resolved, &key, conditions, error).await)),
+        }
     }
 
     /// Aborts the upload.
@@ -95,6 +98,7 @@ pub(crate) async fn create(
     key: &ObjectKey,
     attributes: &ObjectAttributes,
 ) -> Result<String, Failure> {
+    attributes::check(attributes, resolved.driver().capabilities())?;
     let key = resolved.key(key)?;
     // Don't start an upload whose id can't be sealed for the client.
     context.key.seals()?;

@@ -3,9 +3,9 @@
 use bucketry_provider::driver::{PutRequest, Stored};
 
 use crate::failure::{Failure, FailureKind};
-use crate::object::conditions;
 use crate::object::context::RequestContext;
 use crate::object::measured_write::{MeasuredWrite, SizeAfter};
+use crate::object::{attributes, conditions};
 use crate::payload::PayloadBody;
 use crate::routing::object_key::ObjectKey;
 use crate::routing::resolved_bucket::ResolvedBucket;
@@ -20,6 +20,7 @@ pub(crate) async fn put(
 ) -> Result<Stored, Failure> {
     let can = resolved.driver().capabilities();
     conditions::of_writing(&request.conditions, can)?;
+    attributes::check(&request.attributes, can)?;
     let length = payload.length();
     check_length(length, can.max_put_bytes)?;
     let key = resolved.key(key)?;
@@ -29,7 +30,13 @@ pub(crate) async fn put(
     let payload = payload.into_driver_payload().await?;
     let write = MeasuredWrite::prepare(context, resolved, &key, &request.conditions).await?;
     let stored = write.run(SizeAfter::Bytes(length), resolved.driver().put(&key, payload, request)).await;
-    stored.map_err(|error| resolved.upload_failure(&error, &receipt))
+    match stored {
+        Ok(stored) => Ok(stored),
+        Err(error) => {
+            let error = conditions::unmet(resolved, &key, &request.conditions, error).await;
+            Err(resolved.upload_failure(&error, &receipt))
+        }
+    }
 }
 
 /// Refuses content that is larger than the provider accepts in one request.

@@ -41,6 +41,42 @@ pub(crate) async fn copies_within_a_bucket_and_between_two(context: &TestContext
     }
 }
 
+/// Google's emulator keeps what the request sets to nothing.
+pub(crate) async fn a_copy_may_lose_all_metadata(context: &TestContext) {
+    let kept = [("content-type", "text/kept"), ("cache-control", "no-store"), ("x-amz-meta-a", "1")];
+    context.ok(Method::PUT, "/one/key", &kept, "content").await;
+    let replacing = [("x-amz-copy-source", "one/key"), ("x-amz-metadata-directive", "REPLACE")];
+    for target in ["/one/key", "/two/key"] {
+        context.ok(Method::PUT, target, &replacing, "").await;
+        let read = context.get(target).await;
+        assert_eq!((read.header("cache-control"), read.header("x-amz-meta-a")), ("", ""), "{target}");
+        assert_ne!(read.header("content-type"), "text/kept", "{target}");
+        assert_eq!(read.text(), "content");
+    }
+}
+
+pub(crate) async fn what_the_provider_can_not_store_is_refused(context: &TestContext) {
+    let expires = ("expires", "Thu, 01 Jan 2026 00:00:00 GMT");
+    context.put("/one/key", "content").await;
+    let replacing = [("x-amz-copy-source", "one/key"), ("x-amz-metadata-directive", "REPLACE"), expires];
+    let requests = [
+        (Method::PUT, "/one/new", &[expires][..]),
+        (Method::PUT, "/one/new", &replacing),
+        (Method::PUT, "/two/new", &replacing),
+        (Method::POST, "/one/new?uploads", &[expires]),
+    ];
+    for (method, path, headers) in requests {
+        if context.one.capabilities().expires {
+            context.ok(method, path, headers, "").await;
+        } else {
+            let error = context.refused(method, path, headers).await;
+            assert_eq!(error.code, Code::NotImplemented, "{path} {headers:?}");
+            assert!(error.message.contains("Expires"), "{error}");
+            assert_eq!(context.refused(Method::GET, "/one/new", &[]).await.code, Code::NoSuchKey);
+        }
+    }
+}
+
 pub(crate) async fn a_copy_needs_a_source_of_the_repository(context: &TestContext) {
     context.put("/one/key", "content").await;
     let copies = context.one.capabilities().protocol == S3Protocol::Whole;

@@ -6,7 +6,7 @@ use bucketry_provider::gcs::GcsDriver;
 
 use crate::context::{TestContext, connections, new_name, setting};
 
-async fn new_bucket(case: &str) -> BucketTarget {
+pub(crate) async fn new_bucket(case: &str) -> BucketTarget {
     let target = BucketTarget {
         location: BucketLocation {
             storage_type: StorageType::Gcs,

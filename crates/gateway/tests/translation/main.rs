@@ -8,6 +8,7 @@ mod copies;
 mod failures;
 mod forwarded;
 mod gcs;
+mod gcs_documented;
 mod google_documented;
 mod ids;
 mod lists;
@@ -39,7 +40,7 @@ macro_rules! cases_of_all {
         $crate::cases! { $context;
             objects: objects_lie_under_the_folder_and_come_back, odd_keys_come_back_byte_for_byte, ranges_are_read,
                 what_is_kept_with_an_object_comes_back, conditions_hold_or_refuse, an_unchanged_object_is_named,
-                what_other_tools_store_comes_back_encoded, the_change_of_size_is_measured,
+                what_other_tools_store_comes_back_encoded, a_condition_on_a_missing_object_finds_none, the_change_of_size_is_measured,
                 several_objects_are_deleted_at_once, the_bucket_is_asked, what_is_not_offered_changes_nothing,
                 buckets_are_listed_in_pages, the_private_acl_changes_nothing_and_others_are_refused, buckets_are_neither_created_nor_deleted,
                 unknown_headers_are_ignored_and_owners_compared, a_download_resumes_if_the_object_is_the_same,
@@ -47,7 +48,8 @@ macro_rules! cases_of_all {
             lists: lists_show_the_folder_only, the_marker_of_the_folder_is_not_listed,
                 pages_join_without_gaps_in_every_form,
                 the_next_marker_is_the_last_name_if_the_provider_can_start_after_it, a_list_starts_after_a_key, tokens_are_good_for_their_list_only, a_list_of_nothing_is_empty;
-            copies: copies_within_a_bucket_and_between_two, a_copy_needs_a_source_of_the_repository;
+            copies: copies_within_a_bucket_and_between_two, a_copy_needs_a_source_of_the_repository,
+                what_the_provider_can_not_store_is_refused;
         }
     };
 }

@@ -183,6 +183,22 @@ pub(crate) async fn conditions_hold_or_refuse(context: &TestContext) {
     }
 }
 
+pub(crate) async fn a_condition_on_a_missing_object_finds_none(context: &TestContext) {
+    if !context.one.capabilities().put_if_match {
+        return;
+    }
+    for tag in ["\"00000000000000000000000000000000\"", "*"] {
+        let error = context.refused(Method::PUT, "/one/missing", &[("if-match", tag)]).await;
+        assert_eq!(error.code, Code::NoSuchKey, "{tag}");
+        assert_eq!(context.refused(Method::GET, "/one/missing", &[]).await.code, Code::NoSuchKey);
+    }
+    let etag = context.put("/one/there", TEXT).await.header("etag").to_owned();
+    let replaced = context.ok(Method::PUT, "/one/there", &[("if-match", etag.as_str())], "012").await;
+    assert_eq!(replaced.size_change, -7);
+    let error = context.refused(Method::PUT, "/one/there", &[("if-match", etag.as_str())]).await;
+    assert_eq!(error.code, Code::PreconditionFailed);
+}
+
 pub(crate) async fn an_unchanged_object_is_named(context: &TestContext) {
     if !context.one.capabilities().conditional_get {
         return;

@@ -196,6 +196,30 @@ async fn what_a_provider_leaves_out_of_a_request_is_made_up_for_or_refused() {
     }
 }
 
+/// As at SeaweedFS.
+#[tokio::test]
+async fn only_a_condition_that_does_not_hold_costs_a_second_request() {
+    for (write, head, expected) in [
+        (200, 404, None),
+        (412, 404, Some(Code::NoSuchKey)),
+        (412, 403, Some(Code::PreconditionFailed)),
+        (412, 200, Some(Code::PreconditionFailed)),
+    ] {
+        let (context, asked) = context_of(Arc::new(move |request| {
+            answer(if request.method() == Method::HEAD { head } else { write }, &[], "")
+        }))
+        .await;
+        let outcome = context.send(Method::PUT, "/one/k", &[("if-match", "\"e\"")], "x").await;
+        assert_eq!(outcome.err().map(|failure| failure.error.code), expected);
+        assert_eq!(asked.lock().unwrap().len(), if write == 200 { 1 } else { 2 });
+        if write == 412 {
+            let absent = context.refused(Method::PUT, "/one/k", &[("if-none-match", "*")]).await;
+            assert_eq!(absent.code, Code::PreconditionFailed);
+            assert_eq!(asked.lock().unwrap().len(), 3, "no HEAD: the object exists");
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_is_not_listed_reaches_no_provider() {
     let (context, asked) = context(200, &[], "").await;

@@ -9,6 +9,7 @@ use bucketry_provider::s3::S3Driver;
 use http::Method;
 
 use crate::context::{TestContext, connections, new_name, setting};
+use crate::gcs;
 
 /// A bucket as seen by the identity `who`, or by the administrator if it is empty.
 pub(crate) fn target(bucket: &str, who: &str) -> BucketTarget {
@@ -44,7 +45,8 @@ async fn context(case: &str) -> TestContext {
 
 crate::cases_of_all! { crate::s3::context }
 crate::cases! { crate::s3::context;
-    multipart: parts_become_an_object, an_aborted_upload_is_gone;
+    multipart: parts_become_an_object, an_aborted_upload_is_gone, a_completion_may_need_an_object;
+    copies: a_copy_may_lose_all_metadata;
     upload_checksums: what_is_declared_about_an_upload_is_verified, an_unknown_algorithm_begins_no_upload;
     tags: tags_are_replaced_and_taken_away, malformed_tags_change_nothing;
     forwarded: tags_are_kept_with_the_object, what_is_kept_at_s3_passes_both_ways,
@@ -62,6 +64,30 @@ async fn versioned_bucket(case: &str) -> TestContext {
 
 crate::cases! { crate::s3::versioned_bucket;
     forwarded: versions_are_read_and_copied;
+}
+
+/// Google stores no `Expires`, and its objects have no tags.
+#[tokio::test]
+async fn a_copy_to_another_provider_names_what_it_lacks() {
+    let dir = format!("{}/", new_name("providers"));
+    let context = TestContext::new(&gcs::new_bucket("lacks").await, &bucket("gateway-two").await, &dir);
+    let kept = [
+        ("expires", "Thu, 01 Jan 2026 00:00:00 GMT"),
+        ("cache-control", "no-store"),
+        ("x-amz-tagging", "a=1"),
+    ];
+    context.ok(Method::PUT, "/two/key", &kept, "content").await;
+    let source = ("x-amz-copy-source", "two/key");
+    let copied = context.ok(Method::PUT, "/one/copy", &[source], "").await;
+    assert_eq!(copied.header("x-bucketry-not-copied"), "Expires, tags");
+    assert_eq!(copied.size_change, 7);
+    let read = context.get("/one/copy").await;
+    assert_eq!((read.text().as_str(), read.header("cache-control")), ("content", "no-store"));
+    let replacing = [source, ("x-amz-metadata-directive", "REPLACE")];
+    let copied = context.ok(Method::PUT, "/one/copy", &replacing, "").await;
+    assert_eq!(copied.header("x-bucketry-not-copied"), "tags");
+    let back = context.ok(Method::PUT, "/two/back", &[("x-amz-copy-source", "one/copy")], "").await;
+    assert_eq!(back.header("x-bucketry-not-copied"), "");
 }
 
 #[tokio::test]

@@ -54,6 +54,8 @@ const CAPABILITIES: Capabilities = Capabilities {
     conditional_get: true,
     put_if_absent: true,
     put_if_match: true,
+    conditional_completion: true,
+    expires: false,
     copy: true,
     // Blobs without committed blocks can be listed, but not the uploads that their blocks belong to.
     list_uploads: false,

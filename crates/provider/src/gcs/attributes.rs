@@ -12,6 +12,8 @@ use crate::error::ProviderError;
 use crate::headers::{self, attribute, check_attribute, text};
 
 const METADATA: &str = "x-goog-meta-";
+/// The type of an object that is stored without one.
+pub(super) const DEFAULT_TYPE: &str = "application/octet-stream";
 
 /// An object's attributes as a resource of the JSON API.
 pub(super) fn resource(attributes: &ObjectAttributes) -> Result<Map<String, Value>, ProviderError> {
@@ -38,6 +40,17 @@ pub(super) fn resource(attributes: &ObjectAttributes) -> Result<Map<String, Valu
         resource.insert("metadata".to_owned(), Value::Object(metadata));
     }
     Ok(resource)
+}
+
+/// The attributes of a copy as a resource of the JSON API. A resource without fields could mean that the copy gets the
+/// attributes of the source, so those that it doesn't get are named.
+pub(super) fn replacing_resource(attributes: &ObjectAttributes) -> Result<Map<String, Value>, ProviderError> {
+    let mut replacing = resource(attributes)?;
+    replacing.entry("contentType").or_insert_with(|| json!(DEFAULT_TYPE));
+    for name in ["cacheControl", "contentDisposition", "contentEncoding", "contentLanguage", "metadata"] {
+        replacing.entry(name).or_insert(Value::Null);
+    }
+    Ok(replacing)
 }
 
 /// An object's attributes as headers of the XML API.
@@ -127,6 +140,26 @@ mod tests {
         assert_eq!(etag_of_resource(&json!({ "md5Hash": hash, "etag": "CJ" })), expected);
         assert_eq!(of("crc32c=mnG7TA=="), None);
         assert_eq!(etag_of_resource(&json!({ "etag": "CJ=" })), Some("\"-CJ=\"".to_owned()));
+    }
+
+    #[test]
+    fn a_copy_with_other_attributes_names_all_of_them() {
+        let replacing = Value::Object(replacing_resource(&ObjectAttributes::default()).unwrap());
+        let expected = json!({
+            "contentType": "application/octet-stream", "cacheControl": null, "contentDisposition": null,
+            "contentEncoding": null, "contentLanguage": null, "metadata": null,
+        });
+        assert_eq!(replacing, expected);
+        let given = ObjectAttributes {
+            cache_control: Some("no-store".into()),
+            metadata: vec![("a".into(), "ü".into())],
+            ..Default::default()
+        };
+        let replacing = replacing_resource(&given).unwrap();
+        assert_eq!(
+            (&replacing["cacheControl"], &replacing["metadata"]),
+            (&json!("no-store"), &json!({"a": "ü"}))
+        );
     }
 
     #[test]

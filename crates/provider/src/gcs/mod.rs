@@ -16,10 +16,12 @@
 //!
 //! Limitations of the service and how the driver handles them:
 //! - Every object has a generation, which serves as its version here whether or not the bucket retains old ones.
-//! - Conditions on writes exist by generation only. A condition on an entity tag costs a second request.
+//! - Conditions on writes exist by generation only. A condition on an entity tag costs a second request. Multipart
+//!   uploads have no conditions.
 //! - `Expires` is not stored, and the SHA-256 of the content is not verified.
 
 mod attributes;
+mod completed_uploads;
 mod error;
 mod interop;
 mod list;
@@ -47,6 +49,7 @@ use crate::driver::{
     Capabilities, Driver, Hints, Lists, MultipartLimits, Permissions, S3Protocol, SharedDriver, Site, Tags,
 };
 use crate::error::{ErrorKind, ProviderError};
+use crate::gcs::completed_uploads::CompletedUploads;
 use crate::gcs::error::About;
 pub use crate::gcs::open_error::GcsOpenError;
 use crate::gcs::request::Call;
@@ -63,6 +66,8 @@ const CAPABILITIES: Capabilities = Capabilities {
     conditional_get: true,
     put_if_absent: true,
     put_if_match: true,
+    conditional_completion: false,
+    expires: false,
     copy: true,
     list_uploads: true,
     tags: false,
@@ -121,6 +126,7 @@ pub struct GcsDriver {
     tokens: Option<TokenSource>,
     /// Whether the account turned out to be allowed to list the bucket but not to look it up.
     may_only_list: AtomicBool,
+    completed_uploads: CompletedUploads,
 }
 
 impl GcsDriver {
@@ -171,6 +177,7 @@ impl GcsDriver {
             base: endpoint.map_or("", |endpoint| &endpoint.path).into(),
             tokens,
             may_only_list: AtomicBool::new(false),
+            completed_uploads: CompletedUploads::default(),
         })
     }
 

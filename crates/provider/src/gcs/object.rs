@@ -15,7 +15,7 @@ use crate::driver::{
 };
 use crate::error::{ErrorAnswer, ErrorKind, ProviderError};
 use crate::gcs::GcsDriver;
-use crate::gcs::attributes::{info, resource, stored};
+use crate::gcs::attributes::{DEFAULT_TYPE, info, replacing_resource, resource, stored};
 use crate::gcs::error::{self, About};
 use crate::gcs::request::{Call, key_segment};
 use crate::header_text::encoded_words;
@@ -63,7 +63,7 @@ impl Objects for GcsDriver {
         let mut resource = resource(&request.attributes)?;
         resource.insert("name".to_owned(), json!(key));
         let boundary = Uuid::new_v4().simple().to_string();
-        let kind = request.attributes.content_type.as_deref().unwrap_or("application/octet-stream");
+        let kind = request.attributes.content_type.as_deref().unwrap_or(DEFAULT_TYPE);
         let kind = encoded_words(kind);
         let before = format!(
             "--{boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n{}\r\n\
@@ -100,7 +100,7 @@ impl Objects for GcsDriver {
     /// storage class take several. If the future is dropped between steps, no copy exists.
     async fn copy(&self, source: &str, key: &str, request: &CopyRequest) -> Result<Stored, ProviderError> {
         let generation = self.pin_source(source, &request.source_conditions).await?;
-        let resource = request.attributes.as_ref().map(resource).transpose()?;
+        let resource = request.attributes.as_ref().map(replacing_resource).transpose()?;
         let mut step: Option<String> = None;
         loop {
             let path = format!(
@@ -163,7 +163,7 @@ impl GcsDriver {
     /// Returns the generation that a write must require. The service supports conditions on writes by generation
     /// only. A condition on an entity tag is checked on the current object, and the write then requires that
     /// object's generation, so nothing can change in between.
-    pub(super) async fn pin_for_write(
+    async fn pin_for_write(
         &self,
         key: &str,
         conditions: &Conditions,

@@ -1,24 +1,25 @@
 //! Multipart uploads, with the XML API. The JSON API has no uploads whose parts can be sent in parallel and in any
 //! order.
 //!
-//! Conditions on a completion are checked just before it and then sent as a generation.
+//! The service supports no conditions in these requests. A check before the completion could miss a write in between,
+//! so conditions are refused.
 
 use async_trait::async_trait;
-use http::header::{CONTENT_TYPE, HeaderName};
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method};
 
 use crate::connection::ResponseTimeout;
 use crate::driver::{
-    Conditions, Multipart, ObjectAttributes, Part, PartsPage, Stored, UploadId, UploadLists, UploadsPage,
-    UploadsRequest,
+    Conditions, Multipart, ObjectAttributes, Objects, Part, PartsPage, Stored, UploadId, UploadLists,
+    UploadsPage, UploadsRequest,
 };
 use crate::encode::Query;
-use crate::error::ProviderError;
+use crate::error::{ErrorKind, ProviderError};
 use crate::gcs::GcsDriver;
 use crate::gcs::attributes::{etag_of_headers, generation_of_headers, put_attributes};
 use crate::gcs::error::{self, About};
 use crate::gcs::request::Call;
-use crate::headers::value;
 use crate::payload::Payload;
 use crate::s3::{MAX_UPLOADS_BYTES, parse_uploads, parts_document, uploads_query};
 use crate::xml::{self, UnexpectedXml};
@@ -100,24 +101,20 @@ impl Multipart for GcsDriver {
         parts: &[Part],
         conditions: &Conditions,
     ) -> Result<Stored, ProviderError> {
-        let mut call = self.upload_call(Method::POST, key, &[("uploadId", upload.as_str())])?;
-        if let Some(generation) = self.pin_for_write(key, conditions).await? {
-            let name = HeaderName::from_static("x-goog-if-generation-match");
-            call.headers.insert(name, value(&generation)?);
+        if *conditions != Conditions::default() {
+            return Err(ProviderError::InvalidRequest("Google supports no conditions on multipart uploads"));
         }
-        call.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
-        call.payload = Some(Payload::bytes(parts_document(parts)));
-        call.response_timeout = ResponseTimeout::Slow;
-        let mut etag = None;
-        let answered = self
-            .read_answer(call, "CompleteMultipartUploadResult", |element| {
-                if element.name == "ETag" {
-                    etag = Some(element.text.to_owned());
-                }
-                Ok(())
-            })
-            .await?;
-        Ok(Stored { etag, version: generation_of_headers(&answered) })
+        let document = parts_document(parts);
+        match self.complete(key, upload, document.clone()).await {
+            Ok(stored) => {
+                self.completed_uploads.remember(upload, &document, &stored);
+                Ok(stored)
+            }
+            Err(error) if error.kind() == Some(ErrorKind::UploadNotFound) => {
+                self.completed_before(key, upload, &document).await.ok_or(error)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn abort_multipart(&self, key: &str, upload: &UploadId) -> Result<(), ProviderError> {
@@ -141,6 +138,38 @@ impl UploadLists for GcsDriver {
 }
 
 impl GcsDriver {
+    async fn complete(&self, key: &str, upload: &UploadId, parts: Bytes) -> Result<Stored, ProviderError> {
+        let mut call = self.upload_call(Method::POST, key, &[("uploadId", upload.as_str())])?;
+        call.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+        call.payload = Some(Payload::bytes(parts));
+        call.response_timeout = ResponseTimeout::Slow;
+        let mut etag = None;
+        let answered = self
+            .read_answer(call, "CompleteMultipartUploadResult", |element| {
+                if element.name == "ETag" {
+                    etag = Some(element.text.to_owned());
+                }
+                Ok(())
+            })
+            .await?;
+        if let version @ Some(_) = generation_of_headers(&answered) {
+            return Ok(Stored { etag, version });
+        }
+        // The response may begin before the service knows the generation.
+        match self.head(key, &Conditions::default()).await {
+            Ok(info) => Ok(Stored { etag: info.etag.or(etag), version: info.version }),
+            Err(_) => Ok(Stored { etag, version: None }),
+        }
+    }
+
+    /// The result of an earlier completion of the upload with the same parts, if the object is still the one that it
+    /// stored.
+    async fn completed_before(&self, key: &str, upload: &UploadId, parts: &[u8]) -> Option<Stored> {
+        let stored = self.completed_uploads.recall(upload, parts)?;
+        let now = self.head(key, &Conditions::default()).await.ok()?;
+        (stored.version.is_some() && now.version == stored.version).then_some(stored)
+    }
+
     fn upload_call(
         &self,
         method: Method,

@@ -47,6 +47,8 @@ const CAPABILITIES: Capabilities = Capabilities {
     conditional_get: true,
     put_if_absent: true,
     put_if_match: true,
+    conditional_completion: true,
+    expires: true,
     copy: true,
     list_uploads: true,
     tags: false,
@@ -84,6 +86,7 @@ static UNCONDITIONAL: Flavour = Flavour {
     capabilities: Capabilities {
         put_if_absent: false,
         put_if_match: false,
+        conditional_completion: false,
         checksums: false,
         ..CAPABILITIES
     },

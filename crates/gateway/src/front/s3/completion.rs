@@ -34,7 +34,7 @@ impl CompleteRequest {
         payload: PayloadBody,
     ) -> Result<Completion, S3Failure> {
         let Self { key, upload, conditions, expected } = self;
-        conditions::of_writing(&conditions, resolved.driver().capabilities())?;
+        conditions::of_completing(&conditions, resolved.driver().capabilities())?;
         let upload = OpenUpload::new(context, resolved, &key, &upload)?;
         let document = payload.collect_bounded(xml::MAX_BYTES).await?;
         let parts = read_parts(&document)?;

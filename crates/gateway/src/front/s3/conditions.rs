@@ -9,7 +9,7 @@ use http::header::{ETAG, LAST_MODIFIED};
 use jiff::Timestamp;
 
 use crate::failure::{Failure, FailureKind};
-pub(crate) use crate::object::conditions::{of_reading, of_writing};
+pub(crate) use crate::object::conditions::{of_completing, of_reading, of_writing, unmet};
 
 fn not_implemented(message: &str) -> Failure {
     Failure::new(FailureKind::NotImplemented, message)

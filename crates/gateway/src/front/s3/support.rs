@@ -74,6 +74,7 @@ pub fn support(name: Name, can: &Capabilities) -> Support {
             _ => Noted("no conditions; tags, checksums, encryption, storage classes"),
         },
         Name::CreateMultipartUpload if is_whole => Noted("tags, encryption, storage classes"),
+        Name::CompleteMultipartUpload if !can.conditional_completion => Noted("no conditions"),
         Name::PutObject | Name::CompleteMultipartUpload => match (can.put_if_absent, can.put_if_match) {
             (true, true) => Noted("`If-None-Match: *`, `If-Match`"),
             (true, false) => Noted("`If-None-Match: *`; no `If-Match`"),

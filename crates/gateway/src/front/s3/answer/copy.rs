@@ -1,6 +1,7 @@
 //! `CopyObject` and `UploadPartCopy`.
 
 use bytes::Bytes;
+use http::HeaderName;
 
 use crate::failure::Failure;
 use crate::front::s3::conditions;
@@ -9,9 +10,12 @@ use crate::front::s3::response::{self, S3Answer};
 use crate::front::s3::xml::Document;
 use crate::object;
 use crate::object::context::RequestContext;
-use crate::object::copy::SourceObject;
+use crate::object::copy::{Copied, SourceObject};
 use crate::object::multipart::OpenUpload;
 use crate::routing::resolved_bucket::ResolvedBucket;
+
+/// Names what a copy lacks because the destination's provider can't store it, such as `Expires, tags`.
+const NOT_COPIED: HeaderName = HeaderName::from_static("x-bucketry-not-copied");
 
 /// `CopyObject`.
 pub(super) async fn object(
@@ -25,8 +29,16 @@ pub(super) async fn object(
     if copying.attributes.is_none() {
         source.check_is_not(resolved, &key, "replace its metadata (x-amz-metadata-directive: REPLACE)")?;
     }
-    let stored = object::copy::object(context, resolved, &source, &key, copying.attributes).await?;
-    Ok(response::document(result("CopyObjectResult", context, stored.etag.as_deref())))
+    let Copied { stored, left_out } =
+        object::copy::object(context, resolved, &source, &key, copying.attributes).await?;
+    let mut response = response::document(result("CopyObjectResult", context, stored.etag.as_deref()));
+    let left_out = left_out.join(", ");
+    response::put(
+        response.headers_mut(),
+        NOT_COPIED,
+        Some(left_out.as_str()).filter(|list| !list.is_empty()),
+    );
+    Ok(response)
 }
 
 /// `UploadPartCopy`.

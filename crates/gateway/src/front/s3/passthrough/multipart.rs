@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 
 use crate::failure::Failure;
 use crate::front::s3::completion::Completion;
+use crate::front::s3::conditions::unmet;
 use crate::front::s3::operation::{CompleteRequest, ObjectKey, Part, UploadChecksum};
 use crate::front::s3::part_etag;
 use crate::front::s3::passthrough::document::{XmlElement, rewrite};
@@ -117,7 +118,7 @@ pub(super) async fn complete(
 ) -> S3Answer {
     const ROOT: &str = "CompleteMultipartUploadResult";
     let PassthroughRequest { context, resolved, s3, mut headers } = incoming;
-    let Completion { key, upload, parts, conditions: _, checksum } =
+    let Completion { key, upload, parts, conditions, checksum } =
         request.read(context, resolved, payload).await?;
     let OpenUpload { key: there, upload } = upload;
     let write = MeasuredWrite::prepare(context, resolved, &there, &Conditions::default()).await?;
@@ -131,8 +132,13 @@ pub(super) async fn complete(
         takes_long: true,
     };
     let completed = s3.forward_for_document(request, ROOT, MAX_DOCUMENT_BYTES);
-    let answer = write.run(SizeAfter::Unknown, completed).await.map_err(|error| resolved.failure(&error))?;
-    Ok(named(resolved, &key, None, ROOT, &answer, checksum.as_ref())?)
+    match write.run(SizeAfter::Unknown, completed).await {
+        Ok(answer) => Ok(named(resolved, &key, None, ROOT, &answer, checksum.as_ref())?),
+        Err(error) => {
+            let error = unmet(resolved, &there, &conditions, error).await;
+            Err(resolved.failure(&error).into())
+        }
+    }
 }
 
 /// `ListParts`.

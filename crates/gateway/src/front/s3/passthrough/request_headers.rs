@@ -163,6 +163,8 @@ mod tests {
             conditional_get: true,
             put_if_absent: true,
             put_if_match: true,
+            conditional_completion: true,
+            expires: true,
             copy: true,
             list_uploads: true,
             tags: false,

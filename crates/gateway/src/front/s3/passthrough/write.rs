@@ -45,6 +45,11 @@ pub(super) async fn put(
         takes_long: false,
     };
     let stored = write.run(SizeAfter::Bytes(counted), s3.forward(request)).await;
-    let stored = stored.map_err(|error| resolved.upload_failure(&error, &receipt))?;
-    Ok(response_headers::stored(StatusCode::OK, stored.headers()))
+    match stored {
+        Ok(stored) => Ok(response_headers::stored(StatusCode::OK, stored.headers())),
+        Err(error) => {
+            let error = conditions::unmet(resolved, &key, &writing.conditions, error).await;
+            Err(resolved.upload_failure(&error, &receipt).into())
+        }
+    }
 }

@@ -1,0 +1,42 @@
+//! Which attributes of an object a provider can't store. Those that a client sends are refused. Those of the source of
+//! a copy are left out, and the response names them.
+
+use bucketry_provider::driver::{Capabilities, ObjectAttributes, ObjectInfo};
+
+use crate::failure::{Failure, FailureKind};
+
+/// Refuses attributes that a client sent and that the provider can't store.
+pub(crate) fn check(attributes: &ObjectAttributes, can: &Capabilities) -> Result<(), Failure> {
+    if attributes.expires.is_none() || can.expires {
+        return Ok(());
+    }
+    Err(Failure::new(
+        FailureKind::NotImplemented,
+        "This bucket's provider does not store Expires with an object. Leave the header out, or use Cache-Control.",
+    ))
+}
+
+/// The attributes for a copy that is streamed to a provider. Without `replacing`, they are those of the source. Also
+/// returns what the copy lacks.
+pub(crate) fn of_copy(
+    source: &ObjectInfo,
+    replacing: Option<ObjectAttributes>,
+    can: &Capabilities,
+) -> (ObjectAttributes, Vec<&'static str>) {
+    let mut left_out = Vec::new();
+    let attributes = replacing.unwrap_or_else(|| {
+        let mut attributes = source.attributes.clone();
+        if !can.expires && attributes.expires.take().is_some() {
+            left_out.push("Expires");
+        }
+        // The source's provider couldn't return some of the metadata.
+        if source.headers.contains_key("x-amz-missing-meta") {
+            left_out.push("metadata");
+        }
+        attributes
+    });
+    if source.tag_count.is_some_and(|count| count > 0) {
+        left_out.push("tags");
+    }
+    (attributes, left_out)
+}
