@@ -65,6 +65,8 @@ pub enum FailureKind {
     InvalidValue,
     /// The key is longer than the provider allows.
     KeyTooLong,
+    /// The form around the content is malformed.
+    MalformedForm,
     /// The headers after the body are malformed.
     MalformedTrailer,
     /// The metadata is larger than the provider allows.

@@ -1,4 +1,4 @@
-//! The memory budget that the bodies of all clients that have not authenticated yet share.
+//! A memory budget that bodies share, such as those of all clients that have not authenticated yet.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -30,6 +30,14 @@ impl<B> SharedBody<B> {
         }
     }
 
+    /// The body, to read its start before the rest is lent. `None` unless it is [`SharedBody::Here`].
+    pub fn get_mut(&mut self) -> Option<&mut B> {
+        match self {
+            Self::Here(body) => Some(body),
+            Self::Lent(_) | Self::Gone => None,
+        }
+    }
+
     /// Takes what is left of the body. `None` while a reader has it.
     pub fn take_back(&mut self) -> Option<B> {
         match std::mem::replace(self, Self::Gone) {

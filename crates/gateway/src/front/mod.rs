@@ -29,6 +29,8 @@ pub(crate) trait Front: Send + Sync + 'static {
     type Call: FrontCall;
     /// What authentication learned that is needed to read the payload.
     type Proof: Send;
+    /// The fields with which a form begins.
+    type Form: Send;
     /// How the protocol describes failures.
     type Error: From<Failure> + fmt::Display + Send + 'static;
 
@@ -43,16 +45,30 @@ pub(crate) trait Front: Send + Sync + 'static {
         origins: &AllowedOrigins,
     ) -> Result<Option<Response<GatewayBody>>, Self::Error>;
 
-    /// Finds the key that authenticates the request, or refuses the request. Doesn't read the body.
+    /// Whether the body is a form, whose fields authenticate the request.
+    fn is_form(head: &Parts) -> bool;
+
+    /// Reads the fields with which a form begins. Nobody is authenticated yet, so this reads a fixed number of bytes
+    /// at most.
+    fn read_form<B>(
+        head: &Parts,
+        body: &mut B,
+    ) -> impl Future<Output = Result<Self::Form, Self::Error>> + Send
+    where
+        B: Body<Data = Bytes, Error = BoxError> + Send + Unpin;
+
+    /// Finds the key that authenticates the request, or refuses the request. Doesn't read the body. `form` is present
+    /// if the request [is one](Self::is_form).
     fn authenticate(
         &self,
         head: &Parts,
+        form: Option<Self::Form>,
         keys: &Registry,
         now: Timestamp,
     ) -> Result<AuthenticatedKey<Self::Proof>, Self::Error>;
 
     /// Parses the operation.
-    fn parse(&self, head: &Parts) -> Result<Self::Call, Self::Error>;
+    fn parse(&self, head: &Parts, proof: &Self::Proof) -> Result<Self::Call, Self::Error>;
 
     /// Executes an operation for which no bucket was found, although none is needed.
     fn execute_without_bucket(

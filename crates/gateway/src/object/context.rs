@@ -60,6 +60,13 @@ impl RequestContext {
         }
     }
 
+    /// The length of the content, for requests whose headers don't declare it exactly.
+    pub(crate) fn record_content(&self, bytes: u64) {
+        if let Some(write_state) = &self.write_state {
+            write_state.record_content(bytes);
+        }
+    }
+
     /// Adds a change of the stored size, in bytes.
     pub(crate) fn record_size_change(&self, bytes: i64) {
         if let Some(write_state) = &self.write_state {

@@ -17,5 +17,6 @@ pub(crate) mod put;
 pub(crate) mod range;
 pub(crate) mod size;
 pub(crate) mod tags;
+pub(crate) mod two_parts;
 pub(crate) mod uploads;
 pub(crate) mod write_state;

@@ -6,8 +6,8 @@
 //! waits a while for it before asking for the object's size.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bucketry_model::id::BucketId;
@@ -39,6 +39,8 @@ pub struct WriteState {
     begun: AtomicBool,
     /// The change of the stored size that is not counted yet, in bytes.
     size_change: AtomicI64,
+    /// The length of the content, if the headers of the request didn't declare it exactly.
+    content: OnceLock<u64>,
     changes: Mutex<Vec<Object>>,
     detached: DetachedWrites,
 }
@@ -69,6 +71,17 @@ impl WriteState {
     /// Whether [`WriteState::begin`] was called.
     pub(crate) fn has_begun(&self) -> bool {
         self.begun.load(Ordering::Acquire)
+    }
+
+    /// Records the length of the content, in bytes.
+    pub(crate) fn record_content(&self, bytes: u64) {
+        // Content ends only once.
+        _ = self.content.set(bytes);
+    }
+
+    /// The length of the content, if it was recorded.
+    pub(crate) fn content(&self) -> Option<u64> {
+        self.content.get().copied()
     }
 
     /// Adds a change of the stored size, as far as it is known.

@@ -8,6 +8,8 @@ use crate::failure::Failure;
 pub(crate) struct Expected {
     /// The length without framing, in bytes.
     pub(crate) length: u64,
+    /// Whether the content may also be shorter, because only its end shows how long it is.
+    pub(crate) may_be_shorter: bool,
     /// The hash that is protected by the request's signature.
     pub(crate) sha256: Option<[u8; 32]>,
     /// The MD5.

@@ -53,6 +53,8 @@ enum PayloadState {
 struct PayloadReader {
     source: Box<dyn ContentSource>,
     verification: Verification,
+    /// Whether the content may be shorter than its length says.
+    may_be_shorter: bool,
     /// Bytes of content received so far.
     received: u64,
     /// The last piece, which is held back.
@@ -73,6 +75,7 @@ impl PayloadBody {
         let (length, sha256) = (expected.length, expected.sha256);
         let reading = PayloadReader {
             source: Box::new(source),
+            may_be_shorter: expected.may_be_shorter,
             verification: Verification::new(expected),
             received: 0,
             held: Bytes::new(),
@@ -105,7 +108,7 @@ impl PayloadBody {
         std::mem::replace(self, Self::of_bytes(Bytes::new()))
     }
 
-    /// The length after decoding, in bytes.
+    /// The length after decoding, in bytes. The most that it can be, if only the end shows the length.
     pub fn length(&self) -> u64 {
         self.length
     }
@@ -162,7 +165,7 @@ impl PayloadReader {
                     }
                     self.held = piece;
                 }
-                NextContent::End { .. } if self.received < length => {
+                NextContent::End { .. } if self.received < length && !self.may_be_shorter => {
                     return Poll::Ready(Err(incomplete("it is shorter")));
                 }
                 NextContent::End { trailing } => {
@@ -232,7 +235,15 @@ impl Body for PayloadBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.length - self.sent)
+        let most = self.length - self.sent;
+        match &self.state {
+            PayloadState::Reading(reading) if reading.may_be_shorter => {
+                let mut hint = SizeHint::new();
+                hint.set_upper(most);
+                hint
+            }
+            _ => SizeHint::with_exact(most),
+        }
     }
 }
 

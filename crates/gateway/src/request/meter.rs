@@ -51,6 +51,14 @@ struct MeasuredOperation {
     write_state: Option<Arc<WriteState>>,
 }
 
+impl MeasuredOperation {
+    /// The length of the content, as exactly as it is known.
+    fn content(&self) -> u64 {
+        let recorded = self.write_state.as_ref().and_then(|write_state| write_state.content());
+        recorded.unwrap_or(self.content)
+    }
+}
+
 /// A response that is being sent.
 struct MeasuredResponse {
     status: StatusCode,
@@ -235,7 +243,7 @@ impl Drop for Measurement {
         let operation = self.operation.as_ref();
         // With chunked payloads the received bytes include framing, so the length of the content is the upper
         // bound.
-        let content = operation.map_or(0, |operation| operation.content);
+        let content = operation.map_or(0, MeasuredOperation::content);
         let uploaded = content.min(self.received.load(Ordering::Relaxed));
         let class = match operation.map(|operation| operation.class) {
             Some(Class::Read) => 0,

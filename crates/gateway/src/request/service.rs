@@ -151,9 +151,10 @@ impl<F: Front> Stages<'_, F> {
         if let Some(response) = front.answer_unauthenticated(&self.parts, origins)? {
             return Ok(response);
         }
-        let (context, proof) = self.admit()?;
+        let form = if F::is_form(&self.parts) { Some(Box::pin(self.read_form()).await?) } else { None };
+        let (context, proof) = self.admit(form)?;
         let Self { service, parts, body, measurement, id } = self;
-        let mut call = service.front.parse(parts)?;
+        let mut call = service.front.parse(parts, &proof)?;
         let measured = measurement.classify(call.class());
         check_access(&context.key, call.access())?;
         let Some(route) = route::<F>(&context.key, &call)? else {
@@ -188,11 +189,20 @@ impl<F: Front> Stages<'_, F> {
         })
     }
 
+    /// Reads the fields with which a form begins.
+    async fn read_form(&mut self) -> Result<F::Form, F::Error> {
+        let Some(body) = self.body.get_mut() else {
+            return Err(Failure::new(FailureKind::Internal, "The body of the form is gone.").into());
+        };
+        F::read_form(&self.parts, body).await
+    }
+
     /// Authenticates the caller, and occupies one of its key's concurrency slots.
-    fn admit(&mut self) -> Result<(RequestContext, F::Proof), F::Error> {
+    fn admit(&mut self, form: Option<F::Form>) -> Result<(RequestContext, F::Proof), F::Error> {
         let Self { service, parts, measurement, .. } = self;
         let now = service.clock.now();
-        let AuthenticatedKey { key, proof } = service.front.authenticate(parts, &service.registry, now)?;
+        let AuthenticatedKey { key, proof } =
+            service.front.authenticate(parts, form, &service.registry, now)?;
         if key.activity.is_news(now) {
             service.observer.key_used(KeyUse { key_id: key.key.id, at: now });
         }

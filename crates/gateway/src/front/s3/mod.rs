@@ -14,6 +14,7 @@ mod date;
 pub mod dispatch;
 pub mod error;
 pub(crate) mod error_document;
+pub(crate) mod form;
 pub(crate) mod headers;
 pub mod operation;
 pub(crate) mod part_etag;
@@ -29,7 +30,7 @@ use std::borrow::Cow;
 
 use bucketry_web::origins::AllowedOrigins;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST};
+use http::header::HOST;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body::Body;
@@ -38,6 +39,7 @@ use jiff::Timestamp;
 use crate::failure::Failure;
 use crate::front::s3::auth::{Verified, Verifier};
 use crate::front::s3::error::{Code, Result, S3Error};
+use crate::front::s3::form::{Form, Post, SignedForm, Success};
 use crate::front::s3::headers::X_AMZ_REQUEST_ID;
 use crate::front::s3::operation::{Domains, Operation, Query, Target};
 use crate::front::s3::response::S3Answer;
@@ -69,11 +71,22 @@ pub(crate) struct S3Call {
     /// The headers of the request together with those that a presigned URL carries in its query. `None` if it
     /// carries none.
     merged_headers: Option<Box<HeaderMap>>,
+    /// How to answer a form. `None` for other requests.
+    success: Option<Box<Success>>,
+}
+
+/// What authentication learned.
+pub(crate) enum S3Proof {
+    /// How the signature protects the payload.
+    Request(Verified<()>),
+    /// The form with the signed policy.
+    Form(Box<SignedForm>),
 }
 
 impl Front for S3Front {
     type Call = S3Call;
-    type Proof = Verified<()>;
+    type Proof = S3Proof;
+    type Form = Box<Form>;
     type Error = S3Error;
 
     const KEEP_ALIVE: KeepAliveForm =
@@ -84,24 +97,40 @@ impl Front for S3Front {
         head: &Parts,
         origins: &AllowedOrigins,
     ) -> Result<Option<Response<GatewayBody>>> {
-        refuse_forms(head)?;
         if head.method == Method::OPTIONS {
             return preflight::preflight(origins, head).map(Some);
         }
         Ok(None)
     }
 
+    fn is_form(head: &Parts) -> bool {
+        form::is_form(head)
+    }
+
+    async fn read_form<B>(head: &Parts, body: &mut B) -> Result<Box<Form>>
+    where
+        B: Body<Data = Bytes, Error = BoxError> + Send + Unpin,
+    {
+        form::read(head, body).await.map(Box::new)
+    }
+
     fn authenticate(
         &self,
         head: &Parts,
+        form: Option<Box<Form>>,
         keys: &Registry,
         now: Timestamp,
-    ) -> Result<AuthenticatedKey<Verified<()>>> {
-        match self.verifier.verify(head, keys, now) {
-            Ok(verified) => {
+    ) -> Result<AuthenticatedKey<S3Proof>> {
+        let authenticated = match form {
+            None => self.verifier.verify(head, keys, now).map(|verified| {
                 let (key, proof) = verified.split();
-                Ok(AuthenticatedKey { key, proof })
-            }
+                AuthenticatedKey { key, proof: S3Proof::Request(proof) }
+            }),
+            Some(form) => form
+                .authenticate(&self.verifier, keys, now)
+                .map(|(key, form)| AuthenticatedKey { key, proof: S3Proof::Form(Box::new(form)) }),
+        };
+        match authenticated {
             // A node that has just started doesn't know all keys yet. Clients of unknown keys must retry, not give
             // up.
             Err(S3Error { code: Code::InvalidAccessKeyId, .. }) if !keys.is_complete() => {
@@ -109,13 +138,22 @@ impl Front for S3Front {
                     "This node has just started and has not loaded all repositories yet. Try again.";
                 Err(Failure::unavailable(1, message).into())
             }
-            Err(error) => Err(error),
+            outcome => outcome,
         }
     }
 
-    fn parse(&self, head: &Parts) -> Result<S3Call> {
+    fn parse(&self, head: &Parts, proof: &S3Proof) -> Result<S3Call> {
         let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
         let target = Target::parse(head.uri.path(), host, &self.domains)?;
+        if let S3Proof::Form(form) = proof {
+            let Post { put, headers, success } = form.parse(&target, &head.headers)?;
+            return Ok(S3Call {
+                operation: Operation::PutObject(put),
+                bucket: target.into_bucket(),
+                merged_headers: Some(Box::new(headers)),
+                success: Some(Box::new(success)),
+            });
+        }
         let query = Query::parse(head.uri.query())?;
         let operation::Request { operation, headers } =
             operation::parse(&head.method, &target, &query, &head.headers)?;
@@ -123,7 +161,7 @@ impl Front for S3Front {
             Cow::Owned(merged) => Some(Box::new(merged)),
             Cow::Borrowed(_) => None,
         };
-        Ok(S3Call { operation, bucket: target.into_bucket(), merged_headers })
+        Ok(S3Call { operation, bucket: target.into_bucket(), merged_headers, success: None })
     }
 
     fn execute_without_bucket(context: &RequestContext, headers: &HeaderMap, call: &S3Call) -> S3Answer {
@@ -131,11 +169,14 @@ impl Front for S3Front {
         dispatch::handle_without_bucket(context, &call.operation, headers)
     }
 
-    fn payload<B>(head: &Parts, proof: Verified<()>, body: B) -> Result<PayloadBody>
+    fn payload<B>(head: &Parts, proof: S3Proof, body: B) -> Result<PayloadBody>
     where
         B: Body<Data = Bytes, Error = BoxError> + Send + Unpin + 'static,
     {
-        payload::reader(body, &proof, head)
+        match proof {
+            S3Proof::Request(verified) => payload::reader(body, &verified, head),
+            S3Proof::Form(form) => form.into_payload(body),
+        }
     }
 
     async fn execute(
@@ -146,6 +187,10 @@ impl Front for S3Front {
         payload: &mut PayloadBody,
     ) -> S3Answer {
         let headers = call.merged_headers.as_deref().unwrap_or(headers);
+        if let Some(success) = call.success.take() {
+            let (operation, payload) = (call.operation.take(), payload.take());
+            return Box::pin(form::upload(context, bucket, operation, headers, &success, payload)).await;
+        }
         dispatch::handle(context, bucket, &mut call.operation, headers, payload).await
     }
 
@@ -204,14 +249,4 @@ impl FrontCall for S3Call {
     fn takes_long(&self) -> bool {
         self.operation.takes_long()
     }
-}
-
-/// `PostObject` carries its signature in a form field, which the gateway doesn't read.
-fn refuse_forms(head: &Parts) -> Result<()> {
-    let is_form = |value: &HeaderValue| value.as_bytes().starts_with(b"multipart/form-data");
-    if head.method == Method::POST && head.headers.get(CONTENT_TYPE).is_some_and(is_form) {
-        let message = "PostObject is not supported. Instead of an HTML form, use a presigned URL for PUT.";
-        return Err(S3Error::new(Code::NotImplemented, message));
-    }
-    Ok(())
 }

@@ -73,6 +73,10 @@ pub fn support(name: Name, can: &Capabilities) -> Support {
             }
             _ => Noted("no conditions; tags, checksums, encryption, storage classes"),
         },
+        Name::PostObject if is_whole => {
+            Noted("forms for browsers; tags, checksums, encryption, storage classes")
+        }
+        Name::PostObject => Noted("forms for browsers"),
         Name::CreateMultipartUpload if is_whole => Noted("tags, encryption, storage classes"),
         Name::CompleteMultipartUpload if !can.conditional_completion => Noted("no conditions"),
         Name::PutObject | Name::CompleteMultipartUpload => match (can.put_if_absent, can.put_if_match) {

@@ -27,6 +27,10 @@ const MAX_TAGS: usize = 10;
 const KEPT: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/').remove(b'*');
 
+/// The characters that may be in a parameter of an address as they are (RFC 3986 §2.3).
+pub(crate) const UNRESERVED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 /// A document that is being written.
 pub struct Document {
     text: String,

@@ -14,6 +14,7 @@ mod canonical;
 mod chunks;
 mod credential;
 mod declared;
+mod form;
 mod keys;
 mod presigned;
 mod signed_headers;
@@ -33,6 +34,7 @@ use canonical::CanonicalQuery;
 pub(crate) use chunks::ChunkSignatures;
 use credential::SignatureCredential;
 pub(crate) use declared::Declared;
+pub use form::FormSignature;
 use presigned::{Presigned, QueryForm};
 use signed_headers::SignedHeaders;
 use window::SignatureTime;
@@ -231,11 +233,7 @@ impl Verifier {
                     .then(|| ChunkSignatures::new(key, [time, "\n", scope].concat(), claim.signature)),
             }),
             Some(_) => Err(wrong_signature(request)),
-            None => Err(S3Error::new(
-                Code::InvalidAccessKeyId,
-                "The access key id you provided does not exist here or was revoked. Use the access key id of a \
-                 repository key.",
-            )),
+            None => Err(unknown_key()),
         }
     }
 }
@@ -282,7 +280,7 @@ fn anonymous() -> S3Error {
     S3Error::new(
         Code::AccessDenied,
         "The request is not signed, and anonymous access is not supported. Sign with a repository key (AWS Signature \
-         Version 4), or use a presigned URL.",
+         Version 4), or use a presigned URL or a form with a signed policy.",
     )
 }
 
@@ -298,6 +296,14 @@ fn not_signed(names: &[&str]) -> S3Error {
     S3Error::new(
         Code::AccessDenied,
         format!("There were headers present in the request which were not signed: {}.", names.join(", ")),
+    )
+}
+
+fn unknown_key() -> S3Error {
+    S3Error::new(
+        Code::InvalidAccessKeyId,
+        "The access key id you provided does not exist here or was revoked. Use the access key id of a repository \
+         key.",
     )
 }
 

@@ -82,13 +82,16 @@ impl SignatureTime {
         Err(self.skewed(now))
     }
 
+    /// Refuses what was signed in the future.
+    pub(super) fn check_begun(&self, now: Timestamp) -> Result<()> {
+        if now.duration_since(self.at) >= -MAX_SKEW { Ok(()) } else { Err(self.skewed(now)) }
+    }
+
     /// Refuses a presigned URL that isn't valid yet or has expired. Only the start tolerates clock skew. The expiry
     /// is exact, because a user who shares a URL for a minute means a minute.
     pub(super) fn check_lifetime(&self, lifetime: Lifetime, now: Timestamp) -> Result<()> {
+        self.check_begun(now)?;
         let age = now.duration_since(self.at);
-        if age < -MAX_SKEW {
-            return Err(self.skewed(now));
-        }
         if age > lifetime.0 {
             return Err(S3Error::new(
                 Code::AccessDenied,

@@ -16,6 +16,7 @@ use crate::failure::Failure;
 pub(crate) use crate::front::s3::operation::bucket_name::is_bucket_name;
 pub use crate::front::s3::operation::list_buckets::ListBuckets;
 pub(crate) use crate::front::s3::operation::list_buckets::REGION;
+pub(crate) use crate::front::s3::operation::parse::put_object;
 pub use crate::front::s3::operation::parse::{Request, parse};
 pub use crate::front::s3::operation::query::Query;
 pub use crate::front::s3::operation::table::{Handling, Name, OPERATIONS, Row, Scope};

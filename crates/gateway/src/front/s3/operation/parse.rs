@@ -54,8 +54,21 @@ pub fn parse<'a>(
     Ok(Request { operation, headers })
 }
 
+/// The operation that stores an object with these headers.
+pub(crate) fn put_object(key: ObjectKey, headers: &HeaderMap) -> Result<PutObject> {
+    let (attributes, conditions) = (attributes(headers)?, conditions(headers, &OBJECT)?);
+    Ok(PutObject { key, attributes, conditions })
+}
+
 fn not_implemented(message: String) -> S3Error {
     S3Error::new(Code::NotImplemented, message)
+}
+
+fn no_form() -> S3Error {
+    S3Error::new(
+        Code::PreconditionFailed,
+        "Bucket POST must be of the enclosure-type multipart/form-data, and its address must have no query.",
+    )
 }
 
 fn invalid(message: &'static str) -> S3Error {
@@ -151,11 +164,9 @@ impl Parts<'_> {
             Name::GetObjectTagging => Operation::GetObjectTagging(self.tagging()?),
             Name::PutObjectTagging => Operation::PutObjectTagging(self.tagging()?),
             Name::DeleteObjectTagging => Operation::DeleteObjectTagging(self.tagging()?),
-            Name::PutObject => Operation::PutObject(PutObject {
-                key: self.key()?,
-                attributes: attributes(self.headers)?,
-                conditions: conditions(self.headers, &OBJECT)?,
-            }),
+            Name::PutObject => Operation::PutObject(put_object(self.key()?, self.headers)?),
+            // Forms are recognised before their operation is parsed.
+            Name::PostObject => return Err(no_form()),
             Name::CopyObject => Operation::CopyObject(self.copying()?),
             Name::DeleteObject => Operation::DeleteObject(DeleteObject {
                 key: self.key()?,

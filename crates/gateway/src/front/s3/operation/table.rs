@@ -45,6 +45,7 @@ pub enum Name {
     PutObjectTagging,
     DeleteObjectTagging,
     PutObject,
+    PostObject,
     CopyObject,
     DeleteObject,
     CreateMultipartUpload,
@@ -131,7 +132,6 @@ const NO_ARCHIVE: &str = "Restore archived objects at the provider.";
 const NO_QUERIES: &str =
     "The gateway doesn't process object content; read the object and process it yourself.";
 const NO_TORRENTS: &str = "The gateway doesn't support torrents.";
-const NO_FORMS: &str = "Instead of an HTML form, use a presigned URL for PUT.";
 const NO_RENAME: &str = "Copy the object and delete the original.";
 
 use Access::{List, Read, Write};
@@ -202,7 +202,7 @@ pub static OPERATIONS: &[Row] = &[
         Done(Name::ListMultipartUploads, List),
     ),
     row("DeleteObjects", Method::POST, Bucket, &[("delete", None)], Done(Name::DeleteObjects, Write)),
-    row("PostObject", Method::POST, Bucket, &[], Refused(NO_FORMS)),
+    row("PostObject", Method::POST, Bucket, &[], Done(Name::PostObject, Write)),
     row("CreateSession", Method::GET, Bucket, &[("session", None)], Refused(NO_SETTINGS)),
     row("GetBucketAcl", Method::GET, Bucket, &[("acl", None)], Refused(NO_ACL)),
     row("PutBucketAcl", Method::PUT, Bucket, &[("acl", None)], Done(Name::PutBucketAcl, Write)),
@@ -483,7 +483,6 @@ pub static OPERATIONS: &[Row] = &[
     ),
     row("RenameObject", Method::PUT, Object, &[("renameObject", None)], Refused(NO_RENAME)),
     row("UpdateObjectEncryption", Method::PUT, Object, &[("encryption", None)], Refused(NO_SETTINGS)),
-    row("PostObject", Method::POST, Object, &[], Refused(NO_FORMS)),
 ];
 
 const READING: &[&str] = &[

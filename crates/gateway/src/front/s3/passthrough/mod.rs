@@ -16,11 +16,11 @@ mod response_headers;
 mod tagging;
 mod write;
 
-use bucketry_provider::driver::{S3Passthrough, S3Protocol};
+use bucketry_provider::driver::{S3Passthrough, S3Protocol, UploadId};
 use http::HeaderMap;
 
 use crate::failure::{Failure, FailureKind};
-use crate::front::s3::operation::Operation;
+use crate::front::s3::operation::{Name, Operation};
 use crate::front::s3::response::S3Answer;
 use crate::object::context::RequestContext;
 use crate::payload::PayloadBody;
@@ -113,6 +113,19 @@ async fn handle_rare(
         Operation::DeleteObjectTagging(tagging) => tagging::delete(incoming, &tagging).await,
         _ => Err(not_here().into()),
     }
+}
+
+/// Begins an upload with the headers of a `PutObject` for which [`takes`] returned `true`. `key` includes the
+/// repository's folder.
+pub(crate) async fn begin_upload(
+    resolved: &ResolvedBucket,
+    key: &str,
+    headers: &HeaderMap,
+) -> Result<UploadId, Failure> {
+    let s3 = resolved.driver().forwarder().ok_or_else(not_here)?;
+    let headers =
+        request_headers::headers(Name::CreateMultipartUpload, resolved.driver().capabilities(), headers)?;
+    multipart::begin(resolved, s3, headers, key).await.map(|(_, upload)| upload)
 }
 
 fn not_here() -> Failure {

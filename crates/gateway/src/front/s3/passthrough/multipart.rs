@@ -1,7 +1,7 @@
 //! The multipart operations except `AbortMultipartUpload`, which gains nothing from forwarding.
 
 use bucketry_provider::body::Payload;
-use bucketry_provider::driver::{Conditions, Parameter, UploadId, UpstreamRequest};
+use bucketry_provider::driver::{Conditions, Parameter, S3Passthrough, UploadId, UpstreamRequest};
 use bucketry_provider::error::ProviderError;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, ETAG};
@@ -25,6 +25,8 @@ use crate::payload::PayloadBody;
 use crate::routing::resolved_bucket::ResolvedBucket;
 use crate::routing::upload_id::SealedUploadId;
 
+const ROOT: &str = "InitiateMultipartUploadResult";
+
 /// `CreateMultipartUpload`.
 ///
 /// The checksum of the upload isn't passed on: those of the parts would have to be, and those in trailers arrive too
@@ -34,23 +36,11 @@ pub(super) async fn create(
     key: &ObjectKey,
     checksum: Option<UploadChecksum>,
 ) -> S3Answer {
-    const ROOT: &str = "InitiateMultipartUploadResult";
     let PassthroughRequest { context, resolved, s3, headers } = incoming;
     let there = resolved.key(key)?;
     // Don't start an upload whose id can't be sealed for the client.
     context.key.seals()?;
-    let request = UpstreamRequest {
-        method: Method::POST,
-        key: &there,
-        query: &[Parameter::Flag("uploads")],
-        headers,
-        payload: Some(Payload::bytes("")),
-        takes_long: false,
-    };
-    let answer = s3.forward_for_document(request, ROOT, MAX_DOCUMENT_BYTES).await;
-    let answer = answer.map_err(|error| resolved.failure(&error))?;
-    let unexpected = || resolved.failure(&ProviderError::NotAnObjectStore { status: None });
-    let begun = upload_of(answer.body(), ROOT).ok_or_else(unexpected)?;
+    let (answer, begun) = begin(resolved, s3, headers, &there).await?;
     let sealed = resolved.seal_upload(&context.key, &there, &begun)?;
     let mut response = named(resolved, key, Some(&sealed), ROOT, &answer, None)?;
     without_checksums(response.headers_mut());
@@ -68,6 +58,28 @@ fn without_checksums(headers: &mut HeaderMap) {
     for name in &own {
         headers.remove(name);
     }
+}
+
+/// Begins an upload. Returns the provider's response, and the upload id in it. `key` includes the repository's folder.
+pub(super) async fn begin(
+    resolved: &ResolvedBucket,
+    s3: &dyn S3Passthrough,
+    headers: HeaderMap,
+    key: &str,
+) -> Result<(Response<Bytes>, UploadId), Failure> {
+    let request = UpstreamRequest {
+        method: Method::POST,
+        key,
+        query: &[Parameter::Flag("uploads")],
+        headers,
+        payload: Some(Payload::bytes("")),
+        takes_long: false,
+    };
+    let answer = s3.forward_for_document(request, ROOT, MAX_DOCUMENT_BYTES).await;
+    let answer = answer.map_err(|error| resolved.failure(&error))?;
+    let unexpected = || resolved.failure(&ProviderError::NotAnObjectStore { status: None });
+    let begun = upload_of(answer.body(), ROOT).ok_or_else(unexpected)?;
+    Ok((answer, begun))
 }
 
 /// The upload id in a response.

@@ -29,7 +29,7 @@ pub(super) fn of(request: &Parts, declared: Declared, presigned: bool) -> Result
             "Content-Encoding is aws-chunked, but x-amz-content-sha256 does not declare chunks.",
         ));
     }
-    let mut checksum = if completes_upload(request) { None } else { header_checksum(headers)? };
+    let mut checksum = if completes_upload(request) { None } else { checksum_of(headers)? };
     if presigned && checksum.is_none() {
         checksum = query_checksum(request.uri.query().unwrap_or_default())?;
     }
@@ -41,7 +41,15 @@ pub(super) fn of(request: &Parts, declared: Declared, presigned: bool) -> Result
         Declared::Digest(digest) => Some(digest),
         Declared::Unsigned | Declared::Chunks { .. } => None,
     };
-    Ok(Expected { length, sha256, md5: content_md5(headers)?, checksum, trailing, refuse })
+    Ok(Expected {
+        length,
+        may_be_shorter: false,
+        sha256,
+        md5: content_md5(headers)?,
+        checksum,
+        trailing,
+        refuse,
+    })
 }
 
 fn length(headers: &HeaderMap, declared: Declared) -> Result<u64> {
@@ -110,7 +118,8 @@ fn completes_upload(request: &Parts) -> bool {
     request.method == Method::POST && query.split('&').any(|part| part.starts_with("uploadId="))
 }
 
-fn header_checksum(headers: &HeaderMap) -> Result<Option<Checksum>> {
+/// The checksum in the headers.
+pub(crate) fn checksum_of(headers: &HeaderMap) -> Result<Option<Checksum>> {
     let mut found = None;
     for name in headers.keys().filter(|name| name.as_str().starts_with(PREFIX)) {
         if NO_CHECKSUMS.contains(&name.as_str()) {

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http_body::Body;
 
+pub(crate) use expected::checksum_of;
 pub use expected::content_encoding;
 
 use crate::failure::{Failure, FailureKind};
@@ -36,7 +37,7 @@ where
 }
 
 /// The error for content that is not what was declared.
-fn refuse(mismatch: Mismatch) -> Failure {
+pub(crate) fn refuse(mismatch: Mismatch) -> Failure {
     match mismatch {
         Mismatch::SignedHash => Failure::new(
             FailureKind::SignedHashMismatch,
