@@ -42,6 +42,7 @@ impl Connection {
                  export AWS_ACCESS_KEY_ID={key}\n\
                  export AWS_SECRET_ACCESS_KEY='{secret}'\n\
                  export AWS_DEFAULT_REGION={region}\n\
+                 aws configure set default.s3.signature_version s3v4\n\
                  aws s3 ls s3://{bucket}"
             ),
             Tool::Boto3 => format!(
@@ -107,6 +108,15 @@ mod tests {
             for part in ["http://127.0.0.1:9000", "BKTEXAMPLE", "the-secret", "us-east-1", "photos"] {
                 assert!(text.contains(part), "{tool:?} lacks {part}:\n{text}");
             }
+        }
+    }
+
+    /// By default, they sign presigned URLs with version 2 in some regions, which the gateway refuses.
+    #[test]
+    fn programs_that_would_sign_with_version_2_are_told_to_use_version_4() {
+        for tool in [Tool::Aws, Tool::Boto3] {
+            let text = connection(None).settings(tool);
+            assert!(text.contains("signature_version") && text.contains("s3v4"), "{tool:?}:\n{text}");
         }
     }
 
