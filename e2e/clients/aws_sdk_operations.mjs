@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 const require = createRequire(process.env.BUCKETRY_TEST_NODE_MODULES + "/");
 const s3sdk = require("@aws-sdk/client-s3");
 const { Upload } = require("@aws-sdk/lib-storage");
+const { createPresignedPost } = require("@aws-sdk/s3-presigned-post");
 
 const { MATRIX_ENDPOINT, MATRIX_KEY, MATRIX_SECRET, MATRIX_BUCKET: Bucket, MATRIX_PREFIX } = process.env;
 const client = new s3sdk.S3Client({
@@ -77,6 +78,23 @@ const operations = {
     for await (const page of s3sdk.paginateListObjectsV2({ client, pageSize: 1 }, { Bucket, Prefix: key("l/") }))
       names.push(...(page.Contents ?? []).map((item) => item.Key));
     assert.deepEqual(names, [key("l/a"), key("l/b/1"), key("l/c")]);
+  },
+  async presigned_post() {
+    const Conditions = [["content-length-range", 1, small.length], ["starts-with", "$Content-Type", "image/"]];
+    const { url, fields } = await createPresignedPost(client, {
+      Bucket, Key: key("posted"), Conditions, Fields: { "Content-Type": "image/jpeg" }, Expires: 60,
+    });
+    const post = async (content, added = {}) => {
+      const form = new FormData();
+      for (const [name, value] of Object.entries({ ...fields, ...added })) form.append(name, value);
+      form.append("file", new Blob([content]), "cat.jpg");
+      const response = await fetch(url, { method: "POST", body: form });
+      return [response.status, (await response.text()).match(/<Code>(\w+)/)?.[1]];
+    };
+    assert.deepEqual(await post(small), [204, undefined]);
+    assert.deepEqual(await body("posted"), small);
+    assert.deepEqual(await post(Buffer.concat([small, small])), [400, "EntityTooLarge"]);
+    assert.deepEqual(await post(small, { "x-amz-meta-a": "1" }), [403, "AccessDenied"]);
   },
   async missing_object() { await refused("NoSuchKey", send("GetObject", { Key: key("none") })); },
   async delete_object() {

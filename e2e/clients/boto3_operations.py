@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import urllib.error
 import urllib.request
 
 import boto3
@@ -275,6 +276,45 @@ def presigned_put():
     same(body("presigned"), b"presigned")
 
 
+def post(posted, content, **fields):
+    """Sends a form as a browser does. Returns the status, or the code of the error."""
+    boundary = "----MatrixFormBoundary"
+    parts = [f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+             for name, value in (posted["fields"] | fields).items()]
+    parts.append(f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="cat.jpg"\r\n\r\n')
+    body = "".join(parts).encode() + content + f"\r\n--{boundary}--\r\n".encode()
+    request = urllib.request.Request(
+        posted["url"], data=body, headers={"Content-Type": f"multipart/form-data; boundary={boundary}"})
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.read().decode().split("<Code>")[1].split("</Code>")[0]
+
+
+def presigned_post():
+    posted = s3.generate_presigned_post(
+        BUCKET, key("posted/${filename}"), Fields={"acl": "private", "Content-Type": "image/jpeg"},
+        Conditions=[{"acl": "private"}, ["starts-with", "$Content-Type", "image/"],
+                    ["content-length-range", 1, len(SMALL)]],
+        ExpiresIn=60)
+    same(post(posted, SMALL), 204, "status")
+    same(body("posted/cat.jpg"), SMALL)
+    same(s3.head_object(Bucket=BUCKET, Key=key("posted/cat.jpg"))["ContentType"], "image/jpeg", "type")
+    same(post(posted, SMALL + b"x"), "EntityTooLarge", "code")
+    same(post(posted, SMALL, **{"x-amz-meta-a": "1"}), "AccessDenied", "code")
+    same(post(posted, SMALL, key=key("elsewhere")), "AccessDenied", "code")
+    same(post(posted, SMALL, **{"x-amz-signature": "0" * 64}), "SignatureDoesNotMatch", "code")
+
+
+def presigned_post_of_a_large_file():
+    posted = s3.generate_presigned_post(
+        BUCKET, key("posted/large"), Fields={"success_action_status": "201"},
+        Conditions=[{"success_action_status": "201"}], ExpiresIn=60)
+    same(post(posted, LARGE), 201, "status")
+    same(body("posted/large"), LARGE)
+
+
 def missing_object():
     refused("NoSuchKey", s3.get_object, Bucket=BUCKET, Key=key("none"))
     refused("404", s3.head_object, Bucket=BUCKET, Key=key("none"))
@@ -305,5 +345,6 @@ run([list_buckets, head_bucket, bucket_location, put_object, put_empty, get_obje
      range_beyond_the_end, response_overrides, conditional_get, put_if_absent, odd_key, content_md5, checksum_crc32,
      checksum_sha256, wrong_checksum, multipart_upload, multipart_download, list_parts, multipart_abort, list_uploads,
      object_tagging, put_with_tags, kept_checksum, upload_part_copy, copy_object, copy_with_new_metadata,
-     object_attributes, list_objects, list_pages, list_versions, presigned_get, presigned_put, missing_object,
+     object_attributes, list_objects, list_pages, list_versions, presigned_get, presigned_put,
+     presigned_post, presigned_post_of_a_large_file, missing_object,
      missing_bucket, wrong_secret, delete_object, delete_objects])
