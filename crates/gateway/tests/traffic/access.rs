@@ -74,21 +74,6 @@ async fn a_refused_upload_is_not_told_to_go_on() {
 }
 
 #[tokio::test]
-async fn a_form_is_not_offered_and_told_so_without_a_signature() {
-    let context = TestContext::start("form").await;
-    let mut connection = TcpStream::connect(context.address).await.unwrap();
-    let request = format!(
-        "POST /{} HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 0\r\n\
-         Connection: close\r\n\r\n",
-        context.bucket
-    );
-    connection.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    connection.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 501 ") && answer.contains("presigned URL"), "{answer}");
-}
-
-#[tokio::test]
 async fn who_makes_a_bucket_is_told_how_one_is_got() {
     let context = TestContext::start("make").await;
     for (name, code) in
