@@ -103,8 +103,8 @@ pub(super) fn read_secret(secret: &Secret, wrong: &mut Vec<FieldError>) -> Optio
         wrong.push(FieldError::new("secret", "must be at most 32768 bytes long"));
         return None;
     }
-    if text.contains('\0') {
-        wrong.push(FieldError::new("secret", "must not contain NUL characters"));
+    if text.chars().any(|letter| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t')) {
+        wrong.push(FieldError::new("secret", "must not contain NUL or other control characters"));
         return None;
     }
     Some(Secret::new(text))

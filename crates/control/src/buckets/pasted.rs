@@ -107,6 +107,24 @@ mod tests {
     }
 
     #[test]
+    fn texts_with_several_values_reach_the_parsers_whole() {
+        for (text, storage_type, key) in [
+            ("AWS_ACCESS_KEY_ID=AKID\nAWS_SECRET_ACCESS_KEY=abc", StorageType::S3, "AKID"),
+            ("\"Access key ID\",\"Secret access key\"\r\n\"AKID\",\"abc\"", StorageType::S3, "AKID"),
+            ("AccountName=acct;AccountKey=a2V5==", StorageType::Blob, "acct"),
+            (
+                "BlobEndpoint=https://acct.blob.core.windows.net/;SharedAccessSignature=sig=x",
+                StorageType::Blob,
+                "acct",
+            ),
+        ] {
+            let input = BucketInput { secret: Some(Secret::new(text)), ..BucketInput::default() };
+            let read = input.unpasted(None).unwrap();
+            assert_eq!((read.storage_type, read.key.as_deref()), (Some(storage_type), Some(key)), "{text}");
+        }
+    }
+
+    #[test]
     fn an_endpoint_of_a_stored_bucket_loses_the_bucket() {
         let stored = BucketLocation {
             storage_type: StorageType::S3,

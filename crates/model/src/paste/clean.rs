@@ -1,21 +1,28 @@
 //! Removes what surrounds a copied value: invisible characters, quotes, and the name of its variable.
 
 /// Names that tools and consoles print before a value, in lower case and without separators.
-const NAMES: [&str; 32] = [
+const NAMES: &[&str] = &[
     "accesskey",
     "accesskeyid",
     "accountkey",
     "accountname",
     "apikey",
+    "applicationkey",
+    "applicationkeyid",
     "awsaccesskeyid",
+    "awsbucket",
     "awsdefaultregion",
+    "awsendpoint",
     "awsendpointurl",
     "awsendpointurls3",
     "awsregion",
+    "awss3bucket",
     "awssecretaccesskey",
     "awssecretkey",
     "azurestorageaccount",
+    "azurestorageaccountname",
     "azurestorageconnectionstring",
+    "azurestoragecontainer",
     "azurestoragekey",
     "azurestoragesastoken",
     "blobendpoint",
@@ -24,16 +31,22 @@ const NAMES: [&str; 32] = [
     "clientemail",
     "connectionstring",
     "container",
+    "containername",
     "endpoint",
     "endpointurl",
     "key",
+    "keyid",
     "privatekey",
     "region",
     "s3bucket",
+    "s3endpoint",
+    "s3region",
     "secret",
     "secretaccesskey",
     "secretkey",
     "sharedaccesssignature",
+    "storageaccount",
+    "storageaccountname",
 ];
 
 /// The text without invisible characters and outer white space. Non-breaking and other wide spaces become plain ones.
@@ -57,7 +70,8 @@ pub fn visible(text: &str) -> String {
     visible
 }
 
-/// A single value without invisible characters, quotes around it, and the name of its variable before it.
+/// A single value without invisible characters, quotes around it, and the name of its variable before it. What consists
+/// of several names and values stays whole, because each of them says something.
 pub fn value(text: &str) -> String {
     let mut text = visible(text);
     // A variable's name may be quoted together with its value, or each by itself.
@@ -82,7 +96,19 @@ fn without_name(text: &str) -> &str {
     };
     let Some(at) = rest.find(['=', ':']) else { return text };
     let (name, value) = (&rest[..at], rest[at + 1..].trim_start());
-    if value.is_empty() || !is_known_name(name) { text } else { value }
+    let is_single = is_one_line_or_key(value) && !(value.contains(';') && is_of_connection_string(name));
+    if value.is_empty() || !is_single || !is_known_name(name) { text } else { value }
+}
+
+/// Whether the text has no second line to speak of. A private key has many and is one value.
+fn is_one_line_or_key(text: &str) -> bool {
+    !text.contains(['\n', '\r']) || text.trim_start_matches(['"', '\'']).starts_with("-----BEGIN")
+}
+
+/// Whether this is the name of a part of Azure's connection strings. Other parts follow after a semicolon.
+fn is_of_connection_string(name: &str) -> bool {
+    let parts = ["accountname", "accountkey", "blobendpoint", "sharedaccesssignature"];
+    parts.contains(&super::normal_name(name.trim()).as_str())
 }
 
 /// Whether this is a name that tools print before a value.
@@ -99,6 +125,8 @@ fn unquoted(text: &str) -> &str {
     PAIRS
         .iter()
         .find_map(|(begin, end)| bare.strip_prefix(*begin)?.strip_suffix(*end))
+        // Quotes inside mean that several values are quoted, as in a row of CSV.
+        .filter(|inner| !inner.contains(['"', '\n']) || is_one_line_or_key(inner) && !inner.contains('"'))
         .map_or(text, str::trim)
 }
 
@@ -133,6 +161,24 @@ mod tests {
         for text in ["abc==", "sv=1&sig=x", "https://host:9000/a", "arn:aws:iam::1:role/x", "\"", "key="] {
             assert_eq!(value(text), text);
         }
+    }
+
+    #[test]
+    fn several_values_stay_whole() {
+        for text in [
+            "AWS_ACCESS_KEY_ID=AKID\nAWS_SECRET_ACCESS_KEY=abc==",
+            "AccountName=acct;AccountKey=a2V5==",
+            "BlobEndpoint=https://a.blob.core.windows.net/;SharedAccessSignature=sv=1&sig=x",
+            "\"Access key ID\",\"Secret access key\"\n\"AKID\",\"abc==\"",
+        ] {
+            assert_eq!(value(text), text);
+        }
+        let key = "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----";
+        for text in [format!("\"{key}\""), format!("private_key: {key}"), format!("'{key}',")] {
+            assert_eq!(value(&text), key, "{text}");
+        }
+        let wrapped = "AZURE_STORAGE_CONNECTION_STRING=\"AccountName=a;AccountKey=k\"";
+        assert_eq!(value(wrapped), "AccountName=a;AccountKey=k");
     }
 
     proptest! {

@@ -16,7 +16,7 @@ pub(super) fn read(text: &str) -> Option<Result<PastedCredential, PasteError>> {
     let cells: Vec<String> = row.split(',').map(clean::value).collect();
     let cell = |at: usize| cells.get(at).filter(|text| !text.is_empty());
     Some(match (cell(key), cell(secret)) {
-        (Some(key), Some(secret)) => Ok(PastedCredential::aws(key, secret, None)),
+        (Some(key), Some(secret)) => Ok(PastedCredential::aws(Some(key), secret)),
         _ => Err(PasteError::Incomplete),
     })
 }

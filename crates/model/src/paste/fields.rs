@@ -3,7 +3,7 @@
 use super::address::{azure_account, endpoint_without_bucket};
 use super::pasted_address::PastedAddress;
 use super::pasted_credential::{PasteError, PastedCredential};
-use super::region;
+use super::{region, shape};
 use crate::bucket::StorageType;
 use crate::endpoint::Endpoint;
 use crate::secret::Secret;
@@ -73,15 +73,18 @@ impl PastedFields {
 
 impl PasteOutcome {
     fn credential(&mut self, from: &'static str, text: Option<&str>) {
+        let of_document = matches!(self.fields.storage_type, Some(StorageType::Gcs | StorageType::Blob));
         let read = match text.and_then(PastedCredential::read) {
-            // What is incomplete is reported where the field is parsed.
-            None | Some(Err(PasteError::InvalidJson | PasteError::Incomplete | PasteError::TooLong)) => {
-                return;
-            }
+            // What is too long is reported where the field is parsed.
+            None | Some(Err(PasteError::TooLong)) => return,
+            // Drivers know what is wrong with a document of another kind.
+            Some(Err(PasteError::UnknownJson)) if from == "secret" && of_document => return,
             Some(Err(error)) => return self.problem(from, error.to_string()),
             Some(Ok(read)) => read,
         };
-        self.storage_type(from, read.storage_type);
+        if !self.is_at_google(read.key.as_deref()) {
+            self.storage_type(from, read.storage_type);
+        }
         if from == "secret" && text == Some(read.secret.expose()) {
             return;
         }
@@ -99,6 +102,14 @@ impl PasteOutcome {
         {
             self.note(field, from, value);
         }
+    }
+
+    /// Whether an HMAC key of Google is used at Google's endpoint with its other protocol, that of S3.
+    fn is_at_google(&self, key: Option<&str>) -> bool {
+        let endpoint = self.fields.endpoint.as_deref().unwrap_or_default();
+        self.fields.storage_type == Some(StorageType::S3)
+            && key.is_some_and(shape::is_google_key)
+            && endpoint.contains("storage.googleapis.com")
     }
 
     fn address(&mut self, from: &'static str, text: Option<&str>) {
@@ -166,7 +177,9 @@ impl PasteOutcome {
             return;
         };
         self.fields.endpoint = None;
-        self.note("endpoint", "endpoint", Some(left.to_string()));
+        let from = self.source("endpoint").unwrap_or("endpoint");
+        self.readings.retain(|reading| reading.field != "endpoint");
+        self.note("endpoint", from, Some(left.to_string()));
     }
 
     fn storage_type(&mut self, from: &'static str, read: StorageType) {
@@ -329,6 +342,43 @@ mod tests {
             let expected = expected.replace("Blob|", "BLOB|").replace("||||||!", "|||||!");
             assert_eq!(read(storage_type, texts), expected, "{texts:?}");
         }
+    }
+
+    #[test]
+    fn a_broken_paste_is_a_problem_of_its_field() {
+        use StorageType::{Blob, Gcs, S3};
+        let two =
+            "aws_access_key_id=A\naws_secret_access_key=s\n[b]\naws_access_key_id=B\naws_secret_access_key=t";
+        for (storage_type, field, text, says) in [
+            (S3, "secret", "{\"AccessKeyId\": \"A\",", "first to the last brace"),
+            (Gcs, "secret", "{\"type\": \"service_account\",\n", "first to the last brace"),
+            (Blob, "secret", "{\"appId\": \"a\", \"pass", "first to the last brace"),
+            (S3, "key", "{\"AccessKeyId\": \"A\"", "first to the last brace"),
+            (S3, "secret", "{\"a\": 1}", "not that of a credential"),
+            (Gcs, "key", "{\"type\": \"authorized_user\"}", "not that of a credential"),
+            (S3, "secret", two, "several credentials"),
+            (Blob, "secret", "AccountName=a;EndpointSuffix=core.windows.net", "only a part"),
+        ] {
+            let problems = fields(Some(storage_type), &[(field, text)]).read(None).problems;
+            assert_eq!(problems.first().map(|problem| problem.field), Some(field), "{text}");
+            assert!(problems[0].message.contains(says), "{problems:?}");
+        }
+        // What a document of a known form lacks is for its driver to say.
+        let user = fields(Some(Gcs), &[("secret", "{\"type\": \"authorized_user\"}")]).read(None);
+        assert_eq!(user.problems, []);
+        assert_eq!(fields(Some(S3), &[("secret", "{braces-in-a-secret}")]).read(None).problems, []);
+    }
+
+    #[test]
+    fn an_hmac_key_of_google_is_used_with_either_protocol() {
+        let pair = "ACCESS_KEY=GOOG1EXAMPLE\nSECRET_KEY=s";
+        let google = ("endpoint", "https://storage.googleapis.com");
+        assert_eq!(read(None, &[("secret", pair)]), "GCS||GOOG1EXAMPLE|s||");
+        assert_eq!(
+            read(Some(StorageType::S3), &[("secret", pair), google]),
+            "S3||GOOG1EXAMPLE|s||https://storage.googleapis.com"
+        );
+        assert_eq!(read(Some(StorageType::S3), &[("secret", pair)]), "S3||GOOG1EXAMPLE|s|||!storageType");
     }
 
     #[test]

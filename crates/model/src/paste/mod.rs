@@ -7,14 +7,18 @@
 pub mod address;
 mod assignments;
 pub mod clean;
+mod connection_string;
 mod console;
 pub mod credential;
 mod csv;
 pub mod document;
 pub mod fields;
+mod json;
 pub mod pasted_address;
 pub mod pasted_credential;
+pub mod pasted_text;
 pub mod region;
+pub mod shape;
 
 /// A name in lower case without `_`, `-` and spaces, for comparisons.
 fn normal_name(name: &str) -> String {
