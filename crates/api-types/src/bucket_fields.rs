@@ -1,8 +1,8 @@
 //! Request bodies about buckets.
 
-use bucketry_model::bucket::StorageType;
 use bucketry_model::diagnosis::CheckScope;
 use bucketry_model::secret::Secret;
+use bucketry_model::storage_name::StorageName;
 use serde::{Deserialize, Serialize};
 
 use crate::secret::expose_optional;
@@ -29,8 +29,8 @@ pub struct NewBucketRequest {
     pub bucket: Option<String>,
     /// The storage protocol of the provider.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(required, value_type = StorageType))]
-    pub storage_type: Option<StorageType>,
+    #[cfg_attr(feature = "openapi", schema(required, value_type = StorageName))]
+    pub storage_type: Option<StorageName>,
     /// The identity that accesses the bucket: access key id, role ARN, client e-mail or account name.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(max_length = 2048, example = "AKIAIOSFODNN7EXAMPLE"))]
@@ -84,7 +84,7 @@ pub struct BucketChanges {
     pub bucket: Option<String>,
     /// The storage protocol of the provider.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub storage_type: Option<StorageType>,
+    pub storage_type: Option<StorageName>,
     /// The identity that accesses the bucket.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(max_length = 2048))]
@@ -133,7 +133,7 @@ pub struct TrialFields {
     pub bucket: Option<String>,
     /// The storage protocol of the provider.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub storage_type: Option<StorageType>,
+    pub storage_type: Option<StorageName>,
     /// The identity that accesses the bucket.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(max_length = 2048))]

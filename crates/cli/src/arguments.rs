@@ -162,7 +162,7 @@ pub(crate) struct BucketFields {
     /// Name of the bucket at the provider
     #[arg(long)]
     pub(crate) bucket: Option<String>,
-    /// Protocol of the provider: S3, GCS or BLOB
+    /// Protocol (S3, GCS, BLOB) or provider (aws, r2, google, azure, minio, …)
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) storage_type: Option<String>,
     /// Access key id, role ARN, client e-mail address or account name
@@ -171,6 +171,9 @@ pub(crate) struct BucketFields {
     /// Read the secret from this file, or from standard input if it is `-`; or set BUCKETRY_BUCKET_SECRET
     #[arg(long, value_name = "FILE")]
     pub(crate) secret_file: Option<PathBuf>,
+    /// Read what you copied from this file, or from standard input if it is `-`: an address, a credential, or both
+    #[arg(long, value_name = "FILE", conflicts_with = "secret_file")]
+    pub(crate) paste: Option<PathBuf>,
     /// URL of the provider, if it isn't the public one for the type
     #[arg(long)]
     pub(crate) endpoint: Option<String>,

@@ -1,25 +1,21 @@
 //! `bucketry bucket …`. The arguments are in `arguments`.
 
 use std::fmt::Display;
-use std::io::Read as _;
 
-use bucketry_api_types::bucket::BucketInfo;
-use bucketry_api_types::bucket_fields::{BucketChanges, NewBucketRequest, TrialFields};
+use bucketry_api_types::bucket::{BucketInfo, ReadField};
 use bucketry_client::{ApiClient, ClientError};
 use bucketry_model::bucket::StorageType;
-use bucketry_model::diagnosis::{Check, CheckScope};
+use bucketry_model::diagnosis::Check;
 use bucketry_model::id::WorkspaceId;
-use bucketry_model::paste::clean;
-use bucketry_model::paste::fields::PastedFields;
-use bucketry_model::secret::Secret;
 use bucketry_model::time::{Clock as _, SystemClock, to_wire};
 use jiff::Timestamp;
 
 use crate::arguments::{BucketCommand, BucketFields, Remote};
+use crate::bucket_fields::{EnteredBucket, new_bucket, storage_type_of, trial};
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
 use crate::workspace::find_workspace;
-use crate::{output, refusal};
+use crate::{bucket_fields, bucket_paste, output, refusal};
 
 /// The page size when searching for a bucket by name.
 const PAGE: u32 = 1_000;
@@ -33,15 +29,17 @@ pub(crate) async fn run(remote: &Remote, command: BucketCommand) -> Result<()> {
         BucketCommand::Show { bucket } => show(remote, &find(&client, &bucket).await?),
         BucketCommand::Update { bucket_ref, name, fields } => {
             let bucket = find(&client, &bucket_ref).await?;
-            let mut fields = read(&client, *fields).await?;
-            fields.name = name;
-            let stored = checked(remote, client.update_bucket(bucket.id, &fields).await)?;
+            let mut entered = entered(&client, *fields, Some(bucket.storage_type)).await?;
+            entered.changes.name = name;
+            let stored = checked(remote, client.update_bucket(bucket.id, &entered.changes).await)?;
+            let read = [entered.read, stored.read].concat();
             if remote.json {
                 return output::json(&serde_json::json!({
-                    "bucketId": stored.bucket_id, "status": stored.status, "latency_ms": stored.latency_ms,
+                    "bucketId": stored.bucket_id, "status": stored.status, "latency_ms": stored.latency_ms, "read": read,
                 }));
             }
-            output::line(&format!("updated {}, {}", bucket.name, stored.status))
+            output::line(&format!("updated {}, {}", bucket.name, stored.status))?;
+            show_read(&read)
         }
         BucketCommand::Rm { bucket } => {
             let bucket = find(&client, &bucket).await?;
@@ -56,8 +54,9 @@ pub(crate) async fn run(remote: &Remote, command: BucketCommand) -> Result<()> {
         }
         BucketCommand::Validate { bucket_ref, fields } => {
             let bucket = find(&client, &bucket_ref).await?;
-            let fields = read(&client, *fields).await?;
-            let validation = checked(remote, client.validate_bucket(bucket.id, &trial(fields)).await)?;
+            let entered = entered(&client, *fields, Some(bucket.storage_type)).await?;
+            let validation =
+                checked(remote, client.validate_bucket(bucket.id, &trial(entered.changes)).await)?;
             if remote.json {
                 return output::json(&validation);
             }
@@ -98,36 +97,38 @@ async fn list(remote: &Remote, client: &ApiClient, workspace: Option<String>) ->
 }
 
 async fn add(remote: &Remote, client: &ApiClient, name: String, fields: BucketFields) -> Result<()> {
-    let mut fields = read(client, fields).await?;
-    fields.name = Some(name.clone());
-    fields.storage_type =
-        fields.storage_type.or_else(|| Some(pasted_type(&fields).unwrap_or(StorageType::S3)));
-    if fields.workspace_id.is_none() {
-        fields.workspace_id = Some(only_workspace(client).await?.to_string());
+    let EnteredBucket { mut changes, read } = entered(client, fields, None).await?;
+    changes.name = Some(name.clone());
+    changes.storage_type = changes.storage_type.or_else(|| Some(storage_type_of(&changes).into()));
+    if changes.workspace_id.is_none() {
+        changes.workspace_id = Some(only_workspace(client).await?.to_string());
     }
-    let stored = checked(remote, client.create_bucket(&new_bucket(fields), None).await)?;
+    let stored = checked(remote, client.create_bucket(&new_bucket(changes), None).await)?;
+    let read = [read, stored.read].concat();
     if remote.json {
-        return output::json(&serde_json::json!({ "bucketId": stored.bucket_id, "read": stored.read }));
+        return output::json(&serde_json::json!({ "bucketId": stored.bucket_id, "read": read }));
     }
     output::line(&format!("registered {name} ({})", stored.bucket_id))?;
-    for read in &stored.read {
-        let value = read.value.as_deref().unwrap_or("(hidden)");
-        output::line(&format!("read {} {value} from {}", read.field, read.from))?;
-    }
-    Ok(())
+    show_read(&read)
 }
 
-/// The storage type that a pasted address or credential is for.
-fn pasted_type(fields: &BucketChanges) -> Option<StorageType> {
-    let pasted = PastedFields {
-        storage_type: None,
-        bucket: fields.bucket.as_deref().map(clean::value),
-        key: fields.key.as_deref().map(clean::value),
-        secret: fields.secret.as_ref().map(|secret| Secret::new(clean::value(secret.expose()))),
-        region: None,
-        endpoint: fields.endpoint.as_deref().map(clean::value),
+/// The fields from flags, files and a paste. `stored` is the type of the bucket to change.
+async fn entered(
+    client: &ApiClient,
+    fields: BucketFields,
+    stored: Option<StorageType>,
+) -> Result<EnteredBucket> {
+    let workspace_id = match &fields.workspace {
+        None => None,
+        Some(workspace) => Some(find_workspace(client, workspace).await?.to_string()),
     };
-    pasted.read(None).fields.storage_type
+    let mut entered = bucket_fields::read(&fields, stored)?;
+    entered.changes.workspace_id = workspace_id;
+    Ok(entered)
+}
+
+fn show_read(read: &[ReadField]) -> Result<()> {
+    bucket_paste::lines(read).iter().try_for_each(|line| output::line(line))
 }
 
 fn show(remote: &Remote, bucket: &BucketInfo<'_>) -> Result<()> {
@@ -290,78 +291,6 @@ pub(crate) async fn only_workspace(client: &ApiClient) -> Result<WorkspaceId> {
         [] => Err(Failure::failed("you are not a member of any workspace: ask an administrator to add you")),
         _ => Err(Failure::usage("you are a member of several workspaces: choose one with --workspace NAME")),
     }
-}
-
-async fn read(client: &ApiClient, fields: BucketFields) -> Result<BucketChanges> {
-    let storage_type = match &fields.storage_type {
-        None => None,
-        Some(text) => {
-            Some(text.to_uppercase().parse().map_err(|error| Failure::usage(format!("--type {error}")))?)
-        }
-    };
-    let workspace_id = match &fields.workspace {
-        None => None,
-        Some(workspace) => Some(find_workspace(client, workspace).await?.to_string()),
-    };
-    Ok(BucketChanges {
-        name: None,
-        bucket: fields.bucket.clone(),
-        storage_type,
-        key: fields.key.clone(),
-        secret: secret(&fields)?,
-        endpoint: fields.endpoint,
-        region: fields.region,
-        workspace_id,
-        api_key_uuid: None,
-        skip_validation: fields.skip_validation.then_some(true),
-        checks: fields.read_only.then_some(CheckScope::ReadOnly),
-    })
-}
-
-fn new_bucket(fields: BucketChanges) -> NewBucketRequest {
-    NewBucketRequest {
-        name: fields.name,
-        bucket: fields.bucket,
-        storage_type: fields.storage_type,
-        key: fields.key,
-        secret: fields.secret,
-        region: fields.region,
-        endpoint: fields.endpoint,
-        workspace_id: fields.workspace_id,
-        api_key_uuid: None,
-        skip_validation: fields.skip_validation,
-        checks: fields.checks,
-    }
-}
-
-fn trial(fields: BucketChanges) -> TrialFields {
-    TrialFields {
-        bucket: fields.bucket,
-        storage_type: fields.storage_type,
-        key: fields.key,
-        secret: fields.secret,
-        region: fields.region,
-        endpoint: fields.endpoint,
-        api_key_uuid: None,
-        checks: fields.checks,
-    }
-}
-
-/// Reads the secret from a file, from standard input or from the environment. It can't be an argument, because
-/// every program on the machine could read that.
-fn secret(fields: &BucketFields) -> Result<Option<Secret>> {
-    let Some(path) = &fields.secret_file else {
-        let given = std::env::var("BUCKETRY_BUCKET_SECRET").ok();
-        return Ok(given.filter(|text| !text.is_empty()).map(Secret::new));
-    };
-    let mut text = String::new();
-    let read = if path.as_os_str() == "-" {
-        std::io::stdin().lock().read_to_string(&mut text).map(drop)
-    } else {
-        std::fs::read_to_string(path).map(|read| text = read)
-    };
-    read.map_err(|error| Failure::usage(format!("can't read the secret from {}: {error}", path.display())))?;
-    Ok(Some(Secret::new(text)))
 }
 
 /// Prints the checks of a refusal, if it has any, before the error.

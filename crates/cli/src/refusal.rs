@@ -55,15 +55,18 @@ fn in_flags(refusal: &Refusal, flags: &Flags) -> Option<String> {
     if flags.is_empty() {
         return None;
     }
-    let line = |field: &bucketry_client::WrongField| {
-        let flag = flags.iter().find(|(name, _)| *name == field.field);
-        let mut line = format!("{} {}", flag.map_or(field.field.as_ref(), |(_, flag)| flag), field.message);
-        for (name, flag) in flags {
-            line = line.replace(&format!("`{name}`"), flag);
-        }
-        line
-    };
+    let line = |field: &bucketry_client::WrongField| line(&field.field, &field.message, flags);
     Some(refusal.fields.iter().map(line).collect::<Vec<_>>().join("\n  "))
+}
+
+/// What is wrong with a field, in terms of flags.
+pub(crate) fn line(field: &str, message: &str, flags: &Flags) -> String {
+    let flag = flags.iter().find(|(name, _)| *name == field);
+    let mut line = format!("{} {message}", flag.map_or(field, |(_, flag)| flag));
+    for (name, flag) in flags {
+        line = line.replace(&format!("`{name}`"), flag);
+    }
+    line
 }
 
 #[cfg(test)]

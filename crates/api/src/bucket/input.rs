@@ -7,7 +7,8 @@ pub(super) fn new_bucket(new: NewBucketRequest) -> BucketInput {
     BucketInput {
         name: new.name,
         bucket: new.bucket,
-        storage_type: new.storage_type,
+        storage_type: new.storage_type.map(|name| name.storage_type),
+        named: new.storage_type,
         key: new.key,
         secret: new.secret,
         region: new.region,
@@ -23,7 +24,8 @@ pub(super) fn bucket_changes(changes: BucketChanges) -> BucketInput {
     BucketInput {
         name: changes.name,
         bucket: changes.bucket,
-        storage_type: changes.storage_type,
+        storage_type: changes.storage_type.map(|name| name.storage_type),
+        named: changes.storage_type,
         key: changes.key,
         secret: changes.secret,
         region: changes.region,
@@ -38,7 +40,8 @@ pub(super) fn bucket_changes(changes: BucketChanges) -> BucketInput {
 pub(super) fn trial(fields: TrialFields) -> BucketInput {
     BucketInput {
         bucket: fields.bucket,
-        storage_type: fields.storage_type,
+        storage_type: fields.storage_type.map(|name| name.storage_type),
+        named: fields.storage_type,
         key: fields.key,
         secret: fields.secret,
         region: fields.region,

@@ -148,7 +148,7 @@ fn sample(cloud: Cloud, endpoint: &str) -> NewBucketRequest {
     match cloud {
         Cloud::Azurite => NewBucketRequest {
             name: Some("Sample at Azure".to_owned()),
-            storage_type: Some(StorageType::Blob),
+            storage_type: Some(StorageType::Blob.into()),
             key: Some(AZURITE_ACCOUNT.to_owned()),
             secret: Some(Secret::new(AZURITE_KEY)),
             ..common
@@ -156,7 +156,7 @@ fn sample(cloud: Cloud, endpoint: &str) -> NewBucketRequest {
         // fake-gcs-server checks no credentials.
         Cloud::Gcs => NewBucketRequest {
             name: Some("Sample at Google".to_owned()),
-            storage_type: Some(StorageType::Gcs),
+            storage_type: Some(StorageType::Gcs.into()),
             ..common
         },
     }

@@ -156,7 +156,7 @@ async fn fill(
     let sample = NewBucketRequest {
         name: Some("Sample".to_owned()),
         bucket: Some(BUCKET.to_owned()),
-        storage_type: Some(StorageType::S3),
+        storage_type: Some(StorageType::S3.into()),
         key: Some(ACCESS_KEY.to_owned()),
         secret: Some(secret.clone()),
         endpoint: Some(format!("http://{}", storage.address)),
@@ -172,7 +172,7 @@ async fn fill(
     let whole = BucketPlace { bucket_id: Some(bucket_id.to_string()), ..BucketPlace::default() };
     let repository = NewRepo {
         name: Some(REPOSITORY.to_owned()),
-        storage_type: Some(StorageType::S3),
+        storage_type: Some(StorageType::S3.into()),
         mode: Some(RepositoryMode::Normal.as_str().to_owned()),
         workspace_id: Some(workspace.id.to_string()),
         repo_buckets: Some(vec![whole]),

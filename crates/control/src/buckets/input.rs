@@ -7,6 +7,7 @@ use bucketry_model::endpoint::Endpoint;
 use bucketry_model::id::WorkspaceId;
 use bucketry_model::name::Name;
 use bucketry_model::secret::Secret;
+use bucketry_model::storage_name::StorageName;
 
 use super::credential_fields::{
     SecretInput, check_credentials, given, needs_no_key, needs_no_secret, read_key, read_secret,
@@ -27,6 +28,8 @@ pub struct BucketInput {
     /// Name at the provider.
     pub bucket: Option<String>,
     pub storage_type: Option<StorageType>,
+    /// The storage type as it was named, if it was sent.
+    pub named: Option<StorageName>,
     /// Access key id, role ARN, client e-mail address or account name.
     pub key: Option<String>,
     pub secret: Option<Secret>,
@@ -85,6 +88,7 @@ impl BucketInput {
         }
         let mut key = present(self.key.as_ref()).and_then(|text| read_key(text, &mut wrong));
         let endpoint = present(self.endpoint.as_ref()).and_then(|text| read_endpoint(text, &mut wrong));
+        self.check_endpoint(endpoint.as_ref(), &mut wrong);
         let region = present(self.region.as_ref()).and_then(|text| read_region(text, &mut wrong));
         let secret = self.secret.as_ref().and_then(|secret| read_secret(secret, &mut wrong));
         self.check_provider_key(&mut wrong);
@@ -150,6 +154,7 @@ impl BucketInput {
             location.endpoint =
                 present(self.endpoint.as_ref()).and_then(|text| read_endpoint(text, &mut wrong));
         }
+        self.check_endpoint(location.endpoint.as_ref(), &mut wrong);
         if self.region.is_some() {
             location.region = present(self.region.as_ref()).and_then(|text| read_region(text, &mut wrong));
         }
@@ -199,6 +204,18 @@ impl BucketInput {
         match secret {
             SecretInput::Clear if !has_secret || !needs_no_secret(location) => SecretInput::Keep,
             secret => secret,
+        }
+    }
+
+    /// Requires an endpoint if a provider was named that has many. AWS would be assumed otherwise.
+    fn check_endpoint(&self, endpoint: Option<&Endpoint>, wrong: &mut Vec<FieldError>) {
+        let is_wrong = wrong.iter().any(|error| error.field == "endpoint");
+        if let Some(example) = self.named.and_then(StorageName::endpoint)
+            && endpoint.is_none()
+            && !is_wrong
+        {
+            let message = format!("is required for this provider, such as {example}");
+            wrong.push(FieldError::new("endpoint", message));
         }
     }
 
@@ -299,6 +316,24 @@ mod tests {
             wrong_fields(input.read_new()),
             ["name", "bucket", "workspaceId", "key", "endpoint", "region", "secret"]
         );
+    }
+
+    #[test]
+    fn a_named_provider_has_an_endpoint_unless_it_is_the_cloud_of_its_type() {
+        let read = |name: &str, endpoint: &str| {
+            let named = Some(name.parse::<StorageName>().unwrap());
+            let input = BucketInput { named, endpoint: Some(endpoint.into()), ..complete() };
+            let new = wrong_fields(input.read_new());
+            let stored = BucketLocation { endpoint: None, ..complete().read_new().unwrap().location };
+            assert_eq!(wrong_fields(input.read_changes(&stored, false)), new, "{name}");
+            new
+        };
+        for name in ["r2", "minio", "b2", "wasabi"] {
+            assert_eq!(read(name, ""), ["endpoint"], "{name}");
+            assert_eq!(read(name, "ftp://x"), ["endpoint"], "{name}");
+            assert!(read(name, "https://s3.example.com").is_empty(), "{name}");
+        }
+        assert!(read("aws", "").is_empty() && read("s3", "").is_empty());
     }
 
     #[test]
