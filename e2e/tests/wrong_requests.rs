@@ -58,7 +58,7 @@ async fn wrong_types_name_the_field_and_never_repeat_what_was_sent() -> Result<(
         (json!({ "secret": 123_456_789 }), "secret", "string"),
         (json!({ "skipValidation": "yes" }), "skipValidation", "boolean"),
         (json!({ "storageType": "FTP" }), "storageType", "S3"),
-        (json!({ "storageType": "s3" }), "storageType", "BLOB"),
+        (json!({ "storageType": "dropbox" }), "storageType", "minio"),
         (json!({ "storageType": 3 }), "storageType", ""),
         (json!({ "checks": "some" }), "checks", "read-only"),
     ] {

@@ -154,6 +154,23 @@ pub struct BucketCreated {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", schema(inline = false))]
     pub read: Vec<ReadField>,
+    /// Other registrations of the same bucket that the caller may see. Absent if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(inline = false))]
+    pub also_registered: Vec<AlsoRegistered>,
+}
+
+/// Another registration of the same bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct AlsoRegistered {
+    /// The id of that registration.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = "uuid"))]
+    pub bucket_id: BucketId,
+    /// Its display name.
+    #[cfg_attr(feature = "openapi", schema(example = "Holiday photos"))]
+    pub name: String,
 }
 
 /// A field that was read from what was pasted into a field.
@@ -195,6 +212,10 @@ pub struct BucketChanged {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", schema(inline = false))]
     pub read: Vec<ReadField>,
+    /// Other registrations of the same bucket that the caller may see. Absent if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(inline = false))]
+    pub also_registered: Vec<AlsoRegistered>,
 }
 
 /// The result of a successful validation.

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use bucketry_api_types::bucket::{BucketInfo, ReadField};
+use bucketry_api_types::bucket::{AlsoRegistered, BucketInfo, ReadField};
 use bucketry_client::{ApiClient, ClientError};
 use bucketry_model::bucket::StorageType;
 use bucketry_model::diagnosis::Check;
@@ -36,10 +36,12 @@ pub(crate) async fn run(remote: &Remote, command: BucketCommand) -> Result<()> {
             if remote.json {
                 return output::json(&serde_json::json!({
                     "bucketId": stored.bucket_id, "status": stored.status, "latency_ms": stored.latency_ms, "read": read,
+                    "alsoRegistered": stored.also_registered,
                 }));
             }
             output::line(&format!("updated {}, {}", bucket.name, stored.status))?;
-            show_read(&read)
+            show_read(&read)?;
+            show_others(&stored.also_registered)
         }
         BucketCommand::Rm { bucket } => {
             let bucket = find(&client, &bucket).await?;
@@ -106,10 +108,13 @@ async fn add(remote: &Remote, client: &ApiClient, name: String, fields: BucketFi
     let stored = checked(remote, client.create_bucket(&new_bucket(changes), None).await)?;
     let read = [read, stored.read].concat();
     if remote.json {
-        return output::json(&serde_json::json!({ "bucketId": stored.bucket_id, "read": read }));
+        return output::json(&serde_json::json!({
+            "bucketId": stored.bucket_id, "read": read, "alsoRegistered": stored.also_registered,
+        }));
     }
     output::line(&format!("registered {name} ({})", stored.bucket_id))?;
-    show_read(&read)
+    show_read(&read)?;
+    show_others(&stored.also_registered)
 }
 
 /// The fields from flags, files and a paste. `stored` is the type of the bucket to change.
@@ -125,6 +130,13 @@ async fn entered(
     let mut entered = bucket_fields::read(&fields, stored)?;
     entered.changes.workspace_id = workspace_id;
     Ok(entered)
+}
+
+fn show_others(others: &[AlsoRegistered]) -> Result<()> {
+    let line = |other: &AlsoRegistered| {
+        format!("this bucket is also registered as {} ({})", other.name, other.bucket_id)
+    };
+    others.iter().try_for_each(|other| output::line(&line(other)))
 }
 
 fn show_read(read: &[ReadField]) -> Result<()> {

@@ -137,9 +137,10 @@ impl Failure {
     /// Translates a provider's error. `permissions` are the names of the permissions that the credential may lack.
     pub fn of(error: &ProviderError, permissions: &Permissions) -> Self {
         match error {
-            ProviderError::Blocked(_) | ProviderError::Tls(_) | ProviderError::NotAnObjectStore { .. } => {
-                misconfigured(&format!("{error}."))
-            }
+            ProviderError::Blocked(_)
+            | ProviderError::Tls(_)
+            | ProviderError::OtherServer(_)
+            | ProviderError::NotAnObjectStore { .. } => misconfigured(&format!("{error}.")),
             ProviderError::DnsFailed
             | ProviderError::ConnectionRefused
             | ProviderError::ConnectTimeout

@@ -196,6 +196,10 @@ pub struct Site {
     pub port: u16,
     /// Whether the host name contains the account. If so, a host that doesn't exist means a missing account.
     pub names_account: bool,
+    /// Whether the host is AWS's because no endpoint says otherwise.
+    pub assumes_aws: bool,
+    /// The bucket's name.
+    pub bucket: Box<str>,
     /// The provider's names for permissions, and hints.
     pub permissions: &'static Permissions,
 }

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::dial::DialError;
 use crate::policy::Refusal;
+use crate::server_kind::ServerKind;
 use crate::tls::TlsFailure;
 use crate::token_service::TokenService;
 
@@ -68,6 +69,9 @@ pub enum ProviderError {
         /// The HTTP status of the response, if it was HTTP.
         status: Option<StatusCode>,
     },
+    /// The server is of another kind than the storage type says.
+    #[error("{0}")]
+    OtherServer(ServerKind),
     /// The provider returned an error.
     #[error("{0}")]
     Answer(Box<ErrorAnswer>),
@@ -195,6 +199,12 @@ pub(crate) fn is_foreign(status: StatusCode) -> bool {
     !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS && !status.is_redirection()
 }
 
+/// The error for a response that is no object store's.
+pub(crate) fn of_page(status: StatusCode, headers: &HeaderMap, document: &[u8]) -> ProviderError {
+    ServerKind::of_page(headers, document)
+        .map_or(ProviderError::NotAnObjectStore { status: Some(status) }, ProviderError::OtherServer)
+}
+
 /// The meaning of a status if no error code says more.
 pub(crate) fn kind_of_status(status: StatusCode) -> ErrorKind {
     match status {
@@ -270,6 +280,7 @@ impl ProviderError {
             Self::Source(source) => Self::Source(source.to_string().into()),
             Self::InvalidRequest(why) => Self::InvalidRequest(why),
             Self::NotAnObjectStore { status } => Self::NotAnObjectStore { status: *status },
+            Self::OtherServer(kind) => Self::OtherServer(*kind),
             Self::Answer(answer) => Self::Answer(answer.clone()),
             Self::TokenService { service, error } => {
                 Self::TokenService { service: *service, error: Box::new(error.again()) }

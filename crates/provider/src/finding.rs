@@ -5,6 +5,7 @@ use bucketry_model::diagnosis::CheckCode;
 
 use crate::driver::{Permissions, Site};
 use crate::error::{ErrorAnswer, ErrorKind, ProviderError};
+use crate::server_kind::ServerKind;
 use crate::token::{TokenService, advice};
 
 /// The operation that failed.
@@ -34,6 +35,60 @@ impl Finding {
     }
 
     pub(crate) fn of(error: &ProviderError, action: Action, site: &Site) -> Self {
+        Self::of_error(error, action, site).at(error, site)
+    }
+
+    /// Adds what is likely at this site.
+    fn at(mut self, error: &ProviderError, site: &Site) -> Self {
+        use CheckCode as C;
+        if matches!(error, ProviderError::TokenService { .. }) {
+            return self;
+        }
+        let mut hints: Vec<String> = self.hint.take().into_iter().collect();
+        if self.code == C::BucketNotFound && site.bucket.bytes().any(|b| b.is_ascii_uppercase()) {
+            hints.insert(
+                0,
+                "The bucket's name has capital letters, which are probably wrong: names are in lower case."
+                    .to_owned(),
+            );
+        }
+        let may_be_elsewhere = [C::KeyUnknown, C::BucketNotFound, C::DnsFailed, C::NotAnObjectStore];
+        if site.assumes_aws && may_be_elsewhere.contains(&self.code) {
+            let host = &site.host;
+            hints.push(format!(
+                "AWS was assumed, because there is no endpoint ({host} was tried). If the bucket is at another provider, enter \
+                 that provider's endpoint."
+            ));
+        }
+        let may_expect_tls = [ProviderError::BrokenOff, ProviderError::NotAnObjectStore { status: None }]
+            .iter()
+            .any(|other| std::mem::discriminant(other) == std::mem::discriminant(error));
+        if !site.tls && may_expect_tls {
+            hints.push("If the server expects https, enter the endpoint with https:// in front.".to_owned());
+        }
+        self.hint = (!hints.is_empty()).then(|| hints.join(" "));
+        self
+    }
+
+    fn other_server(kind: ServerKind) -> Self {
+        let code = match kind {
+            ServerKind::ExpectsTls => CheckCode::TlsFailed,
+            _ => CheckCode::NotAnObjectStore,
+        };
+        let hint = match kind {
+            ServerKind::S3 => "Set the storage type to S3, or check the endpoint.",
+            ServerKind::Azure => "Set the storage type to BLOB, or check the endpoint.",
+            ServerKind::Google => "Set the storage type to GCS, or check the endpoint.",
+            ServerKind::MinioConsole => "Enter the address of the storage API. Its port is usually 9000.",
+            ServerKind::Web(_) => {
+                "Check the endpoint. It must be the address of the storage API, not of a web console or a proxy."
+            }
+            ServerKind::ExpectsTls => "Enter the endpoint with https:// in front.",
+        };
+        Self::new(code, format!("{}.", upper_first(&kind.to_string())), hint)
+    }
+
+    fn of_error(error: &ProviderError, action: Action, site: &Site) -> Self {
         use CheckCode as C;
         match error {
             ProviderError::Blocked(refusal) => Self::new(
@@ -66,12 +121,9 @@ impl Finding {
                 "The provider accepted the connection but did not respond in time.",
                 "Try again. If it keeps failing, check the status of the object store.",
             ),
-            ProviderError::Tls(failure) => Self::new(
-                C::TlsFailed,
-                format!("TLS failed: {failure}."),
-                "Check the endpoint's certificate. If a private authority signed it, the operator of this deployment \
-                 can add that authority to the node with BUCKETRY_CA_FILE.",
-            ),
+            ProviderError::Tls(failure) => {
+                Self::new(C::TlsFailed, format!("TLS failed: {failure}."), failure.hint())
+            }
             ProviderError::BrokenOff => Self::new(
                 C::ProviderError,
                 "The provider closed the connection unexpectedly.",
@@ -80,8 +132,10 @@ impl Finding {
             ProviderError::NotAnObjectStore { .. } => Self::new(
                 C::NotAnObjectStore,
                 "The server at the endpoint does not speak the protocol of this storage type.",
-                "Check the endpoint. It must be the address of the storage API, not of a web console or a proxy.",
+                "Check the endpoint and the storage type. The endpoint must be the address of the storage API, not of a web \
+                 console or a proxy.",
             ),
+            ProviderError::OtherServer(kind) => Self::other_server(*kind),
             ProviderError::Source(_) | ProviderError::InvalidRequest(_) => Self {
                 code: C::ProviderError,
                 message: format!("The request could not be sent: {error}."),
@@ -163,6 +217,7 @@ impl Finding {
             K::BucketNotFound | K::NotFound | K::ObjectNotFound | K::UploadNotFound => {
                 Self::new(C::BucketNotFound, "The bucket does not exist.", hints.bucket_not_found)
             }
+            K::Invalid => Self::invalid(answer),
             K::WrongRegion => Self::wrong_region(answer.region.as_deref()),
             K::AccessDenied => Self::denied(action, permissions),
             K::Throttled => Self::new(
@@ -180,13 +235,21 @@ impl Finding {
             | K::RangeNotSatisfiable
             | K::BadDigest
             | K::Conflict
-            | K::Internal
-            | K::Invalid => Self::new(
+            | K::Internal => Self::new(
                 C::ProviderError,
                 format!("The provider returned an error (HTTP status {}).", answer.status.as_u16()),
                 "Try again. If it keeps failing, check the status of the object store.",
             ),
         }
+    }
+
+    /// A request that the server calls malformed. Repeating it changes nothing.
+    fn invalid(answer: &ErrorAnswer) -> Self {
+        Self::new(
+            CheckCode::ProviderError,
+            format!("The server refuses the request as malformed (HTTP status {}).", answer.status.as_u16()),
+            "Check the storage type, the endpoint and the region. If they are right, the server does not support the request.",
+        )
     }
 
     fn wrong_region(region: Option<&str>) -> Self {
@@ -225,11 +288,19 @@ impl Finding {
     }
 }
 
+/// The clause as the beginning of a sentence.
+pub(crate) fn upper_first(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(char::to_uppercase);
+    first.into_iter().flatten().chain(letters).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use bucketry_model::endpoint::Host;
 
     use super::*;
+    use crate::tls::TlsFailure;
 
     static PERMISSIONS: Permissions = Permissions {
         list: "s3:ListBucket",
@@ -241,10 +312,71 @@ mod tests {
 
     #[test]
     fn a_host_that_does_not_resolve_is_named() {
-        let host = Host::Name("s3.exmaple.com".to_owned());
-        let site = Site { tls: true, host, port: 443, names_account: false, permissions: &PERMISSIONS };
+        let site = site("s3.exmaple.com", "photos");
         let finding = Finding::of(&ProviderError::DnsFailed, Action::List, &site);
         assert_eq!(finding.message, "The host s3.exmaple.com can't be resolved.");
+    }
+
+    fn site(host: &str, bucket: &str) -> Site {
+        Site {
+            tls: true,
+            host: Host::Name(host.to_owned()),
+            port: 443,
+            names_account: false,
+            assumes_aws: false,
+            bucket: bucket.into(),
+            permissions: &PERMISSIONS,
+        }
+    }
+
+    fn answer(status: u16, kind: ErrorKind) -> ProviderError {
+        let status = http::StatusCode::from_u16(status).unwrap();
+        ErrorAnswer::new(status, kind, Some("Code".into()), &http::HeaderMap::new()).into()
+    }
+
+    fn hint(error: &ProviderError, site: &Site) -> String {
+        Finding::of(error, Action::List, site).hint.unwrap()
+    }
+
+    #[test]
+    fn an_assumed_cloud_is_named_where_another_one_is_likely() {
+        let aws = Site { assumes_aws: true, ..site("photos.s3.us-east-1.amazonaws.com", "photos") };
+        let unknown = answer(403, ErrorKind::KeyUnknown);
+        for error in [&unknown, &answer(404, ErrorKind::BucketNotFound), &ProviderError::DnsFailed] {
+            let hint = hint(error, &aws);
+            assert!(
+                hint.contains("AWS was assumed") && hint.contains("photos.s3.us-east-1.amazonaws.com"),
+                "{hint}"
+            );
+        }
+        assert!(!hint(&answer(403, ErrorKind::SecretWrong), &aws).contains("assumed"), "AWS knows the key");
+        assert!(!hint(&unknown, &site("s3.example.com", "photos")).contains("assumed"));
+    }
+
+    #[test]
+    fn capital_letters_are_the_likely_cause_of_a_missing_bucket() {
+        let missing = answer(404, ErrorKind::BucketNotFound);
+        assert!(hint(&missing, &site("h", "Photos")).starts_with("The bucket's name has capital letters"));
+        assert!(!hint(&missing, &site("h", "photos")).contains("capital"));
+        assert!(!hint(&answer(403, ErrorKind::KeyUnknown), &site("h", "Photos")).contains("capital"));
+    }
+
+    #[test]
+    fn http_and_https_have_one_hint_each() {
+        let plain = Site { tls: false, ..site("h", "photos") };
+        let swapped = hint(&ProviderError::Tls(TlsFailure::NotTls), &site("h", "photos"));
+        assert!(swapped.contains("http://") && !swapped.contains("certificate"), "{swapped}");
+        let expects = hint(&ProviderError::OtherServer(ServerKind::ExpectsTls), &plain);
+        assert_eq!(expects, "Enter the endpoint with https:// in front.");
+        assert!(hint(&ProviderError::BrokenOff, &plain).contains("https://"));
+        assert!(!hint(&ProviderError::BrokenOff, &site("h", "photos")).contains("https://"));
+    }
+
+    #[test]
+    fn a_malformed_request_is_not_to_be_repeated() {
+        let finding = Finding::of(&answer(400, ErrorKind::Invalid), Action::List, &site("h", "photos"));
+        let hint = finding.hint.unwrap();
+        assert!(hint.contains("storage type") && !hint.contains("Try again"), "{hint}");
     }
 
     #[test]

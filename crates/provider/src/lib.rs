@@ -38,6 +38,7 @@ mod pool;
 pub mod probe;
 pub mod resolve;
 pub mod s3;
+pub mod server_kind;
 mod sigv4;
 pub mod target_error;
 pub mod tls;

@@ -60,7 +60,7 @@ pub enum TlsFailure {
     #[error("the certificate has expired or is not valid yet")]
     Expired,
     /// The server doesn't speak TLS.
-    #[error("the port does not speak TLS; if the endpoint uses plain http, enter it with http:// in front")]
+    #[error("the port does not speak TLS")]
     NotTls,
     /// The handshake took too long.
     #[error("the TLS handshake did not finish in time")]
@@ -71,6 +71,26 @@ pub enum TlsFailure {
 }
 
 impl TlsFailure {
+    /// What to change at the endpoint or the node.
+    pub(crate) fn hint(self) -> &'static str {
+        match self {
+            Self::NotTls => {
+                "If the endpoint uses plain http, enter it with http:// in front. Otherwise check its port."
+            }
+            Self::Untrusted => {
+                "Check the endpoint's certificate. If a private authority signed it, the operator of this deployment can add \
+                 that authority to the node with BUCKETRY_CA_FILE."
+            }
+            Self::WrongName => "Enter the endpoint by the host name that its certificate is for.",
+            Self::Expired => {
+                "Renew the endpoint's certificate, and check the clocks of this node and of the server."
+            }
+            Self::TimedOut | Self::Handshake => {
+                "Check the endpoint's port, and check the TLS settings and the certificate of the server."
+            }
+        }
+    }
+
     pub(crate) fn of(error: &rustls::Error) -> Self {
         use rustls::CertificateError as C;
         match error {

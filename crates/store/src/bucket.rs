@@ -146,6 +146,8 @@ pub struct NodeStatusRow {
 #[expect(missing_docs, reason = "the names say it")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SharingBucket {
+    pub id: BucketId,
+    pub name: Name,
     pub workspace_id: WorkspaceId,
     pub location: BucketLocation,
 }
@@ -237,6 +239,14 @@ pub trait BucketStore {
         storage_type: StorageType,
         bucket: &str,
         key: &str,
+    ) -> Result<Vec<SharingBucket>>;
+
+    /// The live buckets of the organization with this storage type that have this name at the provider, oldest first.
+    async fn buckets_named(
+        &self,
+        org_id: OrgId,
+        storage_type: StorageType,
+        bucket: &str,
     ) -> Result<Vec<SharingBucket>>;
 
     /// The given buckets that belong to the organization, in no particular order. Includes removed buckets. Leaves

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use bucketry_api_types::bucket::{BucketInfo, ReadField, RepoOfBucket};
+use bucketry_api_types::bucket::{AlsoRegistered, BucketInfo, ReadField, RepoOfBucket};
 use bucketry_api_types::moment::Moment;
-use bucketry_control::buckets::BucketView;
+use bucketry_control::buckets::{BucketView, OtherRegistration};
 use bucketry_model::paste::fields::PasteReading;
 use bucketry_store::repository::RepositoryOfBucket;
 
@@ -42,6 +42,13 @@ pub(crate) fn bucket_info(view: &BucketView) -> BucketInfo<'_> {
         workspace_id: bucket.workspace_id,
         repos: view.repositories.iter().map(repo_of_bucket).collect(),
     }
+}
+
+/// The other registrations of a bucket.
+pub(super) fn also_registered(others: Vec<OtherRegistration>) -> Vec<AlsoRegistered> {
+    let other =
+        |other: OtherRegistration| AlsoRegistered { bucket_id: other.id, name: other.name.to_string() };
+    others.into_iter().map(other).collect()
 }
 
 /// What was read from pasted fields.

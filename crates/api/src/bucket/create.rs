@@ -8,7 +8,7 @@ use bucketry_api_types::bucket::BucketCreated;
 use bucketry_api_types::bucket_fields::NewBucketRequest;
 use http::{HeaderMap, StatusCode};
 
-use super::answer::read_fields;
+use super::answer::{also_registered, read_fields};
 use super::input::new_bucket;
 use crate::body::JsonBody;
 use crate::caller::Authenticated;
@@ -64,7 +64,12 @@ async fn register(
     let (control, creator, new) = (state.control().clone(), Arc::clone(&caller), Arc::clone(&input));
     let work = async move {
         let created = control.create_bucket(&creator, &new).await?;
-        let answer = BucketCreated { success: true, bucket_id: created.id, read: read_fields(created.read) };
+        let answer = BucketCreated {
+            success: true,
+            bucket_id: created.id,
+            read: read_fields(created.read),
+            also_registered: also_registered(created.also_registered),
+        };
         Ok(Created { status: StatusCode::OK, answer, again: None })
     };
     idempotency::once(state, &caller, headers, "POST /bucket", &bytes, authorize, work).await

@@ -8,7 +8,7 @@ use bucketry_control::Error;
 use bucketry_model::id::BucketId;
 use http::StatusCode;
 
-use super::answer::read_fields;
+use super::answer::{also_registered, read_fields};
 use super::input::bucket_changes;
 use crate::caller::Authenticated;
 use crate::change_body::ChangeBody;
@@ -59,5 +59,6 @@ pub(crate) async fn update(
         latency_ms: updated.latency_ms,
         checks: updated.diagnosis.map(|diagnosis| diagnosis.checks),
         read: read_fields(updated.read),
+        also_registered: also_registered(updated.also_registered),
     }))
 }

@@ -56,6 +56,46 @@ async fn a_registered_bucket_is_listed_with_every_field_of_the_contract() {
 }
 
 #[tokio::test]
+async fn another_registration_is_named_to_those_who_may_see_it() {
+    let deployment = Deployment::start().await;
+    let first = deployment.add_bucket("First").await;
+    let second = deployment.post("/bucket", deployment.bucket_fields("Second")).await;
+    assert_eq!(
+        second.body["alsoRegistered"],
+        json!([{ "bucketId": first, "name": "First" }]),
+        "{}",
+        second.text
+    );
+
+    // In a workspace where the first isn't visible to its members.
+    let workspace = deployment.post("/workspace", json!({ "name": "Apart" })).await;
+    let workspace = &workspace.body["workspaceId"];
+    let mut apart = deployment.bucket_fields("Third");
+    apart["workspaceId"] = workspace.clone();
+    let third = deployment.post("/bucket", apart).await;
+    assert_eq!(third.body["alsoRegistered"].as_array().map(Vec::len), Some(2), "{}", third.text);
+
+    let token = json!({ "name": "of one workspace", "workspaceId": workspace, "role": "WRITE" });
+    let token = deployment.post("/token", token).await.body["token"].as_str().unwrap().to_owned();
+    let mut blind = deployment.bucket_fields("Blind");
+    blind["workspaceId"] = workspace.clone();
+    let blind = deployment.ask_as(Some(&token), Method::POST, "/bucket", Some(blind)).await;
+    assert_eq!(blind.body["alsoRegistered"][0]["name"], "Third", "{}", blind.text);
+    assert_eq!(blind.body["alsoRegistered"].as_array().map(Vec::len), Some(1), "others are not disclosed");
+
+    let mut elsewhere = deployment.bucket_fields("Fourth");
+    elsewhere["endpoint"] = "https://s3.other.example".into();
+    let fourth = deployment.post("/bucket", elsewhere.clone()).await;
+    assert_eq!(fourth.body["alsoRegistered"], json!(null), "{}", fourth.text);
+    let path = format!("/bucket/{}", fourth.body["bucketId"].as_str().unwrap());
+    let renamed = deployment.put(&path, json!({ "name": "Fifth" })).await;
+    assert_eq!(renamed.body["alsoRegistered"], json!(null), "the place is the same");
+    elsewhere["endpoint"] = "https://s3.example.com".into();
+    let moved = deployment.put(&path, elsewhere).await;
+    assert_eq!(moved.body["alsoRegistered"].as_array().map(Vec::len), Some(4), "{}", moved.text);
+}
+
+#[tokio::test]
 async fn a_bucket_that_cannot_be_opened_is_not_registered_and_the_checks_are_told() {
     let deployment = Deployment::start().await;
     let mut fields = deployment.bucket_fields("a");

@@ -11,6 +11,7 @@ use bucketry_store::bucket::{BucketUpdate, BucketUpdated};
 use super::create::name_taken;
 use super::credential_fields::SecretInput;
 use super::input::BucketInput;
+use super::same_place::OtherRegistration;
 use super::validate::ValidationReport;
 use crate::access::validated;
 use crate::{Control, Error, ResourceKind, Result};
@@ -29,6 +30,8 @@ pub struct UpdatedBucket {
     pub diagnosis: Option<Diagnosis>,
     /// Which fields were read from what was pasted into which.
     pub read: Vec<PasteReading>,
+    /// Other registrations of the same bucket that the caller may see, if the change led there.
+    pub also_registered: Vec<OtherRegistration>,
 }
 
 impl Control {
@@ -94,7 +97,13 @@ impl Control {
             self.inner.changes.notify_waiters();
         }
         let read = input.readings(Some(&stored.location));
-        self.updated(&stored, report.map(|report| report.diagnosis), read).await
+        let also_registered = if update.location == stored.location {
+            Vec::new()
+        } else {
+            self.other_registrations(caller, id, &update.location).await?
+        };
+        let updated = self.updated(&stored, report.map(|report| report.diagnosis), read).await?;
+        Ok(UpdatedBucket { also_registered, ..updated })
     }
 
     async fn updated(
@@ -111,6 +120,6 @@ impl Control {
             let latency = reached.filter_map(|word| word.latency_ms).min();
             (bucketry_model::status::fold(words.iter().map(|word| word.status)), latency.map(u64::from))
         };
-        Ok(UpdatedBucket { id: bucket.id, status, latency_ms, diagnosis, read })
+        Ok(UpdatedBucket { id: bucket.id, status, latency_ms, diagnosis, read, also_registered: Vec::new() })
     }
 }

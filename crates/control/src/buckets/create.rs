@@ -8,6 +8,7 @@ use bucketry_store::bucket::{BucketInserted, NewBucket, SecretUpdate};
 
 use super::credential_fields::SecretInput;
 use super::input::{BucketInput, LocationChanges, NewBucketFields};
+use super::same_place::OtherRegistration;
 use super::validate::ValidationReport;
 use crate::access::validated;
 use crate::{Control, Error, ResourceKind, Result};
@@ -21,6 +22,8 @@ pub struct CreatedBucket {
     pub diagnosis: Option<Diagnosis>,
     /// Which fields were read from what was pasted into which.
     pub read: Vec<PasteReading>,
+    /// Other registrations of the same bucket that the caller may see.
+    pub also_registered: Vec<OtherRegistration>,
 }
 
 impl Control {
@@ -74,7 +77,8 @@ impl Control {
             BucketInserted::Inserted => {
                 self.inner.changes.notify_waiters();
                 let diagnosis = report.map(|report| report.diagnosis);
-                Ok(CreatedBucket { id, diagnosis, read: input.readings(None) })
+                let also_registered = self.other_registrations(caller, id, &new.location).await?;
+                Ok(CreatedBucket { id, diagnosis, read: input.readings(None), also_registered })
             }
             BucketInserted::NameTaken => Err(name_taken(new.name.as_str())),
             BucketInserted::QuotaExceeded => {

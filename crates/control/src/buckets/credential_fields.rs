@@ -3,6 +3,7 @@
 use bucketry_model::bucket::{BucketLocation, StorageType, limits};
 use bucketry_model::credential::{AwsSession, credential_expiry};
 use bucketry_model::credential_kind::{CredentialKind, FieldRule, GivenCredential, GivenSecret};
+use bucketry_model::paste::mismatch;
 use bucketry_model::secret::Secret;
 use jiff::Timestamp;
 
@@ -50,6 +51,15 @@ pub(super) fn check_credentials(given: &GivenCredential<'_>, wrong: &mut Vec<Fie
     }
     if matches!(asked.secret, FieldRule::Required(_)) && given.secret.is_absent() {
         report("secret", format!("is required ({})", alternatives(&asked.secrets())));
+    }
+}
+
+/// Reports a key or secret that was entered in the wrong field.
+pub(super) fn check_shapes(location: &BucketLocation, secret: &Secret, wrong: &mut Vec<FieldError>) {
+    let BucketLocation { storage_type, key, endpoint, .. } = location;
+    let found = mismatch::find(*storage_type, key.as_deref(), secret.expose(), endpoint.is_some());
+    if let Some(found) = found.filter(|found| !wrong.iter().any(|error| error.field == found.field)) {
+        wrong.push(FieldError::new(found.field, found.message));
     }
 }
 

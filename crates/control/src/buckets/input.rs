@@ -10,8 +10,8 @@ use bucketry_model::secret::Secret;
 use bucketry_model::storage_name::StorageName;
 
 use super::credential_fields::{
-    SecretInput, check_credentials, given, needs_no_key, needs_no_secret, read_key, read_secret,
-    take_session_key, unread,
+    SecretInput, check_credentials, check_shapes, given, needs_no_key, needs_no_secret, read_key,
+    read_secret, take_session_key, unread,
 };
 use super::delegated_identity::is_role;
 use super::stored_secret::{moved, must_be_sent_again};
@@ -104,16 +104,23 @@ impl BucketInput {
             };
             check_credentials(&given, &mut wrong);
         }
+        let location = bucket.zip(storage_type).map(|(bucket, storage_type)| BucketLocation {
+            storage_type,
+            bucket,
+            key,
+            endpoint,
+            region,
+        });
+        if let Some((location, secret)) = location.as_ref().zip(secret.as_ref()) {
+            check_shapes(location, secret, &mut wrong);
+        }
         if !wrong.is_empty() {
             return Err(Error::Invalid(wrong));
         }
-        match (name, bucket, storage_type, workspace_id?) {
-            (Some(name), Some(bucket), Some(storage_type), Some(workspace_id)) => Ok(NewBucketFields {
-                name,
-                workspace_id,
-                location: BucketLocation { storage_type, bucket, key, endpoint, region },
-                secret,
-            }),
+        match (name, location, workspace_id?) {
+            (Some(name), Some(location), Some(workspace_id)) => {
+                Ok(NewBucketFields { name, workspace_id, location, secret })
+            }
             _ => Err(Error::Invalid(wrong)),
         }
     }
@@ -173,6 +180,9 @@ impl BucketInput {
             wrong.push(must_be_sent_again(&moved, is_role(&location)));
         }
         check_credentials(&given(&location, unread(will_have_secret)), &mut wrong);
+        if let SecretInput::Replace(secret) = &secret {
+            check_shapes(&location, secret, &mut wrong);
+        }
         if wrong.is_empty() { Ok(LocationChanges { location, secret }) } else { Err(Error::Invalid(wrong)) }
     }
 
@@ -340,6 +350,19 @@ mod tests {
     fn a_provider_key_excludes_own_credentials() {
         let input = BucketInput { api_key_uuid: Some("some-id".into()), ..complete() };
         assert_eq!(wrong_fields(input.read_new()), ["apiKeyUuid"]);
+    }
+
+    #[test]
+    fn a_key_and_a_secret_that_were_exchanged_are_named() {
+        let (id, secret) = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY");
+        let entered = |key: &str, secret: &str| BucketInput {
+            key: Some(key.into()),
+            secret: Some(Secret::new(secret)),
+            ..complete()
+        };
+        let stored = entered(id, secret).read_new().unwrap().location;
+        assert_eq!(wrong_fields(entered(secret, id).read_new()), ["key"]);
+        assert_eq!(wrong_fields(entered(secret, id).read_changes(&stored, true)), ["key"]);
     }
 
     #[test]

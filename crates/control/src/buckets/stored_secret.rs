@@ -39,7 +39,7 @@ fn is_of_region(location: &BucketLocation) -> bool {
     location.storage_type == StorageType::S3 && is_aws
 }
 
-fn partition(region: Option<&str>) -> Option<&'static str> {
+pub(super) fn partition(region: Option<&str>) -> Option<&'static str> {
     AWS_PARTITIONS.into_iter().find(|begin| region.is_some_and(|region| region.starts_with(begin)))
 }
 

@@ -14,6 +14,7 @@ mod csv;
 pub mod document;
 pub mod fields;
 mod json;
+pub mod mismatch;
 pub mod pasted_address;
 pub mod pasted_credential;
 pub mod pasted_text;

@@ -29,6 +29,11 @@ pub fn is_azure_key(text: &str) -> bool {
         && text[..86].bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'+'))
 }
 
+/// Whether these are this many hexadecimal digits, as Cloudflare's keys (32) and secrets (64) are.
+pub fn is_hexadecimal(text: &str, length: usize) -> bool {
+    text.len() == length && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'))
+}
+
 /// Whether this is a name of a storage account.
 pub fn is_azure_account(text: &str) -> bool {
     (3..=24).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())

@@ -4,8 +4,9 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 
-use crate::error::{ErrorAnswer, ErrorKind, ProviderError, is_code, is_foreign, kind_of_status};
+use crate::error::{ErrorAnswer, ErrorKind, ProviderError, is_code, is_foreign, kind_of_status, of_page};
 use crate::headers::{clock_is_off, text};
+use crate::server_kind::ServerKind;
 use crate::xml;
 
 /// Facts about a refused request.
@@ -27,8 +28,12 @@ pub(super) fn read(
 ) -> ProviderError {
     let ErrorFields { code, detail } = ErrorFields::read(document);
     let code = text(headers, "x-ms-error-code").filter(|code| is_code(code)).or(code);
+    let store = ServerKind::of_store(headers, document);
+    if let Some(other) = store.filter(|kind| *kind != ServerKind::Azure) {
+        return ProviderError::OtherServer(other);
+    }
     if code.is_none() && is_page(headers, document) && is_foreign(status) {
-        return ProviderError::NotAnObjectStore { status: Some(status) };
+        return of_page(status, headers, document);
     }
     // For a refused signature, the emulator sends the code of a denial.
     let unauthenticated = is_unauthenticated(code.as_deref(), &detail);

@@ -119,6 +119,7 @@ static PERMISSIONS: Permissions = Permissions {
 pub struct AzureDriver {
     connections: Connections,
     account: Box<str>,
+    container: Box<str>,
     address: Address,
     account_is_in_host: bool,
     credentials: Credentials,
@@ -138,6 +139,7 @@ impl AzureDriver {
         Ok(Self {
             connections: connections.clone(),
             account: account.into(),
+            container: location.bucket.as_str().into(),
             address,
             account_is_in_host,
             credentials: Credentials::read(secret, location.endpoint.as_ref(), connections)?,
@@ -163,6 +165,8 @@ impl Driver for AzureDriver {
             host: self.address.host(),
             port: self.address.port(),
             names_account: self.account_is_in_host,
+            assumes_aws: false,
+            bucket: self.container.clone(),
             permissions: &PERMISSIONS,
         }
     }

@@ -33,7 +33,7 @@ use tokio::time::{Instant, timeout};
 use crate::connection::Connections;
 use crate::driver::{SharedDriver, Site};
 use crate::error::{ErrorKind, ProviderError};
-use crate::finding::{Action, Finding};
+use crate::finding::{Action, Finding, upper_first};
 use crate::open::{OpenError, open};
 use crate::probe::first_key;
 use crate::tls::TlsFailure;
@@ -70,11 +70,17 @@ pub async fn diagnose_driver(
 
 fn unopened(error: OpenError) -> Check {
     let (name, code) = error.check();
-    let text = error.to_string();
-    let mut letters = text.chars();
-    let first = letters.next().map(char::to_uppercase);
-    let message = first.into_iter().flatten().chain(letters).chain(['.']).collect();
+    let message = format!("{}.", upper_first(&error.to_string()));
     Check { name, ok: false, latency_ms: 0, message, error_code: Some(code), hint: None }
+}
+
+/// Whether the response to a list refuses it without a code. Object stores have one for each refusal, and any web server has
+/// a 403 or 404.
+fn proves_nothing(error: &ProviderError) -> bool {
+    let is_of_store = matches!(error, ProviderError::Answer(_));
+    error.answer().filter(|answer| is_of_store && answer.code.is_none()).is_some_and(|answer| {
+        matches!(answer.kind, ErrorKind::AccessDenied | ErrorKind::NotFound | ErrorKind::Invalid)
+    })
 }
 
 const AUTHENTICATED: &str = "The provider accepts the key and its signature.";
@@ -140,6 +146,12 @@ impl Run {
             tokio::join!(self.timed(driver.list(&first)), self.timed(driver.head_bucket()));
         let denied = match listed {
             Ok(_) => None,
+            Err(error) if proves_nothing(&error) => {
+                let status = error.answer().map(|answer| answer.status);
+                let other = ProviderError::NotAnObjectStore { status };
+                self.fail(CheckName::Authenticate, list_took, &other, Action::List);
+                return Err(StopChecks);
+            }
             Err(error) => match error.kind() {
                 Some(ErrorKind::AccessDenied) => Some(error),
                 Some(ErrorKind::BucketNotFound | ErrorKind::NotFound) => {
@@ -278,7 +290,15 @@ mod tests {
     #[tokio::test]
     async fn a_check_leaves_the_time_that_the_ones_after_it_need() {
         let host = bucketry_model::endpoint::Host::Name("h".to_owned());
-        let site = Site { tls: false, host, port: 80, names_account: false, permissions: &PERMISSIONS };
+        let site = Site {
+            tls: false,
+            host,
+            port: 80,
+            names_account: false,
+            assumes_aws: false,
+            bucket: "b".into(),
+            permissions: &PERMISSIONS,
+        };
         let deadline = Duration::from_hours(1);
         let run = Run { checks: Vec::new(), site, started: Instant::now(), deadline };
         let endless = std::future::pending::<Result<(), ProviderError>>();

@@ -5,8 +5,9 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
-use crate::error::{ErrorAnswer, ErrorKind, ProviderError, is_code, is_foreign, kind_of_status};
+use crate::error::{ErrorAnswer, ErrorKind, ProviderError, is_code, is_foreign, kind_of_status, of_page};
 use crate::gcs::attributes::etag_of_headers;
+use crate::server_kind::ServerKind;
 use crate::xml;
 
 /// The subject of a request, which determines what "not found" means.
@@ -20,13 +21,17 @@ pub(super) enum About {
 /// Translates an error response of either API: JSON, XML, or no document for a HEAD.
 pub(super) fn read(status: StatusCode, headers: &HeaderMap, document: &[u8], about: About) -> ProviderError {
     let fields = ErrorFields::read(document);
+    let store = ServerKind::of_store(headers, document);
+    if let Some(other) = store.filter(|kind| *kind != ServerKind::Google) {
+        return ProviderError::OtherServer(other);
+    }
     if fields.code.is_none()
         && !document.trim_ascii().is_empty()
         && !is_google(headers)
         && is_foreign(status)
         && is_html(headers, document)
     {
-        return ProviderError::NotAnObjectStore { status: Some(status) };
+        return of_page(status, headers, document);
     }
     let by_code = fields.code.as_deref().and_then(|code| kind_of_code(code, about));
     let kind = match by_code.unwrap_or_else(|| kind_of_status(status)) {

@@ -221,6 +221,8 @@ impl Driver for GcsDriver {
             host: self.address.host(),
             port: self.address.port(),
             names_account: false,
+            assumes_aws: false,
+            bucket: self.bucket.clone(),
             permissions: &PERMISSIONS,
         }
     }

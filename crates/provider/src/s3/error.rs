@@ -2,8 +2,9 @@
 
 use http::{HeaderMap, StatusCode};
 
-use crate::error::{ErrorAnswer, ErrorKind, ProviderError, is_code, is_foreign, kind_of_status};
+use crate::error::{ErrorAnswer, ErrorKind, ProviderError, is_code, is_foreign, kind_of_status, of_page};
 use crate::s3::address::is_region;
+use crate::server_kind::ServerKind;
 use crate::xml;
 
 /// Translates an error response: its status, headers and document, which is empty for a HEAD.
@@ -17,13 +18,14 @@ pub(super) fn read(status: StatusCode, headers: &HeaderMap, document: &[u8]) -> 
         .or(fields.region);
     let kind = match fields.code.as_deref().and_then(kind_of_code) {
         Some(kind) => kind,
+        None if let Some(other) = other_store(headers, document) => return ProviderError::OtherServer(other),
         // Another kind of server responded: S3 sends an error document in every 4xx response with a body.
         None if fields.code.is_none()
             && !document.trim_ascii().is_empty()
             && !says_s3(headers)
             && is_foreign(status) =>
         {
-            return ProviderError::NotAnObjectStore { status: Some(status) };
+            return of_page(status, headers, document);
         }
         None if region.is_some() && may_name_a_region(status) => ErrorKind::WrongRegion,
         None => kind_of_status(status),
@@ -51,6 +53,15 @@ pub(super) fn read_late(headers: &HeaderMap, document: &[u8]) -> Option<Provider
 /// The statuses with which S3 answers a request for a bucket in another region.
 fn may_name_a_region(status: StatusCode) -> bool {
     matches!(status, StatusCode::MOVED_PERMANENTLY | StatusCode::TEMPORARY_REDIRECT | StatusCode::BAD_REQUEST)
+}
+
+/// A store that doesn't speak S3. Google's does, too, except for its JSON.
+fn other_store(headers: &HeaderMap, document: &[u8]) -> Option<ServerKind> {
+    match ServerKind::of_store(headers, document)? {
+        ServerKind::S3 => None,
+        ServerKind::Google if !document.trim_ascii_start().starts_with(b"{") => None,
+        other => Some(other),
+    }
 }
 
 fn says_s3(headers: &HeaderMap) -> bool {
@@ -204,6 +215,26 @@ mod tests {
         }
         let gateway = read(StatusCode::BAD_GATEWAY, &HeaderMap::new(), b"<html>nginx</html>");
         assert_eq!(gateway.kind(), Some(ErrorKind::Internal));
+    }
+
+    #[test]
+    fn another_kind_of_store_is_named() {
+        let read = |name: &str, value: &str, document: &str| {
+            let headers: http::HeaderName = name.parse().unwrap();
+            let headers = HeaderMap::from_iter([(headers, value.parse().unwrap())]);
+            read(StatusCode::FORBIDDEN, &headers, document.as_bytes())
+        };
+        let is = |error: &ProviderError, kind| matches!(error, ProviderError::OtherServer(found) if *found == kind);
+        let azure = read("x-ms-request-id", "1", &document("AuthorizationFailure", ""));
+        assert!(is(&azure, ServerKind::Azure), "{azure:?}");
+        let google = read("date", "x", "{\"error\":{\"code\":403}}");
+        assert!(is(&google, ServerKind::Google), "{google:?}");
+        let nginx = read("server", "nginx/1.24", "<html>403</html>");
+        assert!(is(&nginx, ServerKind::Web("nginx")), "{nginx:?}");
+        let interoperable = read("x-guploader-uploadid", "1", &document("AccessDenied", ""));
+        assert_eq!(interoperable.kind(), Some(ErrorKind::AccessDenied), "Google's XML is that of S3");
+        let own = read("x-ms-request-id", "1", &document("AccessDenied", ""));
+        assert_eq!(own.kind(), Some(ErrorKind::AccessDenied), "a code of S3 decides before a proxy's header");
     }
 
     #[test]

@@ -235,6 +235,8 @@ impl Driver for S3Driver {
             host: address.host(),
             port: address.port(),
             names_account: false,
+            assumes_aws: matches!(self.home, Home::Aws),
+            bucket: self.bucket.clone(),
             permissions: &self.flavour.permissions,
         }
     }

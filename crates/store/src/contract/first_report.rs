@@ -152,4 +152,14 @@ pub async fn buckets_that_share_a_name_or_a_key_are_found_in_the_organization(st
         workspaces.sort_by_key(|id| *id != context.workspace);
         assert_eq!(workspaces, found, "{storage_type} {bucket} {key}");
     }
+    for (storage_type, bucket, found) in [
+        (StorageType::S3, "photos", vec![context.workspace]),
+        (StorageType::S3, "gone", vec![]),
+        (StorageType::Gcs, "photos", vec![]),
+    ] {
+        let named = store.buckets_named(context.org, storage_type, bucket).await.unwrap();
+        let workspaces: Vec<_> = named.iter().map(|one| one.workspace_id).collect();
+        assert_eq!(workspaces, found, "{storage_type} {bucket}");
+        assert!(named.iter().all(|one| one.location.bucket == bucket && !one.name.as_str().is_empty()));
+    }
 }

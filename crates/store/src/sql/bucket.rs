@@ -36,6 +36,12 @@ macro_rules! bucket_columns {
         )
     };
 }
+/// The columns of a bucket that shares its name or key with another.
+macro_rules! sharing_columns {
+    () => {
+        concat!("SELECT b.id, b.name, b.workspace_id, ", location_columns!(), " FROM buckets b")
+    };
+}
 pub(super) use {bucket_columns, location_columns};
 
 /// Reads `location_columns!()`.
@@ -147,6 +153,16 @@ async fn update_row(write: &mut Write, update: &BucketUpdate, now: Timestamp) ->
 async fn remove_reports(write: &mut Write, id: BucketId) -> Result<()> {
     let sql = "DELETE FROM bucket_words WHERE bucket_id = $1";
     write.execute(query(sql).bind(id.to_string())).await.map(|_| ())
+}
+
+fn sharing_bucket(row: &Row) -> Result<SharingBucket> {
+    let mut columns = Columns::of(row);
+    Ok(SharingBucket {
+        id: columns.parsed()?,
+        name: columns.name()?,
+        workspace_id: columns.parsed()?,
+        location: location(&mut columns)?,
+    })
 }
 
 #[async_trait]
@@ -288,21 +304,30 @@ impl BucketStore for SqlStore {
         key: &str,
     ) -> Result<Vec<SharingBucket>> {
         let sql = concat!(
-            "SELECT b.workspace_id, ",
-            location_columns!(),
-            " FROM buckets b WHERE b.org_id = $1 AND b.deleted_at IS NULL AND b.storage_type = $2 \
-             AND (b.bucket = $3 OR b.access_key = $4)"
+            sharing_columns!(),
+            " WHERE b.org_id = $1 AND b.deleted_at IS NULL AND b.storage_type = $2 AND (b.bucket = $3 OR b.access_key = $4)"
         );
         let select = query(sql)
             .bind(org_id.to_string())
             .bind(storage_type.as_str())
             .bind(bucket.to_owned())
             .bind(key.to_owned());
-        let read = |row: &Row| {
-            let mut columns = Columns::of(row);
-            Ok(SharingBucket { workspace_id: columns.parsed()?, location: location(&mut columns)? })
-        };
-        self.rows(select).await?.iter().map(read).collect()
+        self.rows(select).await?.iter().map(sharing_bucket).collect()
+    }
+
+    async fn buckets_named(
+        &self,
+        org_id: OrgId,
+        storage_type: StorageType,
+        bucket: &str,
+    ) -> Result<Vec<SharingBucket>> {
+        let sql = concat!(
+            sharing_columns!(),
+            " WHERE b.org_id = $1 AND b.deleted_at IS NULL AND b.storage_type = $2 AND b.bucket = $3 \
+             ORDER BY b.created_at, b.id"
+        );
+        let select = query(sql).bind(org_id.to_string()).bind(storage_type.as_str()).bind(bucket.to_owned());
+        self.rows(select).await?.iter().map(sharing_bucket).collect()
     }
 
     async fn buckets_ever(&self, org_id: OrgId, ids: &[BucketId]) -> Result<Vec<Bucket>> {
