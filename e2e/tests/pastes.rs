@@ -195,7 +195,7 @@ async fn each_diagnosis_names_the_likely_cause() -> Result<()> {
             with(&body, &json!({ "storageType": "BLOB", "key": "acct", "secret": "a2V5".repeat(22) })),
             &["protocol of S3", "storage type to S3"],
         ),
-        (with(&body, &json!({ "bucket": "$photos" })), &["does not exist"]),
+        (with(&body, &json!({ "bucket": "pho tos" })), &["letters, digits", "$root"]),
     ] {
         let check = failure(&owner, &body).await?;
         let said = format!("{} {}", text(&check["message"]), text(&check["hint"]));

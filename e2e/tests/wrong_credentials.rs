@@ -258,7 +258,7 @@ async fn at_google() -> Result<()> {
             ),
             case("credentials that run a program", &body, &secret(external), "SECRET_WRONG"),
             case("JSON of another token service", &body, &secret(&elsewhere.to_string()), "SECRET_WRONG"),
-            case("JSON that is cut off", &body, &secret(r#"{"type":"service_account","#), "SECRET_WRONG"),
+            case("JSON that is cut off", &body, &secret(r#"{"type":"service_account","#), "INVALID_REQUEST"),
             case("no secret, and no e-mail", &body, &json!({ "key": "GOOG1EXAMPLE" }), "INVALID_REQUEST"),
             case("unknown HMAC key", &body, &hmac(&nobody), "KEY_UNKNOWN"),
             case("wrong HMAC secret", &body, &hmac(&mismatch), "SECRET_WRONG"),

@@ -93,7 +93,7 @@ pub(crate) fn lines(read: &[ReadField]) -> Vec<String> {
         let value = read.value.as_deref().unwrap_or("(hidden)");
         let source = if read.from == "paste" { "the paste" } else { &read.from };
         let aside = if read.field == "folder" {
-            ", which is not stored: pass it to `repo add` or `repo attach`"
+            ", which is not stored: attach the bucket as NAME:FOLDER with `bucketry repo add`"
         } else {
             ""
         };
@@ -131,7 +131,7 @@ mod tests {
             [
                 "read storageType S3 from the paste",
                 "read bucket photos from the paste",
-                "read folder 2024 from the paste, which is not stored: pass it to `repo add` or `repo attach`",
+                "read folder 2024 from the paste, which is not stored: attach the bucket as NAME:FOLDER with `bucketry repo add`",
                 "read key AKID from the paste",
                 "read endpoint http://h:9000 from the paste",
                 "read secret (hidden) from the paste",

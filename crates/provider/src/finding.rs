@@ -60,9 +60,9 @@ impl Finding {
                  that provider's endpoint."
             ));
         }
-        let may_expect_tls = [ProviderError::BrokenOff, ProviderError::NotAnObjectStore { status: None }]
-            .iter()
-            .any(|other| std::mem::discriminant(other) == std::mem::discriminant(error));
+        // A server that answers in HTTP doesn't expect TLS.
+        let may_expect_tls =
+            matches!(error, ProviderError::BrokenOff | ProviderError::NotAnObjectStore { status: None });
         if !site.tls && may_expect_tls {
             hints.push("If the server expects https, enter the endpoint with https:// in front.".to_owned());
         }
@@ -100,6 +100,11 @@ impl Finding {
                 C::AccountNotFound,
                 "No host exists for the storage account's name.",
                 site.permissions.hints.account_not_found,
+            ),
+            ProviderError::DnsFailed if site.assumes_aws => Self::new(
+                C::DnsFailed,
+                format!("The host {} can't be resolved.", site.host),
+                "Check that the node's name server can resolve it.",
             ),
             ProviderError::DnsFailed => Self::new(
                 C::DnsFailed,
@@ -370,6 +375,8 @@ mod tests {
         assert_eq!(expects, "Enter the endpoint with https:// in front.");
         assert!(hint(&ProviderError::BrokenOff, &plain).contains("https://"));
         assert!(!hint(&ProviderError::BrokenOff, &site("h", "photos")).contains("https://"));
+        let page = ProviderError::NotAnObjectStore { status: Some(http::StatusCode::FORBIDDEN) };
+        assert!(!hint(&page, &plain).contains("https://"), "the server speaks http");
     }
 
     #[test]

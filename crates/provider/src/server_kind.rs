@@ -36,6 +36,20 @@ const WEB_SERVERS: [(&str, &str); 9] = [
     ("werkzeug", "Werkzeug"),
 ];
 
+/// Error codes of S3 that Azure doesn't have.
+const S3_CODES: [&str; 10] = [
+    "AccessDenied",
+    "AuthorizationHeaderMalformed",
+    "InvalidAccessKeyId",
+    "InvalidArgument",
+    "InvalidRequest",
+    "MissingSecurityHeader",
+    "NoSuchBucket",
+    "NoSuchKey",
+    "NotImplemented",
+    "SignatureDoesNotMatch",
+];
+
 /// What nginx, Go's and Apache's servers answer at a TLS port to a request without TLS.
 const WITHOUT_TLS: [&str; 3] = [
     "HTTP request was sent to HTTPS port",
@@ -61,6 +75,11 @@ impl ServerKind {
         } else {
             None
         }
+    }
+
+    /// Whether an error document without any header of a known store is one of S3, by a code that only S3 has.
+    pub(crate) fn is_s3_code(code: &str) -> bool {
+        S3_CODES.contains(&code)
     }
 
     /// The kind of a server that is no store. `None` if it is an unknown one.

@@ -112,7 +112,7 @@ async fn azure__network__connect_timeout() {
 #[tokio::test]
 async fn azure__network__tls_failed() {
     let https = plain_https().await;
-    tells(&at(https, &key()), &private(), (N::Tls, C::TlsFailed), "certificate").await;
+    tells(&at(https, &key()), &private(), (N::Tls, C::TlsFailed), "http://").await;
 }
 
 #[tokio::test]

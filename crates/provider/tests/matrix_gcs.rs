@@ -152,7 +152,7 @@ async fn gcs__network__connect_timeout() {
 #[tokio::test]
 async fn gcs__network__tls_failed() {
     let https = plain_https().await;
-    tells(&at(&https, None, None), &private(), (N::Tls, C::TlsFailed), "certificate").await;
+    tells(&at(&https, None, None), &private(), (N::Tls, C::TlsFailed), "http://").await;
 }
 
 #[tokio::test]

@@ -83,7 +83,7 @@ async fn s3__network__connect_timeout() {
 #[tokio::test]
 async fn s3__network__tls_failed() {
     let https = plain_https().await;
-    tells(&at(https, "AKID", Some("s")), &private(), (N::Tls, C::TlsFailed), "certificate").await;
+    tells(&at(https, "AKID", Some("s")), &private(), (N::Tls, C::TlsFailed), "http://").await;
 }
 
 #[tokio::test]

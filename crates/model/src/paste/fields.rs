@@ -82,8 +82,8 @@ impl PasteOutcome {
             Some(Err(error)) => return self.problem(from, error.to_string()),
             Some(Ok(read)) => read,
         };
-        if !self.is_at_google(read.key.as_deref()) {
-            self.storage_type(from, read.storage_type);
+        if !self.is_at_google(read.key.as_deref()) && !self.storage_type(from, read.storage_type) {
+            return;
         }
         if from == "secret" && text == Some(read.secret.expose()) {
             return;
@@ -130,7 +130,9 @@ impl PasteOutcome {
         } else {
             self.fields.bucket = None;
         }
-        self.storage_type(from, address.storage_type);
+        if !self.storage_type(from, address.storage_type) {
+            return;
+        }
         let folder = Some(address.folder).filter(|folder| !folder.is_empty());
         let endpoint = address.endpoint.map(|endpoint| endpoint.to_string());
         for (field, value) in [
@@ -182,7 +184,8 @@ impl PasteOutcome {
         self.note("endpoint", from, Some(left.to_string()));
     }
 
-    fn storage_type(&mut self, from: &'static str, read: StorageType) {
+    /// Sets the type, unless there is another one. Then what was read is that of another cloud, and this returns false.
+    fn storage_type(&mut self, from: &'static str, read: StorageType) -> bool {
         match self.fields.storage_type {
             None => {
                 self.fields.storage_type = Some(read);
@@ -199,9 +202,11 @@ impl PasteOutcome {
                     None => ("storageType", format!("is {own}")),
                 };
                 self.problem(field, format!("{own}, but `{from}` is of {read}: change one of them"));
+                return false;
             }
             Some(_) => {}
         }
+        true
     }
 
     /// Sets a field to what was read, unless it has another value.

@@ -28,7 +28,8 @@ pub(super) fn read(
 ) -> ProviderError {
     let ErrorFields { code, detail } = ErrorFields::read(document);
     let code = text(headers, "x-ms-error-code").filter(|code| is_code(code)).or(code);
-    let store = ServerKind::of_store(headers, document);
+    let by_code = || code.as_deref().filter(|code| ServerKind::is_s3_code(code)).map(|_| ServerKind::S3);
+    let store = ServerKind::of_store(headers, document).or_else(by_code);
     if let Some(other) = store.filter(|kind| *kind != ServerKind::Azure) {
         return ProviderError::OtherServer(other);
     }
@@ -210,6 +211,9 @@ mod tests {
         let error = read(StatusCode::NOT_FOUND, &headers, b"", &refused);
         assert_eq!(error.kind(), Some(ErrorKind::ObjectNotFound));
         assert_eq!(error.answer().unwrap().code.as_deref(), Some("BlobNotFound"));
+        let s3 =
+            read(StatusCode::FORBIDDEN, &HeaderMap::new(), document("AccessDenied", "").as_bytes(), &refused);
+        assert!(matches!(s3, ProviderError::OtherServer(ServerKind::S3)), "{s3:?}");
         let page = read(StatusCode::FORBIDDEN, &HeaderMap::new(), b"<html>no</html>", &refused);
         assert!(matches!(page, ProviderError::NotAnObjectStore { .. }));
     }

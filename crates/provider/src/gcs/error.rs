@@ -21,7 +21,9 @@ pub(super) enum About {
 /// Translates an error response of either API: JSON, XML, or no document for a HEAD.
 pub(super) fn read(status: StatusCode, headers: &HeaderMap, document: &[u8], about: About) -> ProviderError {
     let fields = ErrorFields::read(document);
-    let store = ServerKind::of_store(headers, document);
+    // The JSON API, by which buckets are looked up and listed, has no XML.
+    let is_xml = about == About::Bucket && fields.is_xml && !is_google(headers);
+    let store = ServerKind::of_store(headers, document).or(is_xml.then_some(ServerKind::S3));
     if let Some(other) = store.filter(|kind| *kind != ServerKind::Google) {
         return ProviderError::OtherServer(other);
     }
@@ -74,6 +76,7 @@ fn is_html(headers: &HeaderMap, document: &[u8]) -> bool {
 struct ErrorFields {
     code: Option<String>,
     bucket_is_missing: bool,
+    is_xml: bool,
 }
 
 impl ErrorFields {
@@ -92,6 +95,7 @@ impl ErrorFields {
         Self {
             code: Some(reason).filter(|reason| is_code(reason)),
             bucket_is_missing: message.starts_with("The specified bucket does not exist"),
+            is_xml: false,
         }
     }
 
@@ -100,6 +104,7 @@ impl ErrorFields {
         let outcome = xml::read(document, "Error", |element| {
             if element.path.len() == 1 && element.name == "Code" && is_code(element.text) {
                 fields.code = Some(element.text.to_owned());
+                fields.is_xml = true;
             }
             Ok(())
         });
@@ -200,6 +205,12 @@ mod tests {
             kind(404, "", About::Object),
             ErrorKind::NotFound,
             "the response to a HEAD doesn't say what is missing"
+        );
+        let document = b"<Error><Code>AccessDenied</Code></Error>";
+        let s3 = read(StatusCode::FORBIDDEN, &HeaderMap::new(), document, About::Bucket);
+        assert!(
+            matches!(s3, ProviderError::OtherServer(ServerKind::S3)),
+            "buckets are looked up in JSON: {s3:?}"
         );
         let page = read(StatusCode::NOT_FOUND, &HeaderMap::new(), b"<html>no</html>", About::Object);
         assert!(matches!(page, ProviderError::NotAnObjectStore { .. }));
