@@ -31,7 +31,7 @@ pub(super) fn read(status: StatusCode, headers: &HeaderMap, document: &[u8], abo
         && !document.trim_ascii().is_empty()
         && !is_google(headers)
         && is_foreign(status)
-        && is_html(headers, document)
+        && (is_html(headers, document) || ServerKind::of_page(headers, document).is_some())
     {
         return of_page(status, headers, document);
     }
