@@ -19,7 +19,7 @@ pub struct StorageName {
 }
 
 /// A provider that speaks a protocol.
-struct Row {
+struct NamedProvider {
     storage_type: StorageType,
     provider: Provider,
     /// Its names in lower case, without spaces, hyphens and underscores.
@@ -28,15 +28,19 @@ struct Row {
     endpoint: Option<&'static str>,
 }
 
-const fn s3(provider: Provider, names: &'static [&'static str], endpoint: &'static str) -> Row {
-    Row { storage_type: StorageType::S3, provider, names, endpoint: Some(endpoint) }
+const fn s3(provider: Provider, names: &'static [&'static str], endpoint: &'static str) -> NamedProvider {
+    NamedProvider { storage_type: StorageType::S3, provider, names, endpoint: Some(endpoint) }
 }
 
-const fn cloud(storage_type: StorageType, provider: Provider, names: &'static [&'static str]) -> Row {
-    Row { storage_type, provider, names, endpoint: None }
+const fn cloud(
+    storage_type: StorageType,
+    provider: Provider,
+    names: &'static [&'static str],
+) -> NamedProvider {
+    NamedProvider { storage_type, provider, names, endpoint: None }
 }
 
-static ROWS: [Row; 22] = [
+static ROWS: [NamedProvider; 22] = [
     cloud(StorageType::S3, Provider::Aws, &["aws", "amazon", "amazons3", "awss3"]),
     cloud(
         StorageType::Gcs,

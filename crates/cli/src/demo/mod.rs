@@ -172,7 +172,7 @@ async fn fill(
     let whole = BucketPlace { bucket_id: Some(bucket_id.to_string()), ..BucketPlace::default() };
     let repository = NewRepo {
         name: Some(REPOSITORY.to_owned()),
-        storage_type: Some(StorageType::S3.into()),
+        storage_type: Some(StorageType::S3),
         mode: Some(RepositoryMode::Normal.as_str().to_owned()),
         workspace_id: Some(workspace.id.to_string()),
         repo_buckets: Some(vec![whole]),

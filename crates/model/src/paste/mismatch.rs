@@ -7,37 +7,39 @@ use crate::bucket::StorageType;
 
 /// A value in the wrong place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mismatch {
+pub struct FieldMismatch {
     /// The field.
     pub field: &'static str,
     /// What it looks like and what to do, as a phrase that continues the field's name.
     pub message: &'static str,
 }
 
-const SWAPPED: Mismatch =
-    Mismatch { field: "key", message: "looks like a secret, and `secret` looks like its key: exchange them" };
-const ACCOUNT_KEY: Mismatch = Mismatch {
+const SWAPPED: FieldMismatch = FieldMismatch {
+    field: "key",
+    message: "looks like a secret, and `secret` looks like its key: exchange them",
+};
+const ACCOUNT_KEY: FieldMismatch = FieldMismatch {
     field: "key",
     message: "looks like an account key: enter it as `secret`, and the name of the storage account as `key`",
 };
-const AWS_ELSEWHERE: Mismatch = Mismatch {
+const AWS_ELSEWHERE: FieldMismatch = FieldMismatch {
     field: "storageType",
     message: "doesn't fit `key`, which looks like an access key id of AWS: set it to S3",
 };
-const AZURE_ELSEWHERE: Mismatch = Mismatch {
+const AZURE_ELSEWHERE: FieldMismatch = FieldMismatch {
     field: "storageType",
     message: "doesn't fit `secret`, which looks like an account key of Azure: set it to BLOB",
 };
-const GOOGLE_ELSEWHERE: Mismatch = Mismatch {
+const GOOGLE_ELSEWHERE: FieldMismatch = FieldMismatch {
     field: "storageType",
     message: "doesn't fit `secret`, which looks like the private key of a Google service account: set it to GCS",
 };
-const QUOTED_KEY: Mismatch = Mismatch { field: "key", message: QUOTED };
-const QUOTED_SECRET: Mismatch = Mismatch { field: "secret", message: QUOTED };
+const QUOTED_KEY: FieldMismatch = FieldMismatch { field: "key", message: QUOTED };
+const QUOTED_SECRET: FieldMismatch = FieldMismatch { field: "secret", message: QUOTED };
 const QUOTED: &str =
     "has a quotation mark on one side only, which is probably no part of it: enter it without";
-const NAMED_KEY: Mismatch = Mismatch { field: "key", message: NAMED };
-const NAMED_SECRET: Mismatch = Mismatch { field: "secret", message: NAMED };
+const NAMED_KEY: FieldMismatch = FieldMismatch { field: "key", message: NAMED };
+const NAMED_SECRET: FieldMismatch = FieldMismatch { field: "secret", message: NAMED };
 const NAMED: &str = "begins with a name and an equals sign: enter only the value after it";
 
 /// Finds a key or secret in the wrong field. Only shapes that a right value doesn't have count: servers other than AWS
@@ -47,7 +49,7 @@ pub fn find(
     key: Option<&str>,
     secret: &str,
     has_endpoint: bool,
-) -> Option<Mismatch> {
+) -> Option<FieldMismatch> {
     let key = key.unwrap_or_default();
     let of_aws = storage_type == StorageType::S3 && !has_endpoint;
     let is_swapped = match storage_type {
