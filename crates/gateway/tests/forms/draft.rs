@@ -3,7 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bucketry_model::hex;
-use jiff::{SignedDuration, Timestamp};
+use bucketry_model::time::{Clock as _, SystemClock};
+use jiff::SignedDuration;
 use ring::hmac;
 
 use crate::context::{Answer, TestContext, WRITER};
@@ -88,7 +89,7 @@ impl Draft {
 
     /// The body.
     pub(crate) fn body(&self) -> Vec<u8> {
-        let now = Timestamp::now();
+        let now = SystemClock.now();
         let time = now.strftime("%Y%m%dT%H%M%SZ").to_string();
         let scope = format!("{}/us-east-1/s3/aws4_request", &time[..8]);
         let mut fields = self.fields.clone();
@@ -119,12 +120,12 @@ impl Draft {
         }
         body += &part("policy", &policy);
         body += &part("x-amz-signature", &signature);
-        body += &format!(
+        let start = format!(
             "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{}\"\r\n\
              Content-Type: image/jpeg\r\n\r\n",
             self.filename
         );
-        [body.as_bytes(), &self.content, self.end.as_bytes()].concat()
+        [body.as_bytes(), start.as_bytes(), &self.content, self.end.as_bytes()].concat()
     }
 
     fn sign(&self, date: &str, policy: &str) -> Vec<u8> {

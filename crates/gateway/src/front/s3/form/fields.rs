@@ -192,13 +192,11 @@ impl FieldReader {
 
     /// The position of something with this length.
     fn find(&mut self, find: impl Fn(&Self, &[u8]) -> Option<usize>, length: usize) -> Option<usize> {
-        match find(self, &self.text[self.searched..]) {
-            Some(at) => Some(self.searched + at),
-            None => {
-                self.searched = self.searched.max((self.text.len() + 1).saturating_sub(length));
-                None
-            }
+        let found = find(self, &self.text[self.searched..]).map(|at| self.searched + at);
+        if found.is_none() {
+            self.searched = self.searched.max((self.text.len() + 1).saturating_sub(length));
         }
+        found
     }
 }
 
