@@ -62,6 +62,13 @@ pub struct BucketInfo<'a> {
     /// The same reason as a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status_reason: Option<Cow<'a, str>>,
+    /// Since when the bucket has been ONLINE: the first of the nodes that reach it now has reached it since then.
+    /// Absent for other statuses, and where the time isn't known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub online_since: Option<Moment>,
+    /// Since when the bucket has been OFFLINE. Absent for other statuses, and where the time isn't known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offline_since: Option<Moment>,
     /// When the secret was set. Absent without a secret, or where the time isn't known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential_set_at: Option<Moment>,

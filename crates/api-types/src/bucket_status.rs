@@ -33,7 +33,7 @@ pub struct NodeStatus {
     pub version: String,
     /// The status that the node reports; DISCONNECTED if the node is not connected.
     pub status: Status,
-    /// The latency of the node's last successful probe, in milliseconds; 0 if there was none yet.
+    /// The latency of the node's last successful probe, in milliseconds; 0 if the status isn't ONLINE.
     pub latency_ms: u32,
     /// The same as `latency_ms`, under the name that the public client reads.
     #[serde(rename = "latencyMs")]
@@ -48,6 +48,12 @@ pub struct NodeStatus {
     /// The same reason as a sentence.
     #[serde(rename = "statusReason", skip_serializing_if = "Option::is_none")]
     pub status_reason: Option<String>,
+    /// Since when the node has reported ONLINE. Absent for other statuses, and where the time isn't known.
+    #[serde(rename = "onlineSince", skip_serializing_if = "Option::is_none")]
+    pub online_since: Option<Moment>,
+    /// Since when the node has reported OFFLINE. Absent for other statuses, and where the time isn't known.
+    #[serde(rename = "offlineSince", skip_serializing_if = "Option::is_none")]
+    pub offline_since: Option<Moment>,
 }
 
 /// The day to report.

@@ -12,6 +12,7 @@ pub mod bucket_fields;
 pub mod bucket_status;
 pub mod count;
 pub mod error;
+pub mod history;
 pub mod moment;
 pub mod node;
 pub mod node_stats;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use bucketry_model::bucket::StorageType;
 use bucketry_model::id::{BucketId, RepoId, WorkspaceId};
 use bucketry_model::repository::RepositoryMode;
+use bucketry_model::status::Status;
 use serde::{Deserialize, Serialize};
 
 use crate::bucket::BucketInfo;
@@ -30,6 +31,10 @@ pub struct Repo<'a> {
     /// The workspace that the repository belongs to.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = "uuid"))]
     pub workspace_id: WorkspaceId,
+    /// The worst status of its buckets: OFFLINE if any is, otherwise DISCONNECTED if any is. Absent if it has no
+    /// buckets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
     /// The attached buckets, in the order in which they were given.
     #[cfg_attr(feature = "openapi", schema(inline = false))]
     pub buckets: Vec<RepoBucket<'a>>,

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bucketry_model::id::{BucketId, RepoId, TokenId, UserId, WorkspaceId};
 use bucketry_model::time::{from_micros, to_micros};
 use bucketry_store::bucket::PageStart;
+use bucketry_store::status_event::EventPosition;
 use bucketry_store::usage::SeriesPosition;
 
 /// The longest text that is read as a cursor, in bytes.
@@ -58,6 +59,17 @@ impl Cursor for SeriesPosition {
     fn from_plain(plain: &str) -> Option<Self> {
         let (at, series) = plain.strip_prefix('s')?.split_once(':')?;
         Some(Self { at: at.parse().ok()?, series: series.parse().ok()? })
+    }
+}
+
+impl Cursor for EventPosition {
+    fn to_plain(&self) -> String {
+        format!("e{}:{}", self.at, self.number)
+    }
+
+    fn from_plain(plain: &str) -> Option<Self> {
+        let (at, number) = plain.strip_prefix('e')?.split_once(':')?;
+        Some(Self { at: at.parse().ok()?, number: number.parse().ok()? })
     }
 }
 

@@ -17,6 +17,7 @@ mod cursor;
 mod docs_page;
 mod endpoint;
 mod error;
+mod events;
 mod health;
 mod idempotency;
 mod limits;

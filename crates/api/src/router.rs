@@ -21,8 +21,8 @@ use crate::{cors, docs_page, not_served, openapi};
 mod all {
     use crate::endpoint::endpoints;
     use crate::{
-        bucket, docs_page, health, metrics_page, node, openapi, organization, organization_users, ready,
-        repo, root, session, stats, token, unit, user, vault, workspace,
+        bucket, docs_page, events, health, metrics_page, node, openapi, organization, organization_users,
+        ready, repo, root, session, stats, token, unit, user, vault, workspace,
     };
 
     endpoints!(
@@ -33,6 +33,7 @@ mod all {
         [openapi::openapi],
         [docs_page::page],
         [organization::read],
+        [events::events],
         [unit::stats];
         bucket, repo, stats, workspace, organization_users, user, session, token, node, vault
     );

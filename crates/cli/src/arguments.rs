@@ -71,6 +71,15 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: BucketCommand,
     },
+    /// Show when the status of buckets changed
+    Events {
+        /// Show only the buckets of this workspace (name or id)
+        #[arg(long)]
+        workspace: Option<String>,
+        /// How many changes to show, newest first
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+        limit: u32,
+    },
     /// Manage repositories: groups of buckets that applications use through the gateway
     Repo {
         #[command(subcommand)]
@@ -239,6 +248,24 @@ pub(crate) enum BucketCommand {
     },
     /// Show the status of a bucket as each node reports it
     Status {
+        /// Name or id of the bucket
+        bucket: String,
+    },
+    /// Show when the status of a bucket changed, at each node
+    Events {
+        /// Name or id of the bucket
+        bucket: String,
+        /// How many changes to show, newest first
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+        limit: u32,
+    },
+    /// Show the outages of a bucket: when no node reached it
+    Outages {
+        /// Name or id of the bucket
+        bucket: String,
+    },
+    /// Show what a node found when it last validated a bucket
+    Diagnosis {
         /// Name or id of the bucket
         bucket: String,
     },

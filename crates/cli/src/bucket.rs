@@ -7,6 +7,7 @@ use bucketry_client::{ApiClient, ClientError};
 use bucketry_model::bucket::StorageType;
 use bucketry_model::diagnosis::Check;
 use bucketry_model::id::WorkspaceId;
+use bucketry_model::status::Status;
 use bucketry_model::time::{Clock as _, SystemClock, to_wire};
 use jiff::Timestamp;
 
@@ -15,7 +16,7 @@ use crate::bucket_fields::{EnteredBucket, new_bucket, storage_type_of, trial};
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
 use crate::workspace::find_workspace;
-use crate::{bucket_fields, bucket_paste, output, refusal};
+use crate::{bucket_fields, bucket_paste, history, output, refusal};
 
 /// The page size when searching for a bucket by name.
 const PAGE: u32 = 1_000;
@@ -66,6 +67,11 @@ pub(crate) async fn run(remote: &Remote, command: BucketCommand) -> Result<()> {
             output::line(&validation.message)
         }
         BucketCommand::Status { bucket } => status(remote, &client, &bucket).await,
+        BucketCommand::Events { bucket, limit } => {
+            history::bucket_events(remote, &client, &bucket, limit).await
+        }
+        BucketCommand::Outages { bucket } => history::outages(remote, &client, &bucket).await,
+        BucketCommand::Diagnosis { bucket } => history::diagnosis(remote, &client, &bucket).await,
         BucketCommand::Stats { bucket, day } => stats(remote, &client, bucket, day).await,
     }
 }
@@ -161,8 +167,10 @@ fn show(remote: &Remote, bucket: &BucketInfo<'_>) -> Result<()> {
         ("secret set", or_dash(bucket.credential_set_at)),
         ("secret expires", or_dash(bucket.credential_expires_at)),
         ("status", bucket.status.to_string()),
+        ("since", or_dash(bucket.offline_since.or(bucket.online_since))),
         ("latency", latency(bucket.latency_ms)),
         ("last probed", or_dash(bucket.last_status_at)),
+        ("repositories", repositories(bucket)),
         ("workspace", bucket.workspace_id.to_string()),
         ("registered", bucket.created_at.to_string()),
         ("changed", bucket.updated_at.to_string()),
@@ -171,6 +179,11 @@ fn show(remote: &Remote, bucket: &BucketInfo<'_>) -> Result<()> {
         rows.push(("reason", format!("{} {reason}", or_dash(bucket.last_error.as_ref()))));
     }
     output::pairs(&rows)
+}
+
+fn repositories(bucket: &BucketInfo<'_>) -> String {
+    let names: Vec<&str> = bucket.repos.iter().map(|repo| &*repo.name).collect();
+    if names.is_empty() { "-".to_owned() } else { names.join(", ") }
 }
 
 async fn status(remote: &Remote, client: &ApiClient, bucket: &str) -> Result<()> {
@@ -184,12 +197,13 @@ async fn status(remote: &Remote, client: &ApiClient, bucket: &str) -> Result<()>
             node.ip.clone(),
             node.region.clone(),
             node.status.to_string(),
-            latency(Some(node.latency_ms)),
+            or_dash(node.offline_since.or(node.online_since)),
+            latency((node.status == Status::Online).then_some(node.latency_ms)),
             node.last_updated.to_string(),
             node.last_error.as_deref().unwrap_or("-").to_owned(),
         ]
     });
-    output::table(&["NODE", "REGION", "STATUS", "LATENCY", "LAST PROBED", "REASON"], rows.collect())
+    output::table(&["NODE", "REGION", "STATUS", "SINCE", "LATENCY", "LAST PROBED", "REASON"], rows.collect())
 }
 
 async fn stats(
@@ -319,7 +333,7 @@ fn checked<T>(remote: &Remote, answer: std::result::Result<T, ClientError>) -> R
 }
 
 /// Lists the checks with their durations, and below a failed one what to change.
-fn checks_text(checks: &[Check]) -> String {
+pub(crate) fn checks_text(checks: &[Check]) -> String {
     let mut lines = Vec::new();
     for check in checks {
         let mark = if check.ok { "✓" } else { "✗" };

@@ -23,6 +23,7 @@ mod doctor;
 mod embedded_node;
 mod failure;
 mod first_start;
+mod history;
 mod key;
 mod listener_url;
 mod logging;
@@ -86,6 +87,7 @@ fn run(arguments: Arguments) -> Result<()> {
             Command::Login(options) => login::login(&remote, options).await,
             Command::Logout => login::logout(&remote).await,
             Command::Bucket { command } => bucket::run(&remote, command).await,
+            Command::Events { workspace, limit } => history::events(&remote, workspace, limit).await,
             Command::Repo { command } => repository::run(&remote, command).await,
             Command::Key { command } => key::run(&remote, command).await,
             Command::Workspace { command } => workspace::run(&remote, command).await,

@@ -63,12 +63,13 @@ async fn list(remote: &Remote, client: &ApiClient, workspace: Option<String>) ->
         vec![
             repo.name.to_string(),
             repo.mode.as_str().to_owned(),
+            repo.status.map_or_else(|| "-".to_owned(), |status| status.to_string()),
             buckets_text(repo),
             repo.api_keys.len().to_string(),
             repo.id.to_string(),
         ]
     };
-    output::table(&["NAME", "MODE", "BUCKETS", "KEYS", "ID"], repos.iter().map(row).collect())
+    output::table(&["NAME", "MODE", "STATUS", "BUCKETS", "KEYS", "ID"], repos.iter().map(row).collect())
 }
 
 async fn add(remote: &Remote, client: &ApiClient, name: &str, fields: NewRepo, dry_run: bool) -> Result<()> {
@@ -143,8 +144,21 @@ async fn validate(remote: &Remote, client: &ApiClient, repo: &str) -> Result<()>
         ..RepoChanges::default()
     };
     client.validate_repository(repo.id, &fields).await?;
-    let sentence = format!("the buckets of {} are compatible", repo.name);
-    output::done(remote.json, &json!({ "repoId": repo.id, "valid": true }), &sentence)
+    let offline: Vec<String> = repo
+        .buckets
+        .iter()
+        .filter_map(|attached| attached.bucket.as_ref())
+        .filter(|bucket| bucket.status == Status::Offline)
+        .map(|bucket| {
+            format!("{} is OFFLINE: {}", bucket.name, bucket.status_reason.as_deref().unwrap_or("-"))
+        })
+        .collect();
+    let mut sentence = format!("the buckets of {} are compatible", repo.name);
+    for line in &offline {
+        sentence = format!("{sentence}\n{line}");
+    }
+    let answer = json!({ "repoId": repo.id, "valid": true, "status": repo.status });
+    output::done(remote.json, &answer, &sentence)
 }
 
 fn show(remote: &Remote, repo: &Repo<'_>) -> Result<()> {
@@ -156,6 +170,7 @@ fn show(remote: &Remote, repo: &Repo<'_>) -> Result<()> {
         ("id", repo.id.to_string()),
         ("type", repo.storage_type.to_string()),
         ("mode", repo.mode.as_str().to_owned()),
+        ("status", repo.status.map_or_else(|| "-".to_owned(), |status| status.to_string())),
         ("workspace", repo.workspace_id.to_string()),
         ("created", repo.created_at.to_string()),
         ("changed", repo.updated_at.to_string()),
@@ -167,7 +182,8 @@ fn show(remote: &Remote, repo: &Repo<'_>) -> Result<()> {
         );
         let folder: &str = if place.folder.is_empty() { "whole" } else { &place.folder };
         let master = if place.master { ", master" } else { "" };
-        rows.push(("bucket", format!("{label} ({folder}{name}{master})")));
+        let status = place.bucket.as_ref().map(|bucket| format!(", {}", bucket.status)).unwrap_or_default();
+        rows.push(("bucket", format!("{label} ({folder}{name}{master}{status})")));
     }
     for key in &repo.api_keys {
         rows.push(("key", format!("{} ({}, {})", key.key, key.name, key.access_type.as_str())));

@@ -49,6 +49,8 @@ impl Control {
         while store.purge_usage_minutes(first_minute, AT_MOST).await? >= full {}
         let first_day = Day::from_number(Day::of(now).number() - settings.keep_days);
         while store.purge_day_records(first_day, AT_MOST).await? >= full {}
+        let first_event = now - SignedDuration::from_hours(settings.keep_events_for_days * 24);
+        while store.purge_status_events(first_event, AT_MOST).await? >= full {}
         self.warn_of_ending_credentials().await?;
         Ok(())
     }

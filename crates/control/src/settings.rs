@@ -9,6 +9,9 @@ pub const SESSION_DAYS: u16 = 90;
 /// Days to retain traffic by minute, unless a setting overrides it.
 pub const USAGE_MINUTES_DAYS: u16 = 32;
 
+/// Days to retain changes of the status of buckets, unless a setting overrides it.
+pub const EVENTS_DAYS: u16 = 90;
+
 /// The control plane's settings.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -36,6 +39,8 @@ pub struct Settings {
     pub keep_days: i64,
     /// Days to retain traffic by minute. Traffic by day is retained permanently.
     pub keep_minutes_for_days: i64,
+    /// Days to retain changes of the status of buckets.
+    pub keep_events_for_days: i64,
 }
 
 impl Default for Settings {
@@ -53,6 +58,7 @@ impl Default for Settings {
             validations_at_once: 8,
             keep_days: 730,
             keep_minutes_for_days: USAGE_MINUTES_DAYS.into(),
+            keep_events_for_days: EVENTS_DAYS.into(),
         }
     }
 }

@@ -86,6 +86,9 @@ pub struct BucketTarget {
     pub secret: Option<Secret>,
 }
 
+/// The version of a bucket that was just registered.
+pub const FIRST_VERSION: i64 = 1;
+
 /// A registered bucket.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "the fields without a comment speak for themselves")]

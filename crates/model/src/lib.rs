@@ -25,6 +25,7 @@ pub mod role;
 pub mod secret;
 pub mod splitmix;
 pub mod status;
+pub mod status_event;
 pub mod storage_name;
 pub mod time;
 pub mod uptime;

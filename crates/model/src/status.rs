@@ -86,6 +86,16 @@ pub fn fold(nodes: impl IntoIterator<Item = Status>) -> Status {
     nodes.into_iter().min().unwrap_or(Status::Disconnected)
 }
 
+/// The worst of several statuses: OFFLINE if any is, otherwise DISCONNECTED if any is, otherwise ONLINE. `None` without
+/// any.
+pub fn worst(statuses: impl IntoIterator<Item = Status>) -> Option<Status> {
+    statuses.into_iter().max_by_key(|status| match status {
+        Status::Online => 0,
+        Status::Disconnected => 1,
+        Status::Offline => 2,
+    })
+}
+
 /// A node's history of a bucket's probes. Two failures in a row make the bucket OFFLINE, one success makes it
 /// ONLINE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -153,6 +163,15 @@ mod tests {
         assert_eq!(fold([Disconnected]), Disconnected);
         assert_eq!(fold([]), Disconnected);
         assert_eq!(as_seen_now(ProbedStatus::Online, false), Disconnected);
+    }
+
+    #[test]
+    fn a_repository_is_as_bad_as_its_worst_bucket() {
+        use Status::{Disconnected, Offline, Online};
+        assert_eq!(worst([Online, Offline, Disconnected]), Some(Offline));
+        assert_eq!(worst([Online, Disconnected]), Some(Disconnected));
+        assert_eq!(worst([Online]), Some(Online));
+        assert_eq!(worst([]), None);
     }
 
     #[test]

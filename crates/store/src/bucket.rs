@@ -140,6 +140,8 @@ pub struct NodeStatusRow {
     pub at: Timestamp,
     /// Why the bucket is OFFLINE. `None` if it is ONLINE.
     pub failure: Option<ProbeFailure>,
+    /// When the node's reports changed to this status. `None` for statuses that older versions stored.
+    pub since: Option<Timestamp>,
 }
 
 /// A live bucket that shares its name at the provider, or its access key, with another one.

@@ -23,6 +23,7 @@ pub mod bucket;
 #[cfg(feature = "contract")]
 pub mod contract;
 pub mod data_dir;
+pub mod diagnosis;
 pub mod error;
 pub mod idempotency;
 mod migrations;
@@ -33,6 +34,7 @@ pub mod repository;
 pub mod repository_key;
 pub mod sqlite;
 pub mod status;
+pub mod status_event;
 pub mod sync;
 pub mod token;
 pub mod transfer;
@@ -60,7 +62,9 @@ pub trait Store:
     + bucket::BucketStore
     + repository::RepositoryStore
     + repository_key::RepositoryKeyStore
+    + diagnosis::DiagnosisStore
     + status::StatusStore
+    + status_event::StatusEventStore
     + usage::UsageStore
     + node::NodeStore
     + sync::SyncStore

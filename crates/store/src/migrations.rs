@@ -27,6 +27,7 @@ const SQLITE: &[File] = files! {
     "0008_write_probe",
     "0009_reports_of_a_configuration",
     "0010_requests_by_token",
+    "0011_status_events",
 };
 
 const POSTGRES: &[File] = files! {
@@ -42,6 +43,7 @@ const POSTGRES: &[File] = files! {
     "0009_write_probe",
     "0010_reports_of_a_configuration",
     "0011_requests_by_token",
+    "0012_status_events",
 };
 
 /// The migrations of a SQLite database.

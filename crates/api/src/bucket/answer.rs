@@ -6,6 +6,7 @@ use bucketry_api_types::bucket::{AlsoRegistered, BucketInfo, ReadField, RepoOfBu
 use bucketry_api_types::moment::Moment;
 use bucketry_control::buckets::{BucketView, OtherRegistration};
 use bucketry_model::paste::fields::PasteReading;
+use bucketry_model::status::Status;
 use bucketry_store::repository::RepositoryOfBucket;
 
 fn repo_of_bucket(holder: &RepositoryOfBucket) -> RepoOfBucket<'_> {
@@ -35,6 +36,8 @@ pub(crate) fn bucket_info(view: &BucketView) -> BucketInfo<'_> {
         latency_ms: view.latency_ms,
         last_error: view.last_error.as_ref().map(|failure| failure.code.as_str().into()),
         status_reason: view.last_error.as_ref().map(|failure| failure.message.as_str().into()),
+        online_since: view.since.filter(|_| view.status == Status::Online).map(Moment),
+        offline_since: view.since.filter(|_| view.status == Status::Offline).map(Moment),
         credential_set_at: bucket.credential.set_at.map(Moment),
         credential_expires_at: bucket.credential.expires_at.map(Moment),
         created_at: Moment(bucket.created_at),

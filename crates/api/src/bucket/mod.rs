@@ -5,8 +5,11 @@ mod available;
 mod create;
 mod day;
 mod delete;
+mod diagnosis;
+mod events;
 mod input;
 mod list;
+mod outages;
 mod status;
 pub(crate) mod totals;
 mod update;
@@ -21,6 +24,9 @@ endpoints!(
     [available::available],
     [update::update, delete::delete],
     [status::status],
+    [diagnosis::diagnosis],
+    [events::events],
+    [outages::outages],
     [day::day],
     [validate::validate],
 );

@@ -6,6 +6,7 @@ use bucketry_api_types::bucket_status::{BucketStatusAnswer, NodeStatus};
 use bucketry_api_types::moment::Moment;
 use bucketry_control::buckets::NodeStatusView;
 use bucketry_model::id::BucketId;
+use bucketry_model::status::Status;
 
 use crate::caller::Authenticated;
 use crate::endpoint::RequestSample;
@@ -28,6 +29,8 @@ fn node_status(view: NodeStatusView) -> NodeStatus {
         last_updated: Moment(view.last_updated),
         last_error: view.last_error.as_ref().map(|failure| failure.code.as_str().into()),
         status_reason: view.last_error.map(|failure| failure.message),
+        online_since: view.since.filter(|_| view.status == Status::Online).map(Moment),
+        offline_since: view.since.filter(|_| view.status == Status::Offline).map(Moment),
     }
 }
 

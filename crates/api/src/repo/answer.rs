@@ -16,6 +16,7 @@ pub(super) fn repo(view: &RepositoryView) -> Repo<'_> {
         storage_type: repository.storage_type,
         mode: repository.mode,
         workspace_id: repository.workspace_id,
+        status: view.status(),
         buckets: view.buckets.iter().map(repo_bucket).collect(),
         api_keys: view.keys.iter().map(repo_key).collect(),
         created_at: Moment(repository.created_at),

@@ -1,6 +1,7 @@
 //! The API for users and scripts, with one module per resource.
 
 pub mod bucket;
+pub mod history;
 pub mod node;
 pub mod node_stats;
 pub mod organization;

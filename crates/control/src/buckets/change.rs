@@ -96,6 +96,9 @@ impl Control {
         if record_change {
             self.inner.changes.notify_waiters();
         }
+        if let Some(report) = &report {
+            self.remember_diagnosis(id, stored.version + 1, report).await;
+        }
         let read = input.readings(Some(&stored.location));
         let also_registered = if update.location == stored.location {
             Vec::new()

@@ -76,6 +76,9 @@ impl Control {
         match self.inner.store.insert_bucket(&new, self.inner.environment.now()).await? {
             BucketInserted::Inserted => {
                 self.inner.changes.notify_waiters();
+                if let Some(report) = &report {
+                    self.remember_diagnosis(id, bucketry_model::bucket::FIRST_VERSION, report).await;
+                }
                 let diagnosis = report.map(|report| report.diagnosis);
                 let also_registered = self.other_registrations(caller, id, &new.location).await?;
                 Ok(CreatedBucket { id, diagnosis, read: input.readings(None), also_registered })

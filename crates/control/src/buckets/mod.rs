@@ -7,6 +7,8 @@ mod credential_fields;
 mod delegated_identity;
 mod delegation;
 mod delete;
+mod diagnosis;
+mod history;
 mod input;
 mod node_statistics;
 mod pasted;
@@ -19,6 +21,8 @@ mod validate;
 
 pub use change::UpdatedBucket;
 pub use create::CreatedBucket;
+pub use diagnosis::DiagnosisView;
+pub use history::{BucketOutages, EventFilter, EventView};
 pub use input::BucketInput;
 pub use node_statistics::{BucketDays, BucketStates, NodeDayRow, NodeState, NodeStatistics};
 pub use read::{BucketView, Generation, NodeStatusView};

@@ -189,11 +189,14 @@ fn states_of(words: &[NodeStatusRow], nodes: &HashMap<NodeId, Node>, now: Timest
     let known = words.iter().filter_map(|word| Some((nodes.get(&word.node_id)?, word)));
     let mut known: Vec<(&Node, &NodeStatusRow)> = known.collect();
     known.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
-    let state = |(node, word): (&Node, &NodeStatusRow)| NodeState {
-        node_id: node.id,
-        status: as_seen_now(word.status, is_connected(node.last_seen, now)),
-        last_updated: word.at,
-        latency_ms: word.latency_ms,
+    let state = |(node, word): (&Node, &NodeStatusRow)| {
+        let status = as_seen_now(word.status, is_connected(node.last_seen, now));
+        NodeState {
+            node_id: node.id,
+            status,
+            last_updated: word.at,
+            latency_ms: word.latency_ms.filter(|_| status == Status::Online),
+        }
     };
     known.into_iter().map(state).collect()
 }

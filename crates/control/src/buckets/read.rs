@@ -34,6 +34,8 @@ pub struct BucketView {
     pub repositories: Vec<RepositoryOfBucket>,
     /// Why the bucket is OFFLINE, from the first node that reports it so; `None` for other statuses.
     pub last_error: Option<ProbeFailure>,
+    /// Since when the bucket has been ONLINE or OFFLINE. `None` if it is DISCONNECTED, or if the time isn't known.
+    pub since: Option<Timestamp>,
 }
 
 /// One node's current status for a bucket.
@@ -43,12 +45,14 @@ pub struct NodeStatusView {
     pub node: Node,
     /// DISCONNECTED if the node has fallen silent.
     pub status: Status,
-    /// Latency of the last successful probe, in milliseconds.
+    /// Latency of the last successful probe, in milliseconds; `None` unless the bucket is ONLINE.
     pub latency_ms: Option<u32>,
     /// When the node last probed the bucket.
     pub last_updated: Timestamp,
     /// Why the node reports OFFLINE; `None` for other statuses.
     pub last_error: Option<ProbeFailure>,
+    /// Since when the node has reported this status. `None` if it is DISCONNECTED, or if the time isn't known.
+    pub since: Option<Timestamp>,
 }
 
 /// A value that changes whenever a response about an organization's buckets could change. As long as it is the
@@ -127,6 +131,7 @@ impl Control {
             has_secret,
             status,
             last_error: reason(status, words.iter().map(|word| (word.status, word.last_error.as_ref()))),
+            since: since(status, words.iter().map(|word| (word.status, word.since))),
             last_status_at: words.iter().map(|word| word.last_updated).max(),
             latency_ms: reached_in(words.iter().map(|word| (word.status, word.latency_ms))),
             provider: Provider::recognise(bucket.location.storage_type, bucket.location.endpoint.as_ref()),
@@ -148,7 +153,8 @@ impl Control {
             let status = as_seen_now(word.status, is_connected(node.last_seen, now));
             NodeStatusView {
                 status,
-                latency_ms: word.latency_ms,
+                latency_ms: word.latency_ms.filter(|_| status == Status::Online),
+                since: word.since.filter(|_| status != Status::Disconnected),
                 last_updated: word.at,
                 last_error: word.failure.filter(|_| status == Status::Offline),
                 node,
@@ -195,6 +201,17 @@ fn reason<'w>(
     words.find_map(|(said, failure)| failure.filter(|_| said == Status::Offline)).cloned()
 }
 
+/// Since when a bucket has been ONLINE or OFFLINE: ONLINE since the first of the nodes that reach it now, OFFLINE since
+/// the last of the connected nodes lost it. `None` if one of these times isn't known.
+fn since(status: Status, words: impl Iterator<Item = (Status, Option<Timestamp>)>) -> Option<Timestamp> {
+    let times = words.filter(|(said, _)| *said == status).map(|(_, since)| since);
+    match status {
+        Status::Online => times.min().flatten(),
+        Status::Offline => times.collect::<Option<Vec<_>>>()?.into_iter().max(),
+        Status::Disconnected => None,
+    }
+}
+
 fn view(listed: ListedBucket, connected: &[NodeId], repositories: Vec<RepositoryOfBucket>) -> BucketView {
     let now = |word: &NodeStatusRow| as_seen_now(word.status, connected.contains(&word.node_id));
     let status = fold(listed.nodes.iter().map(now));
@@ -202,6 +219,7 @@ fn view(listed: ListedBucket, connected: &[NodeId], repositories: Vec<Repository
         has_secret: listed.has_secret,
         status,
         last_error: reason(status, listed.nodes.iter().map(|word| (now(word), word.failure.as_ref()))),
+        since: since(status, listed.nodes.iter().map(|word| (now(word), word.since))),
         last_status_at: listed.nodes.iter().map(|word| word.at).max(),
         latency_ms: reached_in(listed.nodes.iter().map(|word| (now(word), word.latency_ms))),
         provider: Provider::recognise(

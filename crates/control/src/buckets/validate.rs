@@ -40,6 +40,16 @@ pub(super) struct ValidationReport {
 }
 
 impl ValidationReport {
+    /// The node that made the checks.
+    pub(super) fn node_id(&self) -> NodeId {
+        self.node_id
+    }
+
+    /// When the checks ended.
+    pub(super) fn at(&self) -> Timestamp {
+        self.at
+    }
+
     /// A successful validation as the node's first report on the bucket.
     pub(super) fn first_report(&self) -> FirstReport {
         let sample = ProbeSample {
@@ -57,7 +67,8 @@ impl ValidationReport {
 const NODES_ASKED: usize = 3;
 
 impl Control {
-    /// Validates a bucket as stored, or with the sent fields in place of the stored ones. Stores nothing.
+    /// Validates a bucket as stored, or with the sent fields in place of the stored ones. Stores nothing but the
+    /// diagnosis of a bucket as stored.
     pub async fn validate_bucket(
         &self,
         caller: &Caller,
@@ -67,6 +78,7 @@ impl Control {
         let stored = self.reach_bucket(caller, id, WorkspaceRole::Write).await?;
         let changes = input.read_changes(&stored.location, stored.secret.is_some())?;
         let changes = self.delegated_changes(caller, &stored, changes).await?;
+        let as_stored = changes.location == stored.location && matches!(changes.secret, SecretInput::Keep);
         let secret = match &changes.secret {
             SecretInput::Keep => stored.secret.clone(),
             SecretInput::Clear => None,
@@ -74,8 +86,11 @@ impl Control {
                 Some(self.seal(caller.org_id, SecretOwner::Bucket(id), plain).await?.sealed)
             }
         };
-        let ValidationReport { diagnosis, .. } =
-            self.run_validation(caller.org_id, id, &changes.location, secret, input.scope).await?;
+        let report = self.run_validation(caller.org_id, id, &changes.location, secret, input.scope).await?;
+        if as_stored {
+            self.remember_diagnosis(id, stored.version, &report).await;
+        }
+        let diagnosis = report.diagnosis;
         let status = if diagnosis.is_healthy() { Status::Online } else { Status::Offline };
         Ok(Validated { status, diagnosis, read: input.readings(Some(&stored.location)) })
     }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use bucketry_model::id::{BucketId, RepoId, WorkspaceId};
 use bucketry_model::repository::{Repository, RepositoryBucket, RepositoryKey};
 use bucketry_model::role::{Caller, WorkspaceRole};
+use bucketry_model::status::{Status, worst};
 use bucketry_store::bucket::PageStart;
 use bucketry_store::repository::RepositoryQuery;
 
@@ -29,6 +30,13 @@ pub struct AttachedBucket {
     pub attachment: RepositoryBucket,
     /// The bucket as lists show it; `None` if it was deleted while the repository was being read.
     pub bucket: Option<BucketView>,
+}
+
+impl RepositoryView {
+    /// The worst status of its buckets. `None` if it has none.
+    pub fn status(&self) -> Option<Status> {
+        worst(self.buckets.iter().filter_map(|attached| Some(attached.bucket.as_ref()?.status)))
+    }
 }
 
 impl Control {

@@ -33,6 +33,7 @@ pub mod repository;
 pub mod repository_key;
 pub mod repository_use;
 pub mod status;
+pub mod status_event;
 pub mod sync;
 pub mod token;
 pub mod usage;
@@ -180,6 +181,13 @@ macro_rules! contract_stories {
                 words_and_days_of_several_nodes_are_told_by_node_name
                 old_days_are_purged_a_few_at_a_time
                 the_days_of_several_buckets_are_read_at_once
+            }
+            status_event {
+                a_change_of_the_status_is_an_event_and_moves_since
+                events_are_filtered_and_paged_newest_first
+                events_are_seen_in_the_workspace_of_their_time_only
+                old_events_are_purged_a_few_at_a_time
+                the_latest_diagnosis_of_a_bucket_is_kept
             }
             usage {
                 a_batch_is_added_to_the_totals

@@ -47,7 +47,8 @@ pub async fn probes_become_last_words_and_days(store: &dyn Store) {
             status: ProbedStatus::Offline,
             latency_ms: Some(30),
             at: at(120),
-            failure: failed(120).failure
+            failure: failed(120).failure,
+            since: Some(at(120)),
         }
     );
     let (told_by, _) = store.node_statuses(bucket).await.unwrap().remove(0);

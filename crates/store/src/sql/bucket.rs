@@ -272,6 +272,8 @@ impl BucketStore for SqlStore {
         let give_place = "UPDATE organizations SET bucket_count = bucket_count - 1 WHERE id = $1";
         write.execute(query(give_place).bind(&org)).await?;
         remove_reports(&mut write, id).await?;
+        let forget = "DELETE FROM diagnoses WHERE bucket_id = $1";
+        write.execute(query(forget).bind(&bucket)).await?;
         write.record_change(org_id, Subject::Bucket(id), now);
         write.bump_generation(Some(org_id));
         write.commit().await?;

@@ -76,7 +76,8 @@ impl SqlStore {
         buckets: impl Iterator<Item = BucketId>,
     ) -> Result<HashMap<BucketId, Vec<NodeStatusRow>>> {
         let list = InList::new(
-            "SELECT bucket_id, node_id, status, latency_ms, at, failure FROM bucket_words WHERE bucket_id IN (",
+            "SELECT bucket_id, node_id, status, latency_ms, at, failure, since FROM bucket_words \
+             WHERE bucket_id IN (",
             ")",
         );
         let mut statuses: HashMap<BucketId, Vec<NodeStatusRow>> = HashMap::new();

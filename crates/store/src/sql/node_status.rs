@@ -20,7 +20,12 @@ pub(super) fn failure(columns: &mut Columns<'_>) -> Result<Option<ProbeFailure>>
     columns.optional_read(serde_json::from_str)
 }
 
-/// Reads `node_id, status, latency_ms, at, failure`.
+/// The stored text of a failure.
+pub(super) fn failure_text(failure: Option<&ProbeFailure>) -> Option<String> {
+    failure.map(|failure| serde_json::json!(failure).to_string())
+}
+
+/// Reads `node_id, status, latency_ms, at, failure, since`.
 pub(super) fn node_status_row(columns: &mut Columns<'_>) -> Result<NodeStatusRow> {
     Ok(NodeStatusRow {
         node_id: columns.parsed()?,
@@ -28,5 +33,6 @@ pub(super) fn node_status_row(columns: &mut Columns<'_>) -> Result<NodeStatusRow
         latency_ms: columns.optional_narrow()?,
         at: columns.time()?,
         failure: failure(columns)?,
+        since: columns.optional_time()?,
     })
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use bucketry_model::id::{BucketId, NodeId, OrgId};
+use bucketry_model::id::{BucketId, NodeId, OrgId, WorkspaceId};
 use bucketry_model::status::{ProbeFailure, ProbedStatus};
 use bucketry_model::time::{Day, is_ahead, to_micros};
 use bucketry_model::uptime::{DayRecord, Observed, ProbeSample, spans};
@@ -14,10 +14,11 @@ use sqlx::query;
 use super::SqlStore;
 use super::columns::Columns;
 use super::dialect::for_update;
-use super::node_status::node_status;
+use super::node_status::{failure_text, node_status};
 use super::row_values::RowValues;
 use super::statement::{InList, Rows, Write, texts};
 use super::status::{day_record, day_record_columns};
+use super::status_event::{self, NewStatusEvent};
 use crate::Result;
 use crate::bucket::FirstReport;
 use crate::status::ProbeBatch;
@@ -25,6 +26,7 @@ use crate::status::ProbeBatch;
 /// The stored state of a bucket that the node serves.
 struct KnownBucket {
     org_id: OrgId,
+    workspace_id: WorkspaceId,
     config: Config,
     status_row: Option<LastStatus>,
     changed: bool,
@@ -54,15 +56,17 @@ struct LastStatus {
     latency_ms: Option<u32>,
     /// Why the bucket is OFFLINE. Never read from the stored report, because a new report replaces it.
     failure: Option<ProbeFailure>,
+    /// When the status became this one.
+    since: Option<Timestamp>,
 }
 
 type DayRecords = BTreeMap<(Day, BucketId), DayRecord>;
 
 const NODE_STATUSES: Rows<'static> = Rows {
-    before: "INSERT INTO bucket_words (bucket_id, node_id, status, latency_ms, at, failure) ",
-    columns: 6,
+    before: "INSERT INTO bucket_words (bucket_id, node_id, status, latency_ms, at, failure, since) ",
+    columns: 7,
     after: " ON CONFLICT (bucket_id, node_id) DO UPDATE SET status = excluded.status, \
-            latency_ms = excluded.latency_ms, at = excluded.at, failure = excluded.failure",
+            latency_ms = excluded.latency_ms, at = excluded.at, failure = excluded.failure, since = excluded.since",
 };
 const DAYS: Rows<'static> = Rows {
     before: "INSERT INTO day_records (bucket_id, day, node_id, observed_us, online_us, probes, failures, \
@@ -132,7 +136,7 @@ async fn take(write: &mut Write, batch: &ProbeBatch) -> Result<usize> {
     }
     let mut known = known_buckets(write, batch).await?;
     let mut days = day_records(write, batch, &known).await?;
-    let taken = add(batch, &mut known, &mut days);
+    let Added { taken, events } = add(batch, &mut known, &mut days);
     if taken == 0 {
         return Ok(0);
     }
@@ -149,6 +153,7 @@ async fn take(write: &mut Write, batch: &ProbeBatch) -> Result<usize> {
         .await?;
     let days: Vec<_> = days.into_iter().collect();
     write.insert_rows(&DAYS, &days, |values, day| bind_day(values, &node, day)).await?;
+    status_event::insert(write, &node, &events).await?;
     for known in known.values().filter(|known| known.changed) {
         write.bump_generation(Some(known.org_id));
     }
@@ -164,9 +169,8 @@ async fn is_registered(write: &mut Write, id: NodeId) -> Result<bool> {
 /// The live buckets among the sampled ones that the node serves, with its latest reports.
 async fn known_buckets(write: &mut Write, batch: &ProbeBatch) -> Result<BTreeMap<BucketId, KnownBucket>> {
     let list = InList::new(
-        "SELECT b.id, b.org_id, b.config_version, b.config_changed_at, w.at, w.status, w.latency_ms FROM buckets b \
-         LEFT JOIN bucket_words w ON w.bucket_id = b.id AND w.node_id = $1 \
-         WHERE b.deleted_at IS NULL AND b.id IN (",
+        "SELECT b.id, b.org_id, b.workspace_id, b.config_version, b.config_changed_at, w.at, w.status, w.latency_ms, \
+         w.since FROM buckets b LEFT JOIN bucket_words w ON w.bucket_id = b.id AND w.node_id = $1 WHERE b.deleted_at IS NULL AND b.id IN (",
         ")",
     )
     .text(batch.node_id);
@@ -174,6 +178,7 @@ async fn known_buckets(write: &mut Write, batch: &ProbeBatch) -> Result<BTreeMap
     for row in write.rows_in_list(&list, &texts(batch.samples.iter().map(|(id, _)| id))).await? {
         let mut columns = Columns::of(&row);
         let (id, org_id): (BucketId, OrgId) = (columns.parsed()?, columns.parsed()?);
+        let workspace_id = columns.parsed()?;
         if batch.org_id.is_some_and(|served| served != org_id) {
             continue;
         }
@@ -184,9 +189,10 @@ async fn known_buckets(write: &mut Write, batch: &ProbeBatch) -> Result<BTreeMap
         let at = counts(columns.optional_time()?);
         let status = columns.optional_read(node_status)?;
         let latency_ms = columns.optional_narrow()?;
+        let since = counts(columns.optional_time()?);
         let status_row =
-            at.zip(status).map(|(at, status)| LastStatus { at, status, latency_ms, failure: None });
-        known.insert(id, KnownBucket { org_id, config, status_row, changed: false });
+            at.zip(status).map(|(at, status)| LastStatus { at, status, latency_ms, failure: None, since });
+        known.insert(id, KnownBucket { org_id, workspace_id, config, status_row, changed: false });
     }
     Ok(known)
 }
@@ -231,11 +237,19 @@ fn observed(status_row: &LastStatus) -> Observed {
     Observed { at: status_row.at, status: status_row.status }
 }
 
-/// Adds the samples in their order. Returns how many were added. Afterwards `days` contains only the records that
-/// changed.
-fn add(batch: &ProbeBatch, known: &mut BTreeMap<BucketId, KnownBucket>, days: &mut DayRecords) -> usize {
+/// What the samples of a batch changed.
+#[derive(Default)]
+struct Added {
+    /// How many samples were added.
+    taken: usize,
+    /// The changes of statuses.
+    events: Vec<NewStatusEvent>,
+}
+
+/// Adds the samples in their order. Afterwards `days` contains only the records that changed.
+fn add(batch: &ProbeBatch, known: &mut BTreeMap<BucketId, KnownBucket>, days: &mut DayRecords) -> Added {
     let mut before = std::mem::take(days);
-    let mut taken = 0;
+    let mut added = Added::default();
     let mut record = |day: Day, id: BucketId, change: &dyn Fn(&mut DayRecord)| match days.entry((day, id)) {
         Entry::Occupied(mut record) => change(record.get_mut()),
         Entry::Vacant(place) => {
@@ -263,11 +277,29 @@ fn add(batch: &ProbeBatch, known: &mut BTreeMap<BucketId, KnownBucket>, days: &m
         };
         // A single failure of an ONLINE bucket isn't stored as a reason.
         let failure = sample.failure.clone().filter(|_| sample.status == ProbedStatus::Offline);
-        known.status_row = Some(LastStatus { at: sample.at, status: sample.status, latency_ms, failure });
+        let from = known.status_row.as_ref().map(|status_row| status_row.status);
+        let since = match &known.status_row {
+            Some(same) if same.status == sample.status => same.since,
+            _ => Some(sample.at),
+        };
+        if from != Some(sample.status) {
+            added.events.push(NewStatusEvent {
+                org_id: known.org_id,
+                workspace_id: known.workspace_id,
+                bucket_id: *id,
+                at: sample.at,
+                from,
+                to: sample.status,
+                failure: failure.clone(),
+                version: known.config.version,
+            });
+        }
+        known.status_row =
+            Some(LastStatus { at: sample.at, status: sample.status, latency_ms, failure, since });
         known.changed = true;
-        taken += 1;
+        added.taken += 1;
     }
-    taken
+    added
 }
 
 fn bind_word(values: RowValues, node: &str, id: BucketId, status_row: &LastStatus) -> RowValues {
@@ -278,6 +310,7 @@ fn bind_word(values: RowValues, node: &str, id: BucketId, status_row: &LastStatu
         .bind(status_row.latency_ms.map(i64::from))
         .bind(to_micros(status_row.at))
         .bind(failure_text(status_row.failure.as_ref()))
+        .bind(status_row.since.map(to_micros))
 }
 
 fn bind_day(values: RowValues, node: &str, day: &((Day, BucketId), DayRecord)) -> RowValues {
@@ -298,8 +331,4 @@ fn bind_day(values: RowValues, node: &str, day: &((Day, BucketId), DayRecord)) -
         .bind(last.and_then(|sample| sample.latency_ms).map(i64::from))
         .bind(failure_text(last.and_then(|sample| sample.failure.as_ref())))
         .bind(failure_text(record.last_failure.as_ref()))
-}
-
-fn failure_text(failure: Option<&ProbeFailure>) -> Option<String> {
-    failure.map(|failure| serde_json::json!(failure).to_string())
 }

@@ -59,8 +59,8 @@ impl StatusStore for SqlStore {
         let sql = concat!(
             "SELECT ",
             node_columns!(),
-            ", w.node_id, w.status, w.latency_ms, w.at, w.failure FROM bucket_words w JOIN nodes n ON n.id = w.node_id \
-             WHERE w.bucket_id = $1 AND n.removed_at IS NULL"
+            ", w.node_id, w.status, w.latency_ms, w.at, w.failure, w.since FROM bucket_words w \
+             JOIN nodes n ON n.id = w.node_id WHERE w.bucket_id = $1 AND n.removed_at IS NULL"
         );
         let mut statuses = Vec::new();
         for row in self.rows(query(sql).bind(id.to_string())).await? {
