@@ -108,7 +108,7 @@ pub trait Multipart: Send + Sync {
 /// Lists of multipart uploads.
 #[async_trait]
 pub trait UploadLists: Send + Sync {
-    /// Lists one page of in-progress multipart uploads. Requires [`Capabilities::list_uploads`].
+    /// Lists one page of in-progress multipart uploads.
     async fn list_uploads(&self, request: &UploadsRequest) -> Result<UploadsPage, ProviderError>;
 }
 
@@ -146,8 +146,6 @@ pub struct Capabilities {
     pub expires: bool,
     /// Objects can be copied within the provider.
     pub copy: bool,
-    /// In-progress multipart uploads can be listed.
-    pub list_uploads: bool,
     /// [`Tags::get_tags`] and [`Tags::put_tags`] work. If the whole [`protocol`](Capabilities::protocol) is
     /// supported, requests for tags are forwarded instead.
     pub tags: bool,

@@ -89,7 +89,6 @@ mod tests {
         conditional_completion: false,
         expires: false,
         copy: false,
-        list_uploads: false,
         tags: false,
         checksums: false,
         protocol: S3Protocol::None,

@@ -1,4 +1,4 @@
-//! Lists multipart uploads in progress, at providers that can list them.
+//! Lists multipart uploads in progress.
 //!
 //! As in lists of keys, a token of the gateway marks the end of a page. Providers identify that position by key, by
 //! upload or by both, and the key includes a folder that clients must not see.

@@ -136,6 +136,39 @@ pub(crate) async fn a_completion_that_is_repeated_has_the_same_result(context: &
     }
 }
 
+/// The blocks of such an upload can't be discarded at Azure.
+pub(crate) async fn an_aborted_upload_is_not_listed_beside_an_object(context: &TestContext) {
+    context.put("/one/key", "content").await;
+    let (aborted, other) = (begin(context, "key").await, begin(context, "key").await);
+    part(context, "key", &aborted, 1, "part").await;
+    context.ok(Method::DELETE, &format!("/one/key?uploadId={aborted}"), &[], "").await;
+    let listed = context.get("/one?uploads").await.elements("UploadId");
+    assert_eq!(listed.len(), 1);
+    let path = format!("/one/key?uploadId={aborted}");
+    assert_eq!(context.refused(Method::GET, &path, &[]).await.code, Code::NoSuchUpload);
+    let parts = part(context, "key", &other, 1, "other").await;
+    complete(context, "key", &other, &[], &parts).await.unwrap();
+    assert_eq!(context.get("/one?uploads").await.elements("UploadId"), [""; 0]);
+}
+
+/// As docker-registry does: it looks for the upload, and continues with the id that the list returns.
+pub(crate) async fn a_listed_upload_can_be_completed(context: &TestContext) {
+    let metadata = ("x-amz-meta-long", "0123456789 ".repeat(20));
+    let headers = [("content-type", "text/parts"), (metadata.0, metadata.1.trim())];
+    let begun = context.ok(Method::POST, "/one/key?uploads", &headers, "").await.element("UploadId");
+    let listed = context.get("/one?uploads&prefix=key").await.element("UploadId");
+    assert_eq!(listed, begun, "the upload has one id");
+    let upload = percent_encoding::utf8_percent_encode(&listed.unwrap(), percent_encoding::NON_ALPHANUMERIC)
+        .to_string();
+    let parts = part(context, "key", &upload, 1, "content").await;
+    let list = context.get(&format!("/one/key?uploadId={upload}")).await;
+    assert_eq!((list.elements("PartNumber"), list.elements("Size")), (vec!["1".into()], vec!["7".into()]));
+    complete(context, "key", &upload, &[], &parts).await.unwrap();
+    let read = context.get("/one/key").await;
+    assert_eq!((read.text().as_str(), read.header("content-type")), ("content", "text/parts"));
+    assert_eq!(read.header("x-amz-meta-long"), metadata.1.trim());
+}
+
 pub(crate) async fn a_completion_may_need_an_object(context: &TestContext) {
     let upload = begin(context, "missing").await;
     let parts = part(context, "missing", &upload, 1, "content").await;

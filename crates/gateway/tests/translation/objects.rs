@@ -215,8 +215,12 @@ pub(crate) async fn an_unchanged_object_is_named(context: &TestContext) {
         for method in [Method::GET, Method::HEAD] {
             let unchanged = context.ok(method.clone(), "/one/key", &[condition], "").await;
             assert_eq!(unchanged.status, StatusCode::NOT_MODIFIED, "{method} {condition:?}");
-            assert_eq!(unchanged.header("etag"), etag, "{method} {condition:?}");
-            // The emulators leave the time out.
+            // The emulators leave the time out, and Azure's the tag unless the request contains it.
+            let tag = unchanged.header("etag");
+            assert!(
+                tag == etag || (tag.is_empty() && condition.0 == "if-modified-since"),
+                "{method} {condition:?}"
+            );
             assert!(["", modified.as_str()].contains(&unchanged.header("last-modified")));
             assert!(unchanged.body.is_empty() && unchanged.header("content-length").is_empty());
         }
@@ -304,7 +308,7 @@ pub(crate) async fn the_bucket_is_asked(context: &TestContext) {
     assert_eq!((waiting.code, waiting.retry_after), (Code::ServiceUnavailable, Some(2)));
 }
 
-pub(crate) async fn tags_and_uploads_are_refused_where_the_provider_has_none(context: &TestContext) {
+pub(crate) async fn tags_are_refused_where_the_provider_has_none(context: &TestContext) {
     let can = context.one.capabilities();
     context.put("/one/key", TEXT).await;
     let tags = "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>";
@@ -317,11 +321,6 @@ pub(crate) async fn tags_and_uploads_are_refused_where_the_provider_has_none(con
             assert_eq!(error.code, Code::NotImplemented);
             assert!(error.message.contains("x-amz-meta-"), "the message says what to do instead: {error}");
         }
-    }
-    if !can.list_uploads {
-        let error = context.refused(Method::GET, "/one?uploads", &[]).await;
-        assert_eq!(error.code, Code::NotImplemented);
-        assert!(error.message.contains("Keep the upload ids"), "{error}");
     }
     assert_eq!(context.get("/one/key").await.text(), TEXT);
 }

@@ -29,6 +29,18 @@ impl Lists for AzureDriver {
         if request.start_after.is_some() {
             return Err(ProviderError::InvalidRequest("Azure can't start a list after a given key"));
         }
+        // The metadata shows which blobs are folders.
+        self.list_blobs(request, "metadata").await
+    }
+}
+
+impl AzureDriver {
+    /// Lists a page of blobs. `include` is what it contains besides the names and properties of blobs.
+    pub(super) async fn list_blobs(
+        &self,
+        request: &ListRequest,
+        include: &str,
+    ) -> Result<ListPage, ProviderError> {
         let mut call = Call::container(Method::GET, &[("comp", "list")]);
         if !request.prefix.is_empty() {
             call.query.push("prefix", &request.prefix);
@@ -39,8 +51,7 @@ impl Lists for AzureDriver {
                 call.query.push(name, value);
             }
         }
-        // The metadata shows which blobs are folders.
-        call.query.push("include", "metadata");
+        call.query.push("include", include);
         let max_keys = request.max_keys.unwrap_or(MAX_KEYS).clamp(1, MAX_KEYS);
         call.query.push("maxresults", &max_keys.to_string());
         let (head, body) = self.send(call).await?.into_parts();

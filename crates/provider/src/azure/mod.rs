@@ -24,6 +24,8 @@ mod request;
 mod sign;
 mod tags;
 mod upload;
+mod upload_blocks;
+mod upload_list;
 
 use std::fmt;
 
@@ -38,10 +40,7 @@ use crate::azure::credentials::Credentials;
 pub use crate::azure::open_error::AzureOpenError;
 use crate::azure::request::Call;
 use crate::connection::Connections;
-use crate::driver::{
-    Capabilities, Driver, Hints, Lists, MultipartLimits, Permissions, S3Protocol, Site, UploadLists,
-    UploadsPage, UploadsRequest,
-};
+use crate::driver::{Capabilities, Driver, Hints, Lists, MultipartLimits, Permissions, S3Protocol, Site};
 use crate::error::ProviderError;
 use crate::payload::Payload;
 use crate::probe::first_key;
@@ -57,8 +56,6 @@ const CAPABILITIES: Capabilities = Capabilities {
     conditional_completion: true,
     expires: false,
     copy: true,
-    // Blobs without committed blocks can be listed, but not the uploads that their blocks belong to.
-    list_uploads: false,
     tags: true,
     checksums: false,
     protocol: S3Protocol::None,
@@ -184,13 +181,6 @@ impl Driver for AzureDriver {
         } else {
             Err(ProviderError::NotAnObjectStore { status: Some(answer.status()) })
         }
-    }
-}
-
-#[async_trait]
-impl UploadLists for AzureDriver {
-    async fn list_uploads(&self, _: &UploadsRequest) -> Result<UploadsPage, ProviderError> {
-        Err(ProviderError::InvalidRequest("Azure can't list multipart uploads"))
     }
 }
 

@@ -192,17 +192,16 @@ impl AzureDriver {
     }
 }
 
-/// The conditions that the service can evaluate. It compares a list of entity tags as if it were one tag, so lists are
-/// left to [`verify`].
+/// The conditions that the service can evaluate. It compares a list of entity tags as if it were one tag, and refuses
+/// `If-None-Match: *` for reads, so these are left to [`verify`].
 fn without_lists(conditions: &Conditions) -> Conditions {
-    let one = |tags: &Option<String>| tags.clone().filter(|tags| !tags.contains(','));
-    let sent = Conditions {
-        if_match: one(&conditions.if_match),
-        if_none_match: one(&conditions.if_none_match),
-        ..conditions.clone()
-    };
-    // A date counts only without tags, so it must not be evaluated instead of them.
-    if sent == *conditions { sent } else { Conditions::default() }
+    let is_list = |tags: &Option<String>| tags.as_ref().is_some_and(|tags| tags.contains(','));
+    let is_any = conditions.if_none_match.as_deref().is_some_and(|tags| tags.trim() == "*");
+    if is_any || is_list(&conditions.if_match) || is_list(&conditions.if_none_match) {
+        // A date counts only without tags, so it must not be evaluated instead of them.
+        return Conditions::default();
+    }
+    conditions.clone()
 }
 
 /// Checks the conditions on the response if they contain a list of entity tags.

@@ -1,29 +1,29 @@
 //! Multipart uploads, implemented with the blocks of a block blob: Put Block, Put Block List, Get Block List.
 //!
 //! Azure has no uploads. A blob has one set of uncommitted blocks, which is discarded when the blob is written in
-//! any way, or after a week. An upload is therefore a random name in the ids of its blocks, and its attributes are
-//! in the upload's id until it is completed. As a consequence:
+//! any way, or after a week. An upload is therefore a random name in the ids of its blocks. Its attributes are in its
+//! id, and in the ids of blocks that are stored when it begins, so that it can be listed; see `upload_blocks` and
+//! `upload_list`. As a consequence:
 //! - If several uploads to a key are in progress, the first one to be completed wins, and the blocks of the others
 //!   are discarded.
 //! - A completed upload is recognised by the ids of the blob's committed blocks. Completing it again therefore has
 //!   the same result, until the object is replaced.
 //! - The service refuses empty blocks. A block of one byte that is never committed represents an empty part.
 //! - Aborting discards the blocks only if nothing else depends on the key: no blob exists and no other upload is in
-//!   progress. Otherwise they remain until the next write to the key, or for a week.
+//!   progress. Otherwise they remain until the next write to the key, or for a week, and a further block marks the
+//!   upload as aborted.
 
 use std::fmt::Write as _;
 
 use async_trait::async_trait;
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use jiff::Timestamp;
-use uuid::{NoContext, Uuid};
 
 use crate::azure::AzureDriver;
 use crate::azure::attributes::{put_attributes, stored};
 use crate::azure::request::Call;
+use crate::azure::upload_blocks::{Block, Blocks, Upload};
 use crate::connection::ResponseTimeout;
 use crate::driver::{Conditions, Multipart, ObjectAttributes, Objects, Part, PartsPage, Stored, UploadId};
 use crate::encode::Query;
@@ -32,69 +32,28 @@ use crate::headers::{OBJECT_CONDITIONS, put_conditions, value};
 use crate::payload::Payload;
 use crate::xml::{self, UnexpectedXml};
 
-/// The limit on a list of 50,000 blocks of about 120 bytes each, with a margin.
+/// The limit on a list of 50,000 blocks of about 150 bytes each, with a margin.
 const MAX_BLOCK_LIST_BYTES: usize = 16 * 1024 * 1024;
-/// The service refuses requests whose time differs from its own by more than this.
-const MAX_SKEW_SECONDS: i64 = 15 * 60;
+/// How many blocks of attributes are stored concurrently. Few uploads have more than one.
+const AT_ONCE: usize = 8;
 
-/// An upload: its random name of 32 hexadecimal digits, which is part of its blocks' ids, and its attributes.
-///
-/// The name is a UUID of version 7, so it contains the time at which the upload began.
-struct Upload<'a> {
-    name: &'a str,
-    attributes: &'a str,
+fn read(id: &UploadId) -> Result<Upload, ProviderError> {
+    Upload::read(id).ok_or_else(unknown_upload)
 }
 
-impl<'a> Upload<'a> {
-    fn read(id: &'a UploadId) -> Result<Self, ProviderError> {
-        let (name, attributes) = id.as_str().split_once('.').unwrap_or((id.as_str(), ""));
-        let fits = name.len() == 32 && name.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-        if fits { Ok(Self { name, attributes }) } else { Err(unknown_upload()) }
-    }
-
-    /// The id of a block. All block ids of a blob must have the same length.
-    fn block_id(&self, number: u32) -> String {
-        STANDARD.encode(format!("{}-{number:05}", self.name))
-    }
-
-    /// The id of the block that represents an empty part. It is never part of the blob.
-    fn empty_id(&self, number: u32) -> String {
-        STANDARD.encode(format!("{}+{number:05}", self.name))
-    }
-
-    /// The part number of a block, and whether the part is empty. `None` if the block belongs to something else.
-    fn part_of(&self, block_id: &str) -> Option<(u32, bool)> {
-        let text = String::from_utf8(STANDARD.decode(block_id).ok()?).ok()?;
-        let rest = text.strip_prefix(self.name)?;
-        let is_empty = rest.starts_with('+');
-        Some((rest.strip_prefix(['-', '+'])?.parse().ok()?, is_empty))
-    }
-
-    fn owns_any(&self, blocks: &[Block]) -> bool {
-        blocks.iter().any(|block| self.part_of(&block.id).is_some())
-    }
-
-    /// The ids of the blocks to commit. Blocks have no entity tags, so the ids of the blocks serve as such. Empty
-    /// parts are left out.
-    fn block_ids(&self, parts: &[Part]) -> Result<Vec<String>, ProviderError> {
-        let mut ids = Vec::with_capacity(parts.len());
-        for part in parts {
-            let etag = part.etag.trim_matches('"');
-            if etag == self.block_id(part.number) {
-                ids.push(etag.to_owned());
-            } else if etag != self.empty_id(part.number) {
-                return Err(invalid_part());
-            }
+/// The ids of the blocks to commit. Blocks have no entity tags, so the ids of the blocks serve as such. Empty parts
+/// are left out.
+fn block_ids(upload: &Upload, parts: &[Part]) -> Result<Vec<String>, ProviderError> {
+    let mut ids = Vec::with_capacity(parts.len());
+    for part in parts {
+        let etag = part.etag.trim_matches('"');
+        if etag == upload.part_id(part.number) {
+            ids.push(etag.to_owned());
+        } else if etag != upload.empty_id(part.number) {
+            return Err(invalid_part());
         }
-        Ok(ids)
     }
-
-    /// Whether the upload began so long after this time that even wrong clocks can't explain it.
-    fn began_after(&self, time: Timestamp) -> bool {
-        let began = Uuid::parse_str(self.name).ok().and_then(|name| name.get_timestamp());
-        let began = began.and_then(|began| i64::try_from(began.to_unix().0).ok());
-        began.is_some_and(|began| began.saturating_sub(time.as_second()) > MAX_SKEW_SECONDS)
-    }
+    Ok(ids)
 }
 
 fn quoted(id: &str) -> String {
@@ -110,35 +69,22 @@ fn unknown_upload() -> ProviderError {
     ErrorAnswer::new(StatusCode::NOT_FOUND, ErrorKind::UploadNotFound, None, &HeaderMap::new()).into()
 }
 
-struct Block {
-    id: String,
-    size: u64,
-}
-
-/// The blocks of a blob. Without a blob and blocks, there are none.
-#[derive(Default)]
-struct Blocks {
-    committed: Vec<Block>,
-    uncommitted: Vec<Block>,
-}
-
 #[async_trait]
 impl Multipart for AzureDriver {
-    /// Begins an upload without sending anything.
+    /// Begins an upload by storing its attributes. If the future is dropped, the upload doesn't exist.
     async fn create_multipart(
         &self,
         key: &str,
         attributes: &ObjectAttributes,
     ) -> Result<UploadId, ProviderError> {
-        Call::blob(Method::PUT, key)?;
         // Attributes that the service would refuse on completion are refused now.
         put_attributes(&mut HeaderMap::new(), attributes)?;
-        let now = self.connections.clock().now();
-        let seconds = u64::try_from(now.as_second()).unwrap_or_default();
-        let nanoseconds = u32::try_from(now.subsec_nanosecond()).unwrap_or_default();
-        let name = Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, seconds, nanoseconds)).simple();
-        UploadId::new(format!("{name}.{}", write_attributes(attributes)))
-            .map_err(|_| ProviderError::InvalidRequest("the upload's headers and metadata are too long"))
+        let upload = Upload::new(self.connections.clock().now(), attributes);
+        let id = upload.id()?;
+        let ids = stream::iter(upload.attribute_ids());
+        let putting = ids.map(|block| async move { self.put_block(key, &block, Payload::bytes("\0")).await });
+        putting.buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+        Ok(id)
     }
 
     async fn upload_part(
@@ -148,23 +94,22 @@ impl Multipart for AzureDriver {
         number: u32,
         payload: Payload,
     ) -> Result<Part, ProviderError> {
-        let upload = Upload::read(upload)?;
+        let upload = read(upload)?;
         self.check_not_completed(key, &upload).await?;
         let size = payload.length();
         let (id, payload) = if size == 0 {
             (upload.empty_id(number), Payload::bytes("\0"))
         } else {
-            (upload.block_id(number), payload)
+            (upload.part_id(number), payload)
         };
-        let query = Query::new(&[("comp", "block"), ("blockid", &id)]);
-        self.send(Call { query, payload: Some(payload), ..Call::blob(Method::PUT, key)? }).await?;
+        self.put_block(key, &id, payload).await?;
         Ok(Part { number, etag: quoted(&id), size })
     }
 
     async fn list_parts(&self, key: &str, upload: &UploadId, after: u32) -> Result<PartsPage, ProviderError> {
-        let upload = Upload::read(upload)?;
-        let Blocks { committed, uncommitted } = self.blocks(key).await?;
-        if upload.owns_any(&committed) {
+        let upload = read(upload)?;
+        let blocks = self.blocks(key).await?;
+        if !upload.is_in_progress(&blocks) {
             return Err(unknown_upload());
         }
         let part = |block: Block| {
@@ -172,7 +117,7 @@ impl Multipart for AzureDriver {
             let size = if is_empty { 0 } else { block.size };
             Some(Part { number, etag: quoted(&block.id), size })
         };
-        let mut parts: Vec<Part> = uncommitted.into_iter().filter_map(part).collect();
+        let mut parts: Vec<Part> = blocks.uncommitted.into_iter().filter_map(part).collect();
         // A part that was sent both empty and not is listed with its content.
         parts.sort_by_key(|part| (part.number, part.size == 0));
         parts.dedup_by_key(|part| part.number);
@@ -186,10 +131,10 @@ impl Multipart for AzureDriver {
         parts: &[Part],
         conditions: &Conditions,
     ) -> Result<Stored, ProviderError> {
-        let upload = Upload::read(upload)?;
-        let ids = upload.block_ids(parts)?;
+        let upload = read(upload)?;
+        let ids = block_ids(&upload, parts)?;
         let mut headers = HeaderMap::new();
-        put_attributes(&mut headers, &read_attributes(upload.attributes).ok_or_else(unknown_upload)?)?;
+        put_attributes(&mut headers, &upload.attributes().ok_or_else(unknown_upload)?)?;
         put_conditions(&mut headers, OBJECT_CONDITIONS, conditions)?;
         self.check_exists_if_matched(key, conditions).await?;
         // The service would accept an empty list at any time, also for an upload that is completed already.
@@ -211,16 +156,21 @@ impl Multipart for AzureDriver {
 
     /// See the module's documentation. If the future is dropped in the middle, an empty blob may remain.
     async fn abort_multipart(&self, key: &str, upload: &UploadId) -> Result<(), ProviderError> {
-        let upload = Upload::read(upload)?;
-        let blocks = self.blocks(key).await?.uncommitted;
-        if blocks.is_empty() || blocks.iter().any(|block| upload.part_of(&block.id).is_none()) {
+        let upload = read(upload)?;
+        let blocks = self.blocks(key).await?;
+        if !upload.is_in_progress(&blocks) {
             return Ok(());
+        }
+        if !blocks.committed.is_empty() || !upload.owns_all(&blocks.uncommitted) {
+            return self.put_block(key, &upload.aborted_id(), Payload::bytes("\0")).await;
         }
         // Only writing the blob discards its blocks, so an empty blob is written and deleted.
         let absent = HeaderMap::from_iter([(IF_NONE_MATCH, HeaderValue::from_static("*"))]);
         let written = match self.put_block_list(key, &[], absent).await {
             Ok(written) => written,
-            Err(error) if error.kind() == Some(ErrorKind::PreconditionFailed) => return Ok(()),
+            Err(error) if error.kind() == Some(ErrorKind::PreconditionFailed) => {
+                return self.put_block(key, &upload.aborted_id(), Payload::bytes("\0")).await;
+            }
             Err(error) => return Err(error),
         };
         let mut call = Call::blob(Method::DELETE, key)?;
@@ -246,7 +196,7 @@ impl Multipart for AzureDriver {
 impl AzureDriver {
     /// Refuses a part of an upload that is completed: its block would be stored for a week and never become part of
     /// an object. Most blobs are older than the upload, or don't exist yet, so their blocks need not be listed.
-    async fn check_not_completed(&self, key: &str, upload: &Upload<'_>) -> Result<(), ProviderError> {
+    async fn check_not_completed(&self, key: &str, upload: &Upload) -> Result<(), ProviderError> {
         match self.head(key, &Conditions::default()).await {
             Ok(info) if info.last_modified.is_some_and(|time| upload.began_after(time)) => Ok(()),
             Ok(_) if upload.owns_any(&self.blocks(key).await?.committed) => Err(unknown_upload()),
@@ -260,7 +210,7 @@ impl AzureDriver {
     async fn completed_before(
         &self,
         key: &str,
-        upload: &Upload<'_>,
+        upload: &Upload,
         ids: &[String],
         error: ProviderError,
     ) -> Result<Stored, ProviderError> {
@@ -289,6 +239,11 @@ impl AzureDriver {
         }
     }
 
+    async fn put_block(&self, key: &str, id: &str, payload: Payload) -> Result<(), ProviderError> {
+        let query = Query::new(&[("comp", "block"), ("blockid", id)]);
+        self.send(Call { query, payload: Some(payload), ..Call::blob(Method::PUT, key)? }).await.map(drop)
+    }
+
     async fn put_block_list(
         &self,
         key: &str,
@@ -309,7 +264,7 @@ impl AzureDriver {
         Ok(stored(answer.headers()))
     }
 
-    async fn blocks(&self, key: &str) -> Result<Blocks, ProviderError> {
+    pub(super) async fn blocks(&self, key: &str) -> Result<Blocks, ProviderError> {
         let query = Query::new(&[("comp", "blocklist"), ("blocklisttype", "all")]);
         let answer = match self.send(Call { query, ..Call::blob(Method::GET, key)? }).await {
             Ok(answer) => answer,
@@ -337,76 +292,6 @@ impl AzureDriver {
         match read {
             Ok(()) => Ok(blocks),
             Err(UnexpectedXml) => Err(ProviderError::NotAnObjectStore { status: Some(head.status) }),
-        }
-    }
-}
-
-fn write_attributes(attributes: &ObjectAttributes) -> String {
-    let fields = [
-        &attributes.content_type,
-        &attributes.cache_control,
-        &attributes.content_disposition,
-        &attributes.content_encoding,
-        &attributes.content_language,
-    ];
-    URL_SAFE_NO_PAD.encode(serde_json::json!([fields, attributes.metadata]).to_string())
-}
-
-fn read_attributes(text: &str) -> Option<ObjectAttributes> {
-    type Fields = [Option<String>; 5];
-    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-    let (fields, metadata): (Fields, Vec<(String, String)>) = serde_json::from_slice(&bytes).ok()?;
-    let [content_type, cache_control, content_disposition, content_encoding, content_language] = fields;
-    Some(ObjectAttributes {
-        content_type,
-        cache_control,
-        content_disposition,
-        content_encoding,
-        content_language,
-        expires: None,
-        metadata,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn upload() -> UploadId {
-        UploadId::new(format!("{}.x", "0a".repeat(16))).unwrap()
-    }
-
-    #[test]
-    fn attributes_travel_in_the_id() {
-        let attributes = ObjectAttributes {
-            content_type: Some("text/plain".into()),
-            metadata: vec![("a".into(), "b c".into())],
-            ..Default::default()
-        };
-        assert_eq!(read_attributes(&write_attributes(&attributes)), Some(attributes));
-        assert_eq!(read_attributes("garbage"), None);
-    }
-
-    #[test]
-    fn blocks_belong_to_their_upload_and_have_ids_of_one_length() {
-        let id = upload();
-        let upload = Upload::read(&id).unwrap();
-        assert_eq!(upload.part_of(&upload.block_id(17)), Some((17, false)));
-        assert_eq!(upload.part_of(&upload.empty_id(17)), Some((17, true)));
-        assert_eq!(upload.block_id(1).len(), upload.block_id(10_000).len());
-        assert_eq!(upload.block_id(1).len(), upload.empty_id(1).len());
-        for other in
-            ["", "!", &STANDARD.encode("block-00001"), &STANDARD.encode(format!("{}-00001", "0b".repeat(16)))]
-        {
-            assert_eq!(upload.part_of(other), None);
-        }
-    }
-
-    #[test]
-    fn an_id_of_another_kind_is_an_unknown_upload() {
-        for wrong in ["abc", "x/y", &"z".repeat(32)] {
-            let error = Upload::read(&UploadId::new(wrong).unwrap()).err().unwrap();
-            assert_eq!(error.kind(), Some(ErrorKind::UploadNotFound), "{wrong}");
         }
     }
 }

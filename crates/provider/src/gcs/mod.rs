@@ -69,7 +69,6 @@ const CAPABILITIES: Capabilities = Capabilities {
     conditional_completion: false,
     expires: false,
     copy: true,
-    list_uploads: true,
     tags: false,
     checksums: false,
     protocol: S3Protocol::None,

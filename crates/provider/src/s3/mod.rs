@@ -50,7 +50,6 @@ const CAPABILITIES: Capabilities = Capabilities {
     conditional_completion: true,
     expires: true,
     copy: true,
-    list_uploads: true,
     tags: false,
     checksums: true,
     protocol: S3Protocol::Whole,

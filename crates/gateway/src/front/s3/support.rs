@@ -43,10 +43,6 @@ pub fn support(name: Name, can: &Capabilities) -> Support {
              token from a response, it doesn't",
         ),
         Name::ListObjectVersions => Noted("lists only current objects, each as version `null`"),
-        Name::ListMultipartUploads if !can.list_uploads => Refused(
-            "The provider can't list uploads in progress: it stores blocks, but not which upload they belong to. \
-             Keep the upload ids. The provider deletes blocks of unfinished uploads after a week.",
-        ),
         Name::GetObjectTagging | Name::PutObjectTagging | Name::DeleteObjectTagging
             if !is_whole && !can.tags =>
         {

@@ -1,4 +1,4 @@
-//! `ListMultipartUploads`, for providers that can list uploads in progress.
+//! `ListMultipartUploads`.
 
 use bucketry_provider::driver::UploadsPage;
 use jiff::Timestamp;

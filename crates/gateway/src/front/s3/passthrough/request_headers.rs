@@ -166,7 +166,6 @@ mod tests {
             conditional_completion: true,
             expires: true,
             copy: true,
-            list_uploads: true,
             tags: false,
             checksums,
             protocol,
