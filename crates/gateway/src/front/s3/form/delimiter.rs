@@ -166,16 +166,9 @@ mod tests {
             let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(body.len())).collect();
             cuts.sort_unstable();
             let (before, after) = walk(&delimiter, &body, &cuts);
-            match delimiter.find(&body) {
-                Some(at) => {
-                    prop_assert_eq!(&before[..], &body[..at]);
-                    prop_assert_eq!(after.as_deref(), Some(&body[at + delimiter.len()..]));
-                }
-                None => {
-                    prop_assert_eq!(before, body);
-                    prop_assert_eq!(after, None);
-                }
-            }
+            let found = delimiter.find(&body);
+            prop_assert_eq!(&before[..], &body[..found.unwrap_or(body.len())]);
+            prop_assert_eq!(after.as_deref(), found.map(|at| &body[at + delimiter.len()..]));
         }
     }
 }
