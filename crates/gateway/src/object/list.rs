@@ -26,9 +26,11 @@ pub(crate) struct ListQuery<'a> {
     pub(crate) start: Option<&'a Marker>,
     /// The most keys and common prefixes.
     pub(crate) most: u16,
+    /// Whether the client continues at the last key of a page, if it has any.
+    pub(crate) continues_at_key: bool,
 }
 
-/// A page of a list, and the token at which the next page starts. Keys include the repository's folder.
+/// A page of a list, and the token or key at which the next page starts. Keys include the repository's folder.
 pub(crate) async fn page(
     context: &RequestContext,
     resolved: &ResolvedBucket,
@@ -47,10 +49,15 @@ pub(crate) async fn page(
     } else {
         read(resolved, list, &prefix, start).await?
     };
-    let next =
-        next.map(|Start { token, after }| PagePosition { token: token.map(PageToken::into_text), after });
-    let next = next.map(|next| context.key.seals()?.page_tokens.seal(scope, &next)).transpose()?;
-    Ok((page, next))
+    let Some(Start { token, after }) = next else { return Ok((page, None)) };
+    let next = PagePosition { token: token.map(PageToken::into_text), after };
+    let name = if list.continues_at_key { last_name(resolved, &page) } else { None };
+    if let Some(name) = name {
+        context.registry.list_positions.remember(scope, &name, next, context.now);
+        return Ok((page, Some(name)));
+    }
+    let token = context.key.seals()?.page_tokens.seal(scope, &next)?;
+    Ok((page, Some(token)))
 }
 
 /// Where a page starts. Keys include the repository's folder.
@@ -66,15 +73,23 @@ fn start(
     list: &ListQuery<'_>,
     scope: Scope<'_>,
 ) -> Result<Start, Failure> {
-    match list.start {
-        Some(Marker::Token(token)) => {
-            let PagePosition { token, after } = context.key.seals()?.page_tokens.open(scope, token)?;
-            let token = token.map(PageToken::new).transpose().map_err(|_| not_of_this_list())?;
-            Ok(Start { token, after: resolved.opened_marker(after)? })
+    let PagePosition { token, after } = match list.start {
+        Some(Marker::Token(token)) => context.key.seals()?.page_tokens.open(scope, token)?,
+        Some(Marker::Key(key)) => {
+            let known = if list.continues_at_key {
+                context.registry.list_positions.find(scope, key.as_str(), context.now)
+            } else {
+                None
+            };
+            let Some(known) = known else {
+                return Ok(Start { token: None, after: Some(resolved.folder().add(key)) });
+            };
+            known
         }
-        Some(Marker::Key(after)) => Ok(Start { token: None, after: Some(resolved.folder().add(after)) }),
-        None => Ok(Start::default()),
-    }
+        None => return Ok(Start::default()),
+    };
+    let token = token.map(PageToken::new).transpose().map_err(|_| not_of_this_list())?;
+    Ok(Start { token, after: resolved.opened_marker(after)? })
 }
 
 /// Reads a page. Also returns where the next one starts.
@@ -122,15 +137,12 @@ fn leave_out(page: &mut ListPage, folder: &KeyPrefix, prefix: &str, after: Optio
     });
 }
 
-/// The last key or common prefix of a page, as a key at which a client can continue. `None` if the provider can't
-/// start after a key, if the page is empty, or if the gateway wouldn't accept the key as a marker.
-pub(crate) fn last_name<'a>(resolved: &'a ResolvedBucket, page: &'a ListPage) -> Option<&'a str> {
-    if !resolved.driver().capabilities().list_start_after {
-        return None;
-    }
+/// The last key or common prefix of a page, as a key at which a client can continue. `None` if the page is empty, or if
+/// the gateway wouldn't accept the key as a marker.
+fn last_name(resolved: &ResolvedBucket, page: &ListPage) -> Option<String> {
     let keys = page.objects.iter().map(|object| object.key.as_str());
     let last = keys.chain(page.prefixes.iter().map(String::as_str)).max()?;
-    resolved.folder().strip(last).filter(|name| Marker::is_key(name))
+    resolved.folder().strip(last).filter(|name| Marker::is_key(name)).map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ pub struct Scope<'a> {
 }
 
 impl Scope<'_> {
-    fn bytes(self) -> Vec<u8> {
+    pub(super) fn bytes(self) -> Vec<u8> {
         let delimiter = self.delimiter.unwrap_or_default();
         format!("{} {} {} {}{delimiter}", self.repository, self.bucket, self.prefix.len(), self.prefix)
             .into_bytes()

@@ -19,6 +19,7 @@ use parking_lot::RwLock;
 use crate::credential::Credential;
 use crate::failure::Failure;
 use crate::protection::{ConcurrencyLimit, Protection, ProtectionSettings};
+use crate::routing::list_positions::ListPositions;
 use crate::routing::route::Routes;
 use crate::routing::seals::{Seals, no_sealing_key};
 
@@ -94,6 +95,7 @@ pub struct Registry {
     protection: ProtectionSettings,
     buckets: RwLock<HashMap<BucketId, Arc<ServedBucket>, RandomState>>,
     repositories: RwLock<Repositories>,
+    pub(crate) list_positions: ListPositions,
     /// Whether all repositories have been loaded since the start.
     is_complete: AtomicBool,
 }
@@ -112,6 +114,7 @@ impl Registry {
             protection,
             buckets: RwLock::default(),
             repositories: RwLock::default(),
+            list_positions: ListPositions::new(),
             is_complete: AtomicBool::new(false),
         }
     }

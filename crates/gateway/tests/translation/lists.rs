@@ -89,31 +89,23 @@ pub(crate) async fn pages_join_without_gaps_in_every_form(context: &TestContext)
 }
 
 /// As in S3, clients of the older operations may also continue after the last key of a page themselves.
-pub(crate) async fn the_next_marker_is_the_last_name_if_the_provider_can_start_after_it(
-    context: &TestContext,
-) {
+pub(crate) async fn the_next_marker_is_the_last_name(context: &TestContext) {
     fill(context).await;
-    let is_name = context.one.capabilities().list_start_after;
     for (form, next) in [("x-id=ListObjects", "NextMarker"), ("versions", "NextKeyMarker")] {
-        for (query, last) in
-            [("max-keys=2", "b/1"), ("max-keys=2&delimiter=/", "b/"), ("max-keys=4&delimiter=/", "e/")]
-        {
+        for query in ["max-keys=2", "max-keys=2&delimiter=/"] {
             let list = context.get(&format!("/one?{form}&{query}")).await;
-            let marker = list.element(next).unwrap();
-            assert_eq!(marker == last, is_name, "{form} {query}: {marker}");
-            assert_eq!(marker.starts_with("bkt1."), !is_name);
+            let names = [list.elements("Key"), list.elements("Prefix")].concat();
+            assert_eq!(list.element(next).as_ref(), names.iter().max(), "{form} {query}");
         }
         let whole = context.get(&format!("/one?{form}")).await;
         assert_eq!(whole.element(next), None, "the last page has none");
     }
     context.put("/one/f b%2Bc", "").await;
     context.put("/one/f bc", "").await;
-    if is_name {
-        let encoded = context.get("/one?max-keys=2&prefix=f&encoding-type=url").await;
-        assert_eq!(encoded.element("NextMarker").as_deref(), Some("f%20b%2Bc"));
-        let rest = context.get("/one?max-keys=1&prefix=f&marker=f%20b%2Bc").await;
-        assert_eq!(rest.elements("Key"), ["f bc"]);
-    }
+    let encoded = context.get("/one?max-keys=2&prefix=f&encoding-type=url").await;
+    assert_eq!(encoded.element("NextMarker").as_deref(), Some("f%20b%2Bc"));
+    let rest = context.get("/one?max-keys=1&prefix=f&marker=f%20b%2Bc").await;
+    assert_eq!(rest.elements("Key"), ["f bc"]);
 }
 
 pub(crate) async fn a_list_starts_after_a_key(context: &TestContext) {

@@ -47,7 +47,7 @@ macro_rules! cases_of_all {
                 tags_are_refused_where_the_provider_has_none;
             lists: lists_show_the_folder_only, the_marker_of_the_folder_is_not_listed,
                 pages_join_without_gaps_in_every_form,
-                the_next_marker_is_the_last_name_if_the_provider_can_start_after_it, a_list_starts_after_a_key, tokens_are_good_for_their_list_only, a_list_of_nothing_is_empty;
+                the_next_marker_is_the_last_name, a_list_starts_after_a_key, tokens_are_good_for_their_list_only, a_list_of_nothing_is_empty;
             copies: copies_within_a_bucket_and_between_two, a_copy_needs_a_source_of_the_repository,
                 what_the_provider_can_not_store_is_refused;
         }

@@ -29,14 +29,14 @@ pub(super) async fn keys(
     form: Form,
     list: &List,
 ) -> S3Answer {
-    // The older operations have only a parameter for a key. Their responses name the last key, as those of S3 do, or
-    // contain a token in its place, where the provider can't start after a key.
+    // The older operations have only a parameter for a key. A token takes its place after a page without keys.
     let token = list.token.clone().filter(|token| !token.is_empty()).map(Marker::Token);
     let query = ListQuery {
         prefix: &list.prefix,
         delimiter: list.delimiter.as_ref(),
         start: token.as_ref().or(list.start_after.as_ref()),
         most: list.max_keys,
+        continues_at_key: form != Form::Second,
     };
     let (page, next) = object::list::page(context, resolved, &query).await?;
     let document = ListWriter { resolved, list, form }.document(&page, next.as_deref());
@@ -63,13 +63,11 @@ impl ListWriter<'_> {
         });
         document.element("Name", self.resolved.name());
         document.element("Prefix", &name(list.prefix.as_str()));
-        let marker =
-            || next.map(|token| object::list::last_name(self.resolved, page).map_or(token.to_owned(), name));
         let after = list.start_after.as_ref().map(Marker::as_str);
         match self.form {
             Form::First => {
                 document.element("Marker", &name(after.unwrap_or_default()));
-                document.optional("NextMarker", marker().as_deref());
+                document.optional("NextMarker", next.map(name).as_deref());
             }
             Form::Second => {
                 document.optional("StartAfter", after.map(name).as_deref());
@@ -80,7 +78,7 @@ impl ListWriter<'_> {
             Form::Versions => {
                 document.element("KeyMarker", &name(after.unwrap_or_default()));
                 document.element("VersionIdMarker", "");
-                document.optional("NextKeyMarker", marker().as_deref());
+                document.optional("NextKeyMarker", next.map(name).as_deref());
                 document.optional("NextVersionIdMarker", next.map(|_| "null"));
             }
         }
