@@ -190,11 +190,8 @@ impl TestContext {
         self.direct.head(&self.stored_key(key), &Conditions::default()).await.is_ok()
     }
 
-    /// How many uploads in parts are in progress, at providers that can tell.
+    /// How many uploads in parts are in progress.
     pub(crate) async fn uploads(&self) -> usize {
-        if !self.direct.capabilities().list_uploads {
-            return 0;
-        }
         let request = UploadsRequest {
             prefix: self.folder.clone(),
             delimiter: None,
