@@ -8,6 +8,7 @@ use bucketry_model::secret::Secret;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use ring::{digest, hmac};
 
@@ -32,12 +33,27 @@ pub(crate) struct Credentials {
     token: Option<HeaderValue>,
     /// When a temporary key expires, if known.
     pub(crate) expires: Option<Timestamp>,
+    /// The signing key that was used last. It is the one for today nearly always.
+    latest: Mutex<Option<LatestKey>>,
+}
+
+struct LatestKey {
+    date: [u8; 8],
+    region: Box<str>,
+    service: &'static str,
+    key: Arc<hmac::Key>,
+}
+
+impl LatestKey {
+    fn fits(&self, scope: &CredentialScope<'_>) -> bool {
+        self.date == scope.date() && *self.region == *scope.region && self.service == scope.service
+    }
 }
 
 impl Credentials {
     pub(crate) fn new(key: &str, secret: Secret) -> Self {
         let fingerprint = sha256(secret.expose().as_bytes());
-        Self { key: key.into(), secret, fingerprint, token: None, expires: None }
+        Self { key: key.into(), secret, fingerprint, token: None, expires: None, latest: Mutex::default() }
     }
 
     /// Whether both are the same access key with the same secret and session token.
@@ -82,6 +98,22 @@ impl SigningKeys {
     }
 
     fn get(&self, credentials: &Credentials, scope: &CredentialScope<'_>) -> Arc<hmac::Key> {
+        if let Some(latest) = &*credentials.latest.lock()
+            && latest.fits(scope)
+        {
+            return Arc::clone(&latest.key);
+        }
+        let key = self.cached(credentials, scope);
+        *credentials.latest.lock() = Some(LatestKey {
+            date: scope.date(),
+            region: scope.region.into(),
+            service: scope.service,
+            key: Arc::clone(&key),
+        });
+        key
+    }
+
+    fn cached(&self, credentials: &Credentials, scope: &CredentialScope<'_>) -> Arc<hmac::Key> {
         let id = KeyId {
             fingerprint: credentials.fingerprint,
             date: scope.date(),
@@ -215,19 +247,35 @@ pub(crate) fn signing_fields<'a>(
         .chain(token)
 }
 
-/// Builds the `Authorization` value piece by piece in few buffers, because every request needs it. `fields` are the
-/// headers, sorted by name.
-pub(crate) fn authorization(
+/// The `Authorization` value. `fields` are the headers, sorted by name.
+fn authorization(
     fields: &[Field<'_>],
     target: &SigningTarget<'_>,
     credentials: &Credentials,
     keys: &SigningKeys,
     scope: &CredentialScope<'_>,
 ) -> Vec<u8> {
+    let mut value = Vec::with_capacity(USUAL_AUTHORIZATION);
+    push_authorization(&mut value, fields, target, credentials, keys, scope);
+    value
+}
+
+const USUAL_AUTHORIZATION: usize = 320;
+
+/// Appends the `Authorization` value piece by piece in few buffers, because every request needs it. `fields` are
+/// the headers, sorted by name.
+pub(crate) fn push_authorization(
+    out: &mut Vec<u8>,
+    fields: &[Field<'_>],
+    target: &SigningTarget<'_>,
+    credentials: &Credentials,
+    keys: &SigningKeys,
+    scope: &CredentialScope<'_>,
+) {
     let is_signed = |(name, _): &&Field<'_>| {
         *name != USER_AGENT.as_str() && *name != CONTENT_LENGTH.as_str() && *name != AUTHORIZATION.as_str()
     };
-    let mut canonical = Vec::with_capacity(768);
+    let mut canonical = Vec::with_capacity(1024);
     for part in [target.method, target.path, target.query] {
         canonical.extend_from_slice(part.as_bytes());
         canonical.push(b'\n');
@@ -250,25 +298,32 @@ pub(crate) fn authorization(
     canonical.push(b'\n');
     canonical.extend_from_slice(target.payload.as_bytes());
 
-    let mut to_sign = Vec::with_capacity(192);
-    to_sign.extend_from_slice(b"AWS4-HMAC-SHA256\n");
-    to_sign.extend_from_slice(&scope.time);
-    to_sign.push(b'\n');
-    scope.push_text(&mut to_sign);
-    to_sign.push(b'\n');
-    hex::append(&mut to_sign, digest::digest(&digest::SHA256, &canonical).as_ref());
-    let signature = hmac::sign(&keys.get(credentials, scope), &to_sign);
+    let hash = digest::digest(&digest::SHA256, &canonical);
+    // The text to sign follows in the same buffer.
+    let mut buffer = canonical;
+    let to_sign_at = buffer.len();
+    buffer.extend_from_slice(b"AWS4-HMAC-SHA256\n");
+    buffer.extend_from_slice(&scope.time);
+    buffer.push(b'\n');
+    let scope_at = buffer.len();
+    scope.push_text(&mut buffer);
+    let scope_text = scope_at..buffer.len();
+    buffer.push(b'\n');
+    hex::append(&mut buffer, hash.as_ref());
+    let signature = hmac::sign(&keys.get(credentials, scope), &buffer[to_sign_at..]);
 
-    let mut text = Vec::with_capacity(256 + names.len());
-    text.extend_from_slice(b"AWS4-HMAC-SHA256 Credential=");
-    text.extend_from_slice(credentials.key.as_bytes());
-    text.push(b'/');
-    scope.push_text(&mut text);
-    text.extend_from_slice(b", SignedHeaders=");
-    text.extend_from_slice(&canonical[names]);
-    text.extend_from_slice(b", Signature=");
-    hex::append(&mut text, signature.as_ref());
-    text
+    for part in [
+        b"AWS4-HMAC-SHA256 Credential=",
+        credentials.key.as_bytes(),
+        b"/",
+        &buffer[scope_text],
+        b", SignedHeaders=",
+        &buffer[names],
+        b", Signature=",
+    ] {
+        out.extend_from_slice(part);
+    }
+    hex::append(out, signature.as_ref());
 }
 
 /// Appends a header value, trimmed and with runs of spaces collapsed.

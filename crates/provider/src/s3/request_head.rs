@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::error::ProviderError;
 use crate::sigv4::{
-    CredentialScope, Credentials, Field, SigningKeys, SigningTarget, authorization, signing_fields,
+    CredentialScope, Credentials, Field, SigningKeys, SigningTarget, push_authorization, signing_fields,
 };
 
 /// The access key has characters that no header may contain.
@@ -18,7 +18,7 @@ pub(super) fn key_not_sendable() -> ProviderError {
 /// The longest target that is sent, as for other requests.
 const LONGEST_TARGET: usize = u16::MAX as usize - 1;
 /// A head of usual length. A longer one makes its buffer grow.
-const USUAL_HEAD: usize = 768;
+const USUAL_HEAD: usize = 1024;
 
 /// Writes the head of a request for `target`, with these headers. It is signed if `signing` has the credentials;
 /// `unsigned` are added without being signed.
@@ -45,9 +45,6 @@ pub(super) fn write(
     {
         return Err(key_not_sendable());
     }
-    let authorization =
-        signing.map(|(credentials, keys, scope)| authorization(&fields, target, credentials, keys, scope));
-
     let mut head = Vec::with_capacity(USUAL_HEAD);
     for part in [target.method, " ", target.path] {
         head.extend_from_slice(part.as_bytes());
@@ -57,11 +54,15 @@ pub(super) fn write(
         head.extend_from_slice(target.query.as_bytes());
     }
     head.extend_from_slice(b" HTTP/1.1\r\n");
-    let authorization = authorization.as_deref().map(|value| ("authorization", value));
-    for (name, value) in fields.iter().copied().chain(unsigned.iter().copied()).chain(authorization) {
+    for (name, value) in fields.iter().chain(unsigned) {
         for part in [name.as_bytes(), b": ", value, b"\r\n"] {
             head.extend_from_slice(part);
         }
+    }
+    if let Some((credentials, keys, scope)) = signing {
+        head.extend_from_slice(b"authorization: ");
+        push_authorization(&mut head, &fields, target, credentials, keys, scope);
+        head.extend_from_slice(b"\r\n");
     }
     head.extend_from_slice(b"\r\n");
     Ok(head)
