@@ -85,10 +85,13 @@ pub(super) fn parse(buffer: &mut BytesMut, to_head: bool) -> Result<Parsed, NotH
     // The values keep their place in the buffer; where they are is noted before it is taken apart.
     let start = buffer.as_ptr() as usize;
     let mut places = Vec::with_capacity(response.headers.len());
+    let mut transfer = Transfer::default();
     for field in response.headers.iter() {
         let name = name(field.name)?;
+        transfer.read(&name, field.value)?;
         // Nobody reads these in a success, so no value is made of them. In an error, the date tells clocks apart.
-        if is_success && (name == DATE || name == SERVER) {
+        // `Connection` concerns this connection only.
+        if name == CONNECTION || (is_success && (name == DATE || name == SERVER)) {
             continue;
         }
         let from = (field.value.as_ptr() as usize).saturating_sub(start);
@@ -101,8 +104,9 @@ pub(super) fn parse(buffer: &mut BytesMut, to_head: bool) -> Result<Parsed, NotH
         let value = if place.is_empty() { text.slice(..0) } else { text.slice(place) };
         headers.append(name, HeaderValue::from_maybe_shared(value).map_err(|_| NotHttp)?);
     }
-    let framing = framing(status, &headers, to_head, is_http_11)?;
-    let is_persistent = is_http_11 && framing != Framing::UntilClose && !says_close(&headers);
+    let has_body = !to_head && status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED;
+    let framing = transfer.framing(has_body, is_http_11)?;
+    let is_persistent = is_http_11 && framing != Framing::UntilClose && !transfer.says_close;
     Ok(Parsed::Head(ResponseHead { status, headers, framing, is_persistent }))
 }
 
@@ -121,38 +125,52 @@ fn name(text: &str) -> Result<HeaderName, NotHttp> {
     })
 }
 
-fn framing(
-    status: StatusCode,
-    headers: &HeaderMap,
-    to_head: bool,
-    is_http_11: bool,
-) -> Result<Framing, NotHttp> {
-    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
-    let length = lengths.next().map(length).transpose()?;
-    for other in lengths {
-        if Some(self::length(other)?) != length {
-            return Err(NotHttp);
+/// What the headers say about the end of the body and of the connection.
+#[derive(Debug, Default)]
+struct Transfer {
+    length: Option<u64>,
+    /// The number of `Transfer-Encoding` headers.
+    encodings: usize,
+    /// Whether the last of them is exactly `chunked`.
+    is_chunked: bool,
+    says_close: bool,
+}
+
+impl Transfer {
+    /// Takes one header into account.
+    fn read(&mut self, name: &HeaderName, value: &[u8]) -> Result<(), NotHttp> {
+        if *name == CONTENT_LENGTH {
+            let length = length(value)?;
+            if self.length.replace(length).is_some_and(|other| other != length) {
+                return Err(NotHttp);
+            }
+        } else if *name == TRANSFER_ENCODING {
+            self.encodings += 1;
+            self.is_chunked = value.eq_ignore_ascii_case(b"chunked");
+        } else if *name == CONNECTION {
+            let close = |token: &[u8]| token.trim_ascii().eq_ignore_ascii_case(b"close");
+            self.says_close |= value.split(|byte| *byte == b',').any(close);
         }
+        Ok(())
     }
-    let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
-    let encoding = encodings.next();
-    if to_head || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED {
-        return Ok(Framing::Length(0));
-    }
-    if let Some(encoding) = encoding {
-        // With a length, too, or after another encoding, two readers may see two different ends.
-        let is_chunked = encoding.as_bytes().eq_ignore_ascii_case(b"chunked");
-        if !is_chunked || length.is_some() || encodings.next().is_some() || !is_http_11 {
-            return Err(NotHttp);
+
+    fn framing(&self, has_body: bool, is_http_11: bool) -> Result<Framing, NotHttp> {
+        if !has_body {
+            return Ok(Framing::Length(0));
         }
-        return Ok(Framing::Chunked(ChunkDecoder::default()));
+        if self.encodings > 0 {
+            // With a length, too, or after another encoding, two readers may see two different ends.
+            if !self.is_chunked || self.length.is_some() || self.encodings > 1 || !is_http_11 {
+                return Err(NotHttp);
+            }
+            return Ok(Framing::Chunked(ChunkDecoder::default()));
+        }
+        Ok(self.length.map_or(Framing::UntilClose, Framing::Length))
     }
-    Ok(length.map_or(Framing::UntilClose, Framing::Length))
 }
 
 /// Digits only: no sign, no list.
-fn length(value: &HeaderValue) -> Result<u64, NotHttp> {
-    let digits = value.as_bytes();
+fn length(digits: &[u8]) -> Result<u64, NotHttp> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return Err(NotHttp);
     }
@@ -160,11 +178,6 @@ fn length(value: &HeaderValue) -> Result<u64, NotHttp> {
         .iter()
         .try_fold(0_u64, |sum, digit| sum.checked_mul(10)?.checked_add(u64::from(digit - b'0')))
         .ok_or(NotHttp)
-}
-
-fn says_close(headers: &HeaderMap) -> bool {
-    let close = |token: &[u8]| token.trim_ascii().eq_ignore_ascii_case(b"close");
-    headers.get_all(CONNECTION).iter().any(|value| value.as_bytes().split(|byte| *byte == b',').any(close))
 }
 
 #[cfg(test)]
