@@ -14,6 +14,7 @@ use http::{HeaderValue, Request, Response};
 use hyper_rustls::HttpsConnector;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 
 use crate::body::ProviderBody;
@@ -205,10 +206,9 @@ impl Connections {
         response_timeout: ResponseTimeout,
     ) -> Result<Response<Incoming>, ProviderError> {
         self.0.requests.fetch_add(1, Ordering::Relaxed);
-        let answer = Box::pin(self.0.pool.send_head(origin, head, to_head));
-        tokio::time::timeout(self.answer_timeout(response_timeout), answer)
-            .await
-            .map_err(|_| ProviderError::TimedOut)?
+        // A time that the clock can't express never comes.
+        let deadline = Instant::now().checked_add(self.answer_timeout(response_timeout));
+        self.0.pool.send_head(origin, head, to_head, deadline).await
     }
 
     /// Reads a whole document, limited in size and time.

@@ -25,6 +25,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper_rustls::MaybeHttpsStream;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
 use tower::Service as _;
 
 use self::idle::IdlePool;
@@ -85,21 +86,23 @@ impl Pool {
         if without_body::takes(&request) {
             let head = without_body::encode(&request);
             let to_head = *request.method() == Method::HEAD;
-            return self.send_head(&origin, &head, to_head).await;
+            return self.send_head(&origin, &head, to_head, None).await;
         }
         // On the heap, the other client keeps small requests small.
         Box::pin(self.send_with_body(origin, request)).await
     }
 
-    /// Like [`Self::send`], for a GET, or a HEAD (`to_head`), whose head is already written.
+    /// Like [`Self::send`], for a GET, or a HEAD (`to_head`), whose head is already written. Fails at the deadline
+    /// if there is one.
     pub(crate) async fn send_head(
         &self,
         origin: &Origin,
         head: &[u8],
         to_head: bool,
+        deadline: Option<Instant>,
     ) -> Result<Response<Incoming>, ProviderError> {
         while let Some(connection) = self.without_body.take(origin) {
-            match connection.exchange(head, to_head).await {
+            match connection.exchange(head, to_head, deadline).await {
                 Ok(answer) => return Ok(answer.map(Incoming::Plain)),
                 Err(Lost::Unsent(())) => {}
                 Err(Lost::Failed(error)) => return Err(error),
@@ -107,9 +110,15 @@ impl Pool {
         }
         // New connections are rare, and their future is large because of the TLS handshake. On the heap, it keeps
         // requests small.
-        let stream = Box::pin(self.connect(origin)).await?;
+        let connecting = Box::pin(self.connect(origin));
+        let stream = match deadline {
+            Some(deadline) => {
+                timeout_at(deadline, connecting).await.map_err(|_| ProviderError::TimedOut)??
+            }
+            None => connecting.await?,
+        };
         let connection = PlainConnection::new(stream, self.without_body.home(origin.clone()));
-        Ok(connection.exchange(head, to_head).await?.map(Incoming::Plain))
+        Ok(connection.exchange(head, to_head, deadline).await?.map(Incoming::Plain))
     }
 
     async fn send_with_body(

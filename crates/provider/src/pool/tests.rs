@@ -129,6 +129,38 @@ async fn a_connection_is_kept_when_the_last_byte_was_read_and_nobody_asked_for_t
     }
 }
 
+/// The timer of a connection stays set from one request to the next.
+#[tokio::test]
+async fn each_request_over_a_connection_has_its_own_deadline() {
+    const SHORT: Duration = Duration::from_millis(100);
+    let (pool, server) = (pool(LONG, 8), Server::start().await);
+    let origin = Origin { tls: false, authority: server.address().to_string().parse().unwrap() };
+    let ask = async |within: Duration| {
+        let deadline = Instant::now().checked_add(within);
+        let answer = pool.send_head(&origin, b"GET / HTTP/1.1\r\n\r\n", false, deadline).await;
+        answer.map(|answer| answer.status())
+    };
+    let serving = async {
+        let mut stream = server.accept().await;
+        answer(&mut stream, NOTHING).await;
+        head(&mut stream).await;
+        tokio::time::sleep(3 * SHORT).await;
+        stream.write_all(NOTHING.as_bytes()).await.unwrap();
+        head(&mut stream).await;
+        stream
+    };
+    let asking = async {
+        ask(SHORT).await.unwrap();
+        ask(LONG).await.unwrap();
+        let began = Instant::now();
+        assert!(matches!(ask(SHORT).await, Err(ProviderError::TimedOut)));
+        assert!((SHORT..LONG / 2).contains(&began.elapsed()), "{:?}", began.elapsed());
+        assert_eq!(idle_connections(&pool), 0);
+    };
+    let (_stream, ()) = tokio::join!(serving, asking);
+    assert!(!server.has_another().await, "all requests went over one connection");
+}
+
 /// A task that records whether its own polling woke it.
 #[derive(Default)]
 struct Sleeper {

@@ -14,6 +14,7 @@ use bytes::{Bytes, BytesMut};
 use http::{Method, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite as _, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::io::poll_read_buf;
 
 use super::chunked::Piece;
@@ -36,6 +37,9 @@ pub(super) struct PlainConnection {
     read_size: ReadSize,
     /// Whether a response was received over the connection before.
     is_reused: bool,
+    /// Ends an exchange that takes too long. It stays set from one exchange to the next, because setting and
+    /// removing a timer for each costs more than one that fires too early now and then.
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 /// Whether requests with this method are for a [`PlainConnection`]. They change nothing at the provider, so they can
@@ -85,20 +89,27 @@ impl PlainConnection {
             buffer: BytesMut::new(),
             read_size: ReadSize::default(),
             is_reused: false,
+            timer: None,
         })
     }
 
-    /// Sends the head of a request and waits for the head of the response. Dropping the future closes the
-    /// connection.
+    /// Sends the head of a request and waits for the head of the response, until the deadline if there is one.
+    /// Dropping the future closes the connection.
     pub(super) async fn exchange(
         mut self: Box<Self>,
         head: &[u8],
         to_head: bool,
+        deadline: Option<Instant>,
     ) -> Result<Response<PlainBody>, Lost<()>> {
-        let answered = match self.write(head).await {
-            Ok(()) => poll_fn(|cx| self.poll_head(cx, to_head)).await,
-            Err(error) => Err(Failure::Io(error)),
-        };
+        let mut unsent = Some(head);
+        let answered = poll_fn(|cx| {
+            let answered = self.poll_exchange(cx, &mut unsent, to_head);
+            match deadline {
+                Some(deadline) if answered.is_pending() => self.poll_deadline(cx, deadline).map(Err),
+                _ => answered,
+            }
+        });
+        let answered = answered.await;
         let head = answered.map_err(|failure| self.lost(failure))?;
         let mut response = Response::new(PlainBody {
             framing: head.framing,
@@ -116,24 +127,51 @@ impl PlainConnection {
     fn lost(&self, failure: Failure) -> Lost<()> {
         match failure {
             Failure::NotHttp => Lost::Failed(ProviderError::NotAnObjectStore { status: None }),
+            Failure::TimedOut => Lost::Failed(ProviderError::TimedOut),
             Failure::Closed | Failure::Io(_) if self.is_reused && self.buffer.is_empty() => Lost::Unsent(()),
             Failure::Closed => Lost::Failed(ProviderError::BrokenOff),
             Failure::Io(error) => Lost::Failed(ProviderError::from_client(&error)),
         }
     }
 
-    async fn write(&mut self, head: &[u8]) -> io::Result<()> {
-        let mut rest = head;
-        poll_fn(|cx| {
-            while !rest.is_empty() {
-                match ready!(Pin::new(&mut self.stream).poll_write(cx, rest))? {
-                    0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                    count => rest = rest.get(count..).unwrap_or_default(),
-                }
+    /// Sends what is left of the head of the request, and then waits for that of the response.
+    fn poll_exchange(
+        &mut self,
+        cx: &mut Context<'_>,
+        unsent: &mut Option<&[u8]>,
+        to_head: bool,
+    ) -> Poll<Result<ResponseHead, Failure>> {
+        if let Some(rest) = unsent {
+            ready!(self.poll_write(cx, rest)).map_err(Failure::Io)?;
+            *unsent = None;
+        }
+        self.poll_head(cx, to_head)
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, rest: &mut &[u8]) -> Poll<io::Result<()>> {
+        while !rest.is_empty() {
+            match ready!(Pin::new(&mut self.stream).poll_write(cx, rest))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                count => *rest = rest.get(count..).unwrap_or_default(),
             }
-            Pin::new(&mut self.stream).poll_flush(cx)
-        })
-        .await
+        }
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    /// Ends with a failure at the deadline. The timer may still be set to the deadline of an earlier exchange, so it
+    /// is set again when it fires too early.
+    fn poll_deadline(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<Failure> {
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if timer.deadline() > deadline {
+            timer.as_mut().reset(deadline);
+        }
+        loop {
+            ready!(timer.as_mut().poll(cx));
+            if timer.deadline() >= deadline {
+                return Poll::Ready(Failure::TimedOut);
+            }
+            timer.as_mut().reset(deadline);
+        }
     }
 
     fn poll_head(&mut self, cx: &mut Context<'_>, to_head: bool) -> Poll<Result<ResponseHead, Failure>> {
@@ -173,6 +211,7 @@ enum Failure {
     Closed,
     Io(io::Error),
     NotHttp,
+    TimedOut,
 }
 
 /// A response body. Its connection returns to the pool once the body has been read to its end. Dropping it early
