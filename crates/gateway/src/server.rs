@@ -5,13 +5,13 @@ use std::future::Future;
 use std::sync::Arc;
 
 use bucketry_web::accept::ConnectionLimits;
+use bucketry_web::graceful::StopWatcher;
 use bucketry_web::listener::{ClientStream, ListenerSettings, serve_connections};
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::Watcher;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -55,7 +55,7 @@ fn connection_future<F: Front>(
     connection: ClientStream,
     service: Arc<Service<F>>,
     builder: &http1::Builder,
-    watcher: Watcher,
+    watcher: StopWatcher,
 ) -> impl Future<Output = ()> + Send + use<F> {
     let answer = service_fn(move |request: Request<Incoming>| {
         let service = Arc::clone(&service);

@@ -1,10 +1,10 @@
 //! What every HTTP server here needs, whatever it serves: the listener and its limits, and the observation of requests.
 //!
-//! - [`listener`] accepts connections and stops gracefully; [`serve`](mod@serve) runs a router on it, and
-//!   [`in_process`] connects to a router without a network.
-//! - [`accept`], [`stall`], [`min_rate_body`] and [`min_rate_stream`] limit how long a client can keep the server
-//!   waiting; [`request_body`] and [`body_budget`] limit the memory that bodies take; [`rate`] and [`login_guard`]
-//!   limit how often a client may try something.
+//! - [`listener`] accepts connections and stops gracefully ([`graceful`]); [`serve`](mod@serve) runs a router on it,
+//!   and [`in_process`] connects to a router without a network.
+//! - [`accept`], [`stall`], [`min_rate_body`] and [`min_rate_stream`] limit how long a client can keep
+//!   the server waiting; [`request_body`] and [`body_budget`] limit the memory that bodies take; [`rate`] and
+//!   [`login_guard`] limit how often a client may try something.
 //! - [`access_log`] gives every request an id and a line in the log; [`panics`] turns a panic into a response.
 //!
 //! **Invariant:** this crate doesn't know what an error response looks like. Its errors are typed, and the caller
@@ -15,6 +15,7 @@ pub mod access_log;
 pub mod body_budget;
 pub mod client_address;
 pub mod drain;
+pub mod graceful;
 pub mod in_process;
 pub mod listener;
 pub mod login_guard;

@@ -4,12 +4,12 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::MinRate;
 use crate::accept::{Acceptor, ConnectionLimits};
+use crate::graceful::{GracefulStop, StopWatcher};
 use crate::min_rate_stream::MinRateStream;
 
 /// How a listener treats its clients.
@@ -29,19 +29,19 @@ pub type ClientStream = MinRateStream<TcpStream>;
 /// Serves connections until `stop` resolves. Then it stops accepting, waits for requests in flight, cuts off those
 /// that take longer than [`ListenerSettings::drain`], and returns when all have ended.
 ///
-/// `serve` makes the future of a connection. It must pass the connection to the [`Watcher`], which ends it after the
-/// request in flight once the listener is stopped.
+/// `serve` makes the future of a connection. It must pass the connection to the [`StopWatcher`], which ends it after
+/// the request in flight once the listener is stopped.
 ///
 /// Dropping the future closes the listener and all connections.
 pub async fn serve_connections<F>(
     listener: TcpListener,
     settings: &ListenerSettings,
     stop: impl Future<Output = ()>,
-    serve: impl Fn(ClientStream, SocketAddr, Watcher) -> F,
+    serve: impl Fn(ClientStream, SocketAddr, StopWatcher) -> F,
 ) where
     F: Future<Output = ()> + Send + 'static,
 {
-    let graceful = GracefulShutdown::new();
+    let graceful = GracefulStop::default();
     let acceptor = Acceptor::new(listener, &settings.limits);
     let mut tasks = JoinSet::new();
     let mut stop = std::pin::pin!(stop);
@@ -64,7 +64,7 @@ pub async fn serve_connections<F>(
         }
     }
     drop(acceptor);
-    if tokio::time::timeout(settings.drain, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(settings.drain, graceful.stop()).await.is_err() {
         tracing::warn!(
             "some requests were still in flight at the end of the drain time; closing their connections"
         );

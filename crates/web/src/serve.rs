@@ -15,13 +15,13 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::Watcher;
 use ipnet::IpNet;
 use tokio::net::TcpListener;
 use tower::Service as _;
 
 use crate::MinRate;
 use crate::accept::{CONNECTIONS_PER_ADDRESS, ConnectionLimits};
+use crate::graceful::StopWatcher;
 use crate::listener::{ClientStream, ListenerSettings, serve_connections};
 use crate::stall::StallLimited;
 
@@ -120,7 +120,7 @@ fn connection_future(
     peer: SocketAddr,
     router: Router,
     builder: Arc<Builder<TokioExecutor>>,
-    watcher: Watcher,
+    watcher: StopWatcher,
 ) -> impl Future<Output = ()> + Send + use<> {
     let service = service_fn(move |request: Request<Incoming>| {
         let mut router = router.clone();
