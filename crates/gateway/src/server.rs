@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use bucketry_web::accept::ConnectionLimits;
 use bucketry_web::graceful::StopWatcher;
+use bucketry_web::head_timer::HeadTimer;
 use bucketry_web::listener::{ClientStream, ListenerSettings, serve_connections};
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -31,7 +32,6 @@ pub(crate) async fn serve<F: Front>(
     // The limit is twice the configured one, so that a head that is only slightly too long gets an error response.
     // Bodies need larger buffers than heads anyway.
     builder
-        .timer(TokioTimer::new())
         .header_read_timeout(settings.head_timeout)
         .max_header_size(2 * settings.max_head_bytes);
     let connect =
@@ -61,6 +61,8 @@ fn connection_future<F: Front>(
         let service = Arc::clone(&service);
         async move { Ok::<_, Infallible>(service.answer(request).await) }
     });
+    let mut builder = builder.clone();
+    builder.timer(HeadTimer::default());
     let connection = watcher.watch(builder.serve_connection(TokioIo::new(connection), answer));
     async move {
         // Clients disconnect all the time. What matters was already counted with the request.

@@ -2,7 +2,7 @@
 //!
 //! - [`listener`] accepts connections and stops gracefully ([`graceful`]); [`serve`](mod@serve) runs a router on it,
 //!   and [`in_process`] connects to a router without a network.
-//! - [`accept`], [`stall`], [`min_rate_body`] and [`min_rate_stream`] limit how long a client can keep
+//! - [`accept`], [`stall`], [`head_timer`], [`min_rate_body`] and [`min_rate_stream`] limit how long a client can keep
 //!   the server waiting; [`request_body`] and [`body_budget`] limit the memory that bodies take; [`rate`] and
 //!   [`login_guard`] limit how often a client may try something.
 //! - [`access_log`] gives every request an id and a line in the log; [`panics`] turns a panic into a response.
@@ -16,6 +16,7 @@ pub mod body_budget;
 pub mod client_address;
 pub mod drain;
 pub mod graceful;
+pub mod head_timer;
 pub mod in_process;
 pub mod listener;
 pub mod login_guard;
