@@ -9,7 +9,7 @@ use crate::failure::Fault;
 use crate::front::{Answer, Front, FrontCall as _, RequestFailure};
 use crate::object::context::RequestContext;
 use crate::payload::PayloadBody;
-use crate::protection::Slot;
+use crate::request::meter::HeldSlots;
 use crate::request::observer::Observer;
 use crate::routing::registry::ServedBucket;
 use crate::routing::resolved_bucket::ResolvedBucket;
@@ -51,7 +51,7 @@ pub(crate) struct OwnedRequest<F: Front> {
     pub(crate) call: F::Call,
     pub(crate) payload: PayloadBody,
     /// The request's concurrency slots, which it holds until it has ended.
-    pub(crate) slots: Vec<Slot>,
+    pub(crate) slots: HeldSlots,
 }
 
 impl<F: Front> OwnedRequest<F> {
@@ -59,7 +59,7 @@ impl<F: Front> OwnedRequest<F> {
     pub(crate) async fn execute(mut self) -> Answer<F::Error> {
         let Self { observer, context, bucket, headers, call, payload, slots } = &mut self;
         let answer = execute::<F>(&**observer, context, bucket, headers, call, payload).await;
-        slots.clear();
+        *slots = HeldSlots::default();
         answer
     }
 }

@@ -38,7 +38,14 @@ pub(crate) struct Measurement {
     provider_failed: bool,
     response: Option<MeasuredResponse>,
     /// The concurrency slots that the request occupies until it ends.
-    held: Vec<Slot>,
+    held: HeldSlots,
+}
+
+/// The concurrency slots that a request occupies. They are free again when this is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct HeldSlots {
+    key: Option<Slot>,
+    bucket: Option<Slot>,
 }
 
 /// What a request asks for, as far as it is known.
@@ -102,7 +109,7 @@ impl Measurement {
             operation: None,
             provider_failed: false,
             response: None,
-            held: Vec::new(),
+            held: HeldSlots::default(),
         }
     }
 
@@ -111,9 +118,9 @@ impl Measurement {
         Arc::clone(&self.received)
     }
 
-    /// Occupies a concurrency slot until the request ends.
+    /// Occupies a concurrency slot of the key until the request ends.
     pub(crate) fn hold(&mut self, slot: Slot) {
-        self.held.push(slot);
+        self.held.key = Some(slot);
     }
 
     /// The operation is known.
@@ -172,7 +179,7 @@ struct KnownOperation<'a> {
     began: Instant,
     operation: &'a mut MeasuredOperation,
     provider_failed: &'a mut bool,
-    held: &'a mut Vec<Slot>,
+    held: &'a mut HeldSlots,
     observer: &'a Arc<dyn Observer>,
     clock: &'a Arc<dyn Clock>,
 }
@@ -196,9 +203,9 @@ pub(crate) struct BucketMeasurement<'a> {
 }
 
 impl<'a> BucketMeasurement<'a> {
-    /// Occupies a concurrency slot until the request ends.
+    /// Occupies a concurrency slot of the bucket until the request ends.
     pub(crate) fn hold(&mut self, slot: Slot) {
-        self.known.held.push(slot);
+        self.known.held.bucket = Some(slot);
     }
 
     /// When the request began.
@@ -229,7 +236,7 @@ impl ContentMeasurement<'_> {
 
     /// The request is a write, which may outlive it. Its size change is counted with the request as far as it is
     /// known by then, and afterwards with the returned counter. Returns the concurrency slots too.
-    pub(crate) fn begin_write(&mut self, write_state: &Arc<WriteState>) -> (SizeCount, Vec<Slot>) {
+    pub(crate) fn begin_write(&mut self, write_state: &Arc<WriteState>) -> (SizeCount, HeldSlots) {
         let BucketMeasurement { known, repository, bucket } = &mut self.0;
         known.operation.write_state = Some(Arc::clone(write_state));
         let (observer, clock) = (Arc::clone(known.observer), Arc::clone(known.clock));
