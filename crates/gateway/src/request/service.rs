@@ -65,7 +65,9 @@ impl<F: Front> Service<F> {
     /// Answers a request. Dropping the future, as the server does when the client disconnects, counts it.
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Measured> {
         // On the heap, so that connections without a request stay small.
-        Box::pin(self.serve(request)).await
+        // The place comes first, so that the future is made there.
+        let place = Box::new_uninit();
+        Box::into_pin(Box::write(place, self.serve(request))).await
     }
 
     /// An ordinary function that makes the future from its parts: an `async fn` would contain the request twice.
