@@ -112,8 +112,11 @@ mod tests {
     use hyper::body::Incoming;
 
     use super::*;
+    use crate::front::s3::auth::RememberedAuthorization;
 
-    fn size_of_future<'a, F>(_: impl FnOnce(&'a Service<S3Front>, Request<Incoming>) -> F) -> usize {
+    fn size_of_future<'a, F>(
+        _: impl FnOnce(&'a Service<S3Front>, Request<Incoming>, &'a RememberedAuthorization) -> F,
+    ) -> usize {
         size_of::<F>()
     }
 

@@ -31,9 +31,7 @@ pub(crate) async fn serve<F: Front>(
     let mut builder = http1::Builder::new();
     // The limit is twice the configured one, so that a head that is only slightly too long gets an error response.
     // Bodies need larger buffers than heads anyway.
-    builder
-        .header_read_timeout(settings.head_timeout)
-        .max_header_size(2 * settings.max_head_bytes);
+    builder.header_read_timeout(settings.head_timeout).max_header_size(2 * settings.max_head_bytes);
     let connect =
         |connection, _, watcher| connection_future(connection, Arc::clone(&service), &builder, watcher);
     serve_connections(listener, &listener_settings(settings), stop.cancelled(), connect).await;
@@ -51,15 +49,22 @@ fn listener_settings(settings: &ServerSettings) -> ListenerSettings {
     }
 }
 
+/// What the requests of a connection share.
+struct ServedConnection<F: Front> {
+    service: Arc<Service<F>>,
+    memory: F::Memory,
+}
+
 fn connection_future<F: Front>(
     connection: ClientStream,
     service: Arc<Service<F>>,
     builder: &http1::Builder,
     watcher: StopWatcher,
 ) -> impl Future<Output = ()> + Send + use<F> {
+    let served = Arc::new(ServedConnection { service, memory: F::Memory::default() });
     let answer = service_fn(move |request: Request<Incoming>| {
-        let service = Arc::clone(&service);
-        async move { Ok::<_, Infallible>(service.answer(request).await) }
+        let served = Arc::clone(&served);
+        async move { Ok::<_, Infallible>(served.service.answer(request, &served.memory).await) }
     });
     let mut builder = builder.clone();
     builder.timer(HeadTimer::default());

@@ -31,6 +31,8 @@ pub(crate) trait Front: Send + Sync + 'static {
     type Proof: Send;
     /// The fields with which a form begins.
     type Form: Send;
+    /// What authentication remembers from one request of a connection to the next.
+    type Memory: Default + Send + Sync + 'static;
     /// How the protocol describes failures.
     type Error: From<Failure> + fmt::Display + Send + 'static;
 
@@ -58,13 +60,14 @@ pub(crate) trait Front: Send + Sync + 'static {
         B: Body<Data = Bytes, Error = BoxError> + Send + Unpin;
 
     /// Finds the key that authenticates the request, or refuses the request. Doesn't read the body. `form` is present
-    /// if the request [is one](Self::is_form).
+    /// if the request [is one](Self::is_form). `memory` is that of the connection.
     fn authenticate(
         &self,
         head: &Parts,
         form: Option<Self::Form>,
         keys: &Registry,
         now: Timestamp,
+        memory: &Self::Memory,
     ) -> Result<AuthenticatedKey<Self::Proof>, Self::Error>;
 
     /// Parses the operation.

@@ -62,19 +62,21 @@ pub(crate) struct Service<F> {
 type RequestBody = MapErr<MinRateBody<Incoming>, fn(BoxError) -> BoxError>;
 
 impl<F: Front> Service<F> {
-    /// Answers a request. Dropping the future, as the server does when the client disconnects, counts it.
-    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Measured> {
+    /// Answers a request. Dropping the future, as the server does when the client disconnects, counts it. `memory`
+    /// is that of the connection.
+    pub(crate) async fn answer(&self, request: Request<Incoming>, memory: &F::Memory) -> Response<Measured> {
         // On the heap, so that connections without a request stay small.
         // The place comes first, so that the future is made there.
         let place = Box::new_uninit();
-        Box::into_pin(Box::write(place, self.serve(request))).await
+        Box::into_pin(Box::write(place, self.serve(request, memory))).await
     }
 
     /// An ordinary function that makes the future from its parts: an `async fn` would contain the request twice.
-    pub(crate) fn serve(
-        &self,
+    pub(crate) fn serve<'s>(
+        &'s self,
         request: Request<Incoming>,
-    ) -> impl Future<Output = Response<Measured>> + Send {
+        memory: &'s F::Memory,
+    ) -> impl Future<Output = Response<Measured>> + Send + 's {
         let measurement = Measurement::begin(
             Arc::clone(&self.counters),
             Arc::clone(&self.observer),
@@ -86,7 +88,7 @@ impl<F: Front> Service<F> {
         let is_worth_draining = is_worth_draining(&parts.headers, parts.version, &body);
         let body = MinRateBody::new(body, self.limits.min_rate(), measurement.received());
         let body = SharedBody::Here(body.map_err(as_request_timeout as fn(BoxError) -> BoxError));
-        let mut stages = Stages { service: self, parts, body, measurement, id };
+        let mut stages = Stages { service: self, memory, parts, body, measurement, id };
         async move {
             let mut response = match stages.walk().await {
                 Ok(response) => response,
@@ -136,8 +138,9 @@ impl<F: Front> Service<F> {
 }
 
 /// A request on its way through the stages.
-struct Stages<'s, F> {
+struct Stages<'s, F: Front> {
     service: &'s Service<F>,
+    memory: &'s F::Memory,
     parts: Parts,
     body: SharedBody<RequestBody>,
     measurement: Measurement,
@@ -155,7 +158,7 @@ impl<F: Front> Stages<'_, F> {
         }
         let form = if F::is_form(&self.parts) { Some(Box::pin(self.read_form()).await?) } else { None };
         let (context, proof) = self.admit(form)?;
-        let Self { service, parts, body, measurement, id } = self;
+        let Self { service, parts, body, measurement, id, .. } = self;
         let mut call = service.front.parse(parts, &proof)?;
         let measured = measurement.classify(call.class());
         check_access(&context.key, call.access())?;
@@ -201,10 +204,10 @@ impl<F: Front> Stages<'_, F> {
 
     /// Authenticates the caller, and occupies one of its key's concurrency slots.
     fn admit(&mut self, form: Option<F::Form>) -> Result<(RequestContext, F::Proof), F::Error> {
-        let Self { service, parts, measurement, .. } = self;
+        let Self { service, memory, parts, measurement, .. } = self;
         let now = service.clock.now();
         let AuthenticatedKey { key, proof } =
-            service.front.authenticate(parts, form, &service.registry, now)?;
+            service.front.authenticate(parts, form, &service.registry, now, memory)?;
         if key.activity.is_news(now) {
             service.observer.key_used(KeyUse { key_id: key.key.id, at: now });
         }

@@ -37,7 +37,7 @@ use http_body::Body;
 use jiff::Timestamp;
 
 use crate::failure::Failure;
-use crate::front::s3::auth::{Verified, Verifier};
+use crate::front::s3::auth::{RememberedAuthorization, Verified, Verifier};
 use crate::front::s3::error::{Code, Result, S3Error};
 use crate::front::s3::form::{Form, Post, SignedForm, Success};
 use crate::front::s3::headers::X_AMZ_REQUEST_ID;
@@ -87,6 +87,7 @@ impl Front for S3Front {
     type Call = S3Call;
     type Proof = S3Proof;
     type Form = Box<Form>;
+    type Memory = RememberedAuthorization;
     type Error = S3Error;
 
     const KEEP_ALIVE: KeepAliveForm =
@@ -120,9 +121,10 @@ impl Front for S3Front {
         form: Option<Box<Form>>,
         keys: &Registry,
         now: Timestamp,
+        memory: &RememberedAuthorization,
     ) -> Result<AuthenticatedKey<S3Proof>> {
         let authenticated = match form {
-            None => self.verifier.verify(head, keys, now).map(|verified| {
+            None => self.verifier.verify_next(head, keys, now, memory).map(|verified| {
                 let (key, proof) = verified.split();
                 AuthenticatedKey { key, proof: S3Proof::Request(proof) }
             }),

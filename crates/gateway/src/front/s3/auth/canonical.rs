@@ -7,11 +7,11 @@
 use std::ops::Range;
 
 use http::HeaderMap;
-use http::header::{HOST, HeaderName};
+use http::header::HeaderName;
 use http::request::Parts;
 
+use super::headers::SignatureHeaders;
 use super::signed_headers::SignedHeaders;
-use crate::front::s3::headers::{X_AMZ_CONTENT_SHA256, X_AMZ_DATE};
 use bucketry_model::hex;
 
 /// The parameters of a query in canonical form, sorted by name and value.
@@ -50,12 +50,13 @@ impl CanonicalQuery {
 pub(super) const SIGNATURE_PARAMETER: &str = "X-Amz-Signature";
 
 /// Builds the canonical request. The error is the name of a signed header that is missing.
-pub(super) fn request<'a>(
+pub(super) fn request<'s>(
     parts: &Parts,
+    headers: &SignatureHeaders<'_>,
     query: &CanonicalQuery,
-    signed: &SignedHeaders<'a>,
+    signed: &'s SignedHeaders<'_>,
     content: &str,
-) -> Result<Vec<u8>, &'a str> {
+) -> Result<Vec<u8>, &'s HeaderName> {
     let mut out = Vec::with_capacity(1024);
     out.extend_from_slice(parts.method.as_str().as_bytes());
     out.push(b'\n');
@@ -73,9 +74,9 @@ pub(super) fn request<'a>(
     }
     out.push(b'\n');
     for name in signed.names() {
-        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(name.as_str().as_bytes());
         out.push(b':');
-        push_values(&mut out, parts, name).ok_or(name)?;
+        push_values(&mut out, parts, headers, name).ok_or(name)?;
         out.push(b'\n');
     }
     out.push(b'\n');
@@ -86,22 +87,31 @@ pub(super) fn request<'a>(
 }
 
 /// The host that the request was sent to, as the client wrote it.
-pub(super) fn host(parts: &Parts) -> Option<&[u8]> {
-    let header = parts.headers.get(HOST).map(http::HeaderValue::as_bytes);
+pub(super) fn host<'a>(parts: &'a Parts, headers: &SignatureHeaders<'a>) -> Option<&'a [u8]> {
+    let header = headers.host.first().map(http::HeaderValue::as_bytes);
     header.or_else(|| parts.uri.authority().map(|authority| authority.as_str().as_bytes()))
 }
 
-fn push_values(out: &mut Vec<u8>, parts: &Parts, name: &str) -> Option<()> {
-    if name == "host" {
-        push_trimmed(out, host(parts)?);
+fn push_values(
+    out: &mut Vec<u8>,
+    parts: &Parts,
+    headers: &SignatureHeaders<'_>,
+    name: &HeaderName,
+) -> Option<()> {
+    let found = match name.as_str() {
+        "host" => {
+            push_trimmed(out, host(parts, headers)?);
+            return Some(());
+        }
+        "x-amz-content-sha256" => headers.content_sha256.only(),
+        "x-amz-date" => headers.amz_date.only(),
+        _ => None,
+    };
+    if let Some(value) = found {
+        push_trimmed(out, value.as_bytes());
         return Some(());
     }
-    let values = match name {
-        "x-amz-content-sha256" => parts.headers.get_all(&X_AMZ_CONTENT_SHA256),
-        "x-amz-date" => parts.headers.get_all(&X_AMZ_DATE),
-        name => parts.headers.get_all(name),
-    };
-    let mut values = values.iter();
+    let mut values = parts.headers.get_all(name).iter();
     push_trimmed(out, values.next()?.as_bytes());
     for value in values {
         out.push(b',');
@@ -197,14 +207,16 @@ pub(super) fn unsigned_amazon_headers<'a>(
     names.filter(|name| name.starts_with("x-amz-") && !signed.contains(name)).collect()
 }
 
-/// The text that is signed with the key ("Task 2: Create a String to Sign").
-pub(super) fn string_to_sign(time: &str, scope: &str, canonical_request: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(256);
+/// Turns the canonical request into the text that is signed with the key ("Task 2: Create a String to Sign").
+pub(super) fn string_to_sign(time: &str, scope: &str, canonical_request: Vec<u8>) -> Vec<u8> {
+    let hash = ring::digest::digest(&ring::digest::SHA256, &canonical_request);
+    let mut out = canonical_request;
+    out.clear();
     for part in ["AWS4-HMAC-SHA256", time, scope] {
         out.extend_from_slice(part.as_bytes());
         out.push(b'\n');
     }
-    hex::append(&mut out, ring::digest::digest(&ring::digest::SHA256, canonical_request).as_ref());
+    hex::append(&mut out, hash.as_ref());
     out
 }
 

@@ -10,7 +10,7 @@ use super::cut;
 pub(super) struct SignatureCredential<'a> {
     pub(super) access_key_id: &'a str,
     /// `20130524/us-east-1/s3/aws4_request`.
-    scope: &'a str,
+    pub(super) scope: &'a str,
     /// `YYYYMMDD`.
     pub(super) date: &'a str,
     pub(super) region: &'a str,
@@ -46,11 +46,6 @@ impl<'a> SignatureCredential<'a> {
         }
         Ok(Self { access_key_id, scope, date, region })
     }
-
-    /// `20130524/us-east-1/s3/aws4_request`.
-    pub(super) fn scope(&self) -> &'a str {
-        self.scope
-    }
 }
 
 #[cfg(test)]
@@ -62,7 +57,7 @@ mod tests {
         let credential = SignatureCredential::parse("AKID/20130524/auto/s3/aws4_request").unwrap();
         let response = (credential.access_key_id, credential.date, credential.region);
         assert_eq!(response, ("AKID", "20130524", "auto"));
-        assert_eq!(credential.scope(), "20130524/auto/s3/aws4_request");
+        assert_eq!(credential.scope, "20130524/auto/s3/aws4_request");
     }
 
     #[test]

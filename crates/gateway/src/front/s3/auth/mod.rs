@@ -15,8 +15,10 @@ mod chunks;
 mod credential;
 mod declared;
 mod form;
+mod headers;
 mod keys;
 mod presigned;
+mod remembered;
 mod signed_headers;
 mod window;
 
@@ -25,7 +27,7 @@ use std::sync::Arc;
 use bucketry_model::secret::Secret;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
 use ring::hmac;
 
@@ -35,13 +37,15 @@ pub(crate) use chunks::ChunkSignatures;
 use credential::SignatureCredential;
 pub(crate) use declared::Declared;
 pub use form::FormSignature;
+use headers::SignatureHeaders;
 use presigned::{Presigned, QueryForm};
+pub use remembered::RememberedAuthorization;
 use signed_headers::SignedHeaders;
 use window::SignatureTime;
 
 use crate::credential::SigningSecret;
 use crate::front::s3::error::{Code, Result, S3Error};
-use crate::front::s3::headers::{X_AMZ_CONTENT_SHA256, X_AMZ_SECURITY_TOKEN};
+use crate::front::s3::headers::X_AMZ_CONTENT_SHA256;
 
 /// Finds access keys by their id.
 pub trait KeySource {
@@ -92,6 +96,13 @@ pub struct Verifier {
     nobody: SigningSecret,
 }
 
+/// The head of a request whose signature is verified.
+struct SigningHead<'a> {
+    request: &'a Parts,
+    headers: SignatureHeaders<'a>,
+    query: &'a CanonicalQuery,
+}
+
 /// The signature of a request, from the header or the query.
 struct Claim<'a> {
     credential: SignatureCredential<'a>,
@@ -113,30 +124,47 @@ impl Verifier {
         keys: &S,
         now: Timestamp,
     ) -> Result<Verified<S::Key>> {
+        self.verify_next(request, keys, now, &RememberedAuthorization::default())
+    }
+
+    /// Like [`Self::verify`], for a request on a connection that may have carried others. What is remembered of them
+    /// saves parsing. It decides nothing: keys are looked up and signatures calculated for each request.
+    pub fn verify_next<S: KeySource + ?Sized>(
+        &self,
+        request: &Parts,
+        keys: &S,
+        now: Timestamp,
+        remembered: &RememberedAuthorization,
+    ) -> Result<Verified<S::Key>> {
         let query = CanonicalQuery::of(request.uri.query().unwrap_or_default());
-        match (once(&request.headers, &AUTHORIZATION)?, presigned::form(&query)) {
+        let signing = SigningHead { request, headers: SignatureHeaders::of(&request.headers), query: &query };
+        match (signing.headers.authorization.value(&AUTHORIZATION)?, presigned::form(&query)) {
             (None, QueryForm::None) => Err(anonymous()),
-            (Some(_), QueryForm::Version2 | QueryForm::Version4) => Err(S3Error::new(
-                Code::InvalidArgument,
-                "Only one authentication mechanism is allowed: the Authorization header, or the parameters of a \
-                 presigned URL.",
-            )),
+            (Some(header), QueryForm::Version2 | QueryForm::Version4) => {
+                visible(header, &AUTHORIZATION)?;
+                Err(S3Error::new(
+                    Code::InvalidArgument,
+                    "Only one authentication mechanism is allowed: the Authorization header, or the parameters of a \
+                     presigned URL.",
+                ))
+            }
             (None, QueryForm::Version2) => Err(authorization::version_2()),
-            (Some(header), QueryForm::None) => self.by_header(request, &query, header, keys, now),
-            (None, QueryForm::Version4) => self.by_query(request, &query, keys, now),
+            (Some(header), QueryForm::None) => self.by_header(&signing, header, keys, now, remembered),
+            (None, QueryForm::Version4) => self.by_query(&signing, keys, now),
         }
     }
 
     fn by_header<S: KeySource + ?Sized>(
         &self,
-        request: &Parts,
-        query: &CanonicalQuery,
-        header: &str,
+        signing: &SigningHead<'_>,
+        header: &HeaderValue,
         keys: &S,
         now: Timestamp,
+        remembered: &RememberedAuthorization,
     ) -> Result<Verified<S::Key>> {
-        let Authorization { credential, signed_headers, signature } = Authorization::parse(header)?;
-        let (time, time_header) = SignatureTime::of_headers(&request.headers)?;
+        let mut remembered = remembered.lock();
+        let Authorization { credential, signed_headers, signature } = remembered.parse(header)?;
+        let (time, time_header) = SignatureTime::of_headers(&signing.headers)?;
         if !signed_headers.contains(time_header) {
             return Err(not_signed(&[time_header]));
         }
@@ -147,24 +175,23 @@ impl Verifier {
             ));
         }
         time.check_now(now)?;
-        let Some(content) = once(&request.headers, &X_AMZ_CONTENT_SHA256)? else {
+        let Some(content) = signing.headers.content_sha256.text(&X_AMZ_CONTENT_SHA256)? else {
             return Err(S3Error::new(
                 Code::InvalidRequest,
                 "Missing required header for this request: x-amz-content-sha256.",
             ));
         };
         let claim = Claim { credential, signed_headers, time: &time, signature };
-        self.check(request, query, &claim, content, false, keys)
+        self.check(signing, &claim, content, false, keys)
     }
 
     fn by_query<S: KeySource + ?Sized>(
         &self,
-        request: &Parts,
-        query: &CanonicalQuery,
+        signing: &SigningHead<'_>,
         keys: &S,
         now: Timestamp,
     ) -> Result<Verified<S::Key>> {
-        let presigned = Presigned::parse(query)?;
+        let presigned = Presigned::parse(signing.query)?;
         let credential = presigned.credential()?;
         if credential.date != presigned.time.date() {
             return Err(S3Error::new(
@@ -175,7 +202,7 @@ impl Verifier {
         presigned.time.check_lifetime(presigned.lifetime, now)?;
         let content = match &presigned.content {
             Some(content) => content,
-            None => once(&request.headers, &X_AMZ_CONTENT_SHA256)?.unwrap_or(Declared::UNSIGNED),
+            None => signing.headers.content_sha256.text(&X_AMZ_CONTENT_SHA256)?.unwrap_or(Declared::UNSIGNED),
         };
         let claim = Claim {
             credential,
@@ -183,22 +210,22 @@ impl Verifier {
             time: &presigned.time,
             signature: presigned.signature,
         };
-        self.check(request, query, &claim, content, true, keys)
+        self.check(signing, &claim, content, true, keys)
     }
 
     fn check<S: KeySource + ?Sized>(
         &self,
-        request: &Parts,
-        query: &CanonicalQuery,
+        signing: &SigningHead<'_>,
         claim: &Claim<'_>,
         content: &str,
         presigned: bool,
         keys: &S,
     ) -> Result<Verified<S::Key>> {
-        if request.headers.contains_key(&X_AMZ_SECURITY_TOKEN) {
+        let SigningHead { request, headers, query } = signing;
+        if headers.has_session_token {
             return Err(session_token());
         }
-        if request.headers.get_all(http::header::HOST).iter().nth(1).is_some() {
+        if headers.host.is_repeated() {
             return Err(S3Error::new(Code::InvalidRequest, "The request has more than one Host header."));
         }
         let unsigned = canonical::unsigned_amazon_headers(&request.headers, &claim.signed_headers);
@@ -207,7 +234,7 @@ impl Verifier {
         }
         let declared = Declared::parse(content)?;
         let canonical =
-            canonical::request(request, query, &claim.signed_headers, content).map_err(|missing| {
+            canonical::request(request, headers, query, &claim.signed_headers, content).map_err(|missing| {
                 S3Error::new(
                     Code::SignatureDoesNotMatch,
                     format!(
@@ -215,8 +242,8 @@ impl Verifier {
                     ),
                 )
             })?;
-        let (time, scope) = (claim.time.text(), claim.credential.scope());
-        let text = canonical::string_to_sign(time, scope, &canonical);
+        let (time, scope) = (claim.time.text(), claim.credential.scope);
+        let text = canonical::string_to_sign(time, scope, canonical);
 
         let found = keys.find(claim.credential.access_key_id);
         let secret = found.as_ref().map_or(&self.nobody, AccessKey::signing_secret);
@@ -232,7 +259,7 @@ impl Verifier {
                     .has_signed_chunks()
                     .then(|| ChunkSignatures::new(key, [time, "\n", scope].concat(), claim.signature)),
             }),
-            Some(_) => Err(wrong_signature(request)),
+            Some(_) => Err(wrong_signature(request, headers)),
             None => Err(unknown_key()),
         }
     }
@@ -249,14 +276,22 @@ pub(crate) fn once<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Opti
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
-        return Err(S3Error::new(
-            Code::InvalidArgument,
-            format!("The header '{name}' is present more than once. Send it once."),
-        ));
+        return Err(repeated(name));
     }
-    value.to_str().map(Some).map_err(|_| {
+    visible(value, name).map(Some)
+}
+
+fn visible<'a>(value: &'a HeaderValue, name: &HeaderName) -> Result<&'a str> {
+    value.to_str().map_err(|_| {
         S3Error::new(Code::InvalidArgument, format!("The header '{name}' must be visible ASCII."))
     })
+}
+
+fn repeated(name: &HeaderName) -> S3Error {
+    S3Error::new(
+        Code::InvalidArgument,
+        format!("The header '{name}' is present more than once. Send it once."),
+    )
 }
 
 /// Splits a text at the first occurrence of an ASCII character.
@@ -307,8 +342,8 @@ fn unknown_key() -> S3Error {
     )
 }
 
-fn wrong_signature(request: &Parts) -> S3Error {
-    let host = canonical::host(request).unwrap_or_default();
+fn wrong_signature(request: &Parts, headers: &SignatureHeaders<'_>) -> S3Error {
+    let host = canonical::host(request, headers).unwrap_or_default();
     S3Error::new(
         Code::SignatureDoesNotMatch,
         format!(

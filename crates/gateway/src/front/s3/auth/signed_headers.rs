@@ -1,12 +1,16 @@
 //! Parses the list of signed headers.
 
+use std::borrow::Cow;
+
+use http::HeaderName;
+
 use super::parts;
 
 /// The names of the signed headers: lower case, sorted and unique, as S3 requires.
 #[derive(Debug, Clone)]
 pub(super) struct SignedHeaders<'a> {
     text: &'a str,
-    names: Vec<&'a str>,
+    names: Cow<'a, [HeaderName]>,
 }
 
 /// More headers than any client signs.
@@ -27,33 +31,39 @@ const TOKEN: [bool; 256] = {
 impl<'a> SignedHeaders<'a> {
     /// Parses `host;x-amz-date`. The error says what is wrong.
     pub(super) fn parse(text: &'a str) -> Result<Self, &'static str> {
-        let mut names: Vec<&str> = Vec::with_capacity(8);
+        const NO_NAME: &str = "the signed headers must be lower-case names separated by ';'";
+        let mut names: Vec<HeaderName> = Vec::with_capacity(8);
         for name in parts(text, b';') {
             if name.is_empty() || !name.bytes().all(|byte| TOKEN[usize::from(byte)]) {
-                return Err("the signed headers must be lower-case names separated by ';'");
+                return Err(NO_NAME);
             }
-            if names.last().is_some_and(|before| name <= *before) {
+            if names.last().is_some_and(|before| name <= before.as_str()) {
                 return Err("the signed headers must be sorted and unique");
             }
             if names.len() == MAX_NAMES {
                 return Err("there are more than 128 signed headers");
             }
-            names.push(name);
+            names.push(HeaderName::from_lowercase(name.as_bytes()).map_err(|_| NO_NAME)?);
         }
-        let headers = Self { text, names };
+        let headers = Self { text, names: Cow::Owned(names) };
         if headers.contains("host") { Ok(headers) } else { Err("'host' must be one of the signed headers") }
+    }
+
+    /// A list that was parsed before.
+    pub(super) fn parsed(text: &'a str, names: &'a [HeaderName]) -> Self {
+        Self { text, names: Cow::Borrowed(names) }
     }
 
     pub(super) fn text(&self) -> &'a str {
         self.text
     }
 
-    pub(super) fn names(&self) -> impl Iterator<Item = &'a str> {
-        self.names.iter().copied()
+    pub(super) fn names(&self) -> &[HeaderName] {
+        &self.names
     }
 
     pub(super) fn contains(&self, name: &str) -> bool {
-        self.names.contains(&name)
+        self.names.iter().any(|known| known.as_str() == name)
     }
 }
 

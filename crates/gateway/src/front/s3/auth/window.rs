@@ -1,12 +1,11 @@
 //! How long a signature is valid: the age of a signed request and the expiry of a presigned URL.
 
-use http::HeaderMap;
 use http::header::DATE;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 
-use super::once;
+use super::headers::SignatureHeaders;
 use crate::front::s3::date;
 use crate::front::s3::error::{Code, Result, S3Error};
 use crate::front::s3::headers::X_AMZ_DATE;
@@ -26,32 +25,34 @@ pub(super) struct SignatureTime {
 impl SignatureTime {
     /// Parses `YYYYMMDDThhmmssZ`.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let digits = |from: usize, to: usize| -> Option<i16> {
-            let digits = text.get(from..to)?;
-            digits.bytes().all(|c| c.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
-        };
-        let small = |from: usize| -> Option<i8> { digits(from, from + 2)?.try_into().ok() };
         let bytes: [u8; 16] = text.as_bytes().try_into().ok()?;
-        if bytes[8] != b'T' || bytes[15] != b'Z' {
+        let is_well_formed = bytes.iter().enumerate().all(|(at, byte)| match at {
+            8 => *byte == b'T',
+            15 => *byte == b'Z',
+            _ => byte.is_ascii_digit(),
+        });
+        if !is_well_formed {
             return None;
         }
-        let time =
-            DateTime::new(digits(0, 4)?, small(4)?, small(6)?, small(9)?, small(11)?, small(13)?, 0).ok()?;
+        // Each is at most 99.
+        let two = |at: usize| 10 * (bytes[at] - b'0').cast_signed() + (bytes[at + 1] - b'0').cast_signed();
+        let year = 100 * i16::from(two(0)) + i16::from(two(2));
+        let time = DateTime::new(year, two(4), two(6), two(9), two(11), two(13), 0).ok()?;
         Some(Self { text: bytes, at: Offset::UTC.to_timestamp(time).ok()? })
     }
 
     /// The time of a request with an `Authorization` header, from `x-amz-date` or else `Date`. Also returns the
     /// name of that header.
-    pub(super) fn of_headers(headers: &HeaderMap) -> Result<(Self, &'static str)> {
+    pub(super) fn of_headers(headers: &SignatureHeaders<'_>) -> Result<(Self, &'static str)> {
         let wrong =
             |name: &str| S3Error::new(Code::AccessDenied, format!("The time in '{name}' is malformed."));
         let time = |text, name| {
             Self::parse(text).or_else(|| Self::of_time(date::parse(text)?)).ok_or_else(|| wrong(name))
         };
-        if let Some(text) = once(headers, &X_AMZ_DATE)? {
+        if let Some(text) = headers.amz_date.text(&X_AMZ_DATE)? {
             return Ok((time(text, "x-amz-date")?, "x-amz-date"));
         }
-        let Some(text) = once(headers, &DATE)? else {
+        let Some(text) = headers.date.text(&DATE)? else {
             return Err(S3Error::new(
                 Code::AccessDenied,
                 "A signed request must have its time in 'x-amz-date' or 'Date'.",
@@ -132,6 +133,8 @@ impl Lifetime {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
+
     use super::*;
 
     fn at(text: &str) -> Timestamp {
@@ -151,14 +154,17 @@ mod tests {
         }
         headers.clear();
         headers.insert(DATE, "Fri, 24 May 2013 00:00:00 GMT".parse().unwrap());
-        let (time, name) = SignatureTime::of_headers(&headers).unwrap();
+        let (time, name) = SignatureTime::of_headers(&SignatureHeaders::of(&headers)).unwrap();
         assert_eq!((time.text(), name), ("20130524T000000Z", "date"));
         headers.insert("x-amz-date", "20130525T010203Z".parse().unwrap());
-        let (time, name) = SignatureTime::of_headers(&headers).unwrap();
+        let (time, name) = SignatureTime::of_headers(&SignatureHeaders::of(&headers)).unwrap();
         assert_eq!((time.date(), name), ("20130525", "x-amz-date"));
         assert_eq!(time.at, at("2013-05-25T01:02:03Z"));
         headers.append("x-amz-date", "20130525T010203Z".parse().unwrap());
-        assert!(SignatureTime::of_headers(&headers).is_err(), "the header is present twice");
+        assert!(
+            SignatureTime::of_headers(&SignatureHeaders::of(&headers)).is_err(),
+            "the header is present twice"
+        );
     }
 
     #[test]
