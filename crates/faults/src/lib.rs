@@ -11,15 +11,15 @@
 
 mod answer;
 mod azure;
-mod google;
 mod gcs_uploads;
+mod google;
 mod http_stub;
 mod origin;
 mod proxy;
 
 pub use crate::answer::Answer;
 pub use crate::azure::AzureStub;
-pub use crate::google::GoogleStub;
 pub use crate::gcs_uploads::GcsUploadsStub;
+pub use crate::google::GoogleStub;
 pub use crate::origin::OriginStub;
 pub use crate::proxy::{Fault, FaultProxy};
