@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use bucketry_control::Error;
 use bucketry_control::error::TokenFault;
+use bucketry_model::audit::RequestOrigin;
 use bucketry_model::role::Caller;
 use bucketry_web::access_log::RequestTrace;
 use bucketry_web::client_address::client_address;
@@ -14,15 +15,16 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 
 use crate::error::{ApiError, ApiResult};
+use crate::refusals::Attempt;
 use crate::state::ApiState;
 
 /// An authenticated caller. Handlers take it first, so that only authenticated clients learn what is wrong with a
 /// request. Sessions whose password must be changed first are refused.
-pub(crate) struct Authenticated(pub(crate) Arc<Caller>);
+pub(crate) struct Authenticated(pub(crate) Caller);
 
 /// An authenticated caller whose password may have to be changed first. Only for the calls that such a session may
 /// make.
-pub(crate) struct SignedIn(pub(crate) Arc<Caller>);
+pub(crate) struct SignedIn(pub(crate) Caller);
 
 impl Deref for Authenticated {
     type Target = Caller;
@@ -56,7 +58,11 @@ impl FromRequestParts<ApiState> for SignedIn {
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> ApiResult<Self> {
         Visitor::from_request_parts(parts, state).await?;
         let bearer = bearer(parts).ok_or(Error::Unauthenticated(TokenFault::Absent))?;
-        let caller = state.control().authenticate(bearer).await?;
+        let mut caller = state.control().authenticate(bearer).await?;
+        caller.origin = origin(parts, state);
+        if let Some(attempt) = parts.extensions.get::<Attempt>() {
+            attempt.set_caller(&caller);
+        }
         if let Some(limits) = state.limits() {
             limits.check_token(caller.token_id)?;
         }
@@ -73,6 +79,24 @@ fn bearer(parts: &Parts) -> Option<&str> {
     Some(token.trim()).filter(|token| scheme.eq_ignore_ascii_case("bearer") && !token.is_empty())
 }
 
+/// Where a request comes from.
+pub(crate) struct Origin(pub(crate) RequestOrigin);
+
+impl FromRequestParts<ApiState> for Origin {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Self::Rejection> {
+        Ok(Self(origin(parts, state)))
+    }
+}
+
+fn origin(parts: &Parts, state: &ApiState) -> RequestOrigin {
+    RequestOrigin {
+        address: client_address(parts, &state.settings().trusted_proxies),
+        request_id: parts.extensions.get::<Arc<RequestTrace>>().map(|trace| trace.id()),
+    }
+}
+
 /// Any client, within the rate limit of its address. A token that it sends is ignored, because clients keep sending
 /// stale ones.
 pub(crate) struct Visitor;
@@ -81,9 +105,13 @@ impl FromRequestParts<ApiState> for Visitor {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> ApiResult<Self> {
-        if let Some(limits) = state.limits()
-            && let Some(address) = client_address(parts, &state.settings().trusted_proxies)
-        {
+        let Some(address) = client_address(parts, &state.settings().trusted_proxies) else {
+            return Ok(Self);
+        };
+        if let Some(trace) = parts.extensions.get::<Arc<RequestTrace>>() {
+            trace.set_client(address);
+        }
+        if let Some(limits) = state.limits() {
             limits.check_address(address)?;
         }
         Ok(Self)

@@ -65,6 +65,10 @@ pub(crate) struct ErrorAnswer {
     node_error_message: Option<String>,
 }
 
+/// The code of an error response, as one of its extensions.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ErrorCode(pub(crate) &'static str);
+
 /// An error on its way to the client.
 #[derive(Debug)]
 pub(crate) struct ApiError(Box<Refusal>);
@@ -286,6 +290,7 @@ impl IntoResponse for ApiError {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response.headers_mut().extend(headers);
+        response.extensions_mut().insert(ErrorCode(answer.error_code));
         response
     }
 }

@@ -1,7 +1,6 @@
 //! `Idempotency-Key`: a creating request that arrives twice is carried out once, and both get the result.
 
 use std::future::Future;
-use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::Response;
@@ -37,7 +36,7 @@ pub(crate) struct Created<T> {
 /// again. An error is not stored: nothing was created, and the next attempt is a new request.
 pub(crate) async fn once<T, A, W>(
     state: &ApiState,
-    caller: &Arc<Caller>,
+    caller: &Caller,
     headers: &HeaderMap,
     route: &'static str,
     body: &[u8],
@@ -73,7 +72,7 @@ where
             );
         }
     }
-    let (control, caller) = (state.control().clone(), Arc::clone(caller));
+    let (control, caller) = (state.control().clone(), caller.clone());
     let work = async move {
         let reservation = Reservation { control, caller, route, key };
         let done = work.await;
@@ -87,7 +86,7 @@ where
 /// A request in progress that holds its key. If its work panics, the store treats the key as stale after a while.
 struct Reservation {
     control: Control,
-    caller: Arc<Caller>,
+    caller: Caller,
     route: &'static str,
     key: String,
 }

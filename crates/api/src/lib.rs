@@ -36,6 +36,7 @@ mod params;
 mod process;
 mod rate_limited;
 mod ready;
+mod refusals;
 mod repo;
 mod root;
 mod router;

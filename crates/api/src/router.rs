@@ -14,6 +14,7 @@ use crate::endpoint::RequestSample;
 use crate::error::ApiError;
 use crate::observe::ObservedApi;
 use crate::openapi::{OpenApiDocument, ServedDocument};
+use crate::refusals::record_refusals;
 use crate::state::ApiState;
 use crate::{cors, docs_page, not_served, openapi};
 
@@ -69,7 +70,8 @@ pub fn router(state: ApiState) -> Router {
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
         .layer(Extension(document))
-        .layer(catch_panics(panicked));
+        .layer(catch_panics(panicked))
+        .layer(middleware::from_fn_with_state(state.clone(), record_refusals));
     let router = match cors::layer(&state.settings().allowed_origins) {
         Some(layer) => router.layer(layer),
         None => router,

@@ -1,13 +1,15 @@
 //! Changes to a user's own account, and resets of lost passwords.
 
+use bucketry_model::audit::{AuditAction, AuditActor, AuditEntry, AuditKind};
 use bucketry_model::id::UserId;
 use bucketry_model::role::{Caller, OrgRole};
 use bucketry_model::secret::Secret;
 use bucketry_store::Store;
-use bucketry_store::user::{NewPassword, PasswordAuthority, UserChanged, UserChanges};
+use bucketry_store::user::{NewPassword, PasswordAuthority, User, UserChanged, UserChanges};
 use jiff::SignedDuration;
 
 use crate::access::validated;
+use crate::audit::{ChangedUser, Described};
 use crate::environment::Environment;
 use crate::password::{self, Passwords};
 use crate::users::{parse_name, user_changed};
@@ -36,14 +38,16 @@ impl Control {
         if caller.must_change_password && !(own && input.password.is_some()) {
             return Err(Error::PasswordChangeRequired(caller.user_id));
         }
-        if own {
+        let target = if own {
             may_change_own(caller, &input)?;
+            self.profile(caller).await?
         } else {
-            self.manageable_user(caller, id).await?;
+            let target = self.manageable_user(caller, id).await?;
             if input.password.is_some() {
                 return Err(Error::field("password", OTHERS_PASSWORD));
             }
-        }
+            target
+        };
         let mut wrong = Vec::new();
         let first_name = input.first_name.and_then(|text| parse_name("name", &text, &mut wrong));
         let last_name = input.last_name.and_then(|text| parse_name("lastName", &text, &mut wrong));
@@ -64,9 +68,17 @@ impl Control {
             Some(new) => Some(self.own_password(caller, new, input.current_password).await?),
         };
         let changes = UserChanges { first_name, last_name, org_role: None, password };
-        let changed = self.inner.store.update_user(caller.org_id, id, &changes).await?;
+        let audit = self.audit_of_account(caller, &target, &changes);
+        let changed = self.inner.store.update_user(caller.org_id, id, &changes, &audit).await?;
         self.inner.callers.forget_all();
         user_changed(changed)
+    }
+
+    fn audit_of_account(&self, caller: &Caller, target: &User, changes: &UserChanges) -> AuditEntry {
+        self.audit_of(caller, AuditKind::User, AuditAction::Updated)
+            .of(target.id, &target.email)
+            .before(target.described())
+            .after(ChangedUser(target, changes).described())
     }
 
     /// Returns the new password after making sure that the caller knows the current one or has just signed in.
@@ -134,10 +146,11 @@ impl Control {
                 ),
             });
         }
-        self.manageable_user(caller, id).await?;
+        let target = self.manageable_user(caller, id).await?;
         let environment = &self.inner.environment;
         let (password, change) = one_time(environment, &self.inner.passwords).await?;
-        let changed = self.inner.store.update_user(caller.org_id, id, &change).await?;
+        let audit = self.audit_of_account(caller, &target, &change);
+        let changed = self.inner.store.update_user(caller.org_id, id, &change, &audit).await?;
         self.inner.callers.forget_all();
         user_changed(changed)?;
         Ok(password)
@@ -168,7 +181,14 @@ pub async fn reset_as_operator(
 ) -> Result<Option<Secret>> {
     let Some(found) = store.user_by_email(email.trim()).await? else { return Ok(None) };
     let (password, change) = one_time(environment, &Passwords::default()).await?;
-    match store.update_user(found.user.org_id, found.user.id, &change).await? {
+    let user = &found.user;
+    let audit =
+        AuditEntry::new(environment.now(), AuditActor::Operator, AuditKind::User, AuditAction::Updated)
+            .in_organization(Some(user.org_id))
+            .of(user.id, &user.email)
+            .before(user.described())
+            .after(ChangedUser(user, &change).described());
+    match store.update_user(user.org_id, user.id, &change, &audit).await? {
         UserChanged::NotFound => Ok(None),
         changed => user_changed(changed).map(|()| Some(password)),
     }

@@ -311,6 +311,7 @@ fn unavailable(error: &StoreError) -> &'static str {
         StoreError::DiskFull(_) => "the disk of the registry's database is full or not writable",
         StoreError::ReadOnly(_) => "the registry's database is read-only",
         StoreError::BeingMigrated => "the registry is being moved to another database",
+        StoreError::Audit(_) => "the audit record of this change can't be stored",
         _ => "the registry can't reach its database",
     }
 }
@@ -321,7 +322,8 @@ impl From<StoreError> for Error {
             StoreError::Unavailable(_)
             | StoreError::DiskFull(_)
             | StoreError::ReadOnly(_)
-            | StoreError::BeingMigrated => Self::Unavailable(error),
+            | StoreError::BeingMigrated
+            | StoreError::Audit(_) => Self::Unavailable(error),
             other => Self::Internal(Box::new(other)),
         }
     }

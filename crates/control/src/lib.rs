@@ -8,6 +8,7 @@ mod access;
 pub mod access_token;
 pub mod accounts;
 pub mod api_token;
+pub mod audit;
 pub mod buckets;
 pub mod credentials;
 pub mod environment;
@@ -60,6 +61,7 @@ struct Inner {
     presence: presence::Presence,
     write_watch: readiness::WriteWatch,
     credential_watch: credentials::CredentialWatch,
+    refusals: audit::Refusals,
     changes: tokio::sync::Notify,
     rotation: tokio::sync::Notify,
 }
@@ -85,6 +87,7 @@ impl Control {
             presence: presence::Presence::default(),
             write_watch: readiness::WriteWatch::default(),
             credential_watch: credentials::CredentialWatch::default(),
+            refusals: audit::Refusals::default(),
             changes: tokio::sync::Notify::new(),
             rotation: tokio::sync::Notify::new(),
         };

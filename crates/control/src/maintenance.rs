@@ -41,6 +41,7 @@ impl Control {
         let store = &self.inner.store;
         self.make_missing_sealing_keys().await?;
         self.inner.replays.tidy(now);
+        self.record_due_refusals().await;
         store.purge_requests(now - KEEP_REQUESTS).await?;
         store.purge_tokens(now - KEEP_TOKENS).await?;
         let full = u64::from(AT_MOST);

@@ -1,5 +1,6 @@
 //! Organizations: creation of the first one, and registration of others.
 
+use bucketry_model::audit::{AuditAction, AuditActor, AuditEntry, AuditKind, RequestOrigin};
 use bucketry_model::id::{OrgId, UserId, WorkspaceId};
 use bucketry_model::name::Name;
 use bucketry_model::role::{Caller, OrgRole};
@@ -8,6 +9,7 @@ use bucketry_store::organization::{NewOrganization, Organization, OrganizationIn
 use bucketry_store::user::NewUser;
 use bucketry_store::workspace::NewWorkspace;
 
+use crate::audit::Described;
 use crate::sessions::LoggedIn;
 use crate::users::{check_email, parse_name};
 use crate::{Control, Error, FieldError, Result, password};
@@ -84,19 +86,23 @@ impl Control {
         new.owner.must_change_password = must_change_password;
         let made =
             FirstOrganization { org_id: new.id, workspace_id: new.workspace.id, user_id: new.owner.id };
-        match self.inner.store.insert_organization(&new, self.inner.environment.now()).await? {
+        let audit = self.audit_of_organization(AuditActor::System, &new);
+        match self.inner.store.insert_organization(&new, &audit).await? {
             OrganizationInserted::Inserted => Ok(Some(made)),
             OrganizationInserted::EmailTaken => Err(Error::EmailTaken),
         }
     }
 
     /// Registers an organization with an OWNER as its first user, and logs that user in.
-    pub async fn register(&self, registration: Registration) -> Result<LoggedIn> {
+    pub async fn register(&self, registration: Registration, origin: RequestOrigin) -> Result<LoggedIn> {
         if !self.inner.settings.open_registration {
             return Err(Error::RegistrationClosed);
         }
         let new = self.new_organization(registration).await?;
-        match self.inner.store.insert_organization(&new, self.inner.environment.now()).await? {
+        let owner = &new.owner;
+        let actor = AuditActor::User { id: owner.id, email: owner.email.clone(), token_id: None };
+        let audit = self.audit_of_organization(actor, &new).from_origin(origin.clone());
+        match self.inner.store.insert_organization(&new, &audit).await? {
             OrganizationInserted::Inserted => {}
             OrganizationInserted::EmailTaken => return Err(Error::EmailTaken),
         }
@@ -106,7 +112,14 @@ impl Control {
             .user(new.id, new.owner.id)
             .await?
             .ok_or(Error::NotFound(crate::ResourceKind::User))?;
-        self.open_session(user, new.owner.password_hash.as_deref().unwrap_or_default(), None, None).await
+        self.open_session(user, new.owner.password_hash.as_deref().unwrap_or_default(), None, None, origin)
+            .await
+    }
+
+    fn audit_of_organization(&self, actor: AuditActor, new: &NewOrganization) -> AuditEntry {
+        self.audit_by(actor, Some(new.id), AuditKind::Organization, AuditAction::Created)
+            .of(new.id, &new.name)
+            .after(new.described())
     }
 
     /// Returns the caller's own organization. Any other one is not found.

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bucketry_model::id::TokenId;
-use bucketry_model::role::Caller;
+use bucketry_model::audit::{AuditAction, AuditActor, AuditKind, RequestOrigin, bounded};
+use bucketry_model::id::{OrgId, TokenId};
+use bucketry_model::role::{Caller, Principal};
 use bucketry_model::secret::Secret;
 use bucketry_store::token::{NewToken, Rotation, TokenKind, TokenState};
 use bucketry_store::user::User;
@@ -50,7 +51,7 @@ enum CachedCredential {
 
 #[derive(Clone)]
 struct Remembered {
-    caller: Arc<Caller>,
+    principal: Arc<Principal>,
     since: Timestamp,
     epoch: u64,
 }
@@ -77,7 +78,7 @@ impl CallerCache {
 impl Control {
     /// Logs a user in with e-mail address and password.
     pub async fn login(&self, email: &str, password: Secret, device: Option<&str>) -> Result<LoggedIn> {
-        self.login_from(email, password, device, None).await
+        self.login_from(email, password, device, None, RequestOrigin::default()).await
     }
 
     /// Like [`Control::login`], and remembers the network for [`Control::signed_in_from`].
@@ -87,18 +88,44 @@ impl Control {
         password: Secret,
         device: Option<&str>,
         network: Option<String>,
+        origin: RequestOrigin,
     ) -> Result<LoggedIn> {
         let Some(found) = self.inner.store.user_by_email(email.trim()).await? else {
             self.inner.passwords.pretend_to_verify(password).await?;
-            return Err(Error::Login(LoginFailure::UserNotFound));
+            return Err(self.refused_login(email, None, LoginFailure::UserNotFound, origin).await);
         };
+        let org_id = Some(found.user.org_id);
         let Some(hash) = found.password_hash else {
-            return Err(Error::Login(LoginFailure::NoPasswordSet));
+            return Err(self.refused_login(email, org_id, LoginFailure::NoPasswordSet, origin).await);
         };
         if !self.inner.passwords.verify(password, hash.clone()).await? {
-            return Err(Error::Login(LoginFailure::InvalidPassword));
+            return Err(self.refused_login(email, org_id, LoginFailure::InvalidPassword, origin).await);
         }
-        self.open_session(found.user, &hash, device, network).await
+        self.open_session(found.user, &hash, device, network, origin).await
+    }
+
+    /// Records a failed login. Returns it as an error.
+    async fn refused_login(
+        &self,
+        email: &str,
+        org_id: Option<OrgId>,
+        failure: LoginFailure,
+        origin: RequestOrigin,
+    ) -> Error {
+        let email = bounded(email.trim());
+        tracing::Span::current().record("email", tracing::field::debug(&email));
+        let error = Error::Login(failure);
+        match self.org_or_only(org_id).await {
+            Ok(org_id) => {
+                let audit = self
+                    .audit_by(AuditActor::Unknown(email), org_id, AuditKind::Session, AuditAction::SignedIn)
+                    .from_origin(origin)
+                    .refused(401, error.code());
+                self.record_refusal(audit).await;
+                error
+            }
+            Err(unavailable) => unavailable,
+        }
     }
 
     /// Whether the user with this address signed in from the network within the last 30 days.
@@ -114,6 +141,7 @@ impl Control {
         password_hash: &str,
         device: Option<&str>,
         network: Option<String>,
+        origin: RequestOrigin,
     ) -> Result<LoggedIn> {
         let now = self.inner.environment.now();
         let expires_at = self.session_end(now);
@@ -131,7 +159,12 @@ impl Control {
             expires_at: Some(expires_at),
             network,
         };
-        if !self.inner.store.open_session(&session, password_hash, now).await? {
+        let actor = AuditActor::User { id: user.id, email: user.email.clone(), token_id: Some(id) };
+        let audit = self
+            .audit_by(actor, Some(user.org_id), AuditKind::Session, AuditAction::SignedIn)
+            .of(id, &session.name)
+            .from_origin(origin);
+        if !self.inner.store.open_session(&session, password_hash, &audit).await? {
             return Err(Error::Login(LoginFailure::InvalidPassword));
         }
         self.hand_out(user, id, refresh_token, expires_at, now)
@@ -144,7 +177,7 @@ impl Control {
     }
 
     /// Exchanges a refresh token for a new pair of tokens.
-    pub async fn refresh(&self, refresh_token: &Secret) -> Result<LoggedIn> {
+    pub async fn refresh(&self, refresh_token: &Secret, origin: RequestOrigin) -> Result<LoggedIn> {
         let now = self.inner.environment.now();
         let old =
             refresh_hash(refresh_token).ok_or(Error::Refresh("this is not a refresh token: log in again"))?;
@@ -157,34 +190,48 @@ impl Control {
                 let user = user.ok_or(Error::Unauthenticated(TokenFault::SessionEnded))?;
                 self.hand_out(user, id, new_token, expires_at, now)
             }
-            Rotation::Reused => {
+            Rotation::Reused { id, user_id, org_id } => {
                 self.inner.callers.forget_all();
-                Err(Error::Refresh(
+                let error = Error::Refresh(
                     "this refresh token was already used, so somebody else may have a copy: the session was ended, log in again",
-                ))
+                );
+                let user = self.inner.store.user(org_id, user_id).await?;
+                let email = user.map(|user| user.email).unwrap_or_default();
+                let actor = AuditActor::User { id: user_id, email, token_id: Some(id) };
+                let audit = self
+                    .audit_by(actor, Some(org_id), AuditKind::Session, AuditAction::Deleted)
+                    .of(id, "a refresh token was used again")
+                    .from_origin(origin)
+                    .refused(401, error.code());
+                self.record_refusal(audit).await;
+                Err(error)
             }
             Rotation::Unknown => Err(Error::Refresh("the session has ended: log in again")),
         }
     }
 
     /// Ends the session of a refresh token. A session that has already ended is not an error.
-    pub async fn logout(&self, refresh_token: &Secret) -> Result<()> {
+    pub async fn logout(&self, refresh_token: &Secret, origin: RequestOrigin) -> Result<()> {
         let Some(hash) = refresh_hash(refresh_token) else { return Ok(()) };
-        if let Some((user_id, id)) = self.session_owner(&hash).await? {
-            self.inner.store.revoke_token(user_id, id, self.inner.environment.now()).await?;
+        if let Some(owner) = self.session_owner(&hash).await? {
+            let owner = Caller::new(Arc::new(owner));
+            let audit = self
+                .audit_of(&owner, AuditKind::Session, AuditAction::SignedOut)
+                .of(owner.token_id, "")
+                .from_origin(origin);
+            self.inner.store.revoke_token(owner.user_id, owner.token_id, &audit).await?;
             self.inner.callers.forget_all();
         }
         Ok(())
     }
 
-    async fn session_owner(&self, hash: &[u8; 32]) -> Result<Option<(bucketry_model::id::UserId, TokenId)>> {
+    async fn session_owner(&self, hash: &[u8; 32]) -> Result<Option<Principal>> {
         let Some(id) = self.inner.store.session_of_refresh_token(hash).await? else { return Ok(None) };
-        let caller = self.inner.store.caller(id, self.inner.environment.now()).await?;
-        Ok(caller.map(|caller| (caller.user_id, id)))
+        Ok(self.inner.store.caller(id, self.inner.environment.now()).await?)
     }
 
     /// Returns the caller of a request with this bearer token.
-    pub async fn authenticate(&self, bearer: &str) -> Result<Arc<Caller>> {
+    pub async fn authenticate(&self, bearer: &str) -> Result<Caller> {
         let now = self.inner.environment.now();
         let credential = match api_token::from_text(bearer) {
             Some(random) => CachedCredential::Api(api_token::hash(&random)),
@@ -199,20 +246,21 @@ impl Control {
             && known.epoch == epoch
             && now.duration_since(known.since).abs() < REMEMBER
         {
-            return Ok(known.caller);
+            return Ok(Caller::new(known.principal));
         }
         let (id, ended) = match &credential {
             CachedCredential::Session(id) => (*id, TokenFault::SessionEnded),
             CachedCredential::Api(hash) => (self.api_token_id(hash, now).await?, TokenFault::Revoked),
         };
-        let caller = self.inner.store.caller(id, now).await?.ok_or(Error::Unauthenticated(ended))?;
-        let caller = Arc::new(caller);
+        let found = self.inner.store.caller(id, now).await?;
+        let principal = Arc::new(found.ok_or(Error::Unauthenticated(ended))?);
         // A caller who must change the password isn't cached, because the change may be made at another control
         // plane.
-        if !caller.must_change_password {
-            cache.callers.insert(credential, Remembered { caller: Arc::clone(&caller), since: now, epoch });
+        if !principal.must_change_password {
+            let remembered = Remembered { principal: Arc::clone(&principal), since: now, epoch };
+            cache.callers.insert(credential, remembered);
         }
-        Ok(caller)
+        Ok(Caller::new(principal))
     }
 
     async fn api_token_id(&self, hash: &[u8; 32], now: Timestamp) -> Result<TokenId> {

@@ -1,5 +1,6 @@
 //! The caller's sessions and personal API tokens.
 
+use bucketry_model::audit::{AuditAction, AuditKind};
 use bucketry_model::id::{TokenId, WorkspaceId};
 use bucketry_model::role::{Caller, TokenScope, WorkspaceRole};
 use bucketry_model::secret::Secret;
@@ -7,6 +8,7 @@ use bucketry_store::token::{NewToken, TokenKind, TokenRecord};
 use jiff::Timestamp;
 
 use crate::access::validated;
+use crate::audit::Described;
 use crate::users::parse_name;
 use crate::{Control, Error, ResourceKind, Result, api_token};
 
@@ -77,7 +79,12 @@ impl Control {
             expires_at,
             network: None,
         };
-        self.inner.store.insert_token(&token, now).await?;
+        let mut audit = self
+            .audit_of(caller, AuditKind::ApiToken, AuditAction::Created)
+            .of(id, &token.name)
+            .after(token.described());
+        audit.target.workspace_id = input.workspace_id;
+        self.inner.store.insert_token(&token, &audit).await?;
         Ok(CreatedApiToken { id, token: api_token::to_text(random) })
     }
 
@@ -109,7 +116,15 @@ impl Control {
                 "an API token with a restricted scope can only revoke itself: log in instead".to_owned(),
             ));
         }
-        let revoked = self.inner.store.revoke_token(caller.user_id, id, self.inner.environment.now()).await?;
+        let own = self.inner.store.tokens(caller.user_id, self.inner.environment.now()).await?;
+        let stored = own.into_iter().find(|token| token.id == id);
+        let stored = stored.ok_or(Error::NotFound(ResourceKind::Token))?;
+        let kind = match stored.kind {
+            TokenKind::Session => AuditKind::Session,
+            TokenKind::Api => AuditKind::ApiToken,
+        };
+        let audit = self.audit_of(caller, kind, AuditAction::Deleted).of(id, &stored.name);
+        let revoked = self.inner.store.revoke_token(caller.user_id, id, &audit).await?;
         self.inner.callers.forget_all();
         if revoked { Ok(()) } else { Err(Error::NotFound(ResourceKind::Token)) }
     }

@@ -1,5 +1,6 @@
 //! Users of the caller's organization.
 
+use bucketry_model::audit::{AuditAction, AuditKind};
 use bucketry_model::id::UserId;
 use bucketry_model::name::Name;
 use bucketry_model::role::{Caller, OrgRole};
@@ -7,6 +8,7 @@ use bucketry_model::secret::Secret;
 use bucketry_store::user::{NewUser, User, UserChanged, UserChanges, UserInserted};
 
 use crate::access::validated;
+use crate::audit::{ChangedUser, Described};
 use crate::{Control, Error, FieldError, ResourceKind, Result, password};
 
 /// The fields of a new user.
@@ -98,7 +100,11 @@ impl Control {
             // The administrator knows the password too.
             must_change_password: true,
         };
-        match self.inner.store.insert_user(caller.org_id, &new, self.inner.environment.now()).await? {
+        let audit = self
+            .audit_of(caller, AuditKind::User, AuditAction::Created)
+            .of(new.id, &new.email)
+            .after(new.described());
+        match self.inner.store.insert_user(caller.org_id, &new, &audit).await? {
             UserInserted::Inserted => {}
             UserInserted::EmailTaken => return Err(Error::EmailTaken),
         }
@@ -123,7 +129,12 @@ impl Control {
             org_role: input.org_role,
             password: None,
         };
-        let changed = self.inner.store.update_user(caller.org_id, id, &changes).await?;
+        let audit = self
+            .audit_of(caller, AuditKind::User, AuditAction::Updated)
+            .of(id, &target.email)
+            .before(target.described())
+            .after(ChangedUser(&target, &changes).described());
+        let changed = self.inner.store.update_user(caller.org_id, id, &changes, &audit).await?;
         self.inner.callers.forget_all();
         user_changed(changed)?;
         self.inner.store.user(caller.org_id, id).await?.ok_or(Error::NotFound(ResourceKind::User))
@@ -146,8 +157,12 @@ impl Control {
                 message: "you can't remove yourself: ask another administrator".to_owned(),
             });
         }
-        self.manageable_user(caller, id).await?;
-        let changed = self.inner.store.delete_user(caller.org_id, id, self.inner.environment.now()).await?;
+        let target = self.manageable_user(caller, id).await?;
+        let audit = self
+            .audit_of(caller, AuditKind::User, AuditAction::Deleted)
+            .of(id, &target.email)
+            .before(target.described());
+        let changed = self.inner.store.delete_user(caller.org_id, id, &audit).await?;
         self.inner.callers.forget_all();
         user_changed(changed)
     }

@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use bucketry_model::audit::{AuditAction, AuditKind};
 use bucketry_model::id::{JobId, NodeId, OrgId};
 use bucketry_model::node::{Node, serves};
 use bucketry_model::node_protocol::{BoundSecret, Outcome, SecretOwner, Task};
@@ -46,7 +47,8 @@ impl Control {
             started_at: self.inner.environment.now(),
             finished_at: None,
         };
-        self.inner.store.set_rotation(&state).await?;
+        let audit = self.audit_of(caller, AuditKind::Vault, AuditAction::Updated).of_name("rotation");
+        self.inner.store.begin_rotation(&state, &audit).await?;
         self.inner.rotation.notify_waiters();
         Ok(state)
     }

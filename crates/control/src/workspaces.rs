@@ -2,11 +2,14 @@
 
 use std::collections::HashMap;
 
+use bucketry_model::audit::{AuditAction, AuditEntry, AuditKind};
 use bucketry_model::id::{UserId, WorkspaceId};
+use bucketry_model::name::Name;
 use bucketry_model::role::{Caller, OrgRole, WorkspaceRole};
 use bucketry_store::workspace::{Member, MemberChanged, NewWorkspace, Workspace, WorkspaceChanged};
 
 use crate::access::validated;
+use crate::audit::Described;
 use crate::users::parse_name;
 use crate::{Control, Error, ResourceKind, Result};
 
@@ -26,10 +29,12 @@ impl Control {
         let mut wrong = Vec::new();
         let Some(name) = parse_name("name", name, &mut wrong) else { return Err(Error::Invalid(wrong)) };
         let new = NewWorkspace { id: self.inner.environment.id(WorkspaceId::new)?, name };
-        let now = self.inner.environment.now();
-        self.inner.store.insert_workspace(caller.org_id, &new, caller.user_id, now).await?;
+        let audit = self
+            .audit_of_workspace(caller, new.id, &new.name, AuditAction::Created)
+            .after(new.name.described());
+        self.inner.store.insert_workspace(caller.org_id, &new, caller.user_id, &audit).await?;
         self.inner.callers.forget_all();
-        Ok(Workspace { id: new.id, org_id: caller.org_id, name: new.name, created_at: now })
+        Ok(Workspace { id: new.id, org_id: caller.org_id, name: new.name, created_at: audit.at })
     }
 
     /// Checks whether the caller may create workspaces.
@@ -79,15 +84,21 @@ impl Control {
         let Some(name) = name else { return Ok(workspace) };
         let mut wrong = Vec::new();
         let Some(name) = parse_name("name", name, &mut wrong) else { return Err(Error::Invalid(wrong)) };
-        workspace_changed(self.inner.store.rename_workspace(caller.org_id, id, &name).await?)?;
+        let audit = self
+            .audit_of_workspace(caller, id, &name, AuditAction::Updated)
+            .before(workspace.name.described())
+            .after(name.described());
+        workspace_changed(self.inner.store.rename_workspace(caller.org_id, id, &name, &audit).await?)?;
         Ok(Workspace { name, ..workspace })
     }
 
     /// Deletes a workspace without buckets and repositories.
     pub async fn delete_workspace(&self, caller: &Caller, id: WorkspaceId) -> Result<()> {
-        self.administer(caller, id).await?;
-        let changed =
-            self.inner.store.delete_workspace(caller.org_id, id, self.inner.environment.now()).await?;
+        let workspace = self.administer(caller, id).await?;
+        let audit = self
+            .audit_of_workspace(caller, id, &workspace.name, AuditAction::Deleted)
+            .before(workspace.name.described());
+        let changed = self.inner.store.delete_workspace(caller.org_id, id, &audit).await?;
         self.inner.callers.forget_all();
         workspace_changed(changed)
     }
@@ -101,8 +112,11 @@ impl Control {
         role: WorkspaceRole,
     ) -> Result<()> {
         self.administer(caller, id).await?;
-        let now = self.inner.environment.now();
-        let changed = self.inner.store.add_member(caller.org_id, id, user, role, now).await?;
+        let added = self.inner.store.user(caller.org_id, user).await?;
+        let email = added.as_ref().map_or("", |user| user.email.as_str());
+        let audit =
+            self.audit_of_member(caller, id, AuditAction::Created).of(user, email).after(role.described());
+        let changed = self.inner.store.add_member(caller.org_id, id, user, role, &audit).await?;
         self.inner.callers.forget_all();
         member_changed(changed)
     }
@@ -116,7 +130,9 @@ impl Control {
         role: WorkspaceRole,
     ) -> Result<()> {
         self.administer(caller, id).await?;
-        let changed = self.inner.store.set_member_role(caller.org_id, id, user, role).await?;
+        let audit = self.audit_of_existing_member(caller, id, user, AuditAction::Updated).await?;
+        let audit = audit.after(role.described());
+        let changed = self.inner.store.set_member_role(caller.org_id, id, user, role, &audit).await?;
         self.inner.callers.forget_all();
         member_changed(changed)
     }
@@ -124,7 +140,8 @@ impl Control {
     /// Removes a member.
     pub async fn remove_member(&self, caller: &Caller, id: WorkspaceId, user: UserId) -> Result<()> {
         self.administer(caller, id).await?;
-        let changed = self.inner.store.remove_member(caller.org_id, id, user).await?;
+        let audit = self.audit_of_existing_member(caller, id, user, AuditAction::Deleted).await?;
+        let changed = self.inner.store.remove_member(caller.org_id, id, user, &audit).await?;
         self.inner.callers.forget_all();
         member_changed(changed)
     }
@@ -133,6 +150,35 @@ impl Control {
         let workspace = self.enter(caller, id, WorkspaceRole::Admin).await?;
         validated(caller)?;
         Ok(workspace)
+    }
+
+    fn audit_of_workspace(
+        &self,
+        caller: &Caller,
+        id: WorkspaceId,
+        name: &Name,
+        action: AuditAction,
+    ) -> AuditEntry {
+        self.audit_of(caller, AuditKind::Workspace, action).of(id, name).in_workspace(id)
+    }
+
+    fn audit_of_member(&self, caller: &Caller, id: WorkspaceId, action: AuditAction) -> AuditEntry {
+        self.audit_of(caller, AuditKind::WorkspaceUser, action).in_workspace(id)
+    }
+
+    async fn audit_of_existing_member(
+        &self,
+        caller: &Caller,
+        id: WorkspaceId,
+        user: UserId,
+        action: AuditAction,
+    ) -> Result<AuditEntry> {
+        let members = self.inner.store.members(&[id]).await?;
+        let audit = self.audit_of_member(caller, id, action);
+        Ok(match members.into_iter().find(|(_, member)| member.user.id == user) {
+            Some((_, member)) => audit.of(user, &member.user.email).before(member.role.described()),
+            None => audit.of(user, ""),
+        })
     }
 }
 

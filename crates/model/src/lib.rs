@@ -5,6 +5,7 @@
 //! parameters, so every rule can be tested with plain values.
 
 pub mod attachment;
+pub mod audit;
 pub mod bucket;
 pub mod canonical_text;
 pub mod credential;

@@ -3,11 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Deref;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::audit::{AuditActor, RequestOrigin};
 use crate::id::{OrgId, TokenId, UserId, WorkspaceId};
 
 /// A role in an organization. The number on the wire is its rank: a role includes the rights of all lower ones.
@@ -145,8 +148,10 @@ pub struct TokenScope {
 /// An authenticated user, with everything that decides what the user may do.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "the fields without a comment speak for themselves")]
-pub struct Caller {
+pub struct Principal {
     pub user_id: UserId,
+    /// The e-mail address, for records of what the user does.
+    pub email: String,
     /// Organization of the user. Nothing outside of it exists for the caller.
     pub org_id: OrgId,
     /// Role in the organization.
@@ -166,6 +171,33 @@ pub struct Caller {
     pub scope: Option<TokenScope>,
 }
 
+/// A principal that makes a request. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    principal: Arc<Principal>,
+    /// Where the request came from. Nothing is decided by it; it is recorded.
+    pub origin: RequestOrigin,
+}
+
+impl Caller {
+    /// A caller whose request has no known origin.
+    pub fn new(principal: Arc<Principal>) -> Self {
+        Self { principal, origin: RequestOrigin::default() }
+    }
+
+    /// Who is recorded for what the caller does.
+    pub fn actor(&self) -> AuditActor {
+        AuditActor::User { id: self.user_id, email: self.email.clone(), token_id: Some(self.token_id) }
+    }
+}
+
+impl Deref for Caller {
+    type Target = Principal;
+    fn deref(&self) -> &Principal {
+        &self.principal
+    }
+}
+
 /// The workspaces whose resources a caller may see.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Visibility {
@@ -175,7 +207,7 @@ pub enum Visibility {
     Workspaces(Vec<WorkspaceId>),
 }
 
-impl Caller {
+impl Principal {
     /// The caller's role in a workspace of the organization: ADMIN for global roles, otherwise by membership, both
     /// limited by the scope of the token.
     pub fn role_in(&self, workspace: WorkspaceId) -> Option<WorkspaceRole> {
@@ -235,9 +267,10 @@ mod tests {
         WorkspaceId::new(Timestamp::UNIX_EPOCH, [n; 10])
     }
 
-    fn caller(org_role: OrgRole, memberships: &[(WorkspaceId, WorkspaceRole)]) -> Caller {
-        Caller {
+    fn caller(org_role: OrgRole, memberships: &[(WorkspaceId, WorkspaceRole)]) -> Principal {
+        Principal {
             user_id: UserId::new(Timestamp::UNIX_EPOCH, [1; 10]),
+            email: "ada@example.com".to_owned(),
             org_id: OrgId::new(Timestamp::UNIX_EPOCH, [1; 10]),
             org_role,
             token_id: TokenId::new(Timestamp::UNIX_EPOCH, [1; 10]),

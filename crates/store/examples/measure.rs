@@ -23,6 +23,7 @@ use bucketry_model::uptime::ProbeSample;
 use bucketry_model::usage::UsageRow;
 use bucketry_store::Store;
 use bucketry_store::bucket::{BucketQuery, NewBucket, StoredSecret};
+use bucketry_store::contract::change;
 use bucketry_store::node::NodeStore;
 use bucketry_store::organization::OrganizationStore;
 use bucketry_store::sqlite::{Options, SqliteStore};
@@ -136,10 +137,10 @@ async fn inserts(store: &dyn Store, org_id: OrgId, workspace_id: WorkspaceId) ->
             secret_expires_at: None,
             first_report: None,
         };
-        store.insert_bucket(&new, now).await?;
+        store.insert_bucket(&new, &change(now)).await?;
         inserted.push(id);
     });
-    time!("delete", ROUNDS, |round| store.delete_bucket(org_id, inserted[round], now).await?);
+    time!("delete", ROUNDS, |round| store.delete_bucket(org_id, inserted[round], &change(now)).await?);
     Ok(())
 }
 

@@ -18,6 +18,7 @@ use bucketry_model::name::Name;
 use bucketry_model::role::{OrgRole, Visibility};
 use bucketry_model::time::{Day, to_micros};
 use bucketry_store::Store;
+use bucketry_store::contract::change;
 use bucketry_store::node::{NodeRegistered, NodeRegistration};
 use bucketry_store::organization::{NewOrganization, Organization};
 use bucketry_store::sqlite::{DATABASE_FILE, Options, SqliteStore};
@@ -111,7 +112,7 @@ async fn first_organization(store: &dyn Store) -> Result<Organization> {
         },
         workspace: NewWorkspace { id: WorkspaceId::new(now, [0; 10]), name: Name::parse("default")? },
     };
-    store.insert_organization(&new, now).await?;
+    store.insert_organization(&new, &change(now)).await?;
     store.organization(new.id).await?.ok_or_else(|| "the organization was not stored".into())
 }
 
@@ -131,7 +132,7 @@ async fn node(store: &dyn Store) -> Result<NodeId> {
         recipients: Vec::new(),
         key_id: NodeKeyId::new(now, [0; 10]),
     };
-    match store.register_node(&registration, now).await? {
+    match store.register_node(&registration, &change(now)).await? {
         NodeRegistered::Registered(node) => Ok(node.id),
         NodeRegistered::NameTaken => Err("another organization has a node named seed-node".into()),
     }

@@ -1,6 +1,7 @@
 //! Registered buckets.
 
 use async_trait::async_trait;
+use bucketry_model::audit::AuditEntry;
 use bucketry_model::bucket::{Bucket, BucketLocation, StorageType};
 use bucketry_model::id::{BucketId, NodeId, OrgId, WorkspaceId};
 use bucketry_model::name::Name;
@@ -202,7 +203,7 @@ pub struct BucketQuery {
 pub trait BucketStore {
     /// Registers a bucket. Checks workspace, name and quota, and stores the bucket, its change event and its first
     /// report in one transaction.
-    async fn insert_bucket(&self, new: &NewBucket, now: Timestamp) -> Result<BucketInserted>;
+    async fn insert_bucket(&self, new: &NewBucket, audit: &AuditEntry) -> Result<BucketInserted>;
 
     /// Returns a live bucket of the organization, with its sealed secret.
     async fn bucket(&self, org_id: OrgId, id: BucketId) -> Result<Option<Bucket>>;
@@ -215,11 +216,11 @@ pub trait BucketStore {
     /// If its name at the provider changes, the repositories that contain it get change events too, because clients
     /// address the bucket by that name. If location or secret change, nodes' reports are removed and the first
     /// report is stored in the same transaction. Later reports on earlier versions are ignored.
-    async fn update_bucket(&self, update: &BucketUpdate, now: Timestamp) -> Result<BucketUpdated>;
+    async fn update_bucket(&self, update: &BucketUpdate, audit: &AuditEntry) -> Result<BucketUpdated>;
 
     /// Soft-deletes a bucket that no live repository contains: deletes its secret, frees its name and its place in
     /// the quota, retains its statistics, and stores a change event.
-    async fn delete_bucket(&self, org_id: OrgId, id: BucketId, now: Timestamp) -> Result<BucketDeleted>;
+    async fn delete_bucket(&self, org_id: OrgId, id: BucketId, audit: &AuditEntry) -> Result<BucketDeleted>;
 
     /// A page of live buckets, newest first, then by id. The cost depends on the size of the page only, not on the
     /// number of buckets.

@@ -43,7 +43,20 @@ pub enum StoreError {
     /// A stored value can't be read: something else changed the database, or it is damaged.
     #[error("the database contains a value that can't be read: {0}")]
     Damaged(String),
+    /// The record of a change can't be stored, so the change wasn't either. Repair the table `audit`.
+    #[error("the audit record of a change can't be stored")]
+    Audit(#[source] Box<StoreError>),
     /// A statement failed for another reason, which is a bug in this program.
     #[error("a database statement failed")]
     Statement(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl StoreError {
+    /// An error about storing a record. Errors that concern the whole database stay as they are.
+    pub(crate) fn for_audit(self) -> Self {
+        match self {
+            Self::Statement(_) | Self::Damaged(_) | Self::Schema(_) => Self::Audit(Box::new(self)),
+            other => other,
+        }
+    }
 }

@@ -19,6 +19,7 @@
 
 #![expect(clippy::duplicate_mod, reason = "`sql` is compiled once per engine on purpose")]
 
+pub mod audit;
 pub mod bucket;
 #[cfg(feature = "contract")]
 pub mod contract;
@@ -70,6 +71,7 @@ pub trait Store:
     + sync::SyncStore
     + vault::VaultStore
     + idempotency::IdempotencyStore
+    + audit::AuditStore
     + Send
     + Sync
     + 'static

@@ -28,6 +28,7 @@ const SQLITE: &[File] = files! {
     "0009_reports_of_a_configuration",
     "0010_requests_by_token",
     "0011_status_events",
+    "0012_audit",
 };
 
 const POSTGRES: &[File] = files! {
@@ -44,6 +45,7 @@ const POSTGRES: &[File] = files! {
     "0010_reports_of_a_configuration",
     "0011_requests_by_token",
     "0012_status_events",
+    "0013_audit",
 };
 
 /// The migrations of a SQLite database.

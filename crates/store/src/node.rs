@@ -1,6 +1,7 @@
 //! Nodes, and the keys that verify their messages.
 
 use async_trait::async_trait;
+use bucketry_model::audit::AuditEntry;
 use bucketry_model::id::{NodeId, NodeKeyId, OrgId};
 use bucketry_model::node::Node;
 use jiff::Timestamp;
@@ -54,7 +55,11 @@ pub enum NodeRegistered {
 #[async_trait]
 pub trait NodeStore {
     /// Registers a node, or updates the one of the same name.
-    async fn register_node(&self, registration: &NodeRegistration, now: Timestamp) -> Result<NodeRegistered>;
+    async fn register_node(
+        &self,
+        registration: &NodeRegistration,
+        audit: &AuditEntry,
+    ) -> Result<NodeRegistered>;
 
     /// All live nodes, by name.
     async fn nodes(&self) -> Result<Vec<Node>>;
@@ -64,14 +69,15 @@ pub trait NodeStore {
 
     /// Removes a node and its latest reports on buckets. Its day records are retained. Returns whether it was
     /// registered.
-    async fn unregister_node(&self, id: NodeId, now: Timestamp) -> Result<bool>;
+    async fn unregister_node(&self, id: NodeId, audit: &AuditEntry) -> Result<bool>;
 
     /// Adds a key.
-    async fn insert_node_key(&self, key: &NodeKey) -> Result<()>;
+    async fn insert_node_key(&self, key: &NodeKey, audit: &AuditEntry) -> Result<()>;
 
     /// The keys of an organization, or with `None` the deployment's own. Newest first.
     async fn node_keys(&self, org_id: Option<OrgId>) -> Result<Vec<NodeKey>>;
 
     /// Removes a key. Nodes that registered with it must register again. Returns whether there was such a key.
-    async fn delete_node_key(&self, org_id: Option<OrgId>, id: NodeKeyId) -> Result<bool>;
+    async fn delete_node_key(&self, org_id: Option<OrgId>, id: NodeKeyId, audit: &AuditEntry)
+    -> Result<bool>;
 }

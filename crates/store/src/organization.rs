@@ -1,6 +1,7 @@
 //! Organizations, which are the tenants.
 
 use async_trait::async_trait;
+use bucketry_model::audit::AuditEntry;
 use bucketry_model::id::OrgId;
 use bucketry_model::name::Name;
 use jiff::Timestamp;
@@ -58,7 +59,7 @@ pub trait OrganizationStore {
     async fn insert_organization(
         &self,
         new: &NewOrganization,
-        now: Timestamp,
+        audit: &AuditEntry,
     ) -> Result<OrganizationInserted>;
 
     /// Returns an organization, if it exists.

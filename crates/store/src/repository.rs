@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use bucketry_model::attachment::AttachmentRefused;
+use bucketry_model::audit::AuditEntry;
 use bucketry_model::bucket::StorageType;
 use bucketry_model::id::{BucketId, OrgId, RepoId, WorkspaceId};
 use bucketry_model::name::Name;
@@ -150,7 +151,7 @@ impl RepositoryUpdate {
 pub trait RepositoryStore {
     /// Creates a repository. Checks workspace, name, quota and buckets, and stores the repository and its change
     /// event in one transaction.
-    async fn insert_repository(&self, new: &NewRepository, now: Timestamp) -> Result<RepositoryInserted>;
+    async fn insert_repository(&self, new: &NewRepository, audit: &AuditEntry) -> Result<RepositoryInserted>;
 
     /// Checks whether a repository could contain these buckets at the moment. Stores nothing.
     async fn check_proposal(&self, proposal: &Proposal)
@@ -164,13 +165,16 @@ pub trait RepositoryStore {
     -> Result<bool>;
 
     /// Changes a repository and raises its version.
-    async fn update_repository(&self, update: &RepositoryUpdate, now: Timestamp)
-    -> Result<RepositoryUpdated>;
+    async fn update_repository(
+        &self,
+        update: &RepositoryUpdate,
+        audit: &AuditEntry,
+    ) -> Result<RepositoryUpdated>;
 
     /// Soft-deletes a repository: frees its name, its buckets and its place in the quota, revokes its keys, deletes
     /// all its secrets, retains its statistics, and stores a change event. Returns whether there was such a live
     /// repository.
-    async fn delete_repository(&self, org_id: OrgId, id: RepoId, now: Timestamp) -> Result<bool>;
+    async fn delete_repository(&self, org_id: OrgId, id: RepoId, audit: &AuditEntry) -> Result<bool>;
 
     /// A page of live repositories without a sealing key, by id after the given one, with the organization of each.
     async fn repositories_without_sealing_key(

@@ -1,6 +1,7 @@
 //! Access keys of repositories.
 
 use async_trait::async_trait;
+use bucketry_model::audit::AuditEntry;
 use bucketry_model::id::{OrgId, RepoId, RepoKeyId};
 use bucketry_model::name::Name;
 use bucketry_model::node_protocol::KeyUse;
@@ -46,7 +47,7 @@ pub trait RepositoryKeyStore {
         &self,
         new: &NewRepositoryKey,
         at_most: u32,
-        now: Timestamp,
+        audit: &AuditEntry,
     ) -> Result<KeyInserted>;
 
     /// The live keys of the given repositories, newest first per repository.
@@ -60,7 +61,7 @@ pub trait RepositoryKeyStore {
         id: RepoKeyId,
         name: &Name,
         access: KeyAccess,
-        now: Timestamp,
+        audit: &AuditEntry,
     ) -> Result<bool>;
 
     /// Revokes a key and deletes its secret. Returns whether there was such a live key.
@@ -69,7 +70,7 @@ pub trait RepositoryKeyStore {
         org_id: OrgId,
         repo_id: RepoId,
         id: RepoKeyId,
-        now: Timestamp,
+        audit: &AuditEntry,
     ) -> Result<bool>;
 
     /// Records when keys were used, unless a later use is stored already. A stored use further ahead than clocks

@@ -1,8 +1,9 @@
 //! Login sessions with their refresh tokens, and personal API tokens. Only hashes of tokens are stored.
 
 use async_trait::async_trait;
+use bucketry_model::audit::AuditEntry;
 use bucketry_model::id::{OrgId, TokenId, UserId};
-use bucketry_model::role::{Caller, TokenScope};
+use bucketry_model::role::{Principal, TokenScope};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Result;
@@ -84,7 +85,14 @@ pub enum Rotation {
         expires_at: Timestamp,
     },
     /// The token was exchanged before, so somebody else has a copy. The session was revoked.
-    Reused,
+    Reused {
+        /// The session.
+        id: TokenId,
+        /// Its user.
+        user_id: UserId,
+        /// The user's organization.
+        org_id: OrgId,
+    },
     /// No live session has this token, or it has expired.
     Unknown,
 }
@@ -93,11 +101,11 @@ pub enum Rotation {
 #[async_trait]
 pub trait TokenStore {
     /// Creates a session or an API token.
-    async fn insert_token(&self, new: &NewToken, now: Timestamp) -> Result<()>;
+    async fn insert_token(&self, new: &NewToken, audit: &AuditEntry) -> Result<()>;
 
     /// Opens a session for a user whose password was verified against `password_hash`. Returns false, and opens no
     /// session, if the password was changed or the user removed in the meantime.
-    async fn open_session(&self, new: &NewToken, password_hash: &str, now: Timestamp) -> Result<bool>;
+    async fn open_session(&self, new: &NewToken, password_hash: &str, audit: &AuditEntry) -> Result<bool>;
 
     /// Whether the live user with this address opened a session from this network between the two times.
     async fn signed_in_from(
@@ -110,7 +118,7 @@ pub trait TokenStore {
 
     /// The user behind this session or API token, with memberships. `None` unless the token is live and unexpired,
     /// and its user is live.
-    async fn caller(&self, id: TokenId, now: Timestamp) -> Result<Option<Caller>>;
+    async fn caller(&self, id: TokenId, now: Timestamp) -> Result<Option<Principal>>;
 
     /// The API token with this hash, and whether it can still be used. Tokens that ended long ago are not found.
     async fn api_token(&self, hash: &TokenHash, now: Timestamp) -> Result<Option<(TokenId, TokenState)>>;
@@ -133,7 +141,7 @@ pub trait TokenStore {
     async fn tokens(&self, user_id: UserId, now: Timestamp) -> Result<Vec<TokenRecord>>;
 
     /// Revokes one of the user's tokens. Returns whether there was such a live token.
-    async fn revoke_token(&self, user_id: UserId, id: TokenId, now: Timestamp) -> Result<bool>;
+    async fn revoke_token(&self, user_id: UserId, id: TokenId, audit: &AuditEntry) -> Result<bool>;
 
     /// Removes tokens that expired or were revoked before the given time. Returns how many.
     async fn purge_tokens(&self, before: Timestamp) -> Result<u64>;

@@ -1,6 +1,7 @@
 //! Users of an organization.
 
 use async_trait::async_trait;
+use bucketry_model::audit::AuditEntry;
 use bucketry_model::id::{OrgId, TokenId, UserId};
 use bucketry_model::name::Name;
 use bucketry_model::role::OrgRole;
@@ -121,7 +122,7 @@ pub enum UserChanged {
 #[async_trait]
 pub trait UserStore {
     /// Creates a user in an organization.
-    async fn insert_user(&self, org_id: OrgId, new: &NewUser, now: Timestamp) -> Result<UserInserted>;
+    async fn insert_user(&self, org_id: OrgId, new: &NewUser, audit: &AuditEntry) -> Result<UserInserted>;
 
     /// Returns the live user with this address, ignoring case, in any organization.
     async fn user_by_email(&self, email: &str) -> Result<Option<UserWithPassword>>;
@@ -135,8 +136,14 @@ pub trait UserStore {
     /// Changes names, role and password of a user, all or nothing. Refuses to lower the role of the last OWNER,
     /// also if two requests do so at the same time. A new password ends sessions, and makes a concurrent sign-in
     /// with the old one fail.
-    async fn update_user(&self, org_id: OrgId, id: UserId, changes: &UserChanges) -> Result<UserChanged>;
+    async fn update_user(
+        &self,
+        org_id: OrgId,
+        id: UserId,
+        changes: &UserChanges,
+        audit: &AuditEntry,
+    ) -> Result<UserChanged>;
 
     /// Soft-deletes a user: removes memberships, revokes sessions and tokens, and frees the address.
-    async fn delete_user(&self, org_id: OrgId, id: UserId, now: Timestamp) -> Result<UserChanged>;
+    async fn delete_user(&self, org_id: OrgId, id: UserId, audit: &AuditEntry) -> Result<UserChanged>;
 }

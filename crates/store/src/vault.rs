@@ -1,6 +1,7 @@
 //! Sealed secrets as a whole, as a key rotation walks through them.
 
 use async_trait::async_trait;
+use bucketry_model::audit::AuditEntry;
 use bucketry_model::node_protocol::{BoundSecret, SecretOwner};
 use bucketry_model::secret::SealedSecret;
 use jiff::Timestamp;
@@ -66,6 +67,9 @@ pub trait VaultStore {
     /// The current or latest rotation.
     async fn rotation(&self) -> Result<Option<RotationState>>;
 
-    /// Stores the state of a rotation.
+    /// Stores a rotation that begins.
+    async fn begin_rotation(&self, state: &RotationState, audit: &AuditEntry) -> Result<()>;
+
+    /// Stores how far a rotation has come.
     async fn set_rotation(&self, state: &RotationState) -> Result<()>;
 }

@@ -1,6 +1,7 @@
 //! Workspaces and their members.
 
 use async_trait::async_trait;
+use bucketry_model::audit::AuditEntry;
 use bucketry_model::id::{OrgId, UserId, WorkspaceId};
 use bucketry_model::name::Name;
 use bucketry_model::role::{Visibility, WorkspaceRole};
@@ -72,7 +73,7 @@ pub trait WorkspaceStore {
         org_id: OrgId,
         new: &NewWorkspace,
         creator: UserId,
-        now: Timestamp,
+        audit: &AuditEntry,
     ) -> Result<()>;
 
     /// Returns a live workspace of the organization.
@@ -88,8 +89,13 @@ pub trait WorkspaceStore {
     ) -> Result<Vec<Workspace>>;
 
     /// Renames a workspace.
-    async fn rename_workspace(&self, org_id: OrgId, id: WorkspaceId, name: &Name)
-    -> Result<WorkspaceChanged>;
+    async fn rename_workspace(
+        &self,
+        org_id: OrgId,
+        id: WorkspaceId,
+        name: &Name,
+        audit: &AuditEntry,
+    ) -> Result<WorkspaceChanged>;
 
     /// Soft-deletes a workspace, unless it contains live buckets or repositories. Removes its memberships and the
     /// API tokens scoped to it.
@@ -97,7 +103,7 @@ pub trait WorkspaceStore {
         &self,
         org_id: OrgId,
         id: WorkspaceId,
-        now: Timestamp,
+        audit: &AuditEntry,
     ) -> Result<WorkspaceChanged>;
 
     /// The members of the given workspaces, with the workspace of each, newest member first.
@@ -110,7 +116,7 @@ pub trait WorkspaceStore {
         id: WorkspaceId,
         user: UserId,
         role: WorkspaceRole,
-        now: Timestamp,
+        audit: &AuditEntry,
     ) -> Result<MemberChanged>;
 
     /// Changes the role of a member. Refuses to lower the last ADMIN, also if two requests do so at the same time.
@@ -120,8 +126,15 @@ pub trait WorkspaceStore {
         id: WorkspaceId,
         user: UserId,
         role: WorkspaceRole,
+        audit: &AuditEntry,
     ) -> Result<MemberChanged>;
 
     /// Removes a member. Refuses to remove the last ADMIN.
-    async fn remove_member(&self, org_id: OrgId, id: WorkspaceId, user: UserId) -> Result<MemberChanged>;
+    async fn remove_member(
+        &self,
+        org_id: OrgId,
+        id: WorkspaceId,
+        user: UserId,
+        audit: &AuditEntry,
+    ) -> Result<MemberChanged>;
 }

@@ -16,6 +16,7 @@ use bucketry_model::name::Name;
 use bucketry_model::role::OrgRole;
 use bucketry_model::secret::SealedSecret;
 use bucketry_store::bucket::{BucketDeleted, BucketInserted, BucketStore, NewBucket, StoredSecret};
+use bucketry_store::contract::change;
 use bucketry_store::organization::{NewOrganization, OrganizationStore};
 use bucketry_store::sqlite::{self, DATABASE_FILE, Options, SqliteStore};
 use bucketry_store::user::NewUser;
@@ -87,8 +88,8 @@ fn bucket(number: u16, sealed: &str) -> NewBucket {
 /// A store with an organization and one bucket.
 async fn furnished(directory: &Path) -> SqliteStore {
     let store = open(directory).await;
-    store.insert_organization(&organization(), now()).await.unwrap();
-    store.insert_bucket(&bucket(0, "sealed"), now()).await.unwrap();
+    store.insert_organization(&organization(), &change(now())).await.unwrap();
+    store.insert_bucket(&bucket(0, "sealed"), &change(now())).await.unwrap();
     store
 }
 
@@ -243,10 +244,10 @@ async fn a_backup_of_a_store_in_use_opens_as_a_store() {
         } else {
             sqlite::backup(directory.path(), &to).await.unwrap();
         }
-        store.insert_bucket(&bucket(number, "later"), now()).await.unwrap();
+        store.insert_bucket(&bucket(number, "later"), &change(now())).await.unwrap();
         let copy = open(restored.path()).await;
         assert_eq!(copy.count_secrets().await.unwrap(), u64::from(number));
-        copy.insert_bucket(&bucket(9, "in the copy"), now()).await.unwrap();
+        copy.insert_bucket(&bucket(9, "in the copy"), &change(now())).await.unwrap();
         assert_eq!(
             fs::read_dir(restored.path()).unwrap().count(),
             4,
@@ -281,8 +282,8 @@ async fn a_destroyed_secret_is_not_left_in_the_files() {
     let directory = TempDir::new().unwrap();
     let store = furnished(directory.path()).await;
     let sealed = "unmistakable ".repeat(1_000);
-    store.insert_bucket(&bucket(1, &sealed), now()).await.unwrap();
-    store.delete_bucket(organization().id, bucket(1, "").id, now()).await.unwrap();
+    store.insert_bucket(&bucket(1, &sealed), &change(now())).await.unwrap();
+    store.delete_bucket(organization().id, bucket(1, "").id, &change(now())).await.unwrap();
     store.close().await;
     for file in fs::read_dir(directory.path()).unwrap() {
         let path = file.unwrap().path();
@@ -304,7 +305,7 @@ async fn a_full_disk_is_told_and_does_no_harm() {
     let large = "x".repeat(8_000);
     let mut stored = 0;
     let error = loop {
-        match store.insert_bucket(&bucket(stored + 1, &large), now()).await {
+        match store.insert_bucket(&bucket(stored + 1, &large), &change(now())).await {
             Ok(inserted) => assert_eq!(inserted, BucketInserted::Inserted),
             Err(error) => break error,
         }
@@ -318,19 +319,19 @@ async fn a_full_disk_is_told_and_does_no_harm() {
     assert_eq!(counted, u64::from(stored) + 1);
     // SQLite has rolled back the transaction itself, and the next one must be able to begin.
     for _ in 0..2 {
-        let refused = store.insert_bucket(&bucket(stored + 1, &large), now()).await.unwrap_err();
+        let refused = store.insert_bucket(&bucket(stored + 1, &large), &change(now())).await.unwrap_err();
         assert!(matches!(refused, StoreError::DiskFull(_)), "{refused:?}");
     }
     assert_eq!(
-        store.delete_bucket(organization().id, bucket(stored, "").id, now()).await.unwrap(),
+        store.delete_bucket(organization().id, bucket(stored, "").id, &change(now())).await.unwrap(),
         BucketDeleted::Deleted
     );
-    let inserted = store.insert_bucket(&bucket(999, &large), now()).await.unwrap();
+    let inserted = store.insert_bucket(&bucket(999, &large), &change(now())).await.unwrap();
     assert_eq!(inserted, BucketInserted::Inserted, "there is room again");
     drop(store);
 
     let store = open(directory.path()).await;
-    let inserted = store.insert_bucket(&bucket(stored + 1, &large), now()).await.unwrap();
+    let inserted = store.insert_bucket(&bucket(stored + 1, &large), &change(now())).await.unwrap();
     assert_eq!(inserted, BucketInserted::Inserted);
     store.close().await;
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(directory.path().join(DATABASE_FILE));
@@ -348,8 +349,30 @@ async fn a_database_locked_by_a_stranger_is_unavailable() {
     let stranger = sqlx::sqlite::SqliteConnectOptions::new().filename(directory.path().join(DATABASE_FILE));
     let mut stranger = stranger.connect().await.unwrap();
     sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut stranger).await.unwrap();
-    let error = store.insert_organization(&organization(), now()).await.unwrap_err();
+    let error = store.insert_organization(&organization(), &change(now())).await.unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
     sqlx::raw_sql("ROLLBACK").execute(&mut stranger).await.unwrap();
-    store.insert_organization(&organization(), now()).await.unwrap();
+    store.insert_organization(&organization(), &change(now())).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_change_whose_record_cant_be_stored_is_refused_and_reads_continue() {
+    let directory = TempDir::new().unwrap();
+    let store = open(directory.path()).await;
+    store.insert_organization(&organization(), &change(now())).await.unwrap();
+    let file = directory.path().join(DATABASE_FILE);
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
+    let mut connection = options.connect().await.unwrap();
+    let full = "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no room'); END";
+    sqlx::query(full).execute(&mut connection).await.unwrap();
+
+    let new = bucket(7, "sealed");
+    let refused = store.insert_bucket(&new, &change(now())).await;
+    assert!(matches!(refused, Err(StoreError::Audit(_))), "{refused:?}");
+    assert!(store.bucket(organization().id, new.id).await.unwrap().is_none());
+    let stored = store.organization(organization().id).await.unwrap().unwrap();
+    assert_eq!(stored.bucket_count, 0, "nothing of the change is stored");
+
+    sqlx::query("DROP TRIGGER full").execute(&mut connection).await.unwrap();
+    assert_eq!(store.insert_bucket(&new, &change(now())).await.unwrap(), BucketInserted::Inserted);
 }

@@ -1,13 +1,14 @@
 //! Observation of every request: its id, a line in the log, and measurements.
 
 use std::fmt::Display;
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::Method;
+use http::{HeaderValue, Method};
 use tracing::Instrument as _;
 
 use crate::request_id::{REQUEST_ID, request_id};
@@ -15,12 +16,29 @@ use crate::response_headers::secure;
 use crate::unread_body::UnreadBody;
 
 /// What is learned about a request while it is handled. It is one of the request's extensions, as an [`Arc`].
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct RequestTrace {
+    id: Arc<str>,
     user: OnceLock<String>,
+    client: OnceLock<IpAddr>,
 }
 
 impl RequestTrace {
+    fn new(id: &HeaderValue) -> Self {
+        let id = id.to_str().unwrap_or_default().into();
+        Self { id, user: OnceLock::new(), client: OnceLock::new() }
+    }
+
+    /// The request's id.
+    pub fn id(&self) -> Arc<str> {
+        Arc::clone(&self.id)
+    }
+
+    /// Adds the client's address to the request's line in the log.
+    pub fn set_client(&self, address: IpAddr) {
+        self.client.get_or_init(|| address);
+    }
+
     /// Adds the user to the request's line in the log.
     pub fn set_user(&self, user: impl Display) {
         // The request's first extractor sets it. Others would set the same user.
@@ -72,7 +90,7 @@ pub async fn observe<M: RequestMetrics>(
     let method = method_name(request.method());
     let matched = request.extensions().get::<MatchedPath>().cloned();
     let route = matched.as_ref().map_or("unmatched", MatchedPath::as_str);
-    let trace = Arc::new(RequestTrace::default());
+    let trace = Arc::new(RequestTrace::new(&id));
     request.extensions_mut().insert(Arc::clone(&trace));
     let span = tracing::info_span!("request", request_id = id.to_str().unwrap_or_default());
 

@@ -1,7 +1,6 @@
 //! `GET /bucket/available`.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
@@ -26,7 +25,7 @@ pub(crate) const SAMPLE: RequestSample = RequestSample::get("/bucket/available?w
 
 struct Available {
     control: Control,
-    caller: Arc<Caller>,
+    caller: Caller,
     workspace: Option<WorkspaceId>,
 }
 
@@ -85,6 +84,6 @@ pub(crate) async fn available(
     params: Params,
 ) -> ApiResult<Response> {
     let workspace = params.id("workspaceId")?;
-    let source = Available { control: state.control().clone(), caller: Arc::clone(&caller.0), workspace };
+    let source = Available { control: state.control().clone(), caller: caller.0.clone(), workspace };
     pagination::answer(source, Frame::Bare, params.page_from("an x-next-cursor")?).await
 }

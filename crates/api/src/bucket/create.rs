@@ -61,7 +61,7 @@ async fn register(
     let (Authenticated(caller), JsonBody { value, bytes }) = (caller?, body?);
     let input = Arc::new(new_bucket(value));
     let authorize = state.control().authorize_bucket(&caller, &input);
-    let (control, creator, new) = (state.control().clone(), Arc::clone(&caller), Arc::clone(&input));
+    let (control, creator, new) = (state.control().clone(), caller.clone(), Arc::clone(&input));
     let work = async move {
         let created = control.create_bucket(&creator, &new).await?;
         let answer = BucketCreated {

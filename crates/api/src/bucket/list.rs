@@ -1,7 +1,5 @@
 //! `GET /bucket`.
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
@@ -28,7 +26,7 @@ pub(crate) const SAMPLE: RequestSample = RequestSample::get("/bucket?workspaceId
 /// The buckets that a caller may see.
 struct Buckets {
     control: Control,
-    caller: Arc<Caller>,
+    caller: Caller,
     workspace: Option<WorkspaceId>,
 }
 
@@ -77,7 +75,7 @@ pub(crate) async fn list(
     let workspace = params.id("workspaceId")?;
     let page = params.page()?;
     let control = state.control();
-    let source = Buckets { control: control.clone(), caller: Arc::clone(&caller.0), workspace };
+    let source = Buckets { control: control.clone(), caller: caller.0.clone(), workspace };
     let frame = Frame::Named("buckets");
     let Page::Whole = page else { return pagination::answer(source, frame, page).await };
     let key = ListKey {

@@ -6,7 +6,7 @@ use bucketry_api_types::outcome::Message;
 
 use super::message::{NodeMessageSchema, refuse};
 use crate::body::SignedBody;
-use crate::caller::Visitor;
+use crate::caller::{Origin, Visitor};
 use crate::endpoint::RequestSample;
 use crate::error::ApiResult;
 use crate::openapi::{Anytime, NodeRefused, WithBody};
@@ -29,9 +29,10 @@ pub(crate) const SAMPLE: RequestSample =
 )]
 pub(crate) async fn unregister(
     _: Visitor,
+    Origin(origin): Origin,
     State(state): State<ApiState>,
     SignedBody(message): SignedBody,
 ) -> ApiResult<Json<Message>> {
-    state.control().unregister_node(message).await.map_err(refuse)?;
+    state.control().unregister_node(message, origin).await.map_err(refuse)?;
     Ok(Json(Message::new("the node is no longer registered")))
 }

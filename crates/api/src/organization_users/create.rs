@@ -1,7 +1,5 @@
 //! `POST /organization/users`.
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use axum::response::Response;
 use bucketry_api_types::organization_user::{NewUserRequest, OneOrgUser};
@@ -56,7 +54,7 @@ pub(crate) async fn create(
         org_role: value.org_role.map_or(Ok(OrgRole::User), read_role)?,
     };
     let role = input.org_role;
-    let (control, creator) = (state.control().clone(), Arc::clone(&caller));
+    let (control, creator) = (state.control().clone(), caller.clone());
     let work = async move {
         let user = control.create_user(&creator, input).await?;
         let answer =

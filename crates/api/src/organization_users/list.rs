@@ -1,7 +1,5 @@
 //! `GET /organization/users`.
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use axum::response::Response;
 use bucketry_api_types::organization_user::OrgUserList;
@@ -24,7 +22,7 @@ pub(crate) const SAMPLE: RequestSample = RequestSample::get("/organization/users
 
 struct Users {
     control: Control,
-    caller: Arc<Caller>,
+    caller: Caller,
 }
 
 impl Source for Users {

@@ -63,7 +63,7 @@ async fn make(
     let (Authenticated(caller), JsonBody { value, bytes }) = (caller?, body?);
     let input = Arc::new(new_repo(value));
     let authorize = state.control().authorize_repository(&caller, &input);
-    let (control, creator, new) = (state.control().clone(), Arc::clone(&caller), Arc::clone(&input));
+    let (control, creator, new) = (state.control().clone(), caller.clone(), Arc::clone(&input));
     let work = async move {
         let created = control.create_repository(&creator, &new).await?;
         Ok(Created { status: StatusCode::OK, answer: repo_stored(created), again: None })

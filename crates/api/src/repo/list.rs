@@ -1,7 +1,5 @@
 //! `GET /repo`.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
@@ -30,7 +28,7 @@ const MOST_NAMED: usize = 100;
 /// The repositories that a caller may see.
 struct RepositorySource {
     control: Control,
-    caller: Arc<Caller>,
+    caller: Caller,
     workspace: Option<WorkspaceId>,
 }
 
@@ -81,7 +79,7 @@ pub(crate) async fn list(
     let page = params.page()?;
     let Some(ids) = params.ids::<RepoId>(&["repoId"])? else {
         let control = state.control().clone();
-        let source = RepositorySource { control, caller: Arc::clone(&caller.0), workspace };
+        let source = RepositorySource { control, caller: caller.0.clone(), workspace };
         return pagination::answer(source, Frame::Named("repos"), page).await;
     };
     if ids.len() > MOST_NAMED {

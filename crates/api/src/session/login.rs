@@ -7,7 +7,7 @@ use bucketry_web::login_guard::network;
 
 use super::answer::session_of;
 use crate::body::UnauthenticatedJson;
-use crate::caller::Newcomer;
+use crate::caller::{Newcomer, Origin};
 use crate::endpoint::RequestSample;
 use crate::error::ApiResult;
 use crate::openapi::{Anytime, Refused, WithBody};
@@ -34,6 +34,7 @@ pub(crate) const SAMPLE: RequestSample =
 )]
 pub(crate) async fn login(
     Newcomer(address): Newcomer,
+    Origin(origin): Origin,
     State(state): State<ApiState>,
     UnauthenticatedJson { value: login, .. }: UnauthenticatedJson<Login>,
 ) -> ApiResult<Json<Session>> {
@@ -43,7 +44,8 @@ pub(crate) async fn login(
         None => None,
     };
     let device = login.device_info.map(|info| info.0);
-    let session = state.control().login_from(&login.email, login.password, device.as_deref(), network).await;
+    let session =
+        state.control().login_from(&login.email, login.password, device.as_deref(), network, origin).await;
     if let Some(attempt) = attempt
         && !matches!(session, Err(bucketry_control::Error::Login(_)))
     {

@@ -7,7 +7,7 @@ use bucketry_api_types::session::RefreshToken;
 
 use super::input::read_token;
 use crate::body::UnauthenticatedJson;
-use crate::caller::Visitor;
+use crate::caller::{Origin, Visitor};
 use crate::endpoint::RequestSample;
 use crate::error::ApiResult;
 use crate::openapi::{Anytime, WithBody};
@@ -32,9 +32,10 @@ pub(crate) const SAMPLE: RequestSample =
 )]
 pub(crate) async fn logout(
     _: Visitor,
+    Origin(origin): Origin,
     State(state): State<ApiState>,
     UnauthenticatedJson { value, .. }: UnauthenticatedJson<RefreshToken>,
 ) -> ApiResult<Json<Done>> {
-    state.control().logout(&read_token(value)?).await?;
+    state.control().logout(&read_token(value)?, origin).await?;
     Ok(Json(Done::YES))
 }

@@ -7,7 +7,7 @@ use bucketry_api_types::session::{RefreshToken, RefreshedSession};
 use super::answer::session_of;
 use super::input::read_token;
 use crate::body::UnauthenticatedJson;
-use crate::caller::Newcomer;
+use crate::caller::{Newcomer, Origin};
 use crate::endpoint::RequestSample;
 use crate::error::ApiResult;
 use crate::openapi::{Anytime, Refused, WithBody};
@@ -34,9 +34,10 @@ pub(crate) const SAMPLE: RequestSample =
 )]
 pub(crate) async fn refresh(
     _: Newcomer,
+    Origin(origin): Origin,
     State(state): State<ApiState>,
     UnauthenticatedJson { value, .. }: UnauthenticatedJson<RefreshToken>,
 ) -> ApiResult<Json<RefreshedSession>> {
-    let session = session_of(state.control().refresh(&read_token(value)?).await?);
+    let session = session_of(state.control().refresh(&read_token(value)?, origin).await?);
     Ok(Json(RefreshedSession { token: session.access_token.clone(), session }))
 }

@@ -8,7 +8,7 @@ use http::StatusCode;
 
 use super::answer::session_of;
 use crate::body::UnauthenticatedJson;
-use crate::caller::Newcomer;
+use crate::caller::{Newcomer, Origin};
 use crate::endpoint::RequestSample;
 use crate::error::ApiResult;
 use crate::openapi::{Anytime, Forbidden, WithBody};
@@ -35,6 +35,7 @@ pub(crate) const SAMPLE: RequestSample = RequestSample::post_json(
 )]
 pub(crate) async fn register(
     _: Newcomer,
+    Origin(origin): Origin,
     State(state): State<ApiState>,
     UnauthenticatedJson { value: new, .. }: UnauthenticatedJson<NewOrganizationRequest>,
 ) -> ApiResult<(StatusCode, Json<Session>)> {
@@ -45,6 +46,6 @@ pub(crate) async fn register(
         last_name: new.last_name,
         company_name: new.company_name,
     };
-    let session = state.control().register(registration).await?;
+    let session = state.control().register(registration, origin).await?;
     Ok((StatusCode::CREATED, Json(session_of(session))))
 }

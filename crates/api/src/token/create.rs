@@ -1,7 +1,5 @@
 //! `POST /token`.
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use axum::response::Response;
 use bucketry_api_types::token::{NewTokenRequest, TokenCreated};
@@ -57,7 +55,7 @@ pub(crate) async fn create(
 ) -> ApiResult<Response> {
     let input = read_new(value)?;
     let authorize = state.control().authorize_token(&caller, &input);
-    let (control, creator, new) = (state.control().clone(), Arc::clone(&caller), input.clone());
+    let (control, creator, new) = (state.control().clone(), caller.clone(), input.clone());
     let work = async move {
         let created = control.create_token(&creator, new).await?;
         let (id, token) = (created.id, Some(created.token));

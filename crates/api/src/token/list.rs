@@ -1,7 +1,5 @@
 //! `GET /token`.
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use axum::response::Response;
 use bucketry_api_types::moment::Moment;
@@ -24,7 +22,7 @@ pub(crate) const SAMPLE: RequestSample = RequestSample::get("/token");
 
 struct Tokens {
     control: Control,
-    caller: Arc<Caller>,
+    caller: Caller,
 }
 
 impl Source for Tokens {

@@ -1,7 +1,5 @@
 //! `POST /workspace`.
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use axum::response::Response;
 use bucketry_api_types::workspace::{NewWorkspaceRequest, OneWorkspace};
@@ -41,7 +39,7 @@ pub(crate) async fn create(
     headers: HeaderMap,
     JsonBody { value, bytes }: JsonBody<NewWorkspaceRequest>,
 ) -> ApiResult<Response> {
-    let (control, creator) = (state.control().clone(), Arc::clone(&caller));
+    let (control, creator) = (state.control().clone(), caller.clone());
     let work = async move {
         let workspace = control.create_workspace(&creator, &value.name).await?;
         let answer = OneWorkspace { success: true, workspace: workspace_info(&workspace) };

@@ -1,7 +1,5 @@
 //! `GET /workspace`.
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use axum::response::Response;
 use bucketry_api_types::workspace::WorkspaceList;
@@ -24,7 +22,7 @@ pub(crate) const SAMPLE: RequestSample = RequestSample::get("/workspace");
 
 struct Workspaces {
     control: Control,
-    caller: Arc<Caller>,
+    caller: Caller,
 }
 
 impl Source for Workspaces {

@@ -14,18 +14,18 @@ use crate::deployment::PASSWORD;
 use crate::fixtures::{Ownership, ROLES, TestContext};
 
 /// A route of the document.
-struct Route {
-    method: Method,
-    path: String,
+pub(crate) struct Route {
+    pub(crate) method: Method,
+    pub(crate) path: String,
 }
 
 impl Route {
-    fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         format!("{} {}", self.method, self.path)
     }
 }
 
-fn routes() -> Vec<Route> {
+pub(crate) fn routes() -> Vec<Route> {
     let document: Value = serde_json::from_str(&bucketry_api::openapi_json()).unwrap();
     let paths = document["paths"].as_object().unwrap();
     let methods = [Method::GET, Method::POST, Method::PUT, Method::DELETE];
@@ -46,7 +46,7 @@ fn routes() -> Vec<Route> {
 }
 
 /// The sample request of a route.
-fn sample<'a>(samples: &'a [RequestSample], route: &Route) -> &'a RequestSample {
+pub(crate) fn sample<'a>(samples: &'a [RequestSample], route: &Route) -> &'a RequestSample {
     let is_of_route = |sample: &&RequestSample| {
         sample.method == route.method && sample.target.split('?').next() == Some(route.path.as_str())
     };
@@ -79,7 +79,7 @@ fn is_owned(sample: &RequestSample) -> bool {
 }
 
 /// The sample with fresh resources, so that no response depends on another.
-async fn request(
+pub(crate) async fn request(
     context: &TestContext,
     sample: &RequestSample,
     ownership: Ownership,

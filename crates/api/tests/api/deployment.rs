@@ -11,6 +11,7 @@ use bucketry_control::environment::SystemRandomness;
 use bucketry_control::nodes::NodeMessage;
 use bucketry_control::organizations::FirstOrganization;
 use bucketry_control::{Control, Environment, Settings};
+use bucketry_model::audit::RequestOrigin;
 use bucketry_model::diagnosis::{Check, CheckCode, CheckName, Diagnosis};
 use bucketry_model::node_protocol::{JobResult, Outcome, Task, Validation};
 use bucketry_model::role::Caller;
@@ -114,7 +115,7 @@ impl Deployment {
     }
 
     /// The first owner.
-    pub(crate) async fn owner(&self) -> Arc<Caller> {
+    pub(crate) async fn owner(&self) -> Caller {
         self.control.authenticate(&self.owner).await.unwrap()
     }
 
@@ -247,7 +248,7 @@ impl TestNode {
             "provider": "AWS", "status": "active", "region": "eu", "version": "1", "recipients": [recipient],
         });
         let message = self.signed("/register", message);
-        self.control.register_node(sent(&message)).await.unwrap();
+        self.control.register_node(sent(&message), RequestOrigin::default()).await.unwrap();
         let census = json!({ "region": "eu", "census": { "online": 2, "offline": 1, "unknown": 0 } });
         let message = self.signed("/node/status", census);
         self.control.heartbeat(sent(&message)).await.unwrap();

@@ -9,6 +9,7 @@ use bucketry_control::buckets::BucketInput;
 use bucketry_control::organizations::Registration;
 use bucketry_control::repositories::{KeyInput, RepositoryInput};
 use bucketry_control::tokens::NewApiToken;
+use bucketry_model::audit::{AuditAction, AuditActor, AuditEntry, AuditKind, RequestOrigin};
 use bucketry_model::bucket::StorageType;
 use bucketry_model::id::{OrgId, UserId, WorkspaceId};
 use bucketry_model::name::Name;
@@ -108,7 +109,7 @@ impl TestContext {
             last_name: "Owner".into(),
             company_name: "Elsewhere".into(),
         };
-        let foreigner = control.register(registration).await.unwrap().access_token;
+        let foreigner = control.register(registration, RequestOrigin::default()).await.unwrap().access_token;
         let caller = control.authenticate(&foreigner).await.unwrap();
         let foreign = control.workspaces(&caller, None, 1).await.unwrap()[0].workspace.id;
         tokens.insert("FOREIGN", foreigner);
@@ -224,7 +225,15 @@ impl TestContext {
             password_hash: None,
             must_change_password: false,
         };
-        control.store().insert_user(owner.org_id, &new, now).await.unwrap();
+        control
+            .store()
+            .insert_user(
+                owner.org_id,
+                &new,
+                &AuditEntry::new(now, AuditActor::System, AuditKind::User, AuditAction::Created),
+            )
+            .await
+            .unwrap();
         new.id
     }
 

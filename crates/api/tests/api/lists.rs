@@ -1,6 +1,7 @@
 //! Lists: pages, whole lists, and cached responses that are never stale.
 
 use axum::body::Body;
+use bucketry_model::audit::{AuditAction, AuditActor, AuditEntry, AuditKind};
 use bucketry_model::bucket::{BucketLocation, StorageType};
 use bucketry_model::id::BucketId;
 use bucketry_model::name::Name;
@@ -34,7 +35,15 @@ async fn fill(deployment: &Deployment, count: u16) {
             secret_expires_at: None,
             first_report: None,
         };
-        deployment.control.store().insert_bucket(&new, now).await.unwrap();
+        deployment
+            .control
+            .store()
+            .insert_bucket(
+                &new,
+                &AuditEntry::new(now, AuditActor::System, AuditKind::Bucket, AuditAction::Created),
+            )
+            .await
+            .unwrap();
     }
 }
 

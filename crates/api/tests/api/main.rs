@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a panic fails the test and shows the line")]
 
 mod accounts;
+mod audit;
 mod authorization;
 mod browsers;
 mod bucket_changes;

@@ -1,12 +1,13 @@
 //! Changing a registered bucket.
 
+use bucketry_model::audit::{AuditAction, AuditEntry, AuditKind};
 use bucketry_model::bucket::Bucket;
 use bucketry_model::diagnosis::Diagnosis;
 use bucketry_model::id::BucketId;
 use bucketry_model::paste::fields::PasteReading;
 use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_model::status::Status;
-use bucketry_store::bucket::{BucketUpdate, BucketUpdated};
+use bucketry_store::bucket::{BucketUpdate, BucketUpdated, SecretUpdate};
 
 use super::create::name_taken;
 use super::credential_fields::SecretInput;
@@ -14,6 +15,7 @@ use super::input::BucketInput;
 use super::same_place::OtherRegistration;
 use super::validate::ValidationReport;
 use crate::access::validated;
+use crate::audit::{BucketFields, Described, Masked};
 use crate::{Control, Error, ResourceKind, Result};
 
 /// The result of changing a bucket.
@@ -73,7 +75,8 @@ impl Control {
             record_change,
             first_report: report.as_ref().map(ValidationReport::first_report),
         };
-        match self.inner.store.update_bucket(&update, self.inner.environment.now()).await? {
+        let audit = self.audit_of_update(caller, &stored, &update);
+        match self.inner.store.update_bucket(&update, &audit).await? {
             BucketUpdated::Updated => {}
             BucketUpdated::NameTaken => return Err(name_taken(update.name.as_str())),
             BucketUpdated::WorkspaceNotFound => return Err(Error::NotFound(ResourceKind::Workspace)),
@@ -107,6 +110,24 @@ impl Control {
         };
         let updated = self.updated(&stored, report.map(|report| report.diagnosis), read).await?;
         Ok(UpdatedBucket { also_registered, ..updated })
+    }
+
+    fn audit_of_update(&self, caller: &Caller, stored: &Bucket, update: &BucketUpdate) -> AuditEntry {
+        let after = BucketFields {
+            name: &update.name,
+            workspace_id: update.workspace_id,
+            location: &update.location,
+            secret: match update.secret {
+                SecretUpdate::Keep => Masked::stored(stored.secret.is_some()),
+                SecretUpdate::Replace { .. } => Masked::Replaced,
+                SecretUpdate::Clear => Masked::Absent,
+            },
+        };
+        self.audit_of(caller, AuditKind::Bucket, AuditAction::Updated)
+            .of(stored.id, &update.name)
+            .in_workspace(update.workspace_id)
+            .before(BucketFields::of(stored).described())
+            .after(after.described())
     }
 
     async fn updated(

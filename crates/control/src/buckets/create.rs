@@ -1,5 +1,6 @@
 //! Registering a bucket.
 
+use bucketry_model::audit::{AuditAction, AuditKind};
 use bucketry_model::diagnosis::Diagnosis;
 use bucketry_model::id::BucketId;
 use bucketry_model::paste::fields::PasteReading;
@@ -11,6 +12,7 @@ use super::input::{BucketInput, LocationChanges, NewBucketFields};
 use super::same_place::OtherRegistration;
 use super::validate::ValidationReport;
 use crate::access::validated;
+use crate::audit::{BucketFields, Described, Masked};
 use crate::{Control, Error, ResourceKind, Result};
 
 /// The result of registering a bucket.
@@ -73,7 +75,18 @@ impl Control {
             secret_expires_at,
             first_report: report.as_ref().map(ValidationReport::first_report),
         };
-        match self.inner.store.insert_bucket(&new, self.inner.environment.now()).await? {
+        let fields = BucketFields {
+            name: &new.name,
+            workspace_id: new.workspace_id,
+            location: &new.location,
+            secret: if new.secret.is_some() { Masked::Replaced } else { Masked::Absent },
+        };
+        let audit = self
+            .audit_of(caller, AuditKind::Bucket, AuditAction::Created)
+            .of(id, &new.name)
+            .in_workspace(new.workspace_id)
+            .after(fields.described());
+        match self.inner.store.insert_bucket(&new, &audit).await? {
             BucketInserted::Inserted => {
                 self.inner.changes.notify_waiters();
                 if let Some(report) = &report {

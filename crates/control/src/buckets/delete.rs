@@ -1,10 +1,12 @@
 //! Deleting a registered bucket.
 
+use bucketry_model::audit::{AuditAction, AuditKind};
 use bucketry_model::id::BucketId;
 use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_store::bucket::BucketDeleted;
 
 use crate::access::validated;
+use crate::audit::{BucketFields, Described};
 use crate::{Control, Error, ResourceKind, Result};
 
 /// How many repositories a refusal lists by name.
@@ -14,9 +16,14 @@ impl Control {
     /// Deletes a bucket that no repository uses. Its statistics are retained; its sealed secret is destroyed
     /// immediately.
     pub async fn delete_bucket(&self, caller: &Caller, id: BucketId) -> Result<()> {
-        self.reach_bucket(caller, id, WorkspaceRole::Write).await?;
+        let stored = self.reach_bucket(caller, id, WorkspaceRole::Write).await?;
         validated(caller)?;
-        match self.inner.store.delete_bucket(caller.org_id, id, self.inner.environment.now()).await? {
+        let audit = self
+            .audit_of(caller, AuditKind::Bucket, AuditAction::Deleted)
+            .of(id, &stored.name)
+            .in_workspace(stored.workspace_id)
+            .before(BucketFields::of(&stored).described());
+        match self.inner.store.delete_bucket(caller.org_id, id, &audit).await? {
             BucketDeleted::Deleted => {
                 self.inner.changes.notify_waiters();
                 Ok(())

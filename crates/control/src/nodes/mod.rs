@@ -9,6 +9,7 @@ pub use messages::NodeMessage;
 use messages::VerifiedMessage;
 pub(crate) use messages::{LARGE_AT_ONCE, ReplayGuard};
 
+use bucketry_model::audit::{AuditAction, AuditActor, AuditEntry, AuditKind, RequestOrigin};
 use bucketry_model::id::{NodeId, NodeKeyId, OrgId};
 use bucketry_model::node::{Node, is_node_name};
 use bucketry_model::node_protocol::{MAX_BATCH, REGISTER_PATH, Register};
@@ -16,6 +17,7 @@ use bucketry_model::role::Caller;
 use bucketry_store::node::{NodeKey, NodeRegistered, NodeRegistration};
 use bucketry_vault::{Identities, NodeVerifyingKey, Recipient};
 
+use crate::audit::Described;
 use crate::presence::NodeView;
 use crate::{Control, Error, ResourceKind, Result};
 
@@ -37,14 +39,18 @@ impl Control {
             public_key: key.to_pem().to_owned(),
             created_at: self.inner.environment.now(),
         };
-        Ok(self.inner.store.insert_node_key(&key).await?)
+        let audit = self
+            .audit_by(AuditActor::System, None, AuditKind::NodeKey, AuditAction::Created)
+            .of(key.id, "the deployment's own nodes");
+        Ok(self.inner.store.insert_node_key(&key, &audit).await?)
     }
 
     /// `POST /register`: registers a node.
-    pub async fn register_node(&self, message: NodeMessage) -> Result<Node> {
+    pub async fn register_node(&self, message: NodeMessage, origin: RequestOrigin) -> Result<Node> {
         let sender = self.verify("POST", REGISTER_PATH, message).await?;
         let register: Register = sender.read()?;
         check_registration(&register)?;
+        let audit = self.audit_of_registration(sender.org_id, &register).await?.from_origin(origin);
         let registration = NodeRegistration {
             id: self.inner.environment.id(NodeId::new)?,
             org_id: sender.org_id,
@@ -55,8 +61,7 @@ impl Control {
             recipients: register.recipients,
             key_id: sender.key_id,
         };
-        let now = self.inner.environment.now();
-        let registered = self.inner.store.register_node(&registration, now).await?;
+        let registered = self.inner.store.register_node(&registration, &audit).await?;
         self.inner.presence.forget_nodes();
         match registered {
             NodeRegistered::Registered(node) => {
@@ -72,11 +77,32 @@ impl Control {
     }
 
     /// `POST /unregister`: a node leaves permanently.
-    pub async fn unregister_node(&self, message: NodeMessage) -> Result<()> {
+    pub async fn unregister_node(&self, message: NodeMessage, origin: RequestOrigin) -> Result<()> {
         let (node, _) = self.sender("POST", UNREGISTER_PATH, message).await?;
-        self.inner.store.unregister_node(node.id, self.inner.environment.now()).await?;
+        let actor = AuditActor::Node(node.name.clone());
+        let audit = self
+            .audit_by(actor, self.org_or_only(node.org_id).await?, AuditKind::Node, AuditAction::Deleted)
+            .of(node.id, &node.name)
+            .from_origin(origin);
+        self.inner.store.unregister_node(node.id, &audit).await?;
         self.inner.presence.forget_nodes();
         Ok(())
+    }
+
+    /// A node that is known already registers again when it starts.
+    async fn audit_of_registration(&self, org_id: Option<OrgId>, register: &Register) -> Result<AuditEntry> {
+        let nodes = self.known_nodes().await?;
+        let known = nodes.iter().find(|node| node.name == register.ip && node.org_id == org_id);
+        let action = if known.is_some() { AuditAction::Updated } else { AuditAction::Created };
+        let actor = AuditActor::Node(register.ip.clone());
+        let audit = self
+            .audit_by(actor, self.org_or_only(org_id).await?, AuditKind::Node, action)
+            .after(register.described());
+        Ok(match known {
+            Some(node) => audit.of(node.id, &node.name),
+            // Its id is given to it with the registration, unless it was removed before and gets its old one back.
+            None => audit.of_name(&register.ip),
+        })
     }
 
     /// The nodes that serve the caller's organization, by name.

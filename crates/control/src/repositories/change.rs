@@ -1,5 +1,6 @@
 //! Changing and deleting a repository.
 
+use bucketry_model::audit::{AuditAction, AuditKind};
 use bucketry_model::id::RepoId;
 use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_store::repository::{Proposal, RepositoryUpdate, RepositoryUpdated};
@@ -8,6 +9,7 @@ use super::create::{CreatedRepository, notice};
 use super::input::RepositoryInput;
 use super::refusal::name_taken;
 use crate::access::validated;
+use crate::audit::Described;
 use crate::{Control, Error, ResourceKind, Result};
 
 impl Control {
@@ -38,7 +40,13 @@ impl Control {
             mode: fields.mode,
             buckets: fields.buckets,
         };
-        match self.inner.store.update_repository(&update, self.inner.environment.now()).await? {
+        let audit = self
+            .audit_of(caller, AuditKind::Repository, AuditAction::Updated)
+            .of(id, &update.name)
+            .in_workspace(update.workspace_id)
+            .before(stored.described())
+            .after(update.described());
+        match self.inner.store.update_repository(&update, &audit).await? {
             RepositoryUpdated::Updated => {
                 self.inner.changes.notify_waiters();
                 Ok(CreatedRepository { id, message: notice(update.mode) })
@@ -79,9 +87,14 @@ impl Control {
     /// Deletes a repository. Its buckets become free, its keys are revoked and their secrets destroyed immediately,
     /// and its statistics are retained. Objects are not touched.
     pub async fn delete_repository(&self, caller: &Caller, id: RepoId) -> Result<()> {
-        self.reach_repository(caller, id, WorkspaceRole::Write).await?;
+        let stored = self.reach_repository(caller, id, WorkspaceRole::Write).await?;
         validated(caller)?;
-        if !self.inner.store.delete_repository(caller.org_id, id, self.inner.environment.now()).await? {
+        let audit = self
+            .audit_of(caller, AuditKind::Repository, AuditAction::Deleted)
+            .of(id, &stored.name)
+            .in_workspace(stored.workspace_id)
+            .before(stored.described());
+        if !self.inner.store.delete_repository(caller.org_id, id, &audit).await? {
             return Err(Error::NotFound(ResourceKind::Repository));
         }
         self.inner.changes.notify_waiters();

@@ -1,6 +1,7 @@
 //! Creates repositories, and checks whether one could be created.
 
 use bucketry_model::attachment::AttachmentRefused;
+use bucketry_model::audit::{AuditAction, AuditKind};
 use bucketry_model::id::RepoId;
 use bucketry_model::repository::RepositoryMode;
 use bucketry_model::role::{Caller, WorkspaceRole};
@@ -9,6 +10,7 @@ use bucketry_store::repository::{NewRepository, Proposal, RepositoryInserted};
 use super::input::{RepositoryFields, RepositoryInput};
 use super::refusal::{name_taken, quota_exceeded};
 use crate::access::{needs, needs_somewhere, validated};
+use crate::audit::Described;
 use crate::error::RepoErrorCode;
 use crate::{Control, Error, ResourceKind, Result};
 
@@ -42,7 +44,12 @@ impl Control {
             buckets: fields.buckets,
             sealing_key: self.new_sealing_key(caller.org_id, id).await?,
         };
-        match self.inner.store.insert_repository(&new, self.inner.environment.now()).await? {
+        let audit = self
+            .audit_of(caller, AuditKind::Repository, AuditAction::Created)
+            .of(id, &new.name)
+            .in_workspace(new.workspace_id)
+            .after(new.described());
+        match self.inner.store.insert_repository(&new, &audit).await? {
             RepositoryInserted::Inserted => {
                 self.inner.changes.notify_waiters();
                 Ok(CreatedRepository { id, message: notice(new.mode) })

@@ -3,15 +3,17 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bucketry_model::audit::{AuditAction, AuditEntry, AuditKind};
 use bucketry_model::id::{RepoId, RepoKeyId};
 use bucketry_model::name::Name;
 use bucketry_model::node_protocol::SecretOwner;
-use bucketry_model::repository::{KeyAccess, MAX_KEYS, RepositoryKey};
+use bucketry_model::repository::{KeyAccess, MAX_KEYS, Repository, RepositoryKey};
 use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_model::secret::Secret;
 use bucketry_store::repository_key::{KeyInserted, NewRepositoryKey};
 
 use crate::access::validated;
+use crate::audit::{Described, KeyFields};
 use crate::error::FieldError;
 use crate::{Control, Error, ResourceKind, Result};
 
@@ -80,8 +82,14 @@ impl KeyInput {
 impl Control {
     /// Checks whether the caller may create keys of this repository.
     pub async fn authorize_repository_key(&self, caller: &Caller, repository: RepoId) -> Result<()> {
-        self.reach_repository(caller, repository, WorkspaceRole::Write).await?;
-        validated(caller)
+        self.with_changeable_keys(caller, repository).await.map(|_| ())
+    }
+
+    /// Returns a repository whose keys the caller may change.
+    async fn with_changeable_keys(&self, caller: &Caller, repository: RepoId) -> Result<Repository> {
+        let repository = self.reach_repository(caller, repository, WorkspaceRole::Write).await?;
+        validated(caller)?;
+        Ok(repository)
     }
 
     /// Creates a key. Its secret is sealed to the nodes and returned only once.
@@ -91,7 +99,7 @@ impl Control {
         repository: RepoId,
         input: &KeyInput,
     ) -> Result<CreatedKey> {
-        self.authorize_repository_key(caller, repository).await?;
+        let in_repository = self.with_changeable_keys(caller, repository).await?;
         let (name, access) = input.read()?;
         let environment = &self.inner.environment;
         let id = environment.id(RepoKeyId::new)?;
@@ -108,7 +116,12 @@ impl Control {
             key,
             secret: sealed,
         };
-        match self.inner.store.insert_repository_key(&new, MAX_KEYS, environment.now()).await? {
+        let fields = KeyFields { name: &new.name, access, key: Some(&new.key) };
+        let audit = self
+            .audit_of_key(caller, &in_repository, AuditAction::Created)
+            .of(id, &new.name)
+            .after(fields.described());
+        match self.inner.store.insert_repository_key(&new, MAX_KEYS, &audit).await? {
             KeyInserted::Inserted => {
                 self.inner.changes.notify_waiters();
                 Ok(CreatedKey { id, key: new.key, secret })
@@ -137,12 +150,18 @@ impl Control {
         id: RepoKeyId,
         input: &KeyInput,
     ) -> Result<()> {
-        self.reach_repository(caller, repository, WorkspaceRole::Write).await?;
-        validated(caller)?;
+        let in_repository = self.with_changeable_keys(caller, repository).await?;
         let (name, access) = input.read()?;
-        let now = self.inner.environment.now();
+        let stored = self.repository_key(repository, id).await?;
+        let after = KeyFields { name: &name, access, key: Some(&stored.key) };
+        let audit = self
+            .audit_of_key(caller, &in_repository, AuditAction::Updated)
+            .of(id, &name)
+            .before(stored.described())
+            .after(after.described());
+        let store = &self.inner.store;
         let changed =
-            self.inner.store.update_repository_key(caller.org_id, repository, id, &name, access, now).await?;
+            store.update_repository_key(caller.org_id, repository, id, &name, access, &audit).await?;
         self.key_changed(changed)
     }
 
@@ -153,11 +172,24 @@ impl Control {
         repository: RepoId,
         id: RepoKeyId,
     ) -> Result<()> {
-        self.reach_repository(caller, repository, WorkspaceRole::Write).await?;
-        validated(caller)?;
-        let now = self.inner.environment.now();
-        let revoked = self.inner.store.revoke_repository_key(caller.org_id, repository, id, now).await?;
+        let in_repository = self.with_changeable_keys(caller, repository).await?;
+        let stored = self.repository_key(repository, id).await?;
+        let audit = self
+            .audit_of_key(caller, &in_repository, AuditAction::Deleted)
+            .of(id, &stored.name)
+            .before(stored.described());
+        let revoked = self.inner.store.revoke_repository_key(caller.org_id, repository, id, &audit).await?;
         self.key_changed(revoked)
+    }
+
+    /// A live key of the repository. It has few, so all are read.
+    async fn repository_key(&self, repository: RepoId, id: RepoKeyId) -> Result<RepositoryKey> {
+        let keys = self.inner.store.repository_keys(&[repository]).await?;
+        keys.into_iter().find(|key| key.id == id).ok_or(Error::NotFound(ResourceKind::RepositoryKey))
+    }
+
+    fn audit_of_key(&self, caller: &Caller, repository: &Repository, action: AuditAction) -> AuditEntry {
+        self.audit_of(caller, AuditKind::RepositoryKey, action).in_workspace(repository.workspace_id)
     }
 
     fn key_changed(&self, changed: bool) -> Result<()> {

@@ -8,6 +8,7 @@ use bucketry_control::error::{LoginFailure, TokenFault};
 use bucketry_control::tokens::NewApiToken;
 use bucketry_control::users::NewUserInput;
 use bucketry_control::{Environment, Error, Settings};
+use bucketry_model::audit::RequestOrigin;
 use bucketry_model::id::UserId;
 use bucketry_model::role::{Caller, OrgRole};
 use bucketry_model::secret::Secret;
@@ -28,7 +29,7 @@ fn names(first: &str) -> AccountInput {
 }
 
 impl TestContext {
-    async fn signs_in(&self, email: &str, password: &str) -> Arc<Caller> {
+    async fn signs_in(&self, email: &str, password: &str) -> Caller {
         let session = self.control.login(email, Secret::new(password), None).await.unwrap();
         self.control.authenticate(&session.access_token).await.unwrap()
     }
@@ -94,7 +95,10 @@ async fn a_new_password_ends_the_other_sessions_at_once() {
 
     let ended = control.authenticate(&other.access_token).await;
     assert!(matches!(ended, Err(Error::Unauthenticated(TokenFault::SessionEnded))), "{ended:?}");
-    assert!(matches!(control.refresh(&other.refresh_token).await, Err(Error::Refresh(_))));
+    assert!(matches!(
+        control.refresh(&other.refresh_token, RequestOrigin::default()).await,
+        Err(Error::Refresh(_))
+    ));
     control.authenticate(&mine.access_token).await.unwrap();
     let machine = control.authenticate(api.token.expose()).await.unwrap();
     let refused = control.update_account(&machine, caller.user_id, to(PASSWORD, None)).await;
@@ -208,14 +212,14 @@ async fn a_session_ends_when_it_is_as_old_as_the_deployment_allows() {
     let mut session = control.login(OWNER, Secret::new(PASSWORD), None).await.unwrap();
     for _ in 0..3 {
         cx.clock.advance(SignedDuration::from_hours(13 * 24));
-        session = control.refresh(&session.refresh_token).await.unwrap();
+        session = control.refresh(&session.refresh_token, RequestOrigin::default()).await.unwrap();
     }
     cx.clock.advance(SignedDuration::from_hours(24) - SignedDuration::from_mins(30));
-    session = control.refresh(&session.refresh_token).await.unwrap();
+    session = control.refresh(&session.refresh_token, RequestOrigin::default()).await.unwrap();
     let left = session.expires_at.duration_since(bucketry_model::time::Clock::now(&*cx.clock));
     assert_eq!(left, SignedDuration::from_mins(30), "an access token does not outlive its session");
     cx.clock.advance(SignedDuration::from_mins(31));
-    let refused = control.refresh(&session.refresh_token).await;
+    let refused = control.refresh(&session.refresh_token, RequestOrigin::default()).await;
     assert!(matches!(refused, Err(Error::Refresh(_))), "{refused:?}");
 }
 

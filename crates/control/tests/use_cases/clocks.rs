@@ -2,6 +2,7 @@
 //! win over the present.
 
 use bucketry_control::Error;
+use bucketry_model::audit::RequestOrigin;
 use bucketry_model::id::BucketId;
 use bucketry_model::node_protocol::BucketStatus;
 use bucketry_model::secret::Secret;
@@ -71,11 +72,11 @@ async fn a_session_of_that_moment_has_ended() {
     cx.clock.advance(-TWO_DAYS);
     let refused = cx.control.authenticate(&session.access_token).await.map(drop);
     assert!(matches!(refused, Err(Error::TokenExpired(_))), "{refused:?}");
-    let refused = cx.control.refresh(&session.refresh_token).await.map(drop);
+    let refused = cx.control.refresh(&session.refresh_token, RequestOrigin::default()).await.map(drop);
     assert!(matches!(refused, Err(Error::Refresh(_))), "{refused:?}");
     let session = cx.control.login(OWNER, Secret::new(PASSWORD), None).await.unwrap();
     cx.control.authenticate(&session.access_token).await.unwrap();
-    cx.control.refresh(&session.refresh_token).await.unwrap();
+    cx.control.refresh(&session.refresh_token, RequestOrigin::default()).await.unwrap();
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use bucketry_control::Error;
 use bucketry_control::buckets::BucketInput;
 use bucketry_control::credentials::EndingCredentials;
 use bucketry_control::organizations::Registration;
+use bucketry_model::audit::RequestOrigin;
 use bucketry_model::bucket::StorageType;
 use bucketry_model::diagnosis::CheckCode;
 use bucketry_model::node_protocol::BucketStatus;
@@ -154,7 +155,7 @@ async fn a_service_account_is_taken_on_only_where_no_other_organization_could_na
         last_name: "Owner".to_owned(),
         company_name: "Elsewhere".to_owned(),
     };
-    cx.control.register(registration).await.unwrap();
+    cx.control.register(registration, RequestOrigin::default()).await.unwrap();
     let refused = cx.control.create_bucket(&cx.owner, &delegated("Shared")).await;
     assert!(refused.as_ref().unwrap_err().to_string().contains("several organizations"), "{refused:?}");
     assert_eq!(fields(refused), ["secret"]);

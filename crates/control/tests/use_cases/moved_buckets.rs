@@ -1,8 +1,6 @@
 //! Tests of buckets that change their location: a stored secret opens only what it was entered for, and earlier
 //! reports of nodes no longer count.
 
-use std::sync::Arc;
-
 use crate::support::TestContext;
 use bucketry_control::Error;
 use bucketry_control::buckets::BucketInput;
@@ -125,7 +123,7 @@ async fn what_nodes_take_on_without_a_secret_does_not_open_another_workspace() {
         (StorageType::Gcs, ACCOUNT, other_account, ["d", "e", "f"]),
     ] {
         let [private, name, again] = names;
-        let create = async |caller: &Arc<Caller>, name: &str, key: &str, bucket: &str, workspace| {
+        let create = async |caller: &Caller, name: &str, key: &str, bucket: &str, workspace| {
             let new = delegated(&cx, name, (storage_type, key, bucket), workspace);
             cx.control.create_bucket(caller, &new).await
         };

@@ -1,6 +1,7 @@
 //! Tests of the sealing keys of repositories: created once, opened only by nodes, and the same for all access keys.
 
 use bucketry_control::repositories::KeyInput;
+use bucketry_model::audit::{AuditAction, AuditActor, AuditEntry, AuditKind};
 use bucketry_model::id::RepoId;
 use bucketry_model::name::Name;
 use bucketry_model::node_protocol::NodeRepository;
@@ -35,7 +36,9 @@ async fn older(cx: &TestContext) -> RepoId {
         buckets: vec![],
         sealing_key: None,
     };
-    let inserted = cx.control.store().insert_repository(&new, cx.clock.now()).await.unwrap();
+    let change =
+        AuditEntry::new(cx.clock.now(), AuditActor::System, AuditKind::Repository, AuditAction::Created);
+    let inserted = cx.control.store().insert_repository(&new, &change).await.unwrap();
     assert_eq!(inserted, RepositoryInserted::Inserted);
     id
 }

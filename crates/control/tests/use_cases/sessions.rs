@@ -5,6 +5,7 @@ use bucketry_control::Error;
 use bucketry_control::error::LoginFailure;
 use bucketry_control::tokens::NewApiToken;
 use bucketry_control::users::{NewUserInput, UserInput};
+use bucketry_model::audit::RequestOrigin;
 use bucketry_model::role::{OrgRole, WorkspaceRole};
 use bucketry_model::secret::Secret;
 use jiff::SignedDuration;
@@ -39,7 +40,7 @@ async fn logging_out_ends_the_access_token_at_once() {
     let cx = TestContext::new().await;
     let session = cx.control.login(OWNER, Secret::new(PASSWORD), None).await.unwrap();
     cx.control.authenticate(&session.access_token).await.unwrap();
-    cx.control.logout(&session.refresh_token).await.unwrap();
+    cx.control.logout(&session.refresh_token, RequestOrigin::default()).await.unwrap();
     let refused = cx.control.authenticate(&session.access_token).await;
     assert!(matches!(refused, Err(Error::Unauthenticated(_))), "{refused:?}");
 }
@@ -48,11 +49,17 @@ async fn logging_out_ends_the_access_token_at_once() {
 async fn a_refresh_token_that_is_used_again_ends_the_session() {
     let cx = TestContext::new().await;
     let first = cx.control.login(OWNER, Secret::new(PASSWORD), None).await.unwrap();
-    let second = cx.control.refresh(&first.refresh_token).await.unwrap();
+    let second = cx.control.refresh(&first.refresh_token, RequestOrigin::default()).await.unwrap();
     cx.control.authenticate(&second.access_token).await.unwrap();
-    assert!(matches!(cx.control.refresh(&first.refresh_token).await, Err(Error::Refresh(_))));
+    assert!(matches!(
+        cx.control.refresh(&first.refresh_token, RequestOrigin::default()).await,
+        Err(Error::Refresh(_))
+    ));
     assert!(matches!(cx.control.authenticate(&second.access_token).await, Err(Error::Unauthenticated(_))));
-    assert!(matches!(cx.control.refresh(&second.refresh_token).await, Err(Error::Refresh(_))));
+    assert!(matches!(
+        cx.control.refresh(&second.refresh_token, RequestOrigin::default()).await,
+        Err(Error::Refresh(_))
+    ));
 }
 
 #[tokio::test]
@@ -121,13 +128,19 @@ async fn registration_is_closed_unless_the_operator_opens_it() {
         company_name: "New".to_owned(),
     };
     let cx = TestContext::new().await;
-    assert!(matches!(cx.control.register(registration()).await, Err(Error::RegistrationClosed)));
+    assert!(matches!(
+        cx.control.register(registration(), RequestOrigin::default()).await,
+        Err(Error::RegistrationClosed)
+    ));
     let settings = bucketry_control::Settings { open_registration: true, ..Default::default() };
     let cx = TestContext::with(settings).await;
-    let session = cx.control.register(registration()).await.unwrap();
+    let session = cx.control.register(registration(), RequestOrigin::default()).await.unwrap();
     let owner = cx.control.authenticate(&session.access_token).await.unwrap();
     assert_eq!(owner.org_role, OrgRole::Owner);
-    assert!(matches!(cx.control.register(registration()).await, Err(Error::EmailTaken)));
+    assert!(matches!(
+        cx.control.register(registration(), RequestOrigin::default()).await,
+        Err(Error::EmailTaken)
+    ));
     let id = cx.unchecked("Photos").await;
     assert!(matches!(cx.control.bucket(&owner, id).await, Err(Error::NotFound(_))));
 }

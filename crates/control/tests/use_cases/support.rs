@@ -10,6 +10,7 @@ use bucketry_control::nodes::NodeMessage;
 use bucketry_control::repositories::{RepositoryBucketInput, RepositoryInput};
 use bucketry_control::users::NewUserInput;
 use bucketry_control::{Control, Environment, Settings};
+use bucketry_model::audit::RequestOrigin;
 use bucketry_model::bucket::StorageType;
 use bucketry_model::diagnosis::{Check, CheckCode, CheckName, Diagnosis};
 use bucketry_model::id::{BucketId, RepoId, WorkspaceId};
@@ -35,7 +36,7 @@ pub(crate) const PASSWORD: &str = "Correct-Horse-1";
 pub(crate) struct TestContext {
     pub(crate) control: Control,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) owner: Arc<Caller>,
+    pub(crate) owner: Caller,
     pub(crate) workspace: WorkspaceId,
     pub(crate) node: FakeNode,
     _room: TempDir,
@@ -104,7 +105,7 @@ impl TestContext {
     }
 
     /// A user with this role in the first workspace, or in none.
-    pub(crate) async fn member(&self, email: &str, role: Option<WorkspaceRole>) -> Arc<Caller> {
+    pub(crate) async fn member(&self, email: &str, role: Option<WorkspaceRole>) -> Caller {
         let new = NewUserInput {
             email: email.to_owned(),
             first_name: "A".to_owned(),
@@ -229,7 +230,7 @@ impl FakeNode {
             node_services: Some(1),
             recipients: recipients.iter().map(ToString::to_string).collect(),
         };
-        self.control.register_node(sent(&self.signed("/register", &register))).await
+        self.control.register_node(sent(&self.signed("/register", &register)), RequestOrigin::default()).await
     }
 
     pub(crate) fn heartbeat(buckets: Vec<BucketStatus>) -> Heartbeat {

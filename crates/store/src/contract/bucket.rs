@@ -8,7 +8,7 @@ use bucketry_model::role::Visibility;
 use bucketry_model::secret::SealedSecret;
 use futures_util::future::{join, join_all};
 
-use super::fixture::{TestContext, at, fresh, location, name, online, secret};
+use super::fixture::{TestContext, at, audit, fresh, location, name, online, secret};
 use crate::Store;
 use crate::bucket::{BucketDeleted, BucketInserted, BucketUpdate, BucketUpdated, NewBucket, SecretUpdate};
 
@@ -20,7 +20,7 @@ pub async fn a_bucket_reads_back(store: &dyn Store) {
     bare.secret = None;
     (bare.location.key, bare.location.endpoint, bare.location.region) = (None, None, None);
     for new in [&full, &bare] {
-        assert_eq!(store.insert_bucket(new, at(5)).await.unwrap(), BucketInserted::Inserted);
+        assert_eq!(store.insert_bucket(new, &audit(at(5))).await.unwrap(), BucketInserted::Inserted);
         let found = store.bucket(context.org, new.id).await.unwrap().unwrap();
         assert_eq!(
             (found.id, found.org_id, found.workspace_id, found.version),
@@ -39,7 +39,7 @@ pub async fn names_are_unique_without_letter_case_until_the_bucket_is_removed(st
     let other = TestContext::another(store).await;
     let first = context.bucket("Übersee").await;
     let again = context.new_bucket("ÜBERSEE");
-    assert_eq!(store.insert_bucket(&again, at(1)).await.unwrap(), BucketInserted::NameTaken);
+    assert_eq!(store.insert_bucket(&again, &audit(at(1))).await.unwrap(), BucketInserted::NameTaken);
     other.bucket("Übersee").await;
 
     let taken = |except| {
@@ -50,15 +50,16 @@ pub async fn names_are_unique_without_letter_case_until_the_bucket_is_removed(st
     assert!(!taken(Some(first)).await);
     assert!(taken(Some(again.id)).await);
 
-    assert_eq!(store.delete_bucket(context.org, first, at(2)).await.unwrap(), BucketDeleted::Deleted);
+    assert_eq!(store.delete_bucket(context.org, first, &audit(at(2))).await.unwrap(), BucketDeleted::Deleted);
     assert!(!taken(None).await);
-    assert_eq!(store.insert_bucket(&again, at(3)).await.unwrap(), BucketInserted::Inserted);
+    assert_eq!(store.insert_bucket(&again, &audit(at(3))).await.unwrap(), BucketInserted::Inserted);
 }
 
 pub async fn two_creations_of_one_name_give_one_bucket(store: &dyn Store) {
     let context = TestContext::new(store).await;
     let new: Vec<_> = ["photos", "Photos", "PHOTOS", "photos"].map(|label| context.new_bucket(label)).into();
-    let outcomes = join_all(new.iter().map(|new| store.insert_bucket(new, at(1)))).await;
+    let change = audit(at(1));
+    let outcomes = join_all(new.iter().map(|new| store.insert_bucket(new, &change))).await;
     let outcomes: Vec<_> = outcomes.into_iter().map(Result::unwrap).collect();
     assert_eq!(outcomes.iter().filter(|one| **one == BucketInserted::Inserted).count(), 1);
     assert_eq!(outcomes.iter().filter(|one| **one == BucketInserted::NameTaken).count(), 3);
@@ -70,7 +71,8 @@ pub async fn the_quota_holds_for_creations_at_once(store: &dyn Store) {
     let context = TestContext::new(store).await;
     store.set_bucket_quota(context.org, Some(2)).await.unwrap();
     let new: Vec<_> = ["a", "b", "c", "d"].map(|label| context.new_bucket(label)).into();
-    let outcomes = join_all(new.iter().map(|new| store.insert_bucket(new, at(1)))).await;
+    let change = audit(at(1));
+    let outcomes = join_all(new.iter().map(|new| store.insert_bucket(new, &change))).await;
     let refused = outcomes.into_iter().filter(|one| *one.as_ref().unwrap() == BucketInserted::QuotaExceeded);
     assert_eq!(refused.count(), 2);
     assert_eq!(store.organization(context.org).await.unwrap().unwrap().bucket_count, 2);
@@ -82,10 +84,13 @@ pub async fn the_workspace_must_be_a_live_one_of_the_organization(store: &dyn St
     let context = TestContext::new(store).await;
     let other = TestContext::another(store).await;
     let removed = context.another_workspace(1).await;
-    store.delete_workspace(context.org, removed, at(2)).await.unwrap();
+    store.delete_workspace(context.org, removed, &audit(at(2))).await.unwrap();
     for workspace_id in [other.workspace, removed, fresh(WorkspaceId::new)] {
         let new = NewBucket { workspace_id, ..context.new_bucket("photos") };
-        assert_eq!(store.insert_bucket(&new, at(3)).await.unwrap(), BucketInserted::WorkspaceNotFound);
+        assert_eq!(
+            store.insert_bucket(&new, &audit(at(3))).await.unwrap(),
+            BucketInserted::WorkspaceNotFound
+        );
     }
     assert_eq!(store.organization(context.org).await.unwrap().unwrap().bucket_count, 0);
 }
@@ -95,7 +100,7 @@ pub async fn a_bucket_is_changed_from_the_version_that_was_read(store: &dyn Stor
     let second = context.another_workspace(1).await;
     let id = context.bucket("photos").await;
     let moved = BucketUpdate { workspace_id: second, name: name("Pictures"), ..context.update_of(id).await };
-    assert_eq!(store.update_bucket(&moved, at(7)).await.unwrap(), BucketUpdated::Updated);
+    assert_eq!(store.update_bucket(&moved, &audit(at(7))).await.unwrap(), BucketUpdated::Updated);
     let found = store.bucket(context.org, id).await.unwrap().unwrap();
     assert_eq!((found.workspace_id, found.name.as_str(), found.version), (second, "Pictures", 2));
     assert_eq!((found.created_at, found.updated_at), (at(0), at(7)));
@@ -103,7 +108,7 @@ pub async fn a_bucket_is_changed_from_the_version_that_was_read(store: &dyn Stor
 
     let relocated =
         BucketUpdate { location: location("elsewhere"), record_change: true, ..context.update_of(id).await };
-    assert_eq!(store.update_bucket(&relocated, at(8)).await.unwrap(), BucketUpdated::Updated);
+    assert_eq!(store.update_bucket(&relocated, &audit(at(8))).await.unwrap(), BucketUpdated::Updated);
     let found = store.bucket(context.org, id).await.unwrap().unwrap();
     assert_eq!((found.location.bucket.as_str(), found.version), ("elsewhere", 3));
     assert_eq!(store.latest_change().await.unwrap(), 2);
@@ -114,7 +119,8 @@ pub async fn of_two_changes_from_one_version_one_is_refused(store: &dyn Store) {
     let context = TestContext::new(store).await;
     let id = context.bucket("photos").await;
     let update = BucketUpdate { record_change: true, ..context.update_of(id).await };
-    let (a, b) = join(store.update_bucket(&update, at(1)), store.update_bucket(&update, at(1))).await;
+    let (a, b) =
+        join(store.update_bucket(&update, &audit(at(1))), store.update_bucket(&update, &audit(at(1)))).await;
     let outcomes = [a.unwrap(), b.unwrap()];
     assert!(outcomes.contains(&BucketUpdated::Updated) && outcomes.contains(&BucketUpdated::Conflict));
     assert_eq!(store.bucket(context.org, id).await.unwrap().unwrap().version, 2);
@@ -123,8 +129,8 @@ pub async fn of_two_changes_from_one_version_one_is_refused(store: &dyn Store) {
     let second = context.another_workspace(2).await;
     let renamed = BucketUpdate { name: name("Pictures"), ..context.update_of(id).await };
     let moved = BucketUpdate { workspace_id: second, ..context.update_of(id).await };
-    assert_eq!(store.update_bucket(&moved, at(3)).await.unwrap(), BucketUpdated::Updated);
-    assert_eq!(store.update_bucket(&renamed, at(3)).await.unwrap(), BucketUpdated::Conflict);
+    assert_eq!(store.update_bucket(&moved, &audit(at(3))).await.unwrap(), BucketUpdated::Updated);
+    assert_eq!(store.update_bucket(&renamed, &audit(at(3))).await.unwrap(), BucketUpdated::Conflict);
     assert_eq!(store.bucket(context.org, id).await.unwrap().unwrap().workspace_id, second);
 }
 
@@ -145,7 +151,7 @@ pub async fn a_change_to_a_taken_name_or_a_foreign_workspace_is_refused(store: &
         (BucketUpdate { from_version: 9, ..unchanged.clone() }, BucketUpdated::Conflict),
         (BucketUpdate { name: name("Photos"), ..unchanged.clone() }, BucketUpdated::Updated),
     ] {
-        assert_eq!(store.update_bucket(&update, at(1)).await.unwrap(), outcome);
+        assert_eq!(store.update_bucket(&update, &audit(at(1))).await.unwrap(), outcome);
     }
     let found = store.bucket(context.org, id).await.unwrap().unwrap();
     assert_eq!((found.name.as_str(), found.workspace_id), ("Photos", context.workspace));
@@ -160,7 +166,7 @@ pub async fn a_secret_is_kept_replaced_or_cleared(store: &dyn Store) {
         (SecretUpdate::Clear, None),
     ] {
         let update = BucketUpdate { secret: change, record_change: true, ..context.update_of(id).await };
-        assert_eq!(store.update_bucket(&update, at(1)).await.unwrap(), BucketUpdated::Updated);
+        assert_eq!(store.update_bucket(&update, &audit(at(1))).await.unwrap(), BucketUpdated::Updated);
         let found = store.bucket(context.org, id).await.unwrap().unwrap().secret;
         assert_eq!(found, expected.map(SealedSecret::from_text));
     }
@@ -173,15 +179,15 @@ pub async fn a_removed_bucket_is_gone_and_frees_name_and_quota(store: &dyn Store
     store.set_bucket_quota(context.org, Some(1)).await.unwrap();
     let id = context.bucket("photos").await;
     let next = context.new_bucket("Photos");
-    assert_eq!(store.delete_bucket(other.org, id, at(1)).await.unwrap(), BucketDeleted::NotFound);
-    assert_eq!(store.delete_bucket(context.org, id, at(1)).await.unwrap(), BucketDeleted::Deleted);
-    assert_eq!(store.delete_bucket(context.org, id, at(2)).await.unwrap(), BucketDeleted::NotFound);
+    assert_eq!(store.delete_bucket(other.org, id, &audit(at(1))).await.unwrap(), BucketDeleted::NotFound);
+    assert_eq!(store.delete_bucket(context.org, id, &audit(at(1))).await.unwrap(), BucketDeleted::Deleted);
+    assert_eq!(store.delete_bucket(context.org, id, &audit(at(2))).await.unwrap(), BucketDeleted::NotFound);
     assert!(store.bucket(context.org, id).await.unwrap().is_none());
     assert_eq!(store.count_secrets().await.unwrap(), 0);
     assert!(store.secrets_after(None, 10).await.unwrap().is_empty());
     assert!(store.node_buckets(None, &[id]).await.unwrap().is_empty());
     assert!(store.buckets(&context.query(Visibility::Organization, None, 10)).await.unwrap().is_empty());
-    assert_eq!(store.insert_bucket(&next, at(3)).await.unwrap(), BucketInserted::Inserted);
+    assert_eq!(store.insert_bucket(&next, &audit(at(3))).await.unwrap(), BucketInserted::Inserted);
     assert_eq!(store.organization(context.org).await.unwrap().unwrap().bucket_count, 1);
 }
 
@@ -194,7 +200,7 @@ pub async fn workspaces_of_buckets_are_known_for_live_and_deleted_buckets_of_the
     let a = context.bucket("a").await;
     let b = context.bucket_in(second, "b", at(1)).await;
     let removed = context.bucket("removed").await;
-    store.delete_bucket(context.org, removed, at(2)).await.unwrap();
+    store.delete_bucket(context.org, removed, &audit(at(2))).await.unwrap();
     let foreign = other.bucket("foreign").await;
     let asked = [b, a, removed, foreign, fresh(BucketId::new), a];
     let mut response = store.workspaces_of_buckets(context.org, &asked).await.unwrap();
@@ -209,7 +215,7 @@ pub async fn deleted_buckets_are_still_known_by_their_ids(store: &dyn Store) {
     let context = TestContext::new(store).await;
     let other = TestContext::another(store).await;
     let (live, deleted) = (context.bucket("live").await, context.bucket("deleted").await);
-    store.delete_bucket(context.org, deleted, at(2)).await.unwrap();
+    store.delete_bucket(context.org, deleted, &audit(at(2))).await.unwrap();
     let foreign = other.bucket("foreign").await;
     let asked = [deleted, foreign, fresh(BucketId::new), live];
     let found = store.buckets_ever(context.org, &asked).await.unwrap();
@@ -232,15 +238,15 @@ pub async fn the_generation_changes_with_the_organizations_buckets_only(store: &
     let id = context.bucket("photos").await;
     changed("a registration").await;
     let update = BucketUpdate { name: name("Pictures"), ..context.update_of(id).await };
-    store.update_bucket(&update, at(1)).await.unwrap();
+    store.update_bucket(&update, &audit(at(1))).await.unwrap();
     changed("a new name").await;
     let node = context.node("node-1").await;
     changed("a node").await;
     context.probe(node, id, &[online(10, 5)]).await;
     changed("a report of a node").await;
-    store.unregister_node(node, at(20)).await.unwrap();
+    store.unregister_node(node, &audit(at(20))).await.unwrap();
     changed("the removal of a node").await;
-    store.delete_bucket(context.org, id, at(30)).await.unwrap();
+    store.delete_bucket(context.org, id, &audit(at(30))).await.unwrap();
     changed("a removal").await;
     assert_eq!(store.bucket_generation(other.org).await.unwrap(), untouched);
 }
@@ -250,7 +256,8 @@ pub async fn a_write_that_is_given_up_leaves_nothing_behind(store: &dyn Store) {
     // Cancelled after each possible number of steps, the write must have happened as a whole or not at all.
     for steps in 0..12 {
         let new = context.new_bucket(&format!("given up after {steps}"));
-        let mut write = store.insert_bucket(&new, at(1));
+        let change = audit(at(1));
+        let mut write = store.insert_bucket(&new, &change);
         let mut taken = 0;
         poll_fn(|context| {
             taken += 1;
@@ -261,11 +268,14 @@ pub async fn a_write_that_is_given_up_leaves_nothing_behind(store: &dyn Store) {
         drop(write);
 
         let next = context.bucket(&format!("after {steps}")).await;
-        assert_eq!(store.delete_bucket(context.org, next, at(2)).await.unwrap(), BucketDeleted::Deleted);
+        assert_eq!(
+            store.delete_bucket(context.org, next, &audit(at(2))).await.unwrap(),
+            BucketDeleted::Deleted
+        );
         let stored = store.bucket(context.org, new.id).await.unwrap().is_some();
         let counted = store.organization(context.org).await.unwrap().unwrap().bucket_count;
         assert_eq!(counted, u64::from(stored));
         let expected = if stored { BucketDeleted::Deleted } else { BucketDeleted::NotFound };
-        assert_eq!(store.delete_bucket(context.org, new.id, at(3)).await.unwrap(), expected);
+        assert_eq!(store.delete_bucket(context.org, new.id, &audit(at(3))).await.unwrap(), expected);
     }
 }

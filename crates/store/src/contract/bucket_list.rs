@@ -5,7 +5,7 @@ use bucketry_model::node_protocol::UsageBatch;
 use bucketry_model::role::Visibility;
 use bucketry_model::status::ProbedStatus;
 
-use super::fixture::{TestContext, at, online};
+use super::fixture::{TestContext, at, audit, online};
 use super::usage::row;
 use crate::Store;
 use crate::bucket::{ListedBucket, PageStart};
@@ -36,9 +36,9 @@ pub async fn a_list_shows_buckets_without_secrets_with_the_words_of_nodes(store:
     let (first, second) = (first.await, second.await);
     let mut bare = context.new_bucket("bare");
     bare.secret = None;
-    store.insert_bucket(&bare, at(1)).await.unwrap();
+    store.insert_bucket(&bare, &audit(at(1))).await.unwrap();
     let full = context.new_bucket("photos");
-    store.insert_bucket(&full, at(2)).await.unwrap();
+    store.insert_bucket(&full, &audit(at(2))).await.unwrap();
     context.probe(first, full.id, &[online(10, 7)]).await;
     let mut offline = online(11, 0);
     (offline.status, offline.latency_ms) = (ProbedStatus::Offline, None);
@@ -63,7 +63,7 @@ pub async fn a_list_shows_buckets_without_secrets_with_the_words_of_nodes(store:
     assert_eq!((words[0].at, words[1].at), (at(10), at(11)));
     assert!(listed[1].nodes.is_empty());
 
-    store.unregister_node(first, at(20)).await.unwrap();
+    store.unregister_node(first, &audit(at(20))).await.unwrap();
     let listed = store.buckets(&context.query(Visibility::Organization, None, 1)).await.unwrap();
     assert_eq!(listed[0].nodes.iter().map(|word| word.node_id).collect::<Vec<_>>(), [second]);
 }

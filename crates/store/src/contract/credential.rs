@@ -3,7 +3,7 @@
 use bucketry_model::bucket::CredentialTimes;
 use bucketry_model::role::Visibility;
 
-use super::fixture::{TestContext, at, new_organization, secret};
+use super::fixture::{TestContext, at, audit, new_organization, secret};
 use crate::Store;
 use crate::bucket::{BucketInserted, BucketUpdate, BucketUpdated, EndingCredential, NewBucket, SecretUpdate};
 
@@ -14,7 +14,7 @@ fn times(set_at: Option<i64>, expires_at: Option<i64>) -> CredentialTimes {
 pub async fn age_and_end_of_a_secret_go_with_the_secret(store: &dyn Store) {
     let context = TestContext::new(store).await;
     let new = NewBucket { secret_expires_at: Some(at(900)), ..context.new_bucket("photos") };
-    assert_eq!(store.insert_bucket(&new, at(10)).await.unwrap(), BucketInserted::Inserted);
+    assert_eq!(store.insert_bucket(&new, &audit(at(10))).await.unwrap(), BucketInserted::Inserted);
     let listed = store.buckets(&context.query(Visibility::Organization, None, 10)).await.unwrap();
     assert_eq!(listed[0].bucket.credential, times(Some(10), Some(900)));
 
@@ -29,7 +29,7 @@ pub async fn age_and_end_of_a_secret_go_with_the_secret(store: &dyn Store) {
         (50, SecretUpdate::Clear, times(None, None)),
     ] {
         let update = BucketUpdate { secret: change, record_change: true, ..context.update_of(new.id).await };
-        assert_eq!(store.update_bucket(&update, at(seconds)).await.unwrap(), BucketUpdated::Updated);
+        assert_eq!(store.update_bucket(&update, &audit(at(seconds))).await.unwrap(), BucketUpdated::Updated);
         let found = store.bucket(context.org, new.id).await.unwrap().unwrap();
         assert_eq!(found.credential, expected, "after {seconds} s");
     }
@@ -38,7 +38,7 @@ pub async fn age_and_end_of_a_secret_go_with_the_secret(store: &dyn Store) {
 pub async fn a_bucket_without_a_secret_has_no_age_and_no_end(store: &dyn Store) {
     let context = TestContext::new(store).await;
     let new = NewBucket { secret: None, secret_expires_at: Some(at(900)), ..context.new_bucket("photos") };
-    store.insert_bucket(&new, at(10)).await.unwrap();
+    store.insert_bucket(&new, &audit(at(10))).await.unwrap();
     let found = store.bucket(context.org, new.id).await.unwrap().unwrap();
     assert_eq!(found.credential, CredentialTimes::default());
     assert_eq!(store.count_credentials_ending(at(10_000)).await.unwrap(), 0);
@@ -49,11 +49,11 @@ pub async fn ending_secrets_are_told_earliest_first_and_counted(store: &dyn Stor
     let mut ids = Vec::new();
     for (label, end) in [("late", 300), ("soon", 100), ("later", 400), ("removed", 150), ("next", 200)] {
         let new = NewBucket { secret_expires_at: Some(at(end)), ..context.new_bucket(label) };
-        store.insert_bucket(&new, at(0)).await.unwrap();
+        store.insert_bucket(&new, &audit(at(0))).await.unwrap();
         ids.push(new.id);
     }
     context.bucket("for ever").await;
-    store.delete_bucket(context.org, ids[3], at(1)).await.unwrap();
+    store.delete_bucket(context.org, ids[3], &audit(at(1))).await.unwrap();
 
     let response = store.credentials_ending(at(100), at(300), 10).await.unwrap();
     let ending =

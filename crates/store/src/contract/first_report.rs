@@ -8,7 +8,7 @@ use bucketry_model::status::ProbedStatus;
 use bucketry_model::time::Day;
 use bucketry_model::uptime::ProbeSample;
 
-use super::fixture::{TestContext, at, location, name, online, secret};
+use super::fixture::{TestContext, at, audit, location, name, online, secret};
 use crate::Store;
 use crate::bucket::{
     BucketInserted, BucketUpdate, BucketUpdated, FirstReport, NewBucket, SecretUpdate, StoredSecret,
@@ -37,7 +37,7 @@ pub async fn a_validated_bucket_has_a_status_and_a_day_from_the_start(store: &dy
     let context = TestContext::new(store).await;
     let node = context.node("node-1").await;
     let new = NewBucket { first_report: Some(report(node, 10)), ..context.new_bucket("photos") };
-    assert_eq!(store.insert_bucket(&new, at(11)).await.unwrap(), BucketInserted::Inserted);
+    assert_eq!(store.insert_bucket(&new, &audit(at(11))).await.unwrap(), BucketInserted::Inserted);
     assert_eq!(reports(store, new.id).await, [(node, ProbedStatus::Online, Some(12))]);
     let (_, day) = store.day_records(new.id, Day::of(at(0))).await.unwrap().remove(0);
     assert_eq!((day.probes, day.failures, day.observed_us), (1, 0, 0));
@@ -54,7 +54,7 @@ pub async fn a_refused_registration_reports_nothing(store: &dyn Store) {
     let node = context.node("node-1").await;
     context.bucket("photos").await;
     let new = NewBucket { first_report: Some(report(node, 10)), ..context.new_bucket("PHOTOS") };
-    assert_eq!(store.insert_bucket(&new, at(11)).await.unwrap(), BucketInserted::NameTaken);
+    assert_eq!(store.insert_bucket(&new, &audit(at(11))).await.unwrap(), BucketInserted::NameTaken);
     assert!(reports(store, new.id).await.is_empty());
     assert_eq!(probes_of_the_day(store, new.id).await, 0);
 }
@@ -62,9 +62,9 @@ pub async fn a_refused_registration_reports_nothing(store: &dyn Store) {
 pub async fn a_node_that_was_removed_while_it_validated_reports_nothing(store: &dyn Store) {
     let context = TestContext::new(store).await;
     let node = context.node("node-1").await;
-    store.unregister_node(node, at(5)).await.unwrap();
+    store.unregister_node(node, &audit(at(5))).await.unwrap();
     let new = NewBucket { first_report: Some(report(node, 10)), ..context.new_bucket("photos") };
-    assert_eq!(store.insert_bucket(&new, at(11)).await.unwrap(), BucketInserted::Inserted);
+    assert_eq!(store.insert_bucket(&new, &audit(at(11))).await.unwrap(), BucketInserted::Inserted);
     assert!(reports(store, new.id).await.is_empty());
 }
 
@@ -78,7 +78,7 @@ pub async fn a_change_of_the_configuration_ends_what_nodes_reported_before(store
     let generation = store.bucket_generation(context.org).await.unwrap();
     let elsewhere =
         BucketUpdate { location: location("elsewhere"), record_change: true, ..context.update_of(id).await };
-    assert_eq!(store.update_bucket(&elsewhere, at(100)).await.unwrap(), BucketUpdated::Updated);
+    assert_eq!(store.update_bucket(&elsewhere, &audit(at(100))).await.unwrap(), BucketUpdated::Updated);
     assert!(reports(store, id).await.is_empty());
     assert_ne!(store.bucket_generation(context.org).await.unwrap(), generation);
     assert_eq!(probes_of_the_day(store, id).await, 2, "what was observed is retained");
@@ -103,9 +103,9 @@ pub async fn a_validated_change_leaves_the_report_of_the_node_that_validated(sto
     let secret = SecretUpdate::Replace { secret: secret("next"), expires_at: None };
     let update = context.update_of(id).await;
     let update = BucketUpdate { secret, record_change: true, first_report: Some(report(two, 50)), ..update };
-    assert_eq!(store.update_bucket(&update, at(51)).await.unwrap(), BucketUpdated::Updated);
+    assert_eq!(store.update_bucket(&update, &audit(at(51))).await.unwrap(), BucketUpdated::Updated);
     assert_eq!(reports(store, id).await, [(two, ProbedStatus::Online, Some(12))]);
-    let conflict = store.update_bucket(&update, at(52)).await.unwrap();
+    let conflict = store.update_bucket(&update, &audit(at(52))).await.unwrap();
     assert_eq!(conflict, BucketUpdated::Conflict);
     assert_eq!(probes_of_the_day(store, id).await, 3, "a rejected update reports nothing");
 }
@@ -116,7 +116,7 @@ pub async fn a_new_name_and_a_new_seal_leave_reports_as_they_are(store: &dyn Sto
     let id = context.bucket("photos").await;
     context.probe(node, id, &[of_version(1, online(10, 5))]).await;
     let renamed = BucketUpdate { name: name("Pictures"), ..context.update_of(id).await };
-    assert_eq!(store.update_bucket(&renamed, at(20)).await.unwrap(), BucketUpdated::Updated);
+    assert_eq!(store.update_bucket(&renamed, &audit(at(20))).await.unwrap(), BucketUpdated::Updated);
     assert_eq!(reports(store, id).await.len(), 1);
     // Nodes aren't informed of a new name, so they continue with the version that they know.
     assert_eq!(context.probe(node, id, &[of_version(1, online(15, 6)), online(16, 7)]).await, 2);
@@ -138,7 +138,7 @@ pub async fn buckets_that_share_a_name_or_a_key_are_found_in_the_organization(st
     context.bucket_in(second, "films", at(2)).await;
     other.bucket("photos").await;
     let removed = context.bucket("gone").await;
-    store.delete_bucket(context.org, removed, at(3)).await.unwrap();
+    store.delete_bucket(context.org, removed, &audit(at(3))).await.unwrap();
     let key = location("photos").key.unwrap();
     for (storage_type, bucket, key, found) in [
         (StorageType::S3, "photos", "", vec![context.workspace]),

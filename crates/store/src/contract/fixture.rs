@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bucketry_model::audit::{AuditAction, AuditActor, AuditEntry, AuditKind};
 use bucketry_model::bucket::{BucketLocation, StorageType};
 use bucketry_model::id::{
     BucketId, NodeId, NodeKeyId, OrgId, RepoId, RepoKeyId, TokenId, UserId, WorkspaceId,
@@ -33,6 +34,11 @@ pub(super) const LONGEST_GAP: SignedDuration = SignedDuration::from_secs(150);
 /// The time this many seconds after the stories begin.
 pub(super) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_767_225_600 + seconds).unwrap()
+}
+
+/// A record of a change at this time.
+pub fn audit(now: Timestamp) -> AuditEntry {
+    AuditEntry::new(now, AuditActor::System, AuditKind::Bucket, AuditAction::Updated)
 }
 
 /// A new id of any kind, as in `fresh(BucketId::new)`.
@@ -119,25 +125,31 @@ impl<'s> TestContext<'s> {
 
     async fn of(store: &'s dyn Store, email: &str) -> Self {
         let new = new_organization(email);
-        assert_eq!(store.insert_organization(&new, at(0)).await.unwrap(), OrganizationInserted::Inserted);
+        assert_eq!(
+            store.insert_organization(&new, &audit(at(0))).await.unwrap(),
+            OrganizationInserted::Inserted
+        );
         Self { store, org: new.id, owner: new.owner.id, workspace: new.workspace.id }
     }
 
     pub(super) async fn user(&self, email: &str, role: OrgRole) -> UserId {
         let new = new_user(email, role);
-        assert_eq!(self.store.insert_user(self.org, &new, at(0)).await.unwrap(), UserInserted::Inserted);
+        assert_eq!(
+            self.store.insert_user(self.org, &new, &audit(at(0))).await.unwrap(),
+            UserInserted::Inserted
+        );
         new.id
     }
 
     pub(super) async fn another_workspace(&self, seconds: i64) -> WorkspaceId {
         let new = NewWorkspace { id: fresh(WorkspaceId::new), name: name("another") };
-        self.store.insert_workspace(self.org, &new, self.owner, at(seconds)).await.unwrap();
+        self.store.insert_workspace(self.org, &new, self.owner, &audit(at(seconds))).await.unwrap();
         new.id
     }
 
     pub(super) async fn member(&self, workspace: WorkspaceId, email: &str, role: WorkspaceRole) -> UserId {
         let user = self.user(email, OrgRole::User).await;
-        let added = self.store.add_member(self.org, workspace, user, role, at(1)).await.unwrap();
+        let added = self.store.add_member(self.org, workspace, user, role, &audit(at(1))).await.unwrap();
         assert_eq!(added, crate::workspace::MemberChanged::Changed);
         user
     }
@@ -161,7 +173,7 @@ impl<'s> TestContext<'s> {
 
     pub(super) async fn bucket_in(&self, workspace_id: WorkspaceId, label: &str, now: Timestamp) -> BucketId {
         let new = NewBucket { workspace_id, ..self.new_bucket(label) };
-        assert_eq!(self.store.insert_bucket(&new, now).await.unwrap(), BucketInserted::Inserted);
+        assert_eq!(self.store.insert_bucket(&new, &audit(now)).await.unwrap(), BucketInserted::Inserted);
         new.id
     }
 
@@ -197,7 +209,7 @@ impl<'s> TestContext<'s> {
 
     pub(super) async fn repository(&self, label: &str, buckets: &[(BucketId, &str)]) -> RepoId {
         let new = self.new_repository(label, buckets);
-        let inserted = self.store.insert_repository(&new, at(0)).await.unwrap();
+        let inserted = self.store.insert_repository(&new, &audit(at(0))).await.unwrap();
         assert_eq!(inserted, RepositoryInserted::Inserted);
         new.id
     }
@@ -232,7 +244,7 @@ impl<'s> TestContext<'s> {
 
     pub(super) async fn key(&self, repo_id: RepoId, label: &str) -> RepoKeyId {
         let new = self.new_key(repo_id, label);
-        let inserted = self.store.insert_repository_key(&new, 100, at(0)).await.unwrap();
+        let inserted = self.store.insert_repository_key(&new, 100, &audit(at(0))).await.unwrap();
         assert_eq!(inserted, KeyInserted::Inserted);
         new.id
     }
@@ -255,7 +267,7 @@ impl<'s> TestContext<'s> {
     }
 
     pub(super) async fn node(&self, node: &str) -> NodeId {
-        match self.store.register_node(&self.registration(node), at(0)).await.unwrap() {
+        match self.store.register_node(&self.registration(node), &audit(at(0))).await.unwrap() {
             NodeRegistered::Registered(node) => node.id,
             NodeRegistered::NameTaken => panic!("the name {node} is taken"),
         }

@@ -21,7 +21,9 @@
 )]
 
 mod fixture;
+pub use fixture::audit as change;
 
+pub mod audit;
 pub mod bucket;
 pub mod bucket_list;
 pub mod credential;
@@ -120,6 +122,16 @@ macro_rules! contract_stories {
                 a_validated_change_leaves_the_report_of_the_node_that_validated
                 a_new_name_and_a_new_seal_leave_reports_as_they_are
                 buckets_that_share_a_name_or_a_key_are_found_in_the_organization
+            }
+            audit {
+                a_record_reads_back
+                a_change_and_its_record_are_stored_together
+                records_are_listed_newest_first_by_what_a_reader_looks_for
+                a_cursor_walks_all_records_once
+                a_member_sees_own_records_and_those_of_the_workspaces_once
+                read_marks_belong_to_a_user_and_an_organization
+                old_records_are_purged_in_slices_with_their_read_marks
+                a_stream_continues_where_it_was
             }
             credential {
                 age_and_end_of_a_secret_go_with_the_secret

@@ -5,7 +5,7 @@ use bucketry_model::node_protocol::UsageBatch;
 use bucketry_model::time::Day;
 use futures_util::future::join;
 
-use super::fixture::{TestContext, at, fresh, online};
+use super::fixture::{TestContext, at, audit, fresh, online};
 use super::usage::row;
 use crate::Store;
 use crate::node::{NodeKey, NodeRegistered, NodeRegistration};
@@ -14,7 +14,7 @@ use crate::usage::BatchCounted;
 pub async fn a_node_registers_and_is_updated_by_name(store: &dyn Store) {
     let context = TestContext::new(store).await;
     let first = context.registration("node-1");
-    let NodeRegistered::Registered(node) = store.register_node(&first, at(5)).await.unwrap() else {
+    let NodeRegistered::Registered(node) = store.register_node(&first, &audit(at(5))).await.unwrap() else {
         panic!("the name is free");
     };
     assert_eq!((node.id, node.org_id, node.name.as_str()), (first.id, Some(context.org), "node-1"));
@@ -31,7 +31,7 @@ pub async fn a_node_registers_and_is_updated_by_name(store: &dyn Store) {
         recipients: vec!["age1third".to_owned()],
         ..context.registration("node-1")
     };
-    let NodeRegistered::Registered(node) = store.register_node(&again, at(9)).await.unwrap() else {
+    let NodeRegistered::Registered(node) = store.register_node(&again, &audit(at(9))).await.unwrap() else {
         panic!("the name is its own");
     };
     assert_eq!((node.id, node.created_at, node.last_seen), (first.id, at(5), at(9)));
@@ -51,23 +51,23 @@ pub async fn a_name_belongs_to_one_organization(store: &dyn Store) {
     for taker in
         [other.registration("node-1"), NodeRegistration { org_id: None, ..context.registration("node-1") }]
     {
-        assert_eq!(store.register_node(&taker, at(1)).await.unwrap(), NodeRegistered::NameTaken);
+        assert_eq!(store.register_node(&taker, &audit(at(1))).await.unwrap(), NodeRegistered::NameTaken);
     }
-    store.unregister_node(node, at(2)).await.unwrap();
+    store.unregister_node(node, &audit(at(2))).await.unwrap();
     let NodeRegistered::Registered(taken) =
-        store.register_node(&other.registration("node-1"), at(3)).await.unwrap()
+        store.register_node(&other.registration("node-1"), &audit(at(3))).await.unwrap()
     else {
         panic!("the name is free");
     };
     assert_ne!(taken.id, node);
-    let late = store.register_node(&context.registration("node-1"), at(4)).await.unwrap();
+    let late = store.register_node(&context.registration("node-1"), &audit(at(4))).await.unwrap();
     assert_eq!(late, NodeRegistered::NameTaken);
 }
 
 pub async fn two_registrations_of_one_name_at_once_give_one_node(store: &dyn Store) {
     let context = TestContext::new(store).await;
     let [a, b] = ["node-1", "node-1"].map(|name| context.registration(name));
-    let (a, b) = join(store.register_node(&a, at(1)), store.register_node(&b, at(1))).await;
+    let (a, b) = join(store.register_node(&a, &audit(at(1))), store.register_node(&b, &audit(at(1)))).await;
     let (NodeRegistered::Registered(a), NodeRegistered::Registered(b)) = (a.unwrap(), b.unwrap()) else {
         panic!("the name is their own");
     };
@@ -81,7 +81,7 @@ pub async fn a_node_that_comes_back_gets_its_id_back(store: &dyn Store) {
     let node = context.node("node-1").await;
     let batch = UsageBatch { spool: "s".to_owned(), number: 1, rows: vec![row(bucket, 60, 1)] };
     store.add_usage(node, None, &batch, at(1)).await.unwrap();
-    store.unregister_node(node, at(2)).await.unwrap();
+    store.unregister_node(node, &audit(at(2))).await.unwrap();
     assert_eq!(context.node("node-1").await, node);
     let again = store.add_usage(node, None, &batch, at(3)).await.unwrap();
     assert_eq!(again, BatchCounted::Duplicate);
@@ -92,8 +92,8 @@ pub async fn removing_a_node_takes_its_words_and_keeps_its_days(store: &dyn Stor
     let bucket = context.bucket("photos").await;
     let node = context.node("node-1").await;
     context.probe(node, bucket, &[online(10, 1)]).await;
-    assert!(store.unregister_node(node, at(20)).await.unwrap());
-    assert!(!store.unregister_node(node, at(20)).await.unwrap());
+    assert!(store.unregister_node(node, &audit(at(20))).await.unwrap());
+    assert!(!store.unregister_node(node, &audit(at(20))).await.unwrap());
     assert!(store.nodes().await.unwrap().is_empty());
     assert!(store.node_statuses(bucket).await.unwrap().is_empty());
     assert!(store.day_records(bucket, Day::of(at(0))).await.unwrap().is_empty());
@@ -108,7 +108,7 @@ pub async fn a_node_is_touched_while_it_is_registered(store: &dyn Store) {
     assert!(store.touch_node(node, at(30)).await.unwrap());
     assert_eq!(store.nodes().await.unwrap()[0].last_seen, at(30));
     assert!(!store.touch_node(fresh(NodeId::new), at(30)).await.unwrap());
-    store.unregister_node(node, at(40)).await.unwrap();
+    store.unregister_node(node, &audit(at(40))).await.unwrap();
     assert!(!store.touch_node(node, at(50)).await.unwrap());
 }
 
@@ -124,17 +124,17 @@ pub async fn keys_are_kept_by_organization(store: &dyn Store) {
     let (old, new, own) = (key(Some(context.org), 1), key(Some(context.org), 2), key(None, 3));
     let own_id = own.id;
     for key in [&old, &new, &own] {
-        store.insert_node_key(key).await.unwrap();
+        store.insert_node_key(key, &audit(at(0))).await.unwrap();
     }
     assert_eq!(store.node_keys(Some(context.org)).await.unwrap(), [new.clone(), old.clone()]);
     assert_eq!(store.node_keys(None).await.unwrap(), [own]);
     assert!(store.node_keys(Some(other.org)).await.unwrap().is_empty());
 
-    assert!(!store.delete_node_key(Some(other.org), new.id).await.unwrap());
-    assert!(!store.delete_node_key(None, new.id).await.unwrap());
-    assert!(store.delete_node_key(Some(context.org), new.id).await.unwrap());
-    assert!(!store.delete_node_key(Some(context.org), new.id).await.unwrap());
-    assert!(store.delete_node_key(None, own_id).await.unwrap());
+    assert!(!store.delete_node_key(Some(other.org), new.id, &audit(at(0))).await.unwrap());
+    assert!(!store.delete_node_key(None, new.id, &audit(at(0))).await.unwrap());
+    assert!(store.delete_node_key(Some(context.org), new.id, &audit(at(0))).await.unwrap());
+    assert!(!store.delete_node_key(Some(context.org), new.id, &audit(at(0))).await.unwrap());
+    assert!(store.delete_node_key(None, own_id, &audit(at(0))).await.unwrap());
     assert_eq!(store.node_keys(Some(context.org)).await.unwrap(), [old]);
 }
 
@@ -147,10 +147,10 @@ pub async fn nodes_of_a_removed_key_must_register_again(store: &dyn Store) {
         public_key: "-----BEGIN PUBLIC KEY-----".to_owned(),
         created_at: at(0),
     };
-    store.insert_node_key(&key).await.unwrap();
-    store.register_node(&registration, at(1)).await.unwrap();
+    store.insert_node_key(&key, &audit(at(0))).await.unwrap();
+    store.register_node(&registration, &audit(at(1))).await.unwrap();
     let other = context.node("node-2").await;
-    store.delete_node_key(Some(context.org), key.id).await.unwrap();
+    store.delete_node_key(Some(context.org), key.id, &audit(at(0))).await.unwrap();
     assert!(!store.touch_node(registration.id, at(2)).await.unwrap());
     assert!(store.touch_node(other, at(2)).await.unwrap());
 }

@@ -2,13 +2,13 @@
 
 use bucketry_model::role::{OrgRole, WorkspaceRole};
 
-use super::fixture::{TestContext, at, new_organization};
+use super::fixture::{TestContext, at, audit, new_organization};
 use crate::Store;
 use crate::organization::{NewOrganization, OrganizationInserted};
 
 pub async fn an_organization_comes_with_its_owner_and_first_workspace(store: &dyn Store) {
     let new = NewOrganization { bucket_quota: Some(7), ..new_organization("ada@example.com") };
-    assert_eq!(store.insert_organization(&new, at(5)).await.unwrap(), OrganizationInserted::Inserted);
+    assert_eq!(store.insert_organization(&new, &audit(at(5))).await.unwrap(), OrganizationInserted::Inserted);
 
     let found = store.organization(new.id).await.unwrap().unwrap();
     assert_eq!((found.id, found.name, found.created_at), (new.id, new.name, at(5)));
@@ -25,7 +25,10 @@ pub async fn an_organization_comes_with_its_owner_and_first_workspace(store: &dy
 pub async fn an_organization_whose_owner_has_a_taken_address_is_not_made(store: &dyn Store) {
     TestContext::new(store).await;
     let new = new_organization("OWNER@example.com");
-    assert_eq!(store.insert_organization(&new, at(0)).await.unwrap(), OrganizationInserted::EmailTaken);
+    assert_eq!(
+        store.insert_organization(&new, &audit(at(0))).await.unwrap(),
+        OrganizationInserted::EmailTaken
+    );
     assert!(store.organization(new.id).await.unwrap().is_none());
     assert!(store.workspace(new.id, new.workspace.id).await.unwrap().is_none());
 }
@@ -35,7 +38,7 @@ pub async fn organizations_are_listed_in_the_order_in_which_they_were_made(store
     let mut made = Vec::new();
     for seconds in [20, 10, 30] {
         let new = new_organization(&format!("{seconds}@example.com"));
-        store.insert_organization(&new, at(seconds)).await.unwrap();
+        store.insert_organization(&new, &audit(at(seconds))).await.unwrap();
         made.push(new.id);
     }
     let listed: Vec<_> = store.organizations(2).await.unwrap().iter().map(|one| one.id).collect();

@@ -6,7 +6,7 @@ use bucketry_model::repository::{RepositoryBucket, RepositoryMode};
 use bucketry_model::role::Visibility;
 use futures_util::future::join;
 
-use super::fixture::{TestContext, at, attachment, fresh, name};
+use super::fixture::{TestContext, at, attachment, audit, fresh, name};
 use crate::Store;
 use crate::bucket::PageStart;
 use crate::repository::{
@@ -31,7 +31,7 @@ pub async fn a_repository_reads_back_with_its_buckets_in_order(store: &dyn Store
     let other = TestContext::another(store).await;
     let (a, b) = (context.bucket("a").await, context.bucket("b").await);
     let new = context.new_repository("Main", &[(b, "x/y"), (a, "")]);
-    assert_eq!(store.insert_repository(&new, at(5)).await.unwrap(), RepositoryInserted::Inserted);
+    assert_eq!(store.insert_repository(&new, &audit(at(5))).await.unwrap(), RepositoryInserted::Inserted);
     let found = store.repository(context.org, new.id).await.unwrap().unwrap();
     assert_eq!(found.buckets, new.buckets);
     assert_eq!((found.name, found.mode, found.storage_type), (new.name, new.mode, new.storage_type));
@@ -42,7 +42,7 @@ pub async fn a_repository_reads_back_with_its_buckets_in_order(store: &dyn Store
     let response = store.workspaces_of_repositories(context.org, &asked).await.unwrap();
     assert_eq!(response, [(new.id, context.workspace)]);
     assert!(store.workspaces_of_repositories(other.org, &asked).await.unwrap().is_empty());
-    assert!(store.delete_repository(context.org, new.id, at(6)).await.unwrap());
+    assert!(store.delete_repository(context.org, new.id, &audit(at(6))).await.unwrap());
     let response = store.workspaces_of_repositories(context.org, &asked).await.unwrap();
     assert_eq!(response, [(new.id, context.workspace)], "its statistics are retained");
 }
@@ -56,17 +56,18 @@ pub async fn repository_names_are_unique_without_letter_case_until_the_repositor
     assert!(store.repository_name_taken(context.org, &name("mAIN"), None).await.unwrap());
     assert!(!store.repository_name_taken(context.org, &name("main"), Some(first)).await.unwrap());
     let again = context.new_repository("MAIN", &[]);
-    assert_eq!(store.insert_repository(&again, at(1)).await.unwrap(), RepositoryInserted::NameTaken);
+    assert_eq!(store.insert_repository(&again, &audit(at(1))).await.unwrap(), RepositoryInserted::NameTaken);
     other.repository("main", &[]).await;
-    assert!(store.delete_repository(context.org, first, at(2)).await.unwrap());
-    assert_eq!(store.insert_repository(&again, at(3)).await.unwrap(), RepositoryInserted::Inserted);
+    assert!(store.delete_repository(context.org, first, &audit(at(2))).await.unwrap());
+    assert_eq!(store.insert_repository(&again, &audit(at(3))).await.unwrap(), RepositoryInserted::Inserted);
 }
 
 pub async fn the_quota_of_repositories_holds_for_creations_at_once(store: &dyn Store) {
     let context = TestContext::new(store).await;
     assert!(store.set_repo_quota(context.org, Some(1)).await.unwrap());
     let [a, b] = ["a", "b"].map(|label| context.new_repository(label, &[]));
-    let (x, y) = join(store.insert_repository(&a, at(1)), store.insert_repository(&b, at(1))).await;
+    let (x, y) =
+        join(store.insert_repository(&a, &audit(at(1))), store.insert_repository(&b, &audit(at(1)))).await;
     let outcomes = [x.unwrap(), y.unwrap()];
     assert!(outcomes.contains(&RepositoryInserted::Inserted));
     assert!(outcomes.contains(&RepositoryInserted::QuotaExceeded));
@@ -79,15 +80,15 @@ pub async fn buckets_must_be_live_ones_of_the_same_workspace(store: &dyn Store) 
     let other = TestContext::another(store).await;
     let second = context.another_workspace(1).await;
     let removed = context.bucket("removed").await;
-    store.delete_bucket(context.org, removed, at(1)).await.unwrap();
+    store.delete_bucket(context.org, removed, &audit(at(1))).await.unwrap();
     let elsewhere = context.bucket_in(second, "elsewhere", at(1)).await;
     for wrong in [removed, elsewhere, other.bucket("foreign").await, fresh(BucketId::new)] {
         let new = context.new_repository("main", &[(wrong, "")]);
-        let inserted = store.insert_repository(&new, at(2)).await.unwrap();
+        let inserted = store.insert_repository(&new, &audit(at(2))).await.unwrap();
         assert_eq!(refusal(&inserted), &AttachmentRefused::BucketNotFound(wrong));
     }
     let foreign = NewRepository { workspace_id: other.workspace, ..context.new_repository("main", &[]) };
-    let inserted = store.insert_repository(&foreign, at(2)).await.unwrap();
+    let inserted = store.insert_repository(&foreign, &audit(at(2))).await.unwrap();
     assert_eq!(inserted, RepositoryInserted::WorkspaceNotFound);
     assert_eq!(store.organization(context.org).await.unwrap().unwrap().repo_count, 0);
 }
@@ -98,7 +99,7 @@ pub async fn a_folder_belongs_to_one_repository(store: &dyn Store) {
     context.repository("first", &[(bucket, "a/b")]).await;
     for used in ["a/b", "a", "a/b/c", ""] {
         let new = context.new_repository("second", &[(bucket, used)]);
-        let inserted = store.insert_repository(&new, at(1)).await.unwrap();
+        let inserted = store.insert_repository(&new, &audit(at(1))).await.unwrap();
         let AttachmentRefused::FolderUsed { repository, folder, .. } = refusal(&inserted) else {
             panic!("{used}: {inserted:?}")
         };
@@ -111,7 +112,8 @@ pub async fn a_folder_that_two_repositories_take_at_once_goes_to_one(store: &dyn
     let context = TestContext::new(store).await;
     let bucket = context.bucket("photos").await;
     let [a, b] = ["a", "b"].map(|label| context.new_repository(label, &[(bucket, "")]));
-    let (x, y) = join(store.insert_repository(&a, at(1)), store.insert_repository(&b, at(1))).await;
+    let (x, y) =
+        join(store.insert_repository(&a, &audit(at(1))), store.insert_repository(&b, &audit(at(1)))).await;
     let inserted = [x.unwrap(), y.unwrap()];
     assert_eq!(inserted.iter().filter(|one| **one == RepositoryInserted::Inserted).count(), 1);
 }
@@ -121,16 +123,16 @@ pub async fn a_mirror_shares_its_buckets_with_no_other_repository(store: &dyn St
     let (a, b, c) = (context.bucket("a").await, context.bucket("b").await, context.bucket("c").await);
     context.repository("normal", &[(a, "x")]).await;
     let first = mirror(context.new_repository("mirror", &[(b, ""), (a, "")]));
-    let inserted = store.insert_repository(&first, at(1)).await.unwrap();
+    let inserted = store.insert_repository(&first, &audit(at(1))).await.unwrap();
     assert!(
         matches!(refusal(&inserted), AttachmentRefused::Mirrored { repository, .. } if repository == "normal")
     );
     let second = mirror(context.new_repository("mirror", &[(b, ""), (c, "")]));
-    assert_eq!(store.insert_repository(&second, at(2)).await.unwrap(), RepositoryInserted::Inserted);
+    assert_eq!(store.insert_repository(&second, &audit(at(2))).await.unwrap(), RepositoryInserted::Inserted);
     for new in
         [context.new_repository("other", &[(c, "y")]), mirror(context.new_repository("other", &[(c, "y")]))]
     {
-        let inserted = store.insert_repository(&new, at(3)).await.unwrap();
+        let inserted = store.insert_repository(&new, &audit(at(3))).await.unwrap();
         assert!(matches!(refusal(&inserted), AttachmentRefused::Mirrored { .. }));
     }
 }
@@ -145,14 +147,14 @@ pub async fn a_repository_is_changed_from_the_version_that_was_read(store: &dyn 
         buckets: vec![attachment(b, "y"), attachment(a, "x")],
         ..unchanged.clone()
     };
-    assert_eq!(store.update_repository(&update, at(7)).await.unwrap(), RepositoryUpdated::Updated);
-    assert_eq!(store.update_repository(&update, at(8)).await.unwrap(), RepositoryUpdated::Conflict);
+    assert_eq!(store.update_repository(&update, &audit(at(7))).await.unwrap(), RepositoryUpdated::Updated);
+    assert_eq!(store.update_repository(&update, &audit(at(8))).await.unwrap(), RepositoryUpdated::Conflict);
     let found = store.repository(context.org, id).await.unwrap().unwrap();
     assert_eq!((found.name.as_str(), found.version), ("Other", 2));
     assert_eq!(found.buckets, [attachment(b, "y"), attachment(a, "x")]);
     assert_eq!((found.created_at, found.updated_at), (at(0), at(7)));
     let emptied = RepositoryUpdate { from_version: 2, buckets: Vec::new(), ..update };
-    assert_eq!(store.update_repository(&emptied, at(9)).await.unwrap(), RepositoryUpdated::Updated);
+    assert_eq!(store.update_repository(&emptied, &audit(at(9))).await.unwrap(), RepositoryUpdated::Updated);
     context.repository("second", &[(a, ""), (b, "")]).await;
 }
 
@@ -185,7 +187,7 @@ pub async fn a_change_of_a_repository_that_breaks_a_rule_is_refused(store: &dyn 
         (RepositoryUpdate { org_id: other.org, ..unchanged.clone() }, RepositoryUpdated::NotFound),
         (RepositoryUpdate { id: fresh(RepoId::new), ..unchanged.clone() }, RepositoryUpdated::NotFound),
     ] {
-        assert_eq!(store.update_repository(&update, at(1)).await.unwrap(), outcome);
+        assert_eq!(store.update_repository(&update, &audit(at(1))).await.unwrap(), outcome);
     }
     let found = store.repository(context.org, id).await.unwrap().unwrap();
     assert_eq!((found.version, found.buckets), (1, unchanged.buckets));
@@ -196,9 +198,9 @@ pub async fn a_removed_repository_frees_name_buckets_and_quota(store: &dyn Store
     let other = TestContext::another(store).await;
     let bucket = context.bucket("photos").await;
     let id = context.repository("main", &[(bucket, "")]).await;
-    assert!(!store.delete_repository(other.org, id, at(1)).await.unwrap());
-    assert!(store.delete_repository(context.org, id, at(1)).await.unwrap());
-    assert!(!store.delete_repository(context.org, id, at(2)).await.unwrap());
+    assert!(!store.delete_repository(other.org, id, &audit(at(1))).await.unwrap());
+    assert!(store.delete_repository(context.org, id, &audit(at(1))).await.unwrap());
+    assert!(!store.delete_repository(context.org, id, &audit(at(2))).await.unwrap());
     assert_eq!(store.repository(context.org, id).await.unwrap(), None);
     assert_eq!(store.organization(context.org).await.unwrap().unwrap().repo_count, 0);
     context.repository("Main", &[(bucket, "")]).await;
@@ -234,7 +236,7 @@ pub async fn repositories_are_paged_newest_first_and_only_where_visible(store: &
     for n in 0..5 {
         let workspace_id = if n % 2 == 0 { context.workspace } else { second };
         let new = NewRepository { workspace_id, ..context.new_repository(&format!("repository {n}"), &[]) };
-        store.insert_repository(&new, at(n)).await.unwrap();
+        store.insert_repository(&new, &audit(at(n))).await.unwrap();
         made.insert(0, new.id);
     }
     let bucket = context.bucket("photos").await;
@@ -242,7 +244,7 @@ pub async fn repositories_are_paged_newest_first_and_only_where_visible(store: &
         buckets: vec![attachment(bucket, "x")],
         ..context.repository_update_of(made[0]).await
     };
-    store.update_repository(&update, at(9)).await.unwrap();
+    store.update_repository(&update, &audit(at(9))).await.unwrap();
     let both = Visibility::Workspaces(vec![context.workspace, second]);
     for visible in [Visibility::Organization, both] {
         let (mut walked, mut after) = (Vec::new(), None);

@@ -4,7 +4,7 @@ use bucketry_model::id::{RepoId, RepoKeyId};
 use bucketry_model::node_protocol::KeyUse;
 use bucketry_model::repository::KeyAccess;
 
-use super::fixture::{TestContext, at, fresh, name};
+use super::fixture::{TestContext, at, audit, fresh, name};
 use crate::Store;
 use crate::repository_key::KeyInserted;
 
@@ -12,9 +12,9 @@ pub async fn a_key_reads_back_without_its_secret(store: &dyn Store) {
     let context = TestContext::new(store).await;
     let (a, b) = (context.repository("a", &[]).await, context.repository("b", &[]).await);
     let first = context.new_key(a, "first");
-    assert_eq!(store.insert_repository_key(&first, 10, at(1)).await.unwrap(), KeyInserted::Inserted);
+    assert_eq!(store.insert_repository_key(&first, 10, &audit(at(1))).await.unwrap(), KeyInserted::Inserted);
     let second = context.new_key(a, "second");
-    store.insert_repository_key(&second, 10, at(2)).await.unwrap();
+    store.insert_repository_key(&second, 10, &audit(at(2))).await.unwrap();
     let third = context.key(b, "third").await;
     let found = store.repository_keys(&[a]).await.unwrap();
     assert_eq!(found.iter().map(|key| key.id).collect::<Vec<_>>(), [second.id, first.id]);
@@ -32,11 +32,11 @@ pub async fn keys_are_bounded_in_number(store: &dyn Store) {
     let id = context.repository("main", &[]).await;
     let first = context.key(id, "first").await;
     let next = context.new_key(id, "next");
-    assert_eq!(store.insert_repository_key(&next, 1, at(1)).await.unwrap(), KeyInserted::TooMany);
-    assert!(store.revoke_repository_key(context.org, id, first, at(2)).await.unwrap());
-    assert_eq!(store.insert_repository_key(&next, 1, at(3)).await.unwrap(), KeyInserted::Inserted);
+    assert_eq!(store.insert_repository_key(&next, 1, &audit(at(1))).await.unwrap(), KeyInserted::TooMany);
+    assert!(store.revoke_repository_key(context.org, id, first, &audit(at(2))).await.unwrap());
+    assert_eq!(store.insert_repository_key(&next, 1, &audit(at(3))).await.unwrap(), KeyInserted::Inserted);
     for wrong in [other.new_key(id, "foreign"), context.new_key(fresh(RepoId::new), "nowhere")] {
-        let inserted = store.insert_repository_key(&wrong, 10, at(4)).await.unwrap();
+        let inserted = store.insert_repository_key(&wrong, 10, &audit(at(4))).await.unwrap();
         assert_eq!(inserted, KeyInserted::RepositoryNotFound);
     }
 }
@@ -53,17 +53,19 @@ pub async fn a_key_is_changed_and_revoked_within_its_repository_only(store: &dyn
         (context.org, a, fresh(RepoKeyId::new), false),
         (context.org, a, key, true),
     ] {
-        let changed = store.update_repository_key(org, repository, id, &new_name, KeyAccess::Read, at(1));
+        let change = audit(at(1));
+        let changed = store.update_repository_key(org, repository, id, &new_name, KeyAccess::Read, &change);
         assert_eq!(changed.await.unwrap(), done);
         if !done {
-            assert!(!store.revoke_repository_key(org, repository, id, at(1)).await.unwrap());
+            assert!(!store.revoke_repository_key(org, repository, id, &audit(at(1))).await.unwrap());
         }
     }
     let found = store.repository_keys(&[a]).await.unwrap();
     assert_eq!((found[0].name.as_str(), found[0].access), ("renamed", KeyAccess::Read));
-    assert!(store.revoke_repository_key(context.org, a, key, at(2)).await.unwrap());
-    assert!(!store.revoke_repository_key(context.org, a, key, at(3)).await.unwrap());
-    let changed = store.update_repository_key(context.org, a, key, &new_name, KeyAccess::Admin, at(4));
+    assert!(store.revoke_repository_key(context.org, a, key, &audit(at(2))).await.unwrap());
+    assert!(!store.revoke_repository_key(context.org, a, key, &audit(at(3))).await.unwrap());
+    let change = audit(at(4));
+    let changed = store.update_repository_key(context.org, a, key, &new_name, KeyAccess::Admin, &change);
     assert!(!changed.await.unwrap());
     assert!(store.repository_keys(&[a]).await.unwrap().is_empty());
     assert_eq!(store.count_secrets().await.unwrap(), 0);
@@ -74,11 +76,11 @@ pub async fn the_keys_of_a_removed_repository_are_revoked(store: &dyn Store) {
     let id = context.repository("main", &[]).await;
     context.key(id, "key").await;
     assert_eq!(store.count_secrets().await.unwrap(), 1);
-    store.delete_repository(context.org, id, at(1)).await.unwrap();
+    store.delete_repository(context.org, id, &audit(at(1))).await.unwrap();
     assert!(store.repository_keys(&[id]).await.unwrap().is_empty());
     assert_eq!(store.count_secrets().await.unwrap(), 0);
     let late = context.new_key(id, "late");
-    let inserted = store.insert_repository_key(&late, 10, at(2)).await.unwrap();
+    let inserted = store.insert_repository_key(&late, 10, &audit(at(2))).await.unwrap();
     assert_eq!(inserted, KeyInserted::RepositoryNotFound);
 }
 

@@ -5,7 +5,7 @@ use bucketry_model::id::{BucketId, RepoId};
 use bucketry_model::repository::{KeyAccess, RepositoryBucket, RepositoryMode};
 use bucketry_model::role::Visibility;
 
-use super::fixture::{TestContext, at, attachment, fresh, location, name};
+use super::fixture::{TestContext, at, attachment, audit, fresh, location, name};
 use crate::Store;
 use crate::bucket::{BucketDeleted, BucketUpdate, BucketUpdated};
 use crate::repository::{NewRepository, RepositoryInserted, RepositoryUpdate};
@@ -16,15 +16,18 @@ pub async fn a_bucket_in_use_stays_and_stays_where_it_is(store: &dyn Store) {
     let context = TestContext::new(store).await;
     let bucket = context.bucket("photos").await;
     let repository = context.repository("main", &[(bucket, "")]).await;
-    assert_eq!(store.delete_bucket(context.org, bucket, at(1)).await.unwrap(), BucketDeleted::InUse);
+    assert_eq!(store.delete_bucket(context.org, bucket, &audit(at(1))).await.unwrap(), BucketDeleted::InUse);
     let found = store.bucket(context.org, bucket).await.unwrap().unwrap();
     assert!(found.secret.is_some());
     let workspace_id = context.another_workspace(1).await;
     let moved = BucketUpdate { workspace_id, ..context.update_of(bucket).await };
-    assert_eq!(store.update_bucket(&moved, at(2)).await.unwrap(), BucketUpdated::InUse);
-    store.delete_repository(context.org, repository, at(3)).await.unwrap();
-    assert_eq!(store.update_bucket(&moved, at(4)).await.unwrap(), BucketUpdated::Updated);
-    assert_eq!(store.delete_bucket(context.org, bucket, at(5)).await.unwrap(), BucketDeleted::Deleted);
+    assert_eq!(store.update_bucket(&moved, &audit(at(2))).await.unwrap(), BucketUpdated::InUse);
+    store.delete_repository(context.org, repository, &audit(at(3))).await.unwrap();
+    assert_eq!(store.update_bucket(&moved, &audit(at(4))).await.unwrap(), BucketUpdated::Updated);
+    assert_eq!(
+        store.delete_bucket(context.org, bucket, &audit(at(5))).await.unwrap(),
+        BucketDeleted::Deleted
+    );
 }
 
 pub async fn a_bucket_takes_no_name_that_its_repository_has(store: &dyn Store) {
@@ -34,11 +37,11 @@ pub async fn a_bucket_takes_no_name_that_its_repository_has(store: &dyn Store) {
         buckets: vec![attachment(a, ""), attachment(b, "")],
         ..context.new_repository("main", &[])
     };
-    store.insert_repository(&new, at(1)).await.unwrap();
+    store.insert_repository(&new, &audit(at(1))).await.unwrap();
     let as_b = BucketUpdate { location: location("b"), record_change: true, ..context.update_of(a).await };
-    assert_eq!(store.update_bucket(&as_b, at(2)).await.unwrap(), BucketUpdated::SameNameInRepository);
+    assert_eq!(store.update_bucket(&as_b, &audit(at(2))).await.unwrap(), BucketUpdated::SameNameInRepository);
     let as_c = BucketUpdate { location: location("c"), ..as_b };
-    assert_eq!(store.update_bucket(&as_c, at(3)).await.unwrap(), BucketUpdated::Updated);
+    assert_eq!(store.update_bucket(&as_c, &audit(at(3))).await.unwrap(), BucketUpdated::Updated);
     let served = store.node_repositories(None, &[new.id]).await.unwrap();
     assert_eq!((served[0].version, served[0].buckets[0].bucket.as_str()), (2, "c"));
 }
@@ -46,10 +49,10 @@ pub async fn a_bucket_takes_no_name_that_its_repository_has(store: &dyn Store) {
 pub async fn a_workspace_with_repositories_stays(store: &dyn Store) {
     let context = TestContext::new(store).await;
     let id = context.repository("main", &[]).await;
-    let removed = store.delete_workspace(context.org, context.workspace, at(1)).await.unwrap();
+    let removed = store.delete_workspace(context.org, context.workspace, &audit(at(1))).await.unwrap();
     assert_eq!(removed, WorkspaceChanged::InUse);
-    store.delete_repository(context.org, id, at(2)).await.unwrap();
-    let removed = store.delete_workspace(context.org, context.workspace, at(3)).await.unwrap();
+    store.delete_repository(context.org, id, &audit(at(2))).await.unwrap();
+    let removed = store.delete_workspace(context.org, context.workspace, &audit(at(3))).await.unwrap();
     assert_eq!(removed, WorkspaceChanged::Changed);
 }
 
@@ -64,7 +67,7 @@ pub async fn repositories_of_buckets_are_told(store: &dyn Store) {
     let mut expected = [(a, first, "first"), (a, second, "second"), (b, second, "second")];
     expected.sort();
     assert_eq!(response, expected);
-    store.delete_repository(context.org, second, at(1)).await.unwrap();
+    store.delete_repository(context.org, second, &audit(at(1))).await.unwrap();
     assert_eq!(store.repositories_of_buckets(&[a, b]).await.unwrap().len(), 1);
 }
 
@@ -80,7 +83,7 @@ pub async fn buckets_of_mirrors_are_not_available(store: &dyn Store) {
         buckets: vec![RepositoryBucket { master: true, ..attachment(mirrored, "") }],
         ..context.new_repository("mirror", &[])
     };
-    assert_eq!(store.insert_repository(&mirror, at(4)).await.unwrap(), RepositoryInserted::Inserted);
+    assert_eq!(store.insert_repository(&mirror, &audit(at(4))).await.unwrap(), RepositoryInserted::Inserted);
     for visible in [Visibility::Organization, Visibility::Workspaces(vec![context.workspace])] {
         let page = store.available_buckets(&context.query(visible, None, 10)).await.unwrap();
         assert_eq!(page.iter().map(|one| one.bucket.id).collect::<Vec<_>>(), [normal, free]);
@@ -89,7 +92,7 @@ pub async fn buckets_of_mirrors_are_not_available(store: &dyn Store) {
     let asked = [mirrored, foreign, fresh(BucketId::new)];
     let among = store.buckets_among(context.org, &asked).await.unwrap();
     assert_eq!(among.iter().map(|one| one.bucket.id).collect::<Vec<_>>(), [mirrored]);
-    store.delete_repository(context.org, mirror.id, at(5)).await.unwrap();
+    store.delete_repository(context.org, mirror.id, &audit(at(5))).await.unwrap();
     let page = store.available_buckets(&context.query(Visibility::Organization, None, 10)).await.unwrap();
     assert_eq!(page.len(), 3);
 }
@@ -115,15 +118,18 @@ pub async fn every_change_of_a_repository_raises_its_version_and_is_announced(st
         storage_type: StorageType::Gcs,
         ..context.repository_update_of(id).await
     };
-    store.update_repository(&update, at(1)).await.unwrap();
+    store.update_repository(&update, &audit(at(1))).await.unwrap();
     announced("a change").await;
     let key = context.key(id, "key").await;
     announced("a new key").await;
-    store.update_repository_key(context.org, id, key, &name("key"), KeyAccess::Read, at(2)).await.unwrap();
+    store
+        .update_repository_key(context.org, id, key, &name("key"), KeyAccess::Read, &audit(at(2)))
+        .await
+        .unwrap();
     announced("a changed key").await;
-    store.revoke_repository_key(context.org, id, key, at(3)).await.unwrap();
+    store.revoke_repository_key(context.org, id, key, &audit(at(3))).await.unwrap();
     announced("a revoked key").await;
-    store.delete_repository(context.org, id, at(4)).await.unwrap();
+    store.delete_repository(context.org, id, &audit(at(4))).await.unwrap();
     announced("its removal").await;
     let (s3, gcs) = (StorageType::S3, StorageType::Gcs);
     assert_eq!(versions, [(1, s3), (2, gcs), (3, gcs), (4, gcs), (5, gcs)]);
@@ -139,11 +145,11 @@ pub async fn repositories_are_walked_by_id_with_buckets_and_live_keys(store: &dy
         let id = context.repository(&format!("repository {n}"), &[(bucket, &format!("folder-{n}"))]).await;
         context.key(id, "live").await;
         let revoked = context.key(id, "revoked").await;
-        store.revoke_repository_key(context.org, id, revoked, at(1)).await.unwrap();
+        store.revoke_repository_key(context.org, id, revoked, &audit(at(1))).await.unwrap();
         own.push(id);
     }
     let removed = context.repository("removed", &[]).await;
-    store.delete_repository(context.org, removed, at(1)).await.unwrap();
+    store.delete_repository(context.org, removed, &audit(at(1))).await.unwrap();
     let foreign = other.repository("foreign", &[]).await;
     let all = [own.as_slice(), &[foreign]].concat();
     for (org, mut expected) in [(Some(context.org), own.clone()), (None, all)] {
@@ -186,8 +192,8 @@ pub async fn the_generation_changes_with_what_repositories_hold(store: &dyn Stor
     let id = context.repository("main", &[]).await;
     changed("a new repository").await;
     let update = RepositoryUpdate { name: name("Other"), ..context.repository_update_of(id).await };
-    store.update_repository(&update, at(1)).await.unwrap();
+    store.update_repository(&update, &audit(at(1))).await.unwrap();
     changed("a new name").await;
-    store.delete_repository(context.org, id, at(2)).await.unwrap();
+    store.delete_repository(context.org, id, &audit(at(2))).await.unwrap();
     changed("a removal").await;
 }

@@ -7,7 +7,7 @@ use bucketry_model::status::{ProbeFailure, ProbedStatus};
 use bucketry_model::time::Day;
 use bucketry_model::uptime::{DayRecord, ProbeSample};
 
-use super::fixture::{LONGEST_GAP, TestContext, at, fresh, online};
+use super::fixture::{LONGEST_GAP, TestContext, at, audit, fresh, online};
 use crate::Store;
 use crate::bucket::{BucketInserted, NodeStatusRow};
 use crate::node::NodeRegistration;
@@ -136,7 +136,7 @@ pub async fn samples_of_unknown_foreign_and_removed_buckets_are_passed_over(stor
     let node = context.node("node-1").await;
     let foreign = other.bucket("foreign").await;
     let removed = context.bucket("removed").await;
-    store.delete_bucket(context.org, removed, at(1)).await.unwrap();
+    store.delete_bucket(context.org, removed, &audit(at(1))).await.unwrap();
     let own = context.bucket("own").await;
     let samples = [foreign, removed, fresh(BucketId::new), own].map(|id| (id, online(10, 1))).into();
     let (org_id, now) = (Some(context.org), at(10));
@@ -146,7 +146,7 @@ pub async fn samples_of_unknown_foreign_and_removed_buckets_are_passed_over(stor
 
     // A node of the deployment serves all organizations.
     let shared = NodeRegistration { org_id: None, ..context.registration("shared") };
-    store.register_node(&shared, at(1)).await.unwrap();
+    store.register_node(&shared, &audit(at(1))).await.unwrap();
     let batch = ProbeBatch { node_id: shared.id, org_id: None, ..batch };
     assert_eq!(store.record_probes(&batch).await.unwrap(), 2);
     assert_eq!(store.node_statuses(foreign).await.unwrap().len(), 1);
@@ -159,7 +159,7 @@ pub async fn a_node_that_is_not_registered_is_not_believed(store: &dyn Store) {
     let bucket = context.bucket("photos").await;
     assert_eq!(context.probe(fresh(NodeId::new), bucket, &[online(10, 1)]).await, 0);
     let node = context.node("node-1").await;
-    store.unregister_node(node, at(1)).await.unwrap();
+    store.unregister_node(node, &audit(at(1))).await.unwrap();
     assert_eq!(context.probe(node, bucket, &[online(10, 1)]).await, 0);
     assert!(store.node_statuses(bucket).await.unwrap().is_empty());
 }
@@ -215,7 +215,7 @@ pub async fn old_days_are_purged_a_few_at_a_time(store: &dyn Store) {
     let context = TestContext::new(store).await;
     let node = context.node("node-1").await;
     let new = context.new_bucket("photos");
-    assert_eq!(store.insert_bucket(&new, at(0)).await.unwrap(), BucketInserted::Inserted);
+    assert_eq!(store.insert_bucket(&new, &audit(at(0))).await.unwrap(), BucketInserted::Inserted);
     for day in 0..5 {
         context.probe(node, new.id, &[online(day * 86_400, 1)]).await;
     }
@@ -236,7 +236,7 @@ pub async fn the_days_of_several_buckets_are_read_at_once(store: &dyn Store) {
     context.probe(two, a, &[online(DAY, 30)]).await;
     context.probe(one, b, &[online(5 * DAY, 40)]).await;
     context.probe(one, deleted, &[online(DAY, 50)]).await;
-    store.delete_bucket(context.org, deleted, at(DAY + 1)).await.unwrap();
+    store.delete_bucket(context.org, deleted, &audit(at(DAY + 1))).await.unwrap();
 
     let read = async |ids: &[BucketId], first: i64, last: i64| {
         let (first, last) = (Day::of(at(first * DAY)), Day::of(at(last * DAY)));

@@ -2,7 +2,7 @@
 
 use bucketry_model::id::BucketId;
 
-use super::fixture::{TestContext, at, fresh, secret};
+use super::fixture::{TestContext, at, audit, fresh, secret};
 use crate::Store;
 use crate::bucket::{BucketUpdate, SecretUpdate};
 use crate::sync::{Changes, Subject};
@@ -36,8 +36,8 @@ pub async fn every_change_of_a_bucket_is_announced_in_order(store: &dyn Store) {
         record_change: true,
         ..context.update_of(a).await
     };
-    store.update_bucket(&update, at(1)).await.unwrap();
-    store.delete_bucket(context.org, b, at(2)).await.unwrap();
+    store.update_bucket(&update, &audit(at(1))).await.unwrap();
+    store.delete_bucket(context.org, b, &audit(at(2))).await.unwrap();
 
     let response = since(store, None, 0, 10).await;
     assert_eq!(response.iter().map(|(_, bucket)| *bucket).collect::<Vec<_>>(), [a, b, a, b]);
@@ -89,7 +89,7 @@ pub async fn buckets_are_walked_by_id(store: &dyn Store) {
         own.push(context.bucket(&format!("bucket {number}")).await);
     }
     let removed = context.bucket("removed").await;
-    store.delete_bucket(context.org, removed, at(1)).await.unwrap();
+    store.delete_bucket(context.org, removed, &audit(at(1))).await.unwrap();
     let foreign = other.bucket("foreign").await;
     let mut all = own.clone();
     all.push(foreign);
@@ -111,9 +111,9 @@ pub async fn single_buckets_are_given_where_they_are_served(store: &dyn Store) {
     let context = TestContext::new(store).await;
     let other = TestContext::another(store).await;
     let new = context.new_bucket("photos");
-    store.insert_bucket(&new, at(1)).await.unwrap();
+    store.insert_bucket(&new, &audit(at(1))).await.unwrap();
     let removed = context.bucket("removed").await;
-    store.delete_bucket(context.org, removed, at(2)).await.unwrap();
+    store.delete_bucket(context.org, removed, &audit(at(2))).await.unwrap();
     let asked = [removed, fresh(BucketId::new), new.id];
     let given = store.node_buckets(Some(context.org), &asked).await.unwrap();
     assert_eq!(given.len(), 1);

@@ -4,7 +4,7 @@ use bucketry_model::role::{OrgRole, TokenScope, WorkspaceRole};
 use futures_util::future::join;
 use jiff::SignedDuration;
 
-use super::fixture::{TestContext, at};
+use super::fixture::{TestContext, at, audit};
 use crate::Store;
 use crate::token::{NewToken, Rotation, TokenKind, TokenState};
 
@@ -15,10 +15,10 @@ pub async fn a_caller_is_known_with_memberships_and_scope(store: &dyn Store) {
     let context = TestContext::new(store).await;
     let user = context.member(context.workspace, "grace@example.com", WorkspaceRole::Write).await;
     let second = context.another_workspace(1).await;
-    store.add_member(context.org, second, user, WorkspaceRole::Read, at(1)).await.unwrap();
+    store.add_member(context.org, second, user, WorkspaceRole::Read, &audit(at(1))).await.unwrap();
     let scope = Some(TokenScope { workspace_id: Some(second), role: WorkspaceRole::Read });
     let token = NewToken { scope, ..context.new_token(user, TokenKind::Api, 1) };
-    store.insert_token(&token, at(1)).await.unwrap();
+    store.insert_token(&token, &audit(at(1))).await.unwrap();
 
     let caller = store.caller(token.id, at(2)).await.unwrap().unwrap();
     assert_eq!((caller.user_id, caller.org_id, caller.token_id), (user, context.org, token.id));
@@ -31,7 +31,7 @@ pub async fn a_caller_is_known_with_memberships_and_scope(store: &dyn Store) {
 
     let lonely = context.user("lonely@example.com", OrgRole::User).await;
     let session = context.new_token(lonely, TokenKind::Session, 2);
-    store.insert_token(&session, at(1)).await.unwrap();
+    store.insert_token(&session, &audit(at(1))).await.unwrap();
     assert!(store.caller(session.id, at(2)).await.unwrap().unwrap().memberships.is_empty());
 }
 
@@ -40,12 +40,12 @@ pub async fn an_expired_or_revoked_token_has_no_caller(store: &dyn Store) {
     let expires = context.new_token(context.owner, TokenKind::Api, 1);
     let forever = NewToken { expires_at: None, ..context.new_token(context.owner, TokenKind::Api, 2) };
     for token in [&expires, &forever] {
-        store.insert_token(token, at(1)).await.unwrap();
+        store.insert_token(token, &audit(at(1))).await.unwrap();
     }
     assert!(store.caller(expires.id, at(999)).await.unwrap().is_some());
     assert!(store.caller(expires.id, at(1_000)).await.unwrap().is_none());
     assert!(store.caller(forever.id, at(1_000_000)).await.unwrap().is_some());
-    assert!(store.revoke_token(context.owner, forever.id, at(5)).await.unwrap());
+    assert!(store.revoke_token(context.owner, forever.id, &audit(at(5))).await.unwrap());
     assert!(store.caller(forever.id, at(6)).await.unwrap().is_none());
     let found = store.api_token(&forever.hash, at(6)).await.unwrap();
     assert_eq!(found, Some((forever.id, TokenState::Revoked)));
@@ -56,7 +56,7 @@ pub async fn an_api_token_is_found_by_its_hash(store: &dyn Store) {
     let api = context.new_token(context.owner, TokenKind::Api, 1);
     let session = context.new_token(context.owner, TokenKind::Session, 2);
     for token in [&api, &session] {
-        store.insert_token(token, at(1)).await.unwrap();
+        store.insert_token(token, &audit(at(1))).await.unwrap();
     }
     assert_eq!(store.api_token(&api.hash, at(2)).await.unwrap(), Some((api.id, TokenState::Live)));
     assert_eq!(store.api_token(&api.hash, at(1_000)).await.unwrap(), Some((api.id, TokenState::Expired)));
@@ -69,7 +69,7 @@ pub async fn an_api_token_is_found_by_its_hash(store: &dyn Store) {
 pub async fn a_refresh_token_is_exchanged_once(store: &dyn Store) {
     let context = TestContext::new(store).await;
     let session = context.new_token(context.owner, TokenKind::Session, 1);
-    store.insert_token(&session, at(1)).await.unwrap();
+    store.insert_token(&session, &audit(at(1))).await.unwrap();
     let rotated = Rotation::Rotated {
         id: session.id,
         user_id: context.owner,
@@ -90,9 +90,10 @@ pub async fn a_refresh_token_is_exchanged_once(store: &dyn Store) {
 pub async fn a_refresh_token_that_comes_again_ends_the_session(store: &dyn Store) {
     let context = TestContext::new(store).await;
     let session = context.new_token(context.owner, TokenKind::Session, 1);
-    store.insert_token(&session, at(1)).await.unwrap();
+    store.insert_token(&session, &audit(at(1))).await.unwrap();
     store.rotate_refresh_token_at(1, 2).await;
-    assert_eq!(store.rotate_refresh_token_at(1, 3).await, Rotation::Reused);
+    let reused = Rotation::Reused { id: session.id, user_id: context.owner, org_id: context.org };
+    assert_eq!(store.rotate_refresh_token_at(1, 3).await, reused);
     assert!(store.caller(session.id, at(60)).await.unwrap().is_none());
     assert_eq!(store.rotate_refresh_token_at(2, 3).await, Rotation::Unknown);
     assert_eq!(store.rotate_refresh_token_at(1, 3).await, Rotation::Unknown);
@@ -101,17 +102,17 @@ pub async fn a_refresh_token_that_comes_again_ends_the_session(store: &dyn Store
 pub async fn two_exchanges_of_one_refresh_token_at_once_succeed_at_most_once(store: &dyn Store) {
     let context = TestContext::new(store).await;
     let session = context.new_token(context.owner, TokenKind::Session, 1);
-    store.insert_token(&session, at(1)).await.unwrap();
+    store.insert_token(&session, &audit(at(1))).await.unwrap();
     let (a, b) = join(store.rotate_refresh_token_at(1, 2), store.rotate_refresh_token_at(1, 3)).await;
     let outcomes = [a, b];
-    assert!(outcomes.contains(&Rotation::Reused));
+    assert!(outcomes.iter().any(|one| matches!(one, Rotation::Reused { .. })));
     assert_eq!(outcomes.iter().filter(|one| matches!(one, Rotation::Rotated { .. })).count(), 1);
 }
 
 pub async fn an_expired_session_is_not_renewed(store: &dyn Store) {
     let context = TestContext::new(store).await;
     let session = context.new_token(context.owner, TokenKind::Session, 1);
-    store.insert_token(&session, at(1)).await.unwrap();
+    store.insert_token(&session, &audit(at(1))).await.unwrap();
     let late = store.rotate_refresh_token(&[1; 32], &[2; 32], at(5_000), LONGEST, at(1_000)).await.unwrap();
     assert_eq!(late, Rotation::Unknown);
 }
@@ -119,7 +120,7 @@ pub async fn an_expired_session_is_not_renewed(store: &dyn Store) {
 pub async fn a_session_is_renewed_until_it_is_as_old_as_it_may_become(store: &dyn Store) {
     let context = TestContext::new(store).await;
     let session = context.new_token(context.owner, TokenKind::Session, 1);
-    store.insert_token(&session, at(1)).await.unwrap();
+    store.insert_token(&session, &audit(at(1))).await.unwrap();
     let longest = SignedDuration::from_secs(1_500);
     let renew = async |old: u8, now: i64, longest| {
         let (old, new) = ([old; 32], [old + 1; 32]);
@@ -140,8 +141,8 @@ pub async fn networks_that_a_user_signed_in_from_are_remembered(store: &dyn Stor
     let context = TestContext::new(store).await;
     let network = Some("192.0.2.0/24".to_owned());
     let session = NewToken { network, ..context.new_token(context.owner, TokenKind::Session, 1) };
-    assert!(store.open_session(&session, "$argon2id$hash", at(100)).await.unwrap());
-    store.revoke_token(context.owner, session.id, at(101)).await.unwrap();
+    assert!(store.open_session(&session, "$argon2id$hash", &audit(at(100))).await.unwrap());
+    store.revoke_token(context.owner, session.id, &audit(at(101))).await.unwrap();
     context.user("grace@example.com", OrgRole::User).await;
     for (email, network, after, until, known) in [
         ("Owner@Example.com", "192.0.2.0/24", 99, 100, true),
@@ -160,7 +161,10 @@ pub async fn a_session_from_the_future_is_not_renewed(store: &dyn Store) {
     let context = TestContext::new(store).await;
     // Created by a clock two days ahead, so it would outlive every session that is opened now.
     let session = context.new_token(context.owner, TokenKind::Session, 1);
-    store.insert_token(&NewToken { expires_at: Some(at(2 * 86_400)), ..session }, at(1)).await.unwrap();
+    store
+        .insert_token(&NewToken { expires_at: Some(at(2 * 86_400)), ..session }, &audit(at(1)))
+        .await
+        .unwrap();
     let renew = async |expires_at| {
         store
             .rotate_refresh_token(&[1; 32], &[2; 32], at(expires_at), SignedDuration::MAX, at(10))
@@ -180,8 +184,8 @@ pub async fn tokens_are_listed_newest_first_and_revoked_by_their_owner_only(stor
     let scope = Some(TokenScope { workspace_id: None, role: WorkspaceRole::Write });
     let api = NewToken { scope, ..context.new_token(context.owner, TokenKind::Api, 1) };
     let session = context.new_token(context.owner, TokenKind::Session, 2);
-    store.insert_token(&api, at(10)).await.unwrap();
-    store.insert_token(&session, at(20)).await.unwrap();
+    store.insert_token(&api, &audit(at(10))).await.unwrap();
+    store.insert_token(&session, &audit(at(20))).await.unwrap();
 
     let listed = store.tokens(context.owner, at(30)).await.unwrap();
     let response: Vec<_> = listed.iter().map(|one| (one.id, one.kind, one.created_at)).collect();
@@ -192,12 +196,12 @@ pub async fn tokens_are_listed_newest_first_and_revoked_by_their_owner_only(stor
         (scope, api.expires_at, None)
     );
 
-    assert!(!store.revoke_token(user, api.id, at(31)).await.unwrap());
-    assert!(store.revoke_token(context.owner, api.id, at(31)).await.unwrap());
-    assert!(!store.revoke_token(context.owner, api.id, at(32)).await.unwrap());
+    assert!(!store.revoke_token(user, api.id, &audit(at(31))).await.unwrap());
+    assert!(store.revoke_token(context.owner, api.id, &audit(at(31))).await.unwrap());
+    assert!(!store.revoke_token(context.owner, api.id, &audit(at(32))).await.unwrap());
     assert_eq!(store.tokens(context.owner, at(33)).await.unwrap().len(), 1);
     assert!(store.tokens(context.owner, at(1_000)).await.unwrap().is_empty());
-    assert!(!store.revoke_token(context.owner, session.id, at(1_000)).await.unwrap());
+    assert!(!store.revoke_token(context.owner, session.id, &audit(at(1_000))).await.unwrap());
 }
 
 pub async fn ended_tokens_are_purged(store: &dyn Store) {
@@ -206,9 +210,9 @@ pub async fn ended_tokens_are_purged(store: &dyn Store) {
     let expired = context.new_token(context.owner, TokenKind::Session, 2);
     let live = NewToken { expires_at: None, ..context.new_token(context.owner, TokenKind::Api, 3) };
     for token in [&revoked, &expired, &live] {
-        store.insert_token(token, at(1)).await.unwrap();
+        store.insert_token(token, &audit(at(1))).await.unwrap();
     }
-    store.revoke_token(context.owner, revoked.id, at(10)).await.unwrap();
+    store.revoke_token(context.owner, revoked.id, &audit(at(10))).await.unwrap();
     assert_eq!(store.purge_tokens(at(10)).await.unwrap(), 0);
     assert_eq!(store.purge_tokens(at(11)).await.unwrap(), 1);
     assert_eq!(store.session_of_refresh_token(&expired.hash).await.unwrap(), Some(expired.id));

@@ -5,7 +5,7 @@ use bucketry_model::node_protocol::UsageBatch;
 use bucketry_model::usage::{UsageRow, UsageTotals};
 use futures_util::future::join;
 
-use super::fixture::{TestContext, at, fresh};
+use super::fixture::{TestContext, at, audit, fresh};
 use crate::Store;
 use crate::usage::BatchCounted;
 
@@ -156,7 +156,7 @@ pub async fn removed_buckets_still_count(store: &dyn Store) {
     let node = context.node("node-1").await;
     let bucket = context.bucket("photos").await;
     store.add_usage(node, None, &batch(1, vec![row(bucket, 60, 1)]), at(0)).await.unwrap();
-    store.delete_bucket(context.org, bucket, at(1)).await.unwrap();
+    store.delete_bucket(context.org, bucket, &audit(at(1))).await.unwrap();
     store.add_usage(node, Some(context.org), &batch(2, vec![row(bucket, 60, 1)]), at(2)).await.unwrap();
     assert_eq!(totals(store, bucket).await.requests, 2);
 }

@@ -4,7 +4,7 @@ use bucketry_model::id::{BucketId, RepoId};
 use bucketry_model::role::Visibility;
 use bucketry_model::usage::{Resolution, UsageCounts, UsageRow};
 
-use super::fixture::{TestContext, at, fresh};
+use super::fixture::{TestContext, at, audit, fresh};
 use super::usage::{batch, row};
 use crate::Store;
 use crate::usage::{SeriesPoint, SeriesQuery};
@@ -209,8 +209,8 @@ pub async fn a_series_holds_what_is_visible_and_what_was_removed(store: &dyn Sto
     let repo_id = Some(fresh(RepoId::new));
     let rows = [(here, 1), (there, 2)].map(|(bucket, count)| UsageRow { repo_id, ..row(bucket, 60, count) });
     store.add_usage(node, None, &batch(1, rows.to_vec()), at(0)).await.unwrap();
-    store.delete_bucket(context.org, here, at(1)).await.unwrap();
-    store.unregister_node(node, at(2)).await.unwrap();
+    store.delete_bucket(context.org, here, &audit(at(1))).await.unwrap();
+    store.unregister_node(node, &audit(at(2))).await.unwrap();
 
     let repositories: Vec<RepoId> = repo_id.into_iter().collect();
     let buckets = vec![here, there];

@@ -4,7 +4,7 @@ use bucketry_model::id::{BucketId, OrgId, RepoId, RepoKeyId};
 use bucketry_model::node_protocol::SecretOwner;
 use bucketry_model::secret::SealedSecret;
 
-use super::fixture::{TestContext, at, fresh, secret};
+use super::fixture::{TestContext, at, audit, fresh, secret};
 use crate::Store;
 use crate::bucket::StoredSecret;
 use crate::repository::{NewRepository, RepositoryInserted};
@@ -19,20 +19,20 @@ pub async fn secrets_are_walked_by_id_buckets_first(store: &dyn Store) {
         made.push(SecretOwner::RepositoryKey(context.key(repository, &format!("key {number}")).await));
     }
     let revoked = context.key(repository, "revoked").await;
-    assert!(store.revoke_repository_key(context.org, repository, revoked, at(1)).await.unwrap());
+    assert!(store.revoke_repository_key(context.org, repository, revoked, &audit(at(1))).await.unwrap());
     let mut bare = context.new_bucket("bare");
     bare.secret = None;
-    store.insert_bucket(&bare, at(1)).await.unwrap();
+    store.insert_bucket(&bare, &audit(at(1))).await.unwrap();
     for number in 0..3 {
         let sealing_key = Some(secret("sealing key"));
         let new =
             NewRepository { sealing_key, ..context.new_repository(&format!("repository {number}"), &[]) };
-        assert_eq!(store.insert_repository(&new, at(1)).await.unwrap(), RepositoryInserted::Inserted);
+        assert_eq!(store.insert_repository(&new, &audit(at(1))).await.unwrap(), RepositoryInserted::Inserted);
         made.push(SecretOwner::Repository(new.id));
     }
     let deleted = NewRepository { sealing_key: Some(secret("gone")), ..context.new_repository("gone", &[]) };
-    store.insert_repository(&deleted, at(1)).await.unwrap();
-    assert!(store.delete_repository(context.org, deleted.id, at(1)).await.unwrap());
+    store.insert_repository(&deleted, &audit(at(1))).await.unwrap();
+    assert!(store.delete_repository(context.org, deleted.id, &audit(at(1))).await.unwrap());
     made.sort();
     assert_eq!(store.count_secrets().await.unwrap(), 13);
     let mut walked = Vec::new();
@@ -57,7 +57,7 @@ pub async fn a_secret_is_replaced_only_where_the_old_one_is_in_place(store: &dyn
     let context = TestContext::new(store).await;
     let [a, b] = [context.bucket("a").await, context.bucket("b").await];
     let removed = context.bucket("removed").await;
-    store.delete_bucket(context.org, removed, at(1)).await.unwrap();
+    store.delete_bucket(context.org, removed, &audit(at(1))).await.unwrap();
     let repository = context.repository("main", &[]).await;
     let key = context.key(repository, "key").await;
     let anew = |text: &str| StoredSecret { sealed_to: "recipients-2".to_owned(), ..secret(text) };
@@ -91,7 +91,7 @@ pub async fn a_repository_is_given_its_sealing_key_once(store: &dyn Store) {
         context.repository("two", &[]).await,
         context.repository("gone", &[]).await,
     ];
-    assert!(store.delete_repository(context.org, gone, at(1)).await.unwrap());
+    assert!(store.delete_repository(context.org, gone, &audit(at(1))).await.unwrap());
     let without = async |after| {
         let page = store.repositories_without_sealing_key(after, 10).await.unwrap();
         page.into_iter().map(|(id, org)| (id, org == context.org)).collect::<Vec<_>>()

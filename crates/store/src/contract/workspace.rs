@@ -4,7 +4,7 @@ use bucketry_model::id::{UserId, WorkspaceId};
 use bucketry_model::role::{OrgRole, TokenScope, Visibility, WorkspaceRole};
 use futures_util::future::join;
 
-use super::fixture::{TestContext, at, fresh, name};
+use super::fixture::{TestContext, at, audit, fresh, name};
 use crate::Store;
 use crate::token::{NewToken, TokenKind};
 use crate::workspace::{MemberChanged, NewWorkspace, WorkspaceChanged};
@@ -12,7 +12,7 @@ use crate::workspace::{MemberChanged, NewWorkspace, WorkspaceChanged};
 pub async fn a_workspace_reads_back_with_its_creator_as_admin(store: &dyn Store) {
     let context = TestContext::new(store).await;
     let new = NewWorkspace { id: fresh(WorkspaceId::new), name: name("Photos") };
-    store.insert_workspace(context.org, &new, context.owner, at(3)).await.unwrap();
+    store.insert_workspace(context.org, &new, context.owner, &audit(at(3))).await.unwrap();
     let found = store.workspace(context.org, new.id).await.unwrap().unwrap();
     assert_eq!(
         (found.id, found.org_id, found.name, found.created_at),
@@ -59,19 +59,20 @@ pub async fn a_workspace_is_renamed(store: &dyn Store) {
     let context = TestContext::new(store).await;
     let other = TestContext::another(store).await;
     let new = name("Renamed");
-    let renamed = store.rename_workspace(context.org, context.workspace, &new).await.unwrap();
+    let renamed = store.rename_workspace(context.org, context.workspace, &new, &audit(at(0))).await.unwrap();
     assert_eq!(renamed, WorkspaceChanged::Changed);
     assert_eq!(store.workspace(context.org, context.workspace).await.unwrap().unwrap().name, new);
-    let foreign = store.rename_workspace(other.org, context.workspace, &new).await.unwrap();
+    let foreign = store.rename_workspace(other.org, context.workspace, &new, &audit(at(0))).await.unwrap();
     assert_eq!(foreign, WorkspaceChanged::NotFound);
 }
 
 pub async fn a_workspace_with_buckets_stays(store: &dyn Store) {
     let context = TestContext::new(store).await;
     let bucket = context.bucket("photos").await;
-    let delete = || store.delete_workspace(context.org, context.workspace, at(1));
+    let change = audit(at(1));
+    let delete = || store.delete_workspace(context.org, context.workspace, &change);
     assert_eq!(delete().await.unwrap(), WorkspaceChanged::InUse);
-    store.delete_bucket(context.org, bucket, at(1)).await.unwrap();
+    store.delete_bucket(context.org, bucket, &audit(at(1))).await.unwrap();
     assert_eq!(delete().await.unwrap(), WorkspaceChanged::Changed);
     assert_eq!(delete().await.unwrap(), WorkspaceChanged::NotFound);
 }
@@ -87,10 +88,10 @@ pub async fn removing_a_workspace_ends_memberships_and_tokens_scoped_to_it(store
         scope: Some(TokenScope { workspace_id: None, role: WorkspaceRole::Write }),
         ..context.new_token(context.owner, TokenKind::Api, 2)
     };
-    store.insert_token(&scoped, at(1)).await.unwrap();
-    store.insert_token(&wide, at(1)).await.unwrap();
+    store.insert_token(&scoped, &audit(at(1))).await.unwrap();
+    store.insert_token(&wide, &audit(at(1))).await.unwrap();
 
-    let removed = store.delete_workspace(context.org, workspace, at(2)).await.unwrap();
+    let removed = store.delete_workspace(context.org, workspace, &audit(at(2))).await.unwrap();
     assert_eq!(removed, WorkspaceChanged::Changed);
     assert!(store.workspace(context.org, workspace).await.unwrap().is_none());
     assert!(store.members(&[workspace]).await.unwrap().is_empty());
@@ -103,7 +104,8 @@ pub async fn members_are_added_once_and_listed_newest_first(store: &dyn Store) {
     let context = TestContext::new(store).await;
     let other = TestContext::another(store).await;
     let user = context.user("grace@example.com", OrgRole::User).await;
-    let add = |org, workspace, user| store.add_member(org, workspace, user, WorkspaceRole::Read, at(9));
+    let change = audit(at(9));
+    let add = |org, workspace, user| store.add_member(org, workspace, user, WorkspaceRole::Read, &change);
     assert_eq!(add(context.org, context.workspace, user).await.unwrap(), MemberChanged::Changed);
     assert_eq!(add(context.org, context.workspace, user).await.unwrap(), MemberChanged::AlreadyAMember);
     assert_eq!(add(context.org, context.workspace, other.owner).await.unwrap(), MemberChanged::UserNotFound);
@@ -123,8 +125,9 @@ pub async fn the_last_admin_stays(store: &dyn Store) {
     let context = TestContext::new(store).await;
     let (org, workspace) = (context.org, context.workspace);
     let user = context.member(workspace, "grace@example.com", WorkspaceRole::Write).await;
-    let set = |user, role| store.set_member_role(org, workspace, user, role);
-    let remove = |user| store.remove_member(org, workspace, user);
+    let change = audit(at(0));
+    let set = |user, role| store.set_member_role(org, workspace, user, role, &change);
+    let remove = |user| store.remove_member(org, workspace, user, &change);
     let stranger = fresh(UserId::new);
 
     assert_eq!(set(context.owner, WorkspaceRole::Write).await.unwrap(), MemberChanged::LastAdmin);
@@ -135,9 +138,10 @@ pub async fn the_last_admin_stays(store: &dyn Store) {
     assert_eq!(remove(context.owner).await.unwrap(), MemberChanged::NotAMember);
     assert_eq!(set(stranger, WorkspaceRole::Read).await.unwrap(), MemberChanged::NotAMember);
     let elsewhere = fresh(WorkspaceId::new);
-    let nowhere = store.set_member_role(org, elsewhere, user, WorkspaceRole::Read).await.unwrap();
+    let nowhere =
+        store.set_member_role(org, elsewhere, user, WorkspaceRole::Read, &audit(at(0))).await.unwrap();
     assert_eq!(nowhere, MemberChanged::WorkspaceNotFound);
-    let nowhere = store.remove_member(org, elsewhere, user).await.unwrap();
+    let nowhere = store.remove_member(org, elsewhere, user, &audit(at(0))).await.unwrap();
     assert_eq!(nowhere, MemberChanged::WorkspaceNotFound);
     let members = store.members(&[workspace]).await.unwrap();
     assert_eq!((members.len(), members[0].1.role), (1, WorkspaceRole::Admin));
@@ -147,8 +151,8 @@ pub async fn two_admins_who_remove_each_other_at_once_leave_one(store: &dyn Stor
     let context = TestContext::new(store).await;
     let second = context.member(context.workspace, "grace@example.com", WorkspaceRole::Admin).await;
     let (a, b) = join(
-        store.remove_member(context.org, context.workspace, context.owner),
-        store.remove_member(context.org, context.workspace, second),
+        store.remove_member(context.org, context.workspace, context.owner, &audit(at(0))),
+        store.remove_member(context.org, context.workspace, second, &audit(at(0))),
     )
     .await;
     let outcomes = [a.unwrap(), b.unwrap()];

@@ -58,6 +58,7 @@ pub(super) const FIND_TRANSFER: &str = "SELECT 1 FROM pg_class c WHERE c.relname
 pub(super) const AFTER_TRANSFER: &[&str] = &[
     "SELECT setval(pg_get_serial_sequence('changes', 'sequence'), GREATEST(1, \
      (SELECT MAX(c.sequence) FROM changes c), (SELECT p.purged_through FROM changes_purged p WHERE p.id = 1)))",
+    "SELECT setval(pg_get_serial_sequence('audit', 'id'), GREATEST(1, (SELECT MAX(a.id) FROM audit a)))",
     "ANALYZE",
 ];
 

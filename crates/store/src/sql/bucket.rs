@@ -1,6 +1,7 @@
 //! Registering, changing, removing and looking up buckets. Lists are in `bucket_list`.
 
 use async_trait::async_trait;
+use bucketry_model::audit::AuditEntry;
 use bucketry_model::bucket::{Bucket, BucketLocation, CredentialTimes, StorageType};
 use bucketry_model::id::{BucketId, OrgId, WorkspaceId};
 use bucketry_model::name::Name;
@@ -167,8 +168,9 @@ fn sharing_bucket(row: &Row) -> Result<SharingBucket> {
 
 #[async_trait]
 impl BucketStore for SqlStore {
-    async fn insert_bucket(&self, new: &NewBucket, now: Timestamp) -> Result<BucketInserted> {
-        let mut write = self.write().await?;
+    async fn insert_bucket(&self, new: &NewBucket, audit: &AuditEntry) -> Result<BucketInserted> {
+        let now = audit.at;
+        let mut write = self.write_audited(audit).await?;
         let report = probe::reporter(&mut write, new.first_report.as_ref()).await?;
         if !live_workspace::is_live(&mut write, new.org_id, new.workspace_id).await? {
             return Ok(BucketInserted::WorkspaceNotFound);
@@ -207,8 +209,9 @@ impl BucketStore for SqlStore {
         Ok(Some(holder) != except)
     }
 
-    async fn update_bucket(&self, update: &BucketUpdate, now: Timestamp) -> Result<BucketUpdated> {
-        let mut write = self.write().await?;
+    async fn update_bucket(&self, update: &BucketUpdate, audit: &AuditEntry) -> Result<BucketUpdated> {
+        let now = audit.at;
+        let mut write = self.write_audited(audit).await?;
         if update.record_change {
             probe::hold_heartbeats(&mut write).await?;
         }
@@ -258,8 +261,9 @@ impl BucketStore for SqlStore {
         Ok(BucketUpdated::Updated)
     }
 
-    async fn delete_bucket(&self, org_id: OrgId, id: BucketId, now: Timestamp) -> Result<BucketDeleted> {
-        let mut write = self.write().await?;
+    async fn delete_bucket(&self, org_id: OrgId, id: BucketId, audit: &AuditEntry) -> Result<BucketDeleted> {
+        let now = audit.at;
+        let mut write = self.write_audited(audit).await?;
         let remove = "UPDATE buckets SET deleted_at = $3, secret = NULL, sealed_to = NULL, secret_expires_at = NULL \
                       WHERE id = $1 AND org_id = $2 AND deleted_at IS NULL";
         let (bucket, org) = (id.to_string(), org_id.to_string());

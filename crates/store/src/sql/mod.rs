@@ -8,6 +8,8 @@
 use super::{dialect, row_values};
 
 mod attachment;
+mod audit;
+mod audit_list;
 mod bucket;
 mod bucket_list;
 mod columns;

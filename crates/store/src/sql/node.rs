@@ -1,6 +1,7 @@
 //! Nodes and their keys.
 
 use async_trait::async_trait;
+use bucketry_model::audit::AuditEntry;
 use bucketry_model::id::{NodeId, NodeKeyId, OrgId};
 use bucketry_model::node::Node;
 use bucketry_model::time::to_micros;
@@ -122,8 +123,9 @@ async fn remove(write: &mut Write, id: &str, org_id: Option<OrgId>, now: Timesta
 }
 
 impl SqlStore {
-    async fn register(&self, registration: &NodeRegistration, now: Timestamp) -> Result<NodeRegistered> {
-        let mut write = self.write().await?;
+    async fn register(&self, registration: &NodeRegistration, audit: &AuditEntry) -> Result<NodeRegistered> {
+        let now = audit.at;
+        let mut write = self.write_audited(audit).await?;
         let known = known_by_name(&mut write, &registration.name).await?;
         if known.iter().any(|node| node.is_live && node.org_id != registration.org_id) {
             return Ok(NodeRegistered::NameTaken);
@@ -150,11 +152,15 @@ impl SqlStore {
 
 #[async_trait]
 impl NodeStore for SqlStore {
-    async fn register_node(&self, registration: &NodeRegistration, now: Timestamp) -> Result<NodeRegistered> {
+    async fn register_node(
+        &self,
+        registration: &NodeRegistration,
+        audit: &AuditEntry,
+    ) -> Result<NodeRegistered> {
         // If another registration of the same name was faster, the unique index rejects this one. The second
         // attempt finds the other node.
-        match self.register(registration, now).await {
-            Err(error) if is_unique_violation(&error) => self.register(registration, now).await,
+        match self.register(registration, audit).await {
+            Err(error) if is_unique_violation(&error) => self.register(registration, audit).await,
             outcome => outcome,
         }
     }
@@ -177,8 +183,9 @@ impl NodeStore for SqlStore {
         Ok(true)
     }
 
-    async fn unregister_node(&self, id: NodeId, now: Timestamp) -> Result<bool> {
-        let mut write = self.write().await?;
+    async fn unregister_node(&self, id: NodeId, audit: &AuditEntry) -> Result<bool> {
+        let now = audit.at;
+        let mut write = self.write_audited(audit).await?;
         let id = id.to_string();
         let sql = "SELECT org_id FROM nodes WHERE id = $1 AND removed_at IS NULL";
         let Some(row) = write.row(query(sql).bind(&id)).await? else { return Ok(false) };
@@ -187,8 +194,8 @@ impl NodeStore for SqlStore {
         Ok(true)
     }
 
-    async fn insert_node_key(&self, key: &NodeKey) -> Result<()> {
-        let mut write = self.write().await?;
+    async fn insert_node_key(&self, key: &NodeKey, audit: &AuditEntry) -> Result<()> {
+        let mut write = self.write_audited(audit).await?;
         let sql = "INSERT INTO node_keys (id, org_id, public_key, created_at) VALUES ($1, $2, $3, $4)";
         let insert = query(sql)
             .bind(key.id.to_string())
@@ -212,8 +219,13 @@ impl NodeStore for SqlStore {
         rows.iter().map(node_key).collect()
     }
 
-    async fn delete_node_key(&self, org_id: Option<OrgId>, id: NodeKeyId) -> Result<bool> {
-        let mut write = self.write().await?;
+    async fn delete_node_key(
+        &self,
+        org_id: Option<OrgId>,
+        id: NodeKeyId,
+        audit: &AuditEntry,
+    ) -> Result<bool> {
+        let mut write = self.write_audited(audit).await?;
         let id = id.to_string();
         let sql = "SELECT org_id FROM node_keys WHERE id = $1";
         let Some(row) = write.row(query(sql).bind(&id)).await? else { return Ok(false) };

@@ -1,10 +1,10 @@
 //! Organizations.
 
 use async_trait::async_trait;
+use bucketry_model::audit::AuditEntry;
 use bucketry_model::id::OrgId;
 use bucketry_model::role::{OrgRole, WorkspaceRole};
 use bucketry_model::time::to_micros;
-use jiff::Timestamp;
 use sqlx::query;
 
 use super::SqlStore;
@@ -33,9 +33,10 @@ impl OrganizationStore for SqlStore {
     async fn insert_organization(
         &self,
         new: &NewOrganization,
-        now: Timestamp,
+        audit: &AuditEntry,
     ) -> Result<OrganizationInserted> {
-        let mut write = self.write().await?;
+        let now = audit.at;
+        let mut write = self.write_audited(audit).await?;
         // Which organization is the first must not depend on clocks, because its owners have more rights than
         // others.
         let latest = "SELECT created_at FROM organizations ORDER BY created_at DESC, id DESC LIMIT 1";

@@ -3,6 +3,7 @@
 
 use async_trait::async_trait;
 use bucketry_model::attachment::AttachmentRefused;
+use bucketry_model::audit::AuditEntry;
 use bucketry_model::id::{BucketId, OrgId, RepoId, WorkspaceId};
 use bucketry_model::name::Name;
 use bucketry_model::node_protocol::NodeRepository;
@@ -66,8 +67,9 @@ async fn take_place(write: &mut Write, org_id: OrgId) -> Result<bool> {
 
 #[async_trait]
 impl RepositoryStore for SqlStore {
-    async fn insert_repository(&self, new: &NewRepository, now: Timestamp) -> Result<RepositoryInserted> {
-        let mut write = self.write().await?;
+    async fn insert_repository(&self, new: &NewRepository, audit: &AuditEntry) -> Result<RepositoryInserted> {
+        let now = audit.at;
+        let mut write = self.write_audited(audit).await?;
         if !live_workspace::is_live(&mut write, new.org_id, new.workspace_id).await? {
             return Ok(RepositoryInserted::WorkspaceNotFound);
         }
@@ -118,9 +120,10 @@ impl RepositoryStore for SqlStore {
     async fn update_repository(
         &self,
         update: &RepositoryUpdate,
-        now: Timestamp,
+        audit: &AuditEntry,
     ) -> Result<RepositoryUpdated> {
-        let mut write = self.write().await?;
+        let now = audit.at;
+        let mut write = self.write_audited(audit).await?;
         let sql = concat!(
             "SELECT version FROM repositories WHERE id = $1 AND org_id = $2 AND deleted_at IS NULL",
             for_update!()
@@ -147,8 +150,9 @@ impl RepositoryStore for SqlStore {
         Ok(RepositoryUpdated::Updated)
     }
 
-    async fn delete_repository(&self, org_id: OrgId, id: RepoId, now: Timestamp) -> Result<bool> {
-        let mut write = self.write().await?;
+    async fn delete_repository(&self, org_id: OrgId, id: RepoId, audit: &AuditEntry) -> Result<bool> {
+        let now = audit.at;
+        let mut write = self.write_audited(audit).await?;
         let remove = "UPDATE repositories SET deleted_at = $3, version = version + 1, sealing_key = NULL, \
                       sealing_key_sealed_to = NULL \
                       WHERE id = $1 AND org_id = $2 AND deleted_at IS NULL";

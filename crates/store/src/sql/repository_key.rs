@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use async_trait::async_trait;
+use bucketry_model::audit::AuditEntry;
 use bucketry_model::id::{OrgId, RepoId, RepoKeyId};
 use bucketry_model::name::Name;
 use bucketry_model::node_protocol::KeyUse;
@@ -79,9 +80,10 @@ impl RepositoryKeyStore for SqlStore {
         &self,
         new: &NewRepositoryKey,
         at_most: u32,
-        now: Timestamp,
+        audit: &AuditEntry,
     ) -> Result<KeyInserted> {
-        let mut write = self.write().await?;
+        let now = audit.at;
+        let mut write = self.write_audited(audit).await?;
         if !note_change(&mut write, new.org_id, new.repo_id, now).await? {
             return Ok(KeyInserted::RepositoryNotFound);
         }
@@ -112,9 +114,10 @@ impl RepositoryKeyStore for SqlStore {
         id: RepoKeyId,
         name: &Name,
         access: KeyAccess,
-        now: Timestamp,
+        audit: &AuditEntry,
     ) -> Result<bool> {
-        let mut write = self.write().await?;
+        let now = audit.at;
+        let mut write = self.write_audited(audit).await?;
         let sql = "UPDATE repository_keys SET name = $4, access = $5 \
                    WHERE id = $1 AND repo_id = $2 AND org_id = $3 AND revoked_at IS NULL";
         let update = query(sql)
@@ -134,9 +137,10 @@ impl RepositoryKeyStore for SqlStore {
         org_id: OrgId,
         repo_id: RepoId,
         id: RepoKeyId,
-        now: Timestamp,
+        audit: &AuditEntry,
     ) -> Result<bool> {
-        let mut write = self.write().await?;
+        let now = audit.at;
+        let mut write = self.write_audited(audit).await?;
         let sql = "UPDATE repository_keys SET revoked_at = $4, secret = NULL, sealed_to = NULL \
                    WHERE id = $1 AND repo_id = $2 AND org_id = $3 AND revoked_at IS NULL";
         let revoke = query(sql)

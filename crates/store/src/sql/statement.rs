@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use bucketry_model::audit::AuditEntry;
 use bucketry_model::id::OrgId;
 use bucketry_model::time::to_micros;
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Transaction};
 
 use super::SqlStore;
+use super::audit;
 use super::dialect::{self, BEGIN_WRITE, Db, Query, Row};
 use super::generation::{Generations, Touched};
 use super::row_values::RowValues;
@@ -37,15 +39,34 @@ impl SqlStore {
         Ok(rows)
     }
 
+    /// All rows of a query with a list of numbers. The list may have any length.
+    pub(super) async fn rows_in_number_list(&self, list: &InList<'_>, values: &[i64]) -> Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        for chunk in values.chunks(LONGEST_LIST) {
+            let sql = list.sql(chunk.len());
+            rows.append(&mut self.rows(list.query(sql, chunk)).await?);
+        }
+        Ok(rows)
+    }
+
     /// Begins a write transaction, after those that are already waiting.
     pub(super) async fn write(&self) -> Result<Write> {
         let transaction = self.writer.begin_with(BEGIN_WRITE).await.map_err(dialect::error)?;
         Ok(Write {
             transaction,
             announced: Vec::new(),
+            audited: Vec::new(),
             touched: Touched::default(),
             generations: Arc::clone(&self.generations),
         })
+    }
+
+    /// Begins a write transaction whose commit also stores a record. If the record can't be stored, neither is the
+    /// change.
+    pub(super) async fn write_audited(&self, entry: &AuditEntry) -> Result<Write> {
+        let mut write = self.write().await?;
+        write.audit(std::slice::from_ref(entry));
+        Ok(write)
     }
 }
 
@@ -53,6 +74,7 @@ impl SqlStore {
 pub(super) struct Write {
     transaction: Transaction<'static, Db>,
     announced: Vec<(OrgId, Subject, Timestamp)>,
+    audited: Vec<AuditEntry>,
     touched: Touched,
     generations: Arc<Generations>,
 }
@@ -113,6 +135,11 @@ impl Write {
         self.announced.push((org_id, subject, now));
     }
 
+    /// Stores records with the commit.
+    pub(super) fn audit(&mut self, entries: &[AuditEntry]) {
+        self.audited.extend_from_slice(entries);
+    }
+
     /// Makes cached responses about an organization's buckets outdated with the commit. `None` for all
     /// organizations.
     pub(super) fn bump_generation(&mut self, org_id: Option<OrgId>) {
@@ -141,11 +168,13 @@ impl Write {
         committed.await.map_err(|stopped| StoreError::Unavailable(Box::new(stopped)))?.map_err(dialect::error)
     }
 
-    /// Writes the change events. This comes last, because from here on other transactions with change events wait
+    /// Writes the change events and records. This comes last, because from here on other transactions with change events wait
     /// for this one. If this one had to wait for anything else, they could deadlock.
     async fn flush_changes(&mut self) -> Result<()> {
         let announced = std::mem::take(&mut self.announced);
-        if let Some(order) = dialect::ORDER_CHANGES.filter(|_| !announced.is_empty()) {
+        let audited = std::mem::take(&mut self.audited);
+        let is_ordered = !announced.is_empty() || !audited.is_empty();
+        if let Some(order) = dialect::ORDER_CHANGES.filter(|_| is_ordered) {
             self.execute(sqlx::query(order)).await?;
         }
         self.insert_rows(&CHANGES, &announced, |values, (org_id, subject, at)| {
@@ -156,6 +185,9 @@ impl Write {
             values.bind(org_id.to_string()).bind(kind).bind(id).bind(to_micros(*at))
         })
         .await?;
+        if !audited.is_empty() {
+            audit::insert(self, &audited).await?;
+        }
         if let Some(raise) = dialect::RAISE_GENERATION {
             for touched in self.touched.texts() {
                 self.execute(sqlx::query(raise).bind(touched)).await?;
@@ -221,7 +253,10 @@ impl<'a> InList<'a> {
         sql
     }
 
-    fn query(&self, sql: String, values: &[String]) -> Query<'static> {
+    fn query<T>(&self, sql: String, values: &[T]) -> Query<'static>
+    where
+        T: Clone + Send + Sync + sqlx::Type<Db> + for<'q> sqlx::Encode<'q, Db> + 'static,
+    {
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for fixed in &self.fixed {
             query = match fixed {

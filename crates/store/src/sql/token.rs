@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use bucketry_model::audit::AuditEntry;
 use bucketry_model::hex;
 use bucketry_model::id::{OrgId, TokenId, UserId};
-use bucketry_model::role::{Caller, TokenScope, WorkspaceRole};
+use bucketry_model::role::{Principal, TokenScope, WorkspaceRole};
 use bucketry_model::time::{is_ahead, to_micros};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::query;
@@ -96,14 +97,16 @@ async fn insert(write: &mut Write, new: &NewToken, now: Timestamp) -> Result<()>
 
 #[async_trait]
 impl TokenStore for SqlStore {
-    async fn insert_token(&self, new: &NewToken, now: Timestamp) -> Result<()> {
-        let mut write = self.write().await?;
+    async fn insert_token(&self, new: &NewToken, audit: &AuditEntry) -> Result<()> {
+        let now = audit.at;
+        let mut write = self.write_audited(audit).await?;
         insert(&mut write, new, now).await?;
         write.commit().await
     }
 
-    async fn open_session(&self, new: &NewToken, password_hash: &str, now: Timestamp) -> Result<bool> {
-        let mut write = self.write().await?;
+    async fn open_session(&self, new: &NewToken, password_hash: &str, audit: &AuditEntry) -> Result<bool> {
+        let now = audit.at;
+        let mut write = self.write_audited(audit).await?;
         let sql = concat!(
             "SELECT 1 FROM users WHERE id = $1 AND password_hash = $2 AND deleted_at IS NULL",
             for_share!()
@@ -131,21 +134,22 @@ impl TokenStore for SqlStore {
         Ok(self.row(find).await?.is_some())
     }
 
-    async fn caller(&self, id: TokenId, now: Timestamp) -> Result<Option<Caller>> {
-        let sql = "SELECT u.id, u.org_id, u.org_role, u.validated, u.must_change_password, t.kind, t.created_at, \
+    async fn caller(&self, id: TokenId, now: Timestamp) -> Result<Option<Principal>> {
+        let sql = "SELECT u.id, u.org_id, u.email, u.org_role, u.validated, u.must_change_password, t.kind, t.created_at, \
                    t.scope_workspace_id, t.scope_role, m.workspace_id, m.role \
                    FROM tokens t JOIN users u ON u.id = t.user_id LEFT JOIN memberships m ON m.user_id = u.id \
                    WHERE t.id = $1 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > $2) \
                    AND u.deleted_at IS NULL";
-        let mut caller: Option<Caller> = None;
+        let mut caller: Option<Principal> = None;
         for row in self.rows(query(sql).bind(id.to_string()).bind(to_micros(now))).await? {
             let mut columns = Columns::of(&row);
-            let (user_id, org_id) = (columns.parsed()?, columns.parsed()?);
+            let (user_id, org_id, email) = (columns.parsed()?, columns.parsed()?, columns.text()?);
             let (org_role, validated) = (user::role(&mut columns)?, columns.flag()?);
             let (must_change, kind, created_at) = (columns.flag()?, columns.read(kind)?, columns.time()?);
             let is_session = kind == TokenKind::Session;
-            let mut read = Caller {
+            let mut read = Principal {
                 user_id,
+                email,
                 org_id,
                 org_role,
                 token_id: id,
@@ -208,7 +212,7 @@ impl TokenStore for SqlStore {
         if !columns.flag()? {
             revoke(&mut write, &id_text, now).await?;
             write.commit().await?;
-            return Ok(Rotation::Reused);
+            return Ok(Rotation::Reused { id, user_id, org_id });
         }
         let retire = "UPDATE refresh_tokens SET is_current = FALSE WHERE hash = $1";
         write.execute(query(retire).bind(hex::encode(old))).await?;
@@ -233,13 +237,14 @@ impl TokenStore for SqlStore {
         rows.iter().map(record).collect()
     }
 
-    async fn revoke_token(&self, user_id: UserId, id: TokenId, now: Timestamp) -> Result<bool> {
-        let mut write = self.write().await?;
+    async fn revoke_token(&self, user_id: UserId, id: TokenId, audit: &AuditEntry) -> Result<bool> {
+        let now = audit.at;
+        let mut write = self.write_audited(audit).await?;
         let sql = "UPDATE tokens SET revoked_at = $3 WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL \
                    AND (expires_at IS NULL OR expires_at > $3)";
         let update = query(sql).bind(id.to_string()).bind(user_id.to_string()).bind(to_micros(now));
         let revoked = write.execute(update).await?;
-        write.commit().await?;
+        write.commit_if(revoked > 0).await?;
         Ok(revoked > 0)
     }
 

@@ -1,6 +1,7 @@
 //! Users.
 
 use async_trait::async_trait;
+use bucketry_model::audit::AuditEntry;
 use bucketry_model::id::{OrgId, UserId};
 use bucketry_model::name::Name;
 use bucketry_model::role::OrgRole;
@@ -126,8 +127,9 @@ async fn end_sessions(write: &mut Write, id: UserId, password: &NewPassword) -> 
 
 #[async_trait]
 impl UserStore for SqlStore {
-    async fn insert_user(&self, org_id: OrgId, new: &NewUser, now: Timestamp) -> Result<UserInserted> {
-        let mut write = self.write().await?;
+    async fn insert_user(&self, org_id: OrgId, new: &NewUser, audit: &AuditEntry) -> Result<UserInserted> {
+        let now = audit.at;
+        let mut write = self.write_audited(audit).await?;
         if !insert(&mut write, org_id, new, now).await? {
             return Ok(UserInserted::EmailTaken);
         }
@@ -171,8 +173,14 @@ impl UserStore for SqlStore {
         rows.iter().map(user).collect()
     }
 
-    async fn update_user(&self, org_id: OrgId, id: UserId, changes: &UserChanges) -> Result<UserChanged> {
-        let mut write = self.write().await?;
+    async fn update_user(
+        &self,
+        org_id: OrgId,
+        id: UserId,
+        changes: &UserChanges,
+        audit: &AuditEntry,
+    ) -> Result<UserChanged> {
+        let mut write = self.write_audited(audit).await?;
         lock_owners(&mut write, org_id).await?;
         let Some(role) = role_of(&mut write, org_id, id).await? else { return Ok(UserChanged::NotFound) };
         let lowered = role == OrgRole::Owner && changes.org_role.is_some_and(|new| new != OrgRole::Owner);
@@ -204,8 +212,9 @@ impl UserStore for SqlStore {
         Ok(UserChanged::Changed)
     }
 
-    async fn delete_user(&self, org_id: OrgId, id: UserId, now: Timestamp) -> Result<UserChanged> {
-        let mut write = self.write().await?;
+    async fn delete_user(&self, org_id: OrgId, id: UserId, audit: &AuditEntry) -> Result<UserChanged> {
+        let now = audit.at;
+        let mut write = self.write_audited(audit).await?;
         lock_owners(&mut write, org_id).await?;
         let Some(role) = role_of(&mut write, org_id, id).await? else { return Ok(UserChanged::NotFound) };
         if role == OrgRole::Owner && is_only_owner(&mut write, org_id, id).await? {

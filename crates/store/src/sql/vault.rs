@@ -1,6 +1,7 @@
 //! Sealed secrets as a whole, and the state of their rotation.
 
 use async_trait::async_trait;
+use bucketry_model::audit::AuditEntry;
 use bucketry_model::id::{BucketId, OrgId, RepoId, RepoKeyId};
 use bucketry_model::node_protocol::{BoundSecret, SecretOwner};
 use bucketry_model::secret::SealedSecret;
@@ -179,6 +180,22 @@ async fn replace_of_repository(
     Ok(true)
 }
 
+async fn store_rotation(write: &mut Write, state: &RotationState) -> Result<()> {
+    let sql = "INSERT INTO vault_rotation (id, phase, last_secret, total, done, failed, started_at, finished_at) \
+               VALUES (1, $1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET phase = excluded.phase, \
+               last_secret = excluded.last_secret, total = excluded.total, done = excluded.done, \
+               failed = excluded.failed, started_at = excluded.started_at, finished_at = excluded.finished_at";
+    let upsert = query(sql)
+        .bind(phase_text(state.phase))
+        .bind(state.cursor.map(position_text))
+        .bind(stored(state.total))
+        .bind(stored(state.done))
+        .bind(stored(state.failed))
+        .bind(to_micros(state.started_at))
+        .bind(state.finished_at.map(to_micros));
+    write.execute(upsert).await.map(|_| ())
+}
+
 #[async_trait]
 impl VaultStore for SqlStore {
     async fn count_secrets(&self) -> Result<u64> {
@@ -248,21 +265,15 @@ impl VaultStore for SqlStore {
         }))
     }
 
+    async fn begin_rotation(&self, state: &RotationState, audit: &AuditEntry) -> Result<()> {
+        let mut write = self.write_audited(audit).await?;
+        store_rotation(&mut write, state).await?;
+        write.commit().await
+    }
+
     async fn set_rotation(&self, state: &RotationState) -> Result<()> {
         let mut write = self.write().await?;
-        let sql = "INSERT INTO vault_rotation (id, phase, last_secret, total, done, failed, started_at, finished_at) \
-                   VALUES (1, $1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET phase = excluded.phase, \
-                   last_secret = excluded.last_secret, total = excluded.total, done = excluded.done, \
-                   failed = excluded.failed, started_at = excluded.started_at, finished_at = excluded.finished_at";
-        let upsert = query(sql)
-            .bind(phase_text(state.phase))
-            .bind(state.cursor.map(position_text))
-            .bind(stored(state.total))
-            .bind(stored(state.done))
-            .bind(stored(state.failed))
-            .bind(to_micros(state.started_at))
-            .bind(state.finished_at.map(to_micros));
-        write.execute(upsert).await?;
+        store_rotation(&mut write, state).await?;
         write.commit().await
     }
 }

@@ -1,6 +1,7 @@
 //! Workspaces. Their members are in `member`.
 
 use async_trait::async_trait;
+use bucketry_model::audit::AuditEntry;
 use bucketry_model::id::{OrgId, UserId, WorkspaceId};
 use bucketry_model::name::Name;
 use bucketry_model::role::{Visibility, WorkspaceRole};
@@ -106,9 +107,10 @@ impl WorkspaceStore for SqlStore {
         org_id: OrgId,
         new: &NewWorkspace,
         creator: UserId,
-        now: Timestamp,
+        audit: &AuditEntry,
     ) -> Result<()> {
-        let mut write = self.write().await?;
+        let now = audit.at;
+        let mut write = self.write_audited(audit).await?;
         insert(&mut write, org_id, new, now).await?;
         member::insert(&mut write, new.id, creator, WorkspaceRole::Admin, now).await?;
         write.commit().await
@@ -139,12 +141,13 @@ impl WorkspaceStore for SqlStore {
         org_id: OrgId,
         id: WorkspaceId,
         name: &Name,
+        audit: &AuditEntry,
     ) -> Result<WorkspaceChanged> {
-        let mut write = self.write().await?;
+        let mut write = self.write_audited(audit).await?;
         let sql = "UPDATE workspaces SET name = $3 WHERE id = $1 AND org_id = $2 AND deleted_at IS NULL";
         let update = query(sql).bind(id.to_string()).bind(org_id.to_string()).bind(name.as_str());
         let changed = write.execute(update).await?;
-        write.commit().await?;
+        write.commit_if(changed > 0).await?;
         Ok(if changed > 0 { WorkspaceChanged::Changed } else { WorkspaceChanged::NotFound })
     }
 
@@ -152,9 +155,10 @@ impl WorkspaceStore for SqlStore {
         &self,
         org_id: OrgId,
         id: WorkspaceId,
-        now: Timestamp,
+        audit: &AuditEntry,
     ) -> Result<WorkspaceChanged> {
-        let mut write = self.write().await?;
+        let now = audit.at;
+        let mut write = self.write_audited(audit).await?;
         if !live_workspace::lock(&mut write, org_id, id).await? {
             return Ok(WorkspaceChanged::NotFound);
         }
@@ -187,9 +191,10 @@ impl WorkspaceStore for SqlStore {
         id: WorkspaceId,
         user: UserId,
         role: WorkspaceRole,
-        now: Timestamp,
+        audit: &AuditEntry,
     ) -> Result<MemberChanged> {
-        let mut write = self.write().await?;
+        let now = audit.at;
+        let mut write = self.write_audited(audit).await?;
         let added = member::add(&mut write, org_id, id, user, role, now).await?;
         write.commit_if(added == MemberChanged::Changed).await?;
         Ok(added)
@@ -201,15 +206,22 @@ impl WorkspaceStore for SqlStore {
         id: WorkspaceId,
         user: UserId,
         role: WorkspaceRole,
+        audit: &AuditEntry,
     ) -> Result<MemberChanged> {
-        let mut write = self.write().await?;
+        let mut write = self.write_audited(audit).await?;
         let changed = member::set_role(&mut write, org_id, id, user, role).await?;
         write.commit_if(changed == MemberChanged::Changed).await?;
         Ok(changed)
     }
 
-    async fn remove_member(&self, org_id: OrgId, id: WorkspaceId, user: UserId) -> Result<MemberChanged> {
-        let mut write = self.write().await?;
+    async fn remove_member(
+        &self,
+        org_id: OrgId,
+        id: WorkspaceId,
+        user: UserId,
+        audit: &AuditEntry,
+    ) -> Result<MemberChanged> {
+        let mut write = self.write_audited(audit).await?;
         let removed = member::remove(&mut write, org_id, id, user).await?;
         write.commit_if(removed == MemberChanged::Changed).await?;
         Ok(removed)

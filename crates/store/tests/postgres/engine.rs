@@ -11,6 +11,7 @@ use bucketry_model::node_protocol::UsageBatch;
 use bucketry_model::role::OrgRole;
 use bucketry_model::usage::UsageRow;
 use bucketry_store::bucket::{BucketInserted, BucketStore, NewBucket};
+use bucketry_store::contract::change;
 use bucketry_store::organization::{NewOrganization, OrganizationStore};
 use bucketry_store::postgres::{Address, GENERATION_FRESH_FOR, Options, PostgresStore};
 use bucketry_store::usage::{BatchCounted, UsageStore};
@@ -188,7 +189,7 @@ async fn calls_wait_neither_for_a_strangers_lock_nor_for_a_connection_without_en
 async fn cut_connections_are_replaced() {
     let database = database().await;
     let store = open(&database, &Options { connections: 2, ..Options::default() }).await;
-    store.insert_organization(&organization(), now()).await.unwrap();
+    store.insert_organization(&organization(), &change(now())).await.unwrap();
     run(
         "postgres",
         &format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"),
@@ -196,7 +197,7 @@ async fn cut_connections_are_replaced() {
     .await;
     let deadline = Instant::now() + PATIENCE;
     loop {
-        match store.insert_bucket(&bucket(1), now()).await {
+        match store.insert_bucket(&bucket(1), &change(now())).await {
             Ok(inserted) => {
                 assert_eq!(inserted, BucketInserted::Inserted);
                 break;
@@ -211,21 +212,22 @@ async fn cut_connections_are_replaced() {
 async fn a_connection_that_is_cut_in_the_middle_of_a_write_leaves_nothing_of_it() {
     let database = database().await;
     let store = open(&database, &Options { connections: 2, ..Options::default() }).await;
-    store.insert_organization(&organization(), now()).await.unwrap();
+    store.insert_organization(&organization(), &change(now())).await.unwrap();
     let mut stranger = connect(&database).await;
     let mut held = stranger.begin().await.unwrap();
     // The last table that a registration writes. Bucket, name and count are stored by then, but not committed.
     sqlx::query("LOCK TABLE changes").execute(&mut *held).await.unwrap();
     let one = bucket(1);
+    let audit = change(now());
     let (inserted, ()) =
-        tokio::join!(store.insert_bucket(&one, now()), cut_when_it_waits(&database, "INSERT INTO changes%"));
+        tokio::join!(store.insert_bucket(&one, &audit), cut_when_it_waits(&database, "INSERT INTO changes%"));
     assert!(is_unavailable(&inserted), "{inserted:?}");
     held.rollback().await.unwrap();
 
     assert!(store.bucket(organization().id, one.id).await.unwrap().is_none());
     let org = store.organization(organization().id).await.unwrap().unwrap();
     assert_eq!(org.bucket_count, 0);
-    assert_eq!(store.insert_bucket(&one, now()).await.unwrap(), BucketInserted::Inserted);
+    assert_eq!(store.insert_bucket(&one, &change(now())).await.unwrap(), BucketInserted::Inserted);
 }
 
 /// Ends the session whose statement of this form waits for a lock.
@@ -301,9 +303,9 @@ async fn traffic_is_added_while_old_minutes_are_removed() {
     let database = database().await;
     let hasty = Options { lock_timeout: Duration::from_millis(200), ..Options::default() };
     let store = open(&database, &hasty).await;
-    store.insert_organization(&organization(), now()).await.unwrap();
+    store.insert_organization(&organization(), &change(now())).await.unwrap();
     let one = bucket(1);
-    store.insert_bucket(&one, now()).await.unwrap();
+    store.insert_bucket(&one, &change(now())).await.unwrap();
     let node = NodeId::new(now(), [1; 10]);
     let batch = |number, minute| {
         let row = UsageRow { requests: 1, ..UsageRow::empty(minute, one.id, None) };
@@ -336,9 +338,9 @@ async fn are_waiting(database: &str, count: i64) {
 async fn a_day_that_one_spool_adds_to_while_another_ends_it_is_whole() {
     let database = database().await;
     let store = open(&database, &Options { connections: 4, ..Options::default() }).await;
-    store.insert_organization(&organization(), now()).await.unwrap();
+    store.insert_organization(&organization(), &change(now())).await.unwrap();
     let bucket = bucket(1);
-    store.insert_bucket(&bucket, now()).await.unwrap();
+    store.insert_bucket(&bucket, &change(now())).await.unwrap();
     let node = NodeId::new(now(), [1; 10]);
     let batch = |spool: &str, minute, requests| {
         let row = UsageRow { requests, ..UsageRow::empty(minute, bucket.id, None) };
@@ -374,10 +376,10 @@ async fn a_day_that_one_spool_adds_to_while_another_ends_it_is_whole() {
 async fn two_spools_of_one_node_at_once_are_both_counted_in_the_end() {
     let database = database().await;
     let store = open(&database, &Options { connections: 4, ..Options::default() }).await;
-    store.insert_organization(&organization(), now()).await.unwrap();
+    store.insert_organization(&organization(), &change(now())).await.unwrap();
     let buckets: Vec<NewBucket> = (1..=5).map(bucket).collect();
     for bucket in &buckets {
-        store.insert_bucket(bucket, now()).await.unwrap();
+        store.insert_bucket(bucket, &change(now())).await.unwrap();
     }
     let rows = |minute| -> Vec<UsageRow> {
         buckets.iter().map(|one| UsageRow { requests: 1, ..UsageRow::empty(minute, one.id, None) }).collect()
@@ -438,18 +440,18 @@ async fn what_another_process_changes_is_noticed_soon_and_own_changes_at_once() 
     let database = database().await;
     let (here, there) =
         (open(&database, &Options::default()).await, open(&database, &Options::default()).await);
-    here.insert_organization(&organization(), now()).await.unwrap();
+    here.insert_organization(&organization(), &change(now())).await.unwrap();
     let org = organization().id;
 
     let before = here.bucket_generation(org).await.unwrap();
-    here.insert_bucket(&bucket(1), now()).await.unwrap();
+    here.insert_bucket(&bucket(1), &change(now())).await.unwrap();
     let own = here.bucket_generation(org).await.unwrap();
     assert_ne!(own, before);
 
     // Until both processes agree, numbers may still change.
     tokio::time::sleep(GENERATION_FRESH_FOR).await;
     let settled = here.bucket_generation(org).await.unwrap();
-    there.insert_bucket(&bucket(2), now()).await.unwrap();
+    there.insert_bucket(&bucket(2), &change(now())).await.unwrap();
     let deadline = Instant::now() + GENERATION_FRESH_FOR + PATIENCE;
     while here.bucket_generation(org).await.unwrap() == settled {
         assert!(Instant::now() < deadline, "the change of the other process stays unseen");

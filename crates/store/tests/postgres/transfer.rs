@@ -3,6 +3,7 @@
 use bucketry_model::id::{NodeId, NodeKeyId};
 use bucketry_model::role::Visibility;
 use bucketry_store::bucket::{BucketQuery, BucketStore};
+use bucketry_store::contract::change;
 use bucketry_store::node::{NodeRegistration, NodeStore};
 use bucketry_store::organization::OrganizationStore;
 use bucketry_store::postgres::PostgresStore;
@@ -16,7 +17,7 @@ use crate::server::open_new;
 /// A registry with an organization, a node and five buckets, one of them removed.
 async fn furnished() -> SqliteStore {
     let store = SqliteStore::open_temporary().await.unwrap();
-    store.insert_organization(&organization(), now()).await.unwrap();
+    store.insert_organization(&organization(), &change(now())).await.unwrap();
     let registration = NodeRegistration {
         id: NodeId::new(now(), [1; 10]),
         org_id: None,
@@ -27,11 +28,11 @@ async fn furnished() -> SqliteStore {
         recipients: Vec::new(),
         key_id: NodeKeyId::new(now(), [1; 10]),
     };
-    store.register_node(&registration, now()).await.unwrap();
+    store.register_node(&registration, &change(now())).await.unwrap();
     for number in 1..=5 {
-        store.insert_bucket(&bucket(number), now()).await.unwrap();
+        store.insert_bucket(&bucket(number), &change(now())).await.unwrap();
     }
-    store.delete_bucket(organization().id, bucket(5).id, now()).await.unwrap();
+    store.delete_bucket(organization().id, bucket(5).id, &change(now())).await.unwrap();
     store
 }
 
@@ -57,7 +58,7 @@ async fn a_registry_is_the_same_after_a_move_there_and_back() {
 
     // The numbers of changes continue after those that were moved.
     let latest = first.latest_change().await.unwrap();
-    there.insert_bucket(&bucket(6), now()).await.unwrap();
+    there.insert_bucket(&bucket(6), &change(now())).await.unwrap();
     let Changes::Since(since) = there.changes_after(None, latest, 10).await.unwrap() else {
         panic!("too old")
     };
@@ -67,7 +68,7 @@ async fn a_registry_is_the_same_after_a_move_there_and_back() {
     let moved = transfer::run(&there, &back, &tables, |_, _, _| ()).await.unwrap();
     assert!(is_whole(&moved), "{moved:?}");
     assert_eq!(listed(&back).await, listed(&there).await);
-    back.insert_bucket(&bucket(7), now()).await.unwrap();
+    back.insert_bucket(&bucket(7), &change(now())).await.unwrap();
     assert_eq!(back.latest_change().await.unwrap(), there.latest_change().await.unwrap() + 1);
 }
 
@@ -95,7 +96,7 @@ async fn a_move_that_broke_off_goes_on_where_it_ended() {
 async fn a_target_with_a_registry_of_its_own_is_left_alone() {
     let first = furnished().await;
     let there = open_new().await;
-    there.insert_organization(&organization(), now()).await.unwrap();
+    there.insert_organization(&organization(), &change(now())).await.unwrap();
     let tables = first.tables().await.unwrap();
     let moved = transfer::run(&first, &there, &tables, |_, _, _| ()).await.unwrap();
     assert_eq!(moved, Moved::TargetInUse);

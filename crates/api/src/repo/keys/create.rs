@@ -1,7 +1,5 @@
 //! `POST /repo/{repoId}/apikey`.
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use axum::response::Response;
 use bucketry_api_types::repository_key::{RepoKeyFields, RepoKeyMade};
@@ -48,7 +46,7 @@ pub(crate) async fn create(
     JsonBody { value, bytes }: JsonBody<RepoKeyFields>,
 ) -> ApiResult<Response> {
     let input = key_input(value);
-    let (control, creator) = (state.control().clone(), Arc::clone(&caller));
+    let (control, creator) = (state.control().clone(), caller.clone());
     let work = async move {
         let made = control.create_repository_key(&creator, id, &input).await?;
         let response = |secret| RepoKeyMade { success: true, id: made.id, key: made.key.clone(), secret };

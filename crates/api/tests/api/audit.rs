@@ -1,0 +1,171 @@
+//! What is recorded of calls: a record for each change, for what is refused, and for failed logins.
+
+use bucketry_model::audit::{AuditActor, AuditKind, AuditRecord};
+use http::Method;
+use serde_json::json;
+
+use crate::authorization::{request, routes, sample};
+use crate::deployment::{Deployment, PASSWORD};
+use crate::fixtures::{Ownership, TestContext};
+
+/// Calls that change nothing that is recorded, each with the reason.
+const UNRECORDED: &[(&str, &str)] = &[
+    ("POST /bucket/{bucketId}/stats", "reads"),
+    ("POST /bucket/{bucketId}/validate", "checks, and stores nothing that the caller sent"),
+    ("POST /repo/validate", "checks"),
+    ("POST /repo/{repoId}/validate", "checks"),
+    ("POST /node/report", "measurements"),
+    ("POST /node/status", "measurements"),
+    ("POST /register", "the sample isn't signed; a_node_that_registers_is_recorded sends a signed one"),
+    ("POST /unregister", "the sample isn't signed"),
+    ("POST /user/logout", "the sample's session doesn't exist; a_login_and_a_logout_are_recorded ends one"),
+    ("POST /user/refresh", "continues a session that was recorded when it began"),
+];
+
+async fn latest(deployment: &Deployment) -> i64 {
+    deployment.control.store().latest_audit().await.unwrap()
+}
+
+async fn since(deployment: &Deployment, id: i64) -> Vec<AuditRecord> {
+    deployment.control.store().audit_after(id, 1_000).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_call_that_changes_something_leaves_a_record() {
+    let context = TestContext::make().await;
+    let deployment = &context.deployment;
+    let samples = bucketry_api::request_samples();
+    let mut missing = Vec::new();
+    for route in routes() {
+        let name = route.name();
+        if route.method == Method::GET || UNRECORDED.iter().any(|(unrecorded, _)| *unrecorded == name) {
+            continue;
+        }
+        let (path, body) =
+            request(&context, sample(&samples, &route), Ownership::OwnWorkspace, "OWNER").await;
+        let before = latest(deployment).await;
+        let answer =
+            deployment.ask_as(context.token("OWNER"), route.method.clone(), &path, body.clone()).await;
+        assert!(answer.status.is_success(), "{name}: {}", answer.text);
+        let records = since(deployment, before).await;
+        let done = |record: &&AuditRecord| record.entry.refusal.is_none() && record.entry.org_id.is_some();
+        match records.iter().find(done) {
+            Some(record) if record.entry.origin.request_id.is_some() => {}
+            _ => missing.push(format!("{name}: {records:?}")),
+        }
+
+        let before = latest(deployment).await;
+        let refused = deployment.ask_as(context.token("READ"), route.method.clone(), &path, body).await;
+        let records = since(deployment, before).await;
+        let is_call_of_anybody = ["/user/login", "/user/register"].contains(&route.path.as_str());
+        if !refused.status.is_success() && !is_call_of_anybody {
+            let status = refused.status.as_u16();
+            let code = refused.body["error_code"].as_str().unwrap();
+            let is_recorded = |record: &AuditRecord| {
+                let refusal = record.entry.refusal.as_ref();
+                refusal.is_some_and(|refusal| refusal.status == status && refusal.code == code)
+                    && record.entry.kind != AuditKind::Route
+            };
+            if !records.iter().any(is_recorded) {
+                missing.push(format!("the refusal of {name}: {records:?}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "calls without a record:\n{}", missing.join("\n"));
+}
+
+#[tokio::test]
+async fn no_secret_is_in_a_record() {
+    let deployment = Deployment::start().await;
+    let marked = "MARKED-SECRET-0123456789abcdef";
+    let workspace = deployment.first.workspace_id;
+    let bucket = json!({
+        "name": "Photos", "workspaceId": workspace, "storageType": "S3", "bucket": "photos",
+        "endpoint": "https://s3.example.com", "key": "AKIAEXAMPLE", "secret": marked,
+    });
+    let made = deployment.post("/bucket", bucket).await;
+    assert_eq!(made.status, 200, "{}", made.text);
+    let id = made.body["bucketId"].as_str().unwrap();
+    let secret = json!({ "secret": format!("{marked}-2") });
+    assert_eq!(deployment.put(&format!("/bucket/{id}"), secret).await.status, 200);
+    let wrong = json!({ "bucket": "", "secret": marked });
+    assert_eq!(deployment.put(&format!("/bucket/{id}"), wrong).await.status, 400);
+    let user = json!({
+        "email": "grace@example.com", "password": format!("{marked}-Aa1!"), "firstName": "Grace",
+        "lastName": "Hopper", "orgRole": 0,
+    });
+    let user = deployment.post("/organization/users", user).await;
+    assert_eq!(user.status, 201, "{}", user.text);
+    let login = json!({ "email": "grace@example.com", "password": marked });
+    assert_eq!(deployment.post("/user/login", login).await.status, 401);
+    let token = deployment.post("/token", json!({ "name": "ci" })).await;
+    let token = token.body["token"].as_str().unwrap().to_owned();
+
+    let records = since(&deployment, 0).await;
+    let text = format!("{records:?}");
+    assert!(records.len() > 6 && text.contains("*** (new)"), "{text}");
+    assert!(!text.contains(marked) && !text.contains(&token) && !text.contains(PASSWORD), "{text}");
+    assert!(!text.contains("AGE") && !text.contains("argon2"), "{text}");
+}
+
+#[tokio::test]
+async fn a_login_and_a_logout_are_recorded_and_failed_logins_with_the_address() {
+    let deployment = Deployment::start().await;
+    let before = latest(&deployment).await;
+    for (email, password) in [("owner@example.com", "wrong"), ("nobody@example.com", PASSWORD)] {
+        let answer = deployment.post("/user/login", json!({ "email": email, "password": password })).await;
+        assert_eq!(answer.status, 401);
+    }
+    let login = json!({ "email": "owner@example.com", "password": PASSWORD });
+    let session = deployment.post("/user/login", login).await;
+    let refresh = session.body["refreshToken"].clone();
+    assert_eq!(deployment.post("/user/logout", json!({ "refreshToken": refresh })).await.status, 200);
+
+    let told: Vec<String> = since(&deployment, before)
+        .await
+        .into_iter()
+        .map(|record| {
+            let entry = record.entry;
+            assert_eq!(entry.org_id, Some(deployment.first.org_id), "the deployment has one organization");
+            let who = match entry.actor {
+                AuditActor::User { email, .. } | AuditActor::Unknown(email) => email,
+                other => format!("{other:?}"),
+            };
+            let code = entry.refusal.map(|refusal| refusal.code.to_string()).unwrap_or_default();
+            format!("{who} {} {code}", entry.action.as_str()).trim_end().to_owned()
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "owner@example.com signed-in INVALID_PASSWORD",
+            "nobody@example.com signed-in USER_NOT_FOUND",
+            "owner@example.com signed-in",
+            "owner@example.com signed-out",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_node_that_registers_is_recorded() {
+    let deployment = Deployment::start().await;
+    let records = since(&deployment, 0).await;
+    let of_node = |record: &&AuditRecord| record.entry.kind == AuditKind::Node;
+    let node = records.iter().find(of_node).unwrap();
+    assert!(matches!(node.entry.actor, AuditActor::Node(_)), "{node:?}");
+    assert!(records.iter().any(|record| record.entry.kind == AuditKind::NodeKey), "{records:?}");
+}
+
+#[tokio::test]
+async fn one_who_is_refused_over_and_over_fills_a_bounded_number_of_records() {
+    let deployment = Deployment::start().await;
+    let before = latest(&deployment).await;
+    for _ in 0..60 {
+        assert_eq!(deployment.delete("/bucket/unknown").await.status, 404);
+    }
+    assert_eq!(since(&deployment, before).await.len(), 20);
+    deployment.clock.advance(jiff::SignedDuration::from_mins(2));
+    deployment.control.tidy().await.unwrap();
+    let grouped = since(&deployment, before + 20).await;
+    assert_eq!(grouped.iter().map(|record| record.entry.repeats).collect::<Vec<_>>(), [40]);
+}

@@ -1,0 +1,129 @@
+//! Kinds of resources and actions: their numbers in the database and in the contract's system events, and their
+//! names.
+
+use std::str::FromStr;
+
+macro_rules! numbered {
+    (
+        $(#[$doc:meta])* $name:ident, $unknown:ident, $wrong:literal:
+        $($(#[$variant_doc:meta])* $variant:ident = $number:literal $text:literal),+ $(,)?
+    ) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant,)+
+        }
+
+        #[doc = concat!("The text or number is none of a [`", stringify!($name), "`].")]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+        #[error($wrong)]
+        pub struct $unknown;
+
+        impl $name {
+            /// All of them, by number.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The number in the database. Below 100, it is also the contract's index.
+            pub fn number(self) -> i64 {
+                match self { $(Self::$variant => $number),+ }
+            }
+
+            /// The name on the wire.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+
+            /// Whether the public contract knows it, so that system events show it.
+            pub fn is_public(self) -> bool {
+                self.number() < 100
+            }
+        }
+
+        impl TryFrom<i64> for $name {
+            type Error = $unknown;
+            fn try_from(number: i64) -> Result<Self, $unknown> {
+                Self::ALL.iter().copied().find(|one| one.number() == number).ok_or($unknown)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = $unknown;
+            fn from_str(text: &str) -> Result<Self, $unknown> {
+                Self::ALL.iter().copied().find(|one| one.as_str().eq_ignore_ascii_case(text)).ok_or($unknown)
+            }
+        }
+    };
+}
+
+numbered! {
+    /// A kind of resource.
+    AuditKind, UnknownAuditKind,
+    "must be one of workspace, bucket, repo, user, org, workspaceuser, node, orgkey, repokey, token, session, \
+     vault, route":
+    /// A workspace.
+    Workspace = 0 "workspace",
+    /// A registered bucket.
+    Bucket = 1 "bucket",
+    /// A repository.
+    Repository = 2 "repo",
+    /// A user of the organization.
+    User = 3 "user",
+    /// The organization.
+    Organization = 4 "org",
+    /// A membership in a workspace.
+    WorkspaceUser = 5 "workspaceuser",
+    /// A node.
+    Node = 9 "node",
+    /// A key that verifies messages of nodes.
+    NodeKey = 10 "orgkey",
+    /// An access key of a repository.
+    RepositoryKey = 100 "repokey",
+    /// A personal API token.
+    ApiToken = 101 "token",
+    /// A session: signing in and out.
+    Session = 102 "session",
+    /// The keys that protect secrets.
+    Vault = 103 "vault",
+    /// A call that changes nothing and was refused.
+    Route = 104 "route",
+}
+
+numbered! {
+    /// What was done to a resource.
+    AuditAction, UnknownAuditAction,
+    "must be one of created, updated, deleted, read, used, signed-in, signed-out":
+    /// It was created.
+    Created = 0 "created",
+    /// It was changed.
+    Updated = 1 "updated",
+    /// It was deleted, removed or revoked.
+    Deleted = 2 "deleted",
+    /// It was read or checked. Only refusals are recorded.
+    Read = 100 "read",
+    /// A key was used. Only refusals are recorded.
+    Used = 101 "used",
+    /// Somebody signed in.
+    SignedIn = 102 "signed-in",
+    /// Somebody signed out.
+    SignedOut = 103 "signed-out",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_and_actions_read_back_from_their_numbers_and_names() {
+        for kind in AuditKind::ALL {
+            assert_eq!(AuditKind::try_from(kind.number()), Ok(*kind));
+            assert_eq!(kind.as_str().to_uppercase().parse(), Ok(*kind));
+            assert!(UnknownAuditKind.to_string().contains(kind.as_str()), "{kind:?}");
+        }
+        for action in AuditAction::ALL {
+            assert_eq!(AuditAction::try_from(action.number()), Ok(*action));
+            assert_eq!(action.as_str().parse(), Ok(*action));
+            assert!(UnknownAuditAction.to_string().contains(action.as_str()), "{action:?}");
+        }
+        assert_eq!(AuditKind::try_from(11), Err(UnknownAuditKind));
+    }
+}
