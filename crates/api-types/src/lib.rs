@@ -7,6 +7,7 @@
 //! - The feature `openapi` derives `utoipa::ToSchema`. Where another crate uses a name differently, the type here has
 //!   another one, and its name in the document is in `schema(as = …)`.
 
+pub mod audit;
 pub mod bucket;
 pub mod bucket_fields;
 pub mod bucket_status;

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bucketry_model::id::{BucketId, RepoId, TokenId, UserId, WorkspaceId};
 use bucketry_model::time::{from_micros, to_micros};
+use bucketry_store::audit::AuditPosition;
 use bucketry_store::bucket::PageStart;
 use bucketry_store::status_event::EventPosition;
 use bucketry_store::usage::SeriesPosition;
@@ -73,6 +74,17 @@ impl Cursor for EventPosition {
     }
 }
 
+impl Cursor for AuditPosition {
+    fn to_plain(&self) -> String {
+        format!("a{}:{}", to_micros(self.at), self.id)
+    }
+
+    fn from_plain(plain: &str) -> Option<Self> {
+        let (at, id) = plain.strip_prefix('a')?.split_once(':')?;
+        Some(Self { at: from_micros(at.parse().ok()?), id: id.parse().ok()? })
+    }
+}
+
 macro_rules! id_cursors {
     ($($letter:literal $id:ident),+) => {$(
         impl Cursor for $id {
@@ -117,6 +129,12 @@ mod tests {
         for wrong in ["", "x", "AAAA", "!!", &"A".repeat(600), &AfterName("x".into()).to_text()] {
             assert_eq!(PageStart::<BucketId>::from_text(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn places_in_the_audit_read_back() {
+        let place = AuditPosition { at: from_micros(60), id: 7 };
+        assert_eq!(AuditPosition::from_text(&place.to_text()), Some(place));
     }
 
     #[test]

@@ -36,6 +36,10 @@ impl RequestSample {
         Self { method: Method::PUT, target, body: Some(body) }
     }
 
+    pub(crate) const fn delete_json(target: &'static str, body: &'static str) -> Self {
+        Self { method: Method::DELETE, target, body: Some(body) }
+    }
+
     pub(crate) const fn delete(target: &'static str) -> Self {
         Self { method: Method::DELETE, target, body: None }
     }

@@ -8,6 +8,7 @@
 //! **Invariant:** this crate contains no domain rules and talks to neither the database nor clouds. A handler
 //! parses a request, calls one use case of `control`, and writes the response.
 
+mod audit;
 mod body;
 mod bucket;
 mod caller;
@@ -45,6 +46,7 @@ mod session;
 mod settings;
 mod state;
 mod stats;
+mod systemevent;
 mod token;
 mod unit;
 mod user;

@@ -22,8 +22,8 @@ use crate::{cors, docs_page, not_served, openapi};
 mod all {
     use crate::endpoint::endpoints;
     use crate::{
-        bucket, docs_page, events, health, metrics_page, node, openapi, organization, organization_users,
-        ready, repo, root, session, stats, token, unit, user, vault, workspace,
+        audit, bucket, docs_page, events, health, metrics_page, node, openapi, organization, organization_users,
+        ready, repo, root, session, stats, systemevent, token, unit, user, vault, workspace,
     };
 
     endpoints!(
@@ -36,7 +36,7 @@ mod all {
         [organization::read],
         [events::events],
         [unit::stats];
-        bucket, repo, stats, workspace, organization_users, user, session, token, node, vault
+        bucket, repo, stats, workspace, organization_users, user, session, token, node, vault, audit, systemevent
     );
 }
 

@@ -110,6 +110,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: TokenCommand,
     },
+    /// Show who changed what, what was refused, and logins
+    Audit(AuditOptions),
     /// Show the nodes of the deployment
     Node {
         #[command(subcommand)]
@@ -419,6 +421,49 @@ pub(crate) enum TokenCommand {
         /// Id of the token or session
         id: String,
     },
+}
+
+/// The formats of an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum ExportFile {
+    /// One JSON object per line
+    Jsonl,
+    /// CSV with a header line
+    Csv,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditOptions {
+    /// Only this kind of resource, such as bucket, repo, user, token or session
+    #[arg(long)]
+    pub(crate) kind: Option<String>,
+    /// Only this action: created, updated, deleted, read, used, signed-in or signed-out
+    #[arg(long)]
+    pub(crate) action: Option<String>,
+    /// Only what the user with this id did
+    #[arg(long, value_name = "ID")]
+    pub(crate) user: Option<String>,
+    /// Only the resource with this id
+    #[arg(long, value_name = "ID")]
+    pub(crate) target: Option<String>,
+    /// Only resources of this workspace (name or id)
+    #[arg(long)]
+    pub(crate) workspace: Option<String>,
+    /// Only what was done, or only what was refused
+    #[arg(long, value_parser = ["done", "refused"])]
+    pub(crate) result: Option<String>,
+    /// First time: a date, or a time in RFC 3339 format
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Time after the last one: a date, or a time in RFC 3339 format
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// Show at most this many records
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000), conflicts_with = "export")]
+    pub(crate) limit: u32,
+    /// Write all records to standard output in this format
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) export: Option<ExportFile>,
 }
 
 #[derive(Debug, Subcommand)]

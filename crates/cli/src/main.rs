@@ -5,6 +5,7 @@
 
 mod admin;
 mod arguments;
+mod audit;
 mod backup;
 mod bucket;
 mod bucket_fields;
@@ -94,6 +95,7 @@ fn run(arguments: Arguments) -> Result<()> {
             Command::Organization { command } => organization::run(&remote, command).await,
             Command::User { command } => user::run(&remote, command).await,
             Command::Admin { command } => admin::run(&remote, command).await,
+            Command::Audit(options) => audit::run(&remote, options).await,
             Command::Token { command } => token::run(&remote, command).await,
             Command::Node { command } => node::run(&remote, command).await,
             Command::Vault { command } => vault::run(&remote, command).await,

@@ -50,6 +50,8 @@ impl Default for Options {
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) body: Bytes,
+    /// The header `x-next-cursor`: where the next page of a list that isn't JSON begins.
+    pub(crate) next_cursor: Option<String>,
 }
 
 /// The kind of connections.
@@ -130,7 +132,8 @@ impl Transport {
             .await
             .map_err(|_| ClientError::TimedOut { url: self.base_url(), after })??;
         if status.is_success() {
-            Ok(Answer { status, body })
+            let next_cursor = headers.get("x-next-cursor").and_then(|value| value.to_str().ok());
+            Ok(Answer { status, body, next_cursor: next_cursor.map(str::to_owned) })
         } else {
             Err(self.refusal(status, &headers, &body))
         }

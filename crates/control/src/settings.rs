@@ -12,6 +12,9 @@ pub const USAGE_MINUTES_DAYS: u16 = 32;
 /// Days to retain changes of the status of buckets, unless a setting overrides it.
 pub const EVENTS_DAYS: u16 = 90;
 
+/// Days to retain audit records, unless a setting overrides it.
+pub const AUDIT_DAYS: u16 = 400;
+
 /// The control plane's settings.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -37,6 +40,8 @@ pub struct Settings {
     pub validations_at_once: usize,
     /// Days to retain daily uptime records.
     pub keep_days: i64,
+    /// Days to retain audit records.
+    pub keep_audit_for_days: i64,
     /// Days to retain traffic by minute. Traffic by day is retained permanently.
     pub keep_minutes_for_days: i64,
     /// Days to retain changes of the status of buckets.
@@ -57,6 +62,7 @@ impl Default for Settings {
             validation_round_trip: Duration::from_secs(4),
             validations_at_once: 8,
             keep_days: 730,
+            keep_audit_for_days: AUDIT_DAYS.into(),
             keep_minutes_for_days: USAGE_MINUTES_DAYS.into(),
             keep_events_for_days: EVENTS_DAYS.into(),
         }

@@ -19,6 +19,9 @@ const UNRECORDED: &[(&str, &str)] = &[
     ("POST /register", "the sample isn't signed; a_node_that_registers_is_recorded sends a signed one"),
     ("POST /unregister", "the sample isn't signed"),
     ("POST /user/logout", "the sample's session doesn't exist; a_login_and_a_logout_are_recorded ends one"),
+    ("POST /systemevent", "reads"),
+    ("POST /systemevent/read", "marks what the caller has read"),
+    ("DELETE /systemevent/read", "marks what the caller has not read"),
     ("POST /user/refresh", "continues a session that was recorded when it began"),
 ];
 
@@ -168,4 +171,109 @@ async fn one_who_is_refused_over_and_over_fills_a_bounded_number_of_records() {
     deployment.control.tidy().await.unwrap();
     let grouped = since(&deployment, before + 20).await;
     assert_eq!(grouped.iter().map(|record| record.entry.repeats).collect::<Vec<_>>(), [40]);
+}
+
+#[tokio::test]
+async fn the_audit_is_listed_filtered_and_exported() {
+    let context = TestContext::make().await;
+    let deployment = &context.deployment;
+    let ask = async |role: &str, path: String| {
+        deployment.ask_as(context.token(role), Method::GET, &path, None).await
+    };
+    let bucket = context.fresh_bucket(Ownership::OwnWorkspace).await;
+    assert_eq!(deployment.delete(&format!("/bucket/{bucket}")).await.status, 200);
+    let foreign = context.fresh_bucket(Ownership::OtherOrganization).await;
+
+    let of_bucket = ask("OWNER", format!("/audit?targetId={bucket}")).await;
+    let records = of_bucket.body["records"].as_array().unwrap();
+    let actions: Vec<_> = records.iter().map(|one| one["action"].as_str().unwrap()).collect();
+    assert_eq!(actions, ["deleted", "created"]);
+    assert_eq!(records[0]["before"]["name"], records[1]["after"]["name"]);
+    assert_eq!(records[0]["result"], "done");
+    assert_eq!(records[0]["actor"], "owner@example.com");
+    let none = ask("OWNER", format!("/audit?targetId={foreign}")).await;
+    assert_eq!(none.body["records"].as_array().unwrap().len(), 0);
+
+    let mut walked = Vec::new();
+    let mut path = "/audit?limit=3".to_owned();
+    loop {
+        let page = ask("ADMINISTRATORS", path).await;
+        walked.extend(page.body["records"].as_array().unwrap().iter().map(|one| one["id"].as_i64().unwrap()));
+        let Some(cursor) = page.body["nextCursor"].as_str() else { break };
+        path = format!("/audit?limit=3&cursor={cursor}");
+    }
+    let whole = ask("OWNER", "/audit".to_owned()).await;
+    let whole: Vec<_> =
+        whole.body["records"].as_array().unwrap().iter().map(|one| one["id"].as_i64().unwrap()).collect();
+    assert_eq!(walked, whole);
+
+    let lines = ask("OWNER", "/audit?format=jsonl".to_owned()).await;
+    assert_eq!(lines.headers["content-type"], "application/x-ndjson");
+    assert_eq!(lines.text.lines().count(), whole.len());
+    let csv = ask("OWNER", "/audit?format=csv&limit=2".to_owned()).await;
+    assert!(csv.headers["content-type"].to_str().unwrap().starts_with("text/csv"));
+    assert_eq!(csv.text.matches("\r\n").count(), 3, "{}", csv.text);
+    let cursor = csv.headers["x-next-cursor"].to_str().unwrap();
+    let next = ask("OWNER", format!("/audit?format=csv&limit=1000&cursor={cursor}")).await;
+    assert_eq!(next.text.matches("\r\n").count(), whole.len() - 2, "no second header");
+    for wrong in ["kind=x", "action=x", "result=x", "format=xml", "since=yesterday"] {
+        assert_eq!(ask("OWNER", format!("/audit?{wrong}")).await.status, 400, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn system_events_show_everybody_what_concerns_them_with_their_own_marks() {
+    let context = TestContext::make().await;
+    let deployment = &context.deployment;
+    let ask = async |role: &str, method: Method, path: &str, body: serde_json::Value| {
+        deployment.ask_as(context.token(role), method, path, Some(body)).await
+    };
+    let own = context.fresh_bucket(Ownership::OwnWorkspace).await;
+    let other = context.fresh_bucket(Ownership::OtherWorkspace).await;
+    let of = |id: &str| json!({ "contextId": id });
+    for (role, id, seen) in [
+        ("OWNER", &own, 1),
+        ("OWNER", &other, 1),
+        ("READ", &own, 1),
+        ("READ", &other, 0),
+        ("USER", &own, 0),
+        ("FOREIGN", &own, 0),
+    ] {
+        let found = ask(role, Method::POST, "/systemevent", of(id)).await;
+        assert_eq!(found.status, 200, "{}", found.text);
+        assert_eq!(found.body["total"], seen, "{role}: {}", found.text);
+    }
+    let found =
+        ask("READ", Method::POST, "/systemevent", json!({ "context": 1, "event": 0, "take": 1 })).await;
+    let event = &found.body["events"][0];
+    assert_eq!((&event["context"], &event["event"]), (&json!("bucket"), &json!("created")), "{}", found.text);
+    assert_eq!(event["showUnread"], true);
+    assert!(event["jsonData"].as_str().unwrap().contains("\"after\""));
+    assert_eq!((&found.body["skip"], &found.body["take"]), (&json!(0), &json!(1)));
+
+    let id = &event["id"];
+    let unread = json!({ "contextId": own, "showUnread": true });
+    for (method, body, left) in
+        [(Method::POST, json!({ "id": id }), 0), (Method::DELETE, json!({ "ids": [id, 999_999] }), 1)]
+    {
+        for _ in 0..2 {
+            let marked = ask("READ", method.clone(), "/systemevent/read", body.clone()).await;
+            assert_eq!(marked.status, 200, "{}", marked.text);
+        }
+        let found = ask("READ", Method::POST, "/systemevent", unread.clone()).await;
+        assert_eq!(found.body["total"], left, "{}", found.text);
+        let others = ask("OWNER", Method::POST, "/systemevent", unread.clone()).await;
+        assert_eq!(others.body["total"], 1, "a mark belongs to its user");
+    }
+    for wrong in [json!({}), json!({ "ids": [] }), json!({ "id": 0 })] {
+        assert_eq!(ask("READ", Method::POST, "/systemevent/read", wrong).await.status, 400);
+    }
+    for wrong in [
+        json!({ "take": 0 }),
+        json!({ "take": 101 }),
+        json!({ "context": 55 }),
+        json!({ "from_timestamp": "x" }),
+    ] {
+        assert_eq!(ask("READ", Method::POST, "/systemevent", wrong).await.status, 400);
+    }
 }

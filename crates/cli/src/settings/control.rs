@@ -13,6 +13,7 @@ impl ControlValues {
             open_registration: self.registration == Switch::On,
             session_lifetime: days(self.session_lifetime.max(1)),
             api_token_lifetime: limit(self.token_lifetime).map(days),
+            keep_audit_for_days: self.audit_retention.max(1).into(),
             keep_minutes_for_days: self.usage_minutes_retention.max(1).into(),
             keep_events_for_days: self.events_retention.max(1).into(),
             ..bucketry_control::Settings::default()

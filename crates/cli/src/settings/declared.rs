@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use bucketry_control::settings::{EVENTS_DAYS, SESSION_DAYS, USAGE_MINUTES_DAYS};
+use bucketry_control::settings::{AUDIT_DAYS, EVENTS_DAYS, SESSION_DAYS, USAGE_MINUTES_DAYS};
 use bucketry_gateway::ProtectionSettings;
 use bucketry_node::ProbeConfig;
 use bucketry_store::postgres;
@@ -114,6 +114,9 @@ settings! {
         /// Days to retain changes of the status of buckets
         #[arg(value_name = "DAYS", value_parser = value_parser!(u16).range(1..=3_650))]
         events_retention: u16 = EVENTS_DAYS,
+        /// Days to retain audit records
+        #[arg(value_name = "DAYS", value_parser = value_parser!(u16).range(1..=3_650))]
+        audit_retention: u16 = AUDIT_DAYS,
         /// Let anyone register an organization
         #[arg(value_name = "SWITCH")]
         registration: Switch = Switch::Off,

@@ -1,5 +1,6 @@
 //! The API for users and scripts, with one module per resource.
 
+pub mod audit;
 pub mod bucket;
 pub mod history;
 pub mod node;
@@ -98,6 +99,22 @@ impl ApiClient {
     /// `DELETE`s a path.
     pub async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
         self.call(Method::DELETE, path, Body::None, None).await
+    }
+
+    /// `GET`s a path in another format than JSON. Returns the text, and where the next page begins.
+    pub(crate) async fn get_text(
+        &self,
+        path: &str,
+        accept: &'static str,
+    ) -> Result<(Bytes, Option<String>), ClientError> {
+        let mut request = self.transport.request(Method::GET, path)?.header(ACCEPT, accept);
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, bearer(token)?);
+        }
+        let request =
+            request.body(Full::new(Bytes::new())).map_err(|error| ClientError::Request(error.to_string()))?;
+        let answer = self.transport.send(request, None).await?;
+        Ok((answer.body, answer.next_cursor))
     }
 
     async fn call<T: DeserializeOwned>(

@@ -2,9 +2,11 @@
 //! use case can't store a change without passing an entry.
 
 mod describe;
+mod read;
 mod refusals;
 
 pub(crate) use describe::{BucketFields, ChangedUser, Described, KeyFields, Masked};
+pub use read::SystemEvents;
 pub(crate) use refusals::Refusals;
 pub use refusals::RefusedCall;
 

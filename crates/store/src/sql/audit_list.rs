@@ -14,6 +14,9 @@ use super::dialect::{Query, part_of_union};
 use crate::Result;
 use crate::audit::{AuditFilter, AuditQuery, AuditScope};
 
+/// The largest number of workspaces whose records are merged. With more, the organization's records are read instead.
+const MOST_MERGED: usize = 64;
+
 const ORDER: &str = " ORDER BY at DESC, id DESC";
 
 /// A parameter of a statement.
@@ -104,7 +107,8 @@ fn page(query: &AuditQuery, columns: &str, rows: i64) -> (String, Conditions) {
         AuditScope::Own { user_id, workspaces } => (Some(*user_id), workspaces.as_slice()),
     };
     all.parameters.push(Parameter::Number(rows));
-    let parts = 1 + workspaces.len();
+    let is_merged = workspaces.len() <= MOST_MERGED;
+    let parts = if is_merged { 1 + workspaces.len() } else { 1 };
     let mut merged = String::new();
     for part in 0..parts {
         all.text(" WHERE org_id = ", query.org_id);
@@ -114,7 +118,14 @@ fn page(query: &AuditQuery, columns: &str, rows: i64) -> (String, Conditions) {
                 all.text(" AND (user_id IS NULL OR user_id <> ", user_id);
                 all.sql.push(')');
             }
-            (_, Some(user_id)) => all.text(" AND user_id = ", user_id),
+            (_, Some(user_id)) if is_merged => all.text(" AND user_id = ", user_id),
+            (_, Some(user_id)) => {
+                all.text(" AND (user_id = ", user_id);
+                for (index, workspace) in workspaces.iter().enumerate() {
+                    all.text(if index == 0 { " OR workspace_id IN (" } else { ", " }, workspace);
+                }
+                all.sql.push_str("))");
+            }
             (_, None) => {}
         }
         filter(&mut all, &query.filter);
