@@ -282,6 +282,7 @@ impl IntoResponse for ApiError {
         if let Some(cause) = cause {
             tracing::error!(error_code = answer.error_code, cause = %Chain(&*cause), "request failed");
         }
+        tracing::Span::current().record("error_code", answer.error_code);
         // A struct of strings and numbers always serialises.
         let body = serde_json::to_vec(&answer).unwrap_or_default();
         let mut response = (status, body).into_response();

@@ -53,6 +53,7 @@ mod user;
 mod vault;
 mod workspace;
 
+pub use audit::{AuditLog, stream_audit};
 pub use endpoint::RequestSample;
 pub use router::{openapi_json, request_samples, router};
 pub use serve::serve;

@@ -1,11 +1,13 @@
 //! Wires store, use cases, API and embedded node together, and starts and stops them.
 
+use std::fs::OpenOptions;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use bucketry_api::ApiState;
+use bucketry_api::{ApiState, AuditLog, stream_audit};
 use bucketry_control::{Control, Environment};
 use bucketry_model::time::{Clock as _, SystemClock};
 use bucketry_store::Store;
@@ -75,6 +77,7 @@ impl Deployment {
                 tracing::warn!("{warning}");
             }
         }
+        let audit_log = settings.audit_log.as_deref().map(open_audit_log).transpose()?;
         let state = ApiState::new(control.clone(), settings.api.clone());
         let (server, in_process) = serve_api(listener, &state, settings.connections_per_address);
         let mut deployment = Self {
@@ -83,7 +86,7 @@ impl Deployment {
             first_owner,
             node: None,
             server,
-            background: background_tasks(&control),
+            background: background_tasks(&control, audit_log),
             control,
             state,
             _lock: lock,
@@ -185,11 +188,27 @@ fn serve_api(
 }
 
 /// Starts what the control plane does without being asked.
-fn background_tasks(control: &Control) -> JoinSet<()> {
+fn background_tasks(control: &Control, audit_log: Option<AuditLog>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     let rotations = control.clone();
     tasks.spawn(async move { rotations.drive_rotations().await });
     let maintenance = control.clone();
     tasks.spawn(async move { maintenance.run_maintenance().await });
+    if let Some(log) = audit_log {
+        let control = control.clone();
+        tasks.spawn(async move { stream_audit(&control, log).await });
+    }
     tasks
+}
+
+/// Opens the log that audit records are written to. An existing file is continued.
+fn open_audit_log(path: &Path) -> Result<AuditLog> {
+    if path.as_os_str() == "-" {
+        return Ok(AuditLog::new(std::io::stdout()));
+    }
+    let file =
+        OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(|error| {
+            Failure::because(&format!("can't open the audit log {}", path.display()), &error)
+        })?;
+    Ok(AuditLog::new(file))
 }

@@ -1,11 +1,13 @@
 //! Checks of what the caller may do, for all use cases: the role in a workspace, and the verified e-mail address.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt::Display;
 use std::hash::Hash;
 
 use bucketry_model::id::WorkspaceId;
 use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_store::workspace::Workspace;
+use tracing::field::{debug, display};
 
 use crate::{Control, Error, ResourceKind, Result};
 
@@ -23,6 +25,11 @@ impl Control {
         needs(caller, id, needed)?;
         Ok(workspace)
     }
+}
+
+/// Names the resource in the request's lines in the log.
+pub(crate) fn log_resource(id: impl Display, name: &str) {
+    tracing::Span::current().record("resource_id", display(id)).record("resource_name", debug(name));
 }
 
 /// Refuses a caller whose role in the workspace is lower than `needed`.

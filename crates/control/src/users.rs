@@ -7,7 +7,7 @@ use bucketry_model::role::{Caller, OrgRole};
 use bucketry_model::secret::Secret;
 use bucketry_store::user::{NewUser, User, UserChanged, UserChanges, UserInserted};
 
-use crate::access::validated;
+use crate::access::{log_resource, validated};
 use crate::audit::{ChangedUser, Described};
 use crate::{Control, Error, FieldError, ResourceKind, Result, password};
 
@@ -173,6 +173,7 @@ impl Control {
         validated(caller)?;
         let target =
             self.inner.store.user(caller.org_id, id).await?.ok_or(Error::NotFound(ResourceKind::User))?;
+        log_resource(id, &target.email);
         if caller.org_role.may_grant(target.org_role) {
             return Ok(target);
         }

@@ -8,7 +8,7 @@ use bucketry_model::name::Name;
 use bucketry_model::role::{Caller, OrgRole, WorkspaceRole};
 use bucketry_store::workspace::{Member, MemberChanged, NewWorkspace, Workspace, WorkspaceChanged};
 
-use crate::access::validated;
+use crate::access::{log_resource, validated};
 use crate::audit::Described;
 use crate::users::parse_name;
 use crate::{Control, Error, ResourceKind, Result};
@@ -32,6 +32,7 @@ impl Control {
         let audit = self
             .audit_of_workspace(caller, new.id, &new.name, AuditAction::Created)
             .after(new.name.described());
+        log_resource(new.id, new.name.as_str());
         self.inner.store.insert_workspace(caller.org_id, &new, caller.user_id, &audit).await?;
         self.inner.callers.forget_all();
         Ok(Workspace { id: new.id, org_id: caller.org_id, name: new.name, created_at: audit.at })
@@ -148,6 +149,7 @@ impl Control {
 
     async fn administer(&self, caller: &Caller, id: WorkspaceId) -> Result<Workspace> {
         let workspace = self.enter(caller, id, WorkspaceRole::Admin).await?;
+        log_resource(id, workspace.name.as_str());
         validated(caller)?;
         Ok(workspace)
     }

@@ -10,6 +10,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderValue, Method};
 use tracing::Instrument as _;
+use tracing::field::Empty;
 
 use crate::request_id::{REQUEST_ID, request_id};
 use crate::response_headers::secure;
@@ -79,6 +80,9 @@ pub trait RequestMetrics: Clone + Send + Sync + 'static {
 /// Gives the request an id, logs it and measures it. Queries and path parameters are not logged: the route template
 /// is enough.
 ///
+/// Handlers may record the fields `resource_id`, `resource_name`, `email` and `error_code` of the request's span, which
+/// all its lines in the log then have.
+///
 /// Middleware for [`axum::middleware::from_fn_with_state`], as the outermost layer of a router.
 pub async fn observe<M: RequestMetrics>(
     State(metrics): State<M>,
@@ -92,7 +96,15 @@ pub async fn observe<M: RequestMetrics>(
     let route = matched.as_ref().map_or("unmatched", MatchedPath::as_str);
     let trace = Arc::new(RequestTrace::new(&id));
     request.extensions_mut().insert(Arc::clone(&trace));
-    let span = tracing::info_span!("request", request_id = id.to_str().unwrap_or_default());
+    // Those who learn them while they handle the request record the other fields.
+    let span = tracing::info_span!(
+        "request",
+        request_id = id.to_str().unwrap_or_default(),
+        resource_id = Empty,
+        resource_name = Empty,
+        email = Empty,
+        error_code = Empty,
+    );
 
     let in_flight = metrics.begin();
     let unread = UnreadBody::of(&mut request);
@@ -102,12 +114,13 @@ pub async fn observe<M: RequestMetrics>(
     M::end(in_flight, completed);
 
     let user = trace.user.get().map(tracing::field::display);
+    let client = trace.client.get().map(tracing::field::display);
     let ms = completed.took.as_micros() as f64 / 1_000.0;
     span.in_scope(|| {
         if M::is_routine(completed) {
-            tracing::debug!(method, route, status, ms, "answered");
+            tracing::debug!(method, route, status, ms, client, "answered");
         } else {
-            tracing::info!(method, route, status, ms, user, "answered");
+            tracing::info!(method, route, status, ms, user, client, "answered");
         }
     });
     if let Some(unread) = unread {

@@ -4,6 +4,9 @@ mod answer;
 mod csv;
 mod export;
 mod list;
+mod stream;
+
+pub use stream::{AuditLog, stream_audit};
 
 use crate::endpoint::endpoints;
 

@@ -114,6 +114,10 @@ settings! {
         /// Days to retain changes of the status of buckets
         #[arg(value_name = "DAYS", value_parser = value_parser!(u16).range(1..=3_650))]
         events_retention: u16 = EVENTS_DAYS,
+        /// Also write audit records to this file as JSON lines; `-` for standard output. Set it for one of several servers
+        /// on the same database
+        #[arg(value_name = "FILE")]
+        audit_log: PathBuf,
         /// Days to retain audit records
         #[arg(value_name = "DAYS", value_parser = value_parser!(u16).range(1..=3_650))]
         audit_retention: u16 = AUDIT_DAYS,

@@ -35,6 +35,7 @@ pub(crate) struct Settings {
     /// `None` if there is no embedded node.
     pub(crate) node: Option<NodeSettings>,
     pub(crate) control: bucketry_control::Settings,
+    pub(crate) audit_log: Option<PathBuf>,
     pub(crate) api: ApiSettings,
     /// For the API and the gateway each; `None` means unlimited.
     pub(crate) connections_per_address: Option<NonZeroUsize>,
@@ -101,6 +102,7 @@ impl SettingsLayer {
             database,
             listen: process.listen,
             node: (!process.no_node).then_some(node),
+            audit_log: values.control.audit_log.clone(),
             control: values.control.settings(),
             api,
             connections_per_address,

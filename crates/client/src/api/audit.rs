@@ -26,9 +26,9 @@ impl AuditSelection {
         let parameters = [
             ("kind", self.kind.as_deref()),
             ("action", self.action.as_deref()),
-            ("userId", self.user_id.as_deref()),
-            ("targetId", self.target_id.as_deref()),
-            ("workspaceId", self.workspace_id.as_deref()),
+            ("user", self.user_id.as_deref()),
+            ("id", self.target_id.as_deref()),
+            ("workspace", self.workspace_id.as_deref()),
             ("result", self.result.as_deref()),
             ("since", self.since.as_deref()),
             ("until", self.until.as_deref()),

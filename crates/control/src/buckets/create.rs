@@ -11,7 +11,7 @@ use super::credential_fields::SecretInput;
 use super::input::{BucketInput, LocationChanges, NewBucketFields};
 use super::same_place::OtherRegistration;
 use super::validate::ValidationReport;
-use crate::access::validated;
+use crate::access::{log_resource, validated};
 use crate::audit::{BucketFields, Described, Masked};
 use crate::{Control, Error, ResourceKind, Result};
 
@@ -86,6 +86,7 @@ impl Control {
             .of(id, &new.name)
             .in_workspace(new.workspace_id)
             .after(fields.described());
+        log_resource(id, new.name.as_str());
         match self.inner.store.insert_bucket(&new, &audit).await? {
             BucketInserted::Inserted => {
                 self.inner.changes.notify_waiters();

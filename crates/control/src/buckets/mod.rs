@@ -35,7 +35,7 @@ use bucketry_model::bucket::Bucket;
 use bucketry_model::id::{BucketId, WorkspaceId};
 use bucketry_model::role::{Caller, WorkspaceRole};
 
-use crate::access::{needs, readable};
+use crate::access::{log_resource, needs, readable};
 use crate::{Control, Error, ResourceKind, Result};
 
 /// The maximum number of buckets that a request can name.
@@ -52,6 +52,7 @@ impl Control {
     ) -> Result<Bucket> {
         let bucket =
             self.inner.store.bucket(caller.org_id, id).await?.ok_or(Error::NotFound(ResourceKind::Bucket))?;
+        log_resource(id, bucket.name.as_str());
         needs(caller, bucket.workspace_id, needed)?;
         Ok(bucket)
     }

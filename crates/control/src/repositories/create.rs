@@ -9,7 +9,7 @@ use bucketry_store::repository::{NewRepository, Proposal, RepositoryInserted};
 
 use super::input::{RepositoryFields, RepositoryInput};
 use super::refusal::{name_taken, quota_exceeded};
-use crate::access::{needs, needs_somewhere, validated};
+use crate::access::{log_resource, needs, needs_somewhere, validated};
 use crate::audit::Described;
 use crate::error::RepoErrorCode;
 use crate::{Control, Error, ResourceKind, Result};
@@ -49,6 +49,7 @@ impl Control {
             .of(id, &new.name)
             .in_workspace(new.workspace_id)
             .after(new.described());
+        log_resource(id, new.name.as_str());
         match self.inner.store.insert_repository(&new, &audit).await? {
             RepositoryInserted::Inserted => {
                 self.inner.changes.notify_waiters();

@@ -21,7 +21,7 @@ use bucketry_model::id::{RepoId, WorkspaceId};
 use bucketry_model::repository::Repository;
 use bucketry_model::role::{Caller, WorkspaceRole};
 
-use crate::access::{needs, readable};
+use crate::access::{log_resource, needs, readable};
 use crate::{Control, Error, ResourceKind, Result};
 
 /// The maximum number of repositories that a request can name.
@@ -38,6 +38,7 @@ impl Control {
     ) -> Result<Repository> {
         let found = self.inner.store.repository(caller.org_id, id).await?;
         let repository = found.ok_or(Error::NotFound(ResourceKind::Repository))?;
+        log_resource(id, repository.name.as_str());
         needs(caller, repository.workspace_id, needed)?;
         Ok(repository)
     }
