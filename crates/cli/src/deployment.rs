@@ -1,9 +1,7 @@
 //! Wires store, use cases, API and embedded node together, and starts and stops them.
 
-use std::fs::OpenOptions;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -24,8 +22,8 @@ use crate::embedded_node::EmbeddedNode;
 use crate::failure::{Failure, Result};
 use crate::first_start::{FirstOwner, access_tokens, first_owner};
 use crate::listener_url::url;
-use crate::sealed_secrets;
 use crate::settings::{GatewayListener, NodeSettings, Settings};
+use crate::{log_file, sealed_secrets};
 
 /// How long the start waits for the embedded node to report.
 const NODE_WITHIN: Duration = Duration::from_secs(10);
@@ -203,12 +201,7 @@ fn background_tasks(control: &Control, audit_log: Option<AuditLog>) -> JoinSet<(
 
 /// Opens the log that audit records are written to. An existing file is continued.
 fn open_audit_log(path: &Path) -> Result<AuditLog> {
-    if path.as_os_str() == "-" {
-        return Ok(AuditLog::new(std::io::stdout()));
-    }
-    let file =
-        OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(|error| {
-            Failure::because(&format!("can't open the audit log {}", path.display()), &error)
-        })?;
-    Ok(AuditLog::new(file))
+    let to = log_file::open(path)
+        .map_err(|error| Failure::because(&format!("can't open the audit log {}", path.display()), &error))?;
+    Ok(AuditLog::new(to))
 }

@@ -27,6 +27,7 @@ mod first_start;
 mod history;
 mod key;
 mod listener_url;
+mod log_file;
 mod logging;
 mod login;
 mod migrate;

@@ -50,6 +50,7 @@ impl Gateway {
             observer,
             clock,
             request_ids: RequestIds::new(seed),
+            access_log: settings.access_log,
             detached: DetachedWrites::default(),
             unattended: TaskTracker::new(),
         };

@@ -17,6 +17,7 @@
 //!   object itself.
 //! - An object that ends before its length breaks the connection. A payload that can't be verified is never stored.
 
+mod access_log;
 mod credential;
 mod failure;
 mod front;
@@ -29,6 +30,7 @@ mod routing;
 mod server;
 mod settings;
 
+pub use access_log::{AccessLog, LoggedRequests};
 pub use credential::Credential;
 pub use failure::Failure;
 pub use gateway::Gateway;

@@ -8,6 +8,7 @@ use bucketry_web::accept::CONNECTIONS_PER_ADDRESS;
 use bucketry_web::origins::AllowedOrigins;
 use ipnet::IpNet;
 
+use crate::access_log::AccessLog;
 use crate::protection::ProtectionSettings;
 
 /// The settings that the gateway starts with.
@@ -25,6 +26,8 @@ pub struct GatewaySettings {
     /// Whether to ask for the size of each object before it is overwritten or deleted, so that the change of the
     /// stored size is known. It costs one HEAD at the provider per such request.
     pub measure_size_change: bool,
+    /// Where requests are logged. `None`: nowhere.
+    pub access_log: Option<AccessLog>,
 }
 
 /// Limits of the listener.

@@ -53,14 +53,6 @@ const NOT_SERVED: &NotServed = &[
         ],
     ),
     (
-        "event log",
-        &[
-            ("getSystemEvents", "POST /systemevent"),
-            ("markSystemEventAsRead", "POST /systemevent/read"),
-            ("markSystemEventAsUnread", "DELETE /systemevent/read"),
-        ],
-    ),
-    (
         "dashboard statistics",
         &[
             ("getStorageStats", "GET /v2/stats/storage"),
@@ -156,6 +148,7 @@ async fn every_call_that_is_served_works_with_every_field_that_the_types_require
     workspaces(&mut calls, &client, &member).await?;
     let (bucket, repo) = buckets_and_repositories(&mut calls, &server, &client, &workspace).await?;
     statistics(&mut calls, &client, &bucket, &repo).await?;
+    events(&mut calls, &client).await?;
     endings(&mut calls, &server, &client, (&bucket, &repo)).await?;
     are_not_served(&client, NOT_SERVED).await?;
     let tables = format!("## Served\n\n{}\n## Not served\n\n{}", calls.table(), not_served_table(NOT_SERVED));
@@ -184,6 +177,22 @@ async fn sessions(calls: &mut ClientCalls, server: &Server) -> Result<Person> {
     let client = Person::new(server, text(&made["accessToken"]));
     calls.make("getTokens", "GET /token", client.get("/token"), "success:bool tokens+.id:text").await?;
     Ok(client)
+}
+
+async fn events(calls: &mut ClientCalls, client: &Person) -> Result<()> {
+    let shape = "events+.id:number events+.timestamp:text events+.contextId:text events+.context:text \
+                 events+.event:text events+.orgId:text events+.userId:text events+.userName:text \
+                 events+.userEmail:text events+.showUnread:bool total:number skip:number take:number";
+    let list = client.post("/systemevent", &json!({ "skip": 0, "take": 20, "context": 1 }));
+    let listed = calls.make("getSystemEvents", "POST /systemevent", list, shape).await?;
+    let id = json!({ "id": listed["events"][0]["id"] });
+    let read = client.post("/systemevent/read", &id);
+    calls.make("markSystemEventAsRead", "POST /systemevent/read", read, "success:bool").await?;
+    let unread = client.delete("/systemevent/read").json(&id);
+    calls
+        .make("markSystemEventAsUnread", "DELETE /systemevent/read", unread, "success:bool")
+        .await
+        .map(|_| ())
 }
 
 /// Returns the workspace `default` and a new user's id.

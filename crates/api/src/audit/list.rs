@@ -17,7 +17,7 @@ use crate::endpoint::RequestSample;
 use crate::error::{ApiError, ApiResult};
 use crate::openapi::{BadRequest, InOrganization, Signed};
 use crate::pagination::{self, Frame, Source};
-use crate::params::Params;
+use crate::params::{DateOrTime, Params};
 use crate::state::ApiState;
 
 pub(crate) const SAMPLE: RequestSample = RequestSample::get("/audit?limit=10");
@@ -60,8 +60,8 @@ fn filter(params: &Params) -> ApiResult<AuditFilter> {
         target_id: params.text("id")?.map(str::to_owned),
         workspace_id: params.id("workspace")?,
         refused,
-        since: params.moments("since")?.map(|moment| moment.first()),
-        until: params.moments("until")?.map(|moment| moment.first()),
+        since: params.moments("since")?.map(DateOrTime::first),
+        until: params.moments("until")?.map(DateOrTime::first),
         only_public: false,
         unread_by: None,
     })

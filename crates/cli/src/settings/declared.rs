@@ -11,7 +11,7 @@ use bucketry_web::accept::CONNECTIONS_PER_ADDRESS;
 use clap::value_parser;
 
 use super::declaration::{default_value, settings, value_type};
-use super::kinds::{EndpointMode, LogFormat, Switch};
+use super::kinds::{AccessLogMode, EndpointMode, LogFormat, Switch};
 use crate::database::DatabaseUrl;
 
 /// The name of the embedded node unless a setting overrides it.
@@ -63,6 +63,12 @@ settings! {
         /// Measure how each write changes the stored size, at the cost of one HEAD request per write
         #[arg(value_name = "SWITCH")]
         gateway_size_change: Switch = Switch::On,
+        /// Which requests at the gateway to log, as JSON lines
+        #[arg(value_name = "REQUESTS")]
+        gateway_access_log: AccessLogMode = AccessLogMode::Off,
+        /// File for the gateway's access log; `-` for standard output
+        #[arg(value_name = "FILE")]
+        gateway_access_log_file: PathBuf = PathBuf::from("-"),
         /// Maximum number of requests in flight per access key at the gateway
         #[arg(value_name = "NUMBER", value_parser = value_parser!(u32).range(1..))]
         gateway_requests_per_key: u32 = ProtectionSettings::default().requests_per_key,

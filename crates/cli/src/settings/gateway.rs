@@ -2,16 +2,18 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::path::Path;
 
 use bucketry_api::ApiSettings;
 use bucketry_gateway::ProtectionSettings;
-use bucketry_gateway::{GatewaySettings, ServerSettings};
+use bucketry_gateway::{AccessLog, GatewaySettings, LoggedRequests, ServerSettings};
 use bucketry_model::endpoint::Endpoint;
 
 use super::declared::GatewayValues;
-use super::kinds::Switch;
+use super::kinds::{AccessLogMode, Switch};
 use super::list;
 use crate::failure::{Failure, Result};
+use crate::log_file;
 
 /// Where the gateway listens, and how it serves.
 #[derive(Debug, Clone)]
@@ -29,7 +31,17 @@ impl GatewayValues {
         api: &ApiSettings,
         connections_per_address: Option<NonZeroUsize>,
     ) -> Result<Option<GatewayListener>> {
+        let access_log = match self.gateway_access_log {
+            AccessLogMode::Off => None,
+            AccessLogMode::All => Some(LoggedRequests::All),
+            AccessLogMode::WritesAndErrors => Some(LoggedRequests::WritesAndErrors),
+        };
+        let access_log = access_log.filter(|_| !self.no_gateway);
+        let access_log = access_log
+            .map(|requests| start_access_log(requests, &self.gateway_access_log_file))
+            .transpose()?;
         let settings = GatewaySettings {
+            access_log,
             allowed_origins: api.allowed_origins.clone(),
             server: ServerSettings {
                 connections_per_address,
@@ -50,4 +62,11 @@ impl GatewayValues {
             .transpose()?;
         Ok((!self.no_gateway).then_some(GatewayListener { address: self.gateway_listen, url, settings }))
     }
+}
+
+fn start_access_log(requests: LoggedRequests, path: &Path) -> Result<AccessLog> {
+    let to = log_file::open(path).map_err(|error| {
+        Failure::because(&format!("can't open the access log {}", path.display()), &error)
+    })?;
+    AccessLog::start(requests, to).map_err(|error| Failure::because("can't start the access log", &error))
 }

@@ -21,6 +21,18 @@ pub(crate) enum EndpointMode {
     Private,
 }
 
+/// Which requests the gateway's access log contains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum AccessLogMode {
+    /// None
+    Off,
+    /// All
+    All,
+    /// Those that store or delete something, and those that failed
+    WritesAndErrors,
+}
+
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

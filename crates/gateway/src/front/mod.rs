@@ -124,6 +124,9 @@ pub(crate) trait FrontCall: Send + 'static {
     /// The class that the operation is counted in.
     fn class(&self) -> Class;
 
+    /// The protocol's name of the operation, for the access log.
+    fn name(&self) -> String;
+
     /// The access that a key needs for the operation.
     fn access(&self) -> Access;
 

@@ -15,6 +15,7 @@ use http::{Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
+use crate::access_log::{AccessEnd, AccessNote};
 use crate::front::Class;
 use crate::object::body::{GatewayBody, KeepAliveEnd};
 use crate::object::write_state::WriteState;
@@ -39,6 +40,8 @@ pub(crate) struct Measurement {
     response: Option<MeasuredResponse>,
     /// The concurrency slots that the request occupies until it ends.
     held: HeldSlots,
+    /// What the access log will contain. `None` if it is off.
+    access: Option<Box<AccessNote>>,
 }
 
 /// The concurrency slots that a request occupies. They are free again when this is dropped.
@@ -98,7 +101,12 @@ fn minute(clock: &dyn Clock) -> i64 {
 }
 
 impl Measurement {
-    pub(crate) fn begin(counters: Arc<Counters>, observer: Arc<dyn Observer>, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn begin(
+        counters: Arc<Counters>,
+        observer: Arc<dyn Observer>,
+        clock: Arc<dyn Clock>,
+        access: Option<Box<AccessNote>>,
+    ) -> Self {
         counters.begin();
         Self {
             counters,
@@ -110,7 +118,13 @@ impl Measurement {
             provider_failed: false,
             response: None,
             held: HeldSlots::default(),
+            access,
         }
+    }
+
+    /// What the access log will contain of this request, if it is on.
+    pub(crate) fn access_note(&mut self) -> Option<&mut AccessNote> {
+        self.access.as_deref_mut()
     }
 
     /// Counts the bytes of the request body that arrive, including chunk framing.
@@ -263,6 +277,18 @@ impl Drop for Measurement {
         let status = response.map(|response| response.status.as_u16());
         let (whole, sent) = response.map_or((false, 0), |response| (response.whole, response.sent));
         self.counters.end(class, status, whole, uploaded, sent);
+        if let Some(note) = self.access.take() {
+            note.end(&AccessEnd {
+                at: self.clock.now(),
+                class: operation.map(|operation| operation.class),
+                bucket: operation.and_then(|operation| operation.bucket),
+                status,
+                whole,
+                received: uploaded,
+                sent,
+                took: self.began.elapsed(),
+            });
+        }
         if let Some(operation) = operation
             && let Some(bucket) = operation.bucket
         {

@@ -18,6 +18,7 @@ use hyper::body::Incoming;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
+use crate::access_log::AccessLog;
 use crate::failure::{Failure, FailureKind};
 use crate::front::{Access, Answer, AuthenticatedKey, Class, Front, FrontCall as _, cors};
 use crate::object::body::GatewayBody;
@@ -53,6 +54,8 @@ pub(crate) struct Service<F> {
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) request_ids: RequestIds,
+    /// Where requests are logged, if they are.
+    pub(crate) access_log: Option<AccessLog>,
     /// The objects that detached writes are changing.
     pub(crate) detached: DetachedWrites,
     /// The tasks of detached writes.
@@ -77,12 +80,13 @@ impl<F: Front> Service<F> {
         request: Request<Incoming>,
         memory: &'s F::Memory,
     ) -> impl Future<Output = Response<Measured>> + Send + 's {
+        let id = self.request_ids.next();
         let measurement = Measurement::begin(
             Arc::clone(&self.counters),
             Arc::clone(&self.observer),
             Arc::clone(&self.clock),
+            self.access_log.as_ref().map(|log| Box::new(log.begin(id))),
         );
-        let id = self.request_ids.next();
         let page = cors::allowed_origin(&self.origins, request.headers());
         let (parts, body) = request.into_parts();
         let is_worth_draining = is_worth_draining(&parts.headers, parts.version, &body);
@@ -160,6 +164,9 @@ impl<F: Front> Stages<'_, F> {
         let (context, proof) = self.admit(form)?;
         let Self { service, parts, body, measurement, id, .. } = self;
         let mut call = service.front.parse(parts, &proof)?;
+        if let Some(note) = measurement.access_note() {
+            note.set_operation(call.name());
+        }
         let measured = measurement.classify(call.class());
         check_access(&context.key, call.access())?;
         let Some(route) = route::<F>(&context.key, &call)? else {
@@ -208,6 +215,9 @@ impl<F: Front> Stages<'_, F> {
         let now = service.clock.now();
         let AuthenticatedKey { key, proof } =
             service.front.authenticate(parts, form, &service.registry, now, memory)?;
+        if let Some(note) = measurement.access_note() {
+            note.set_key(&key.key.access_key);
+        }
         if key.activity.is_news(now) {
             service.observer.key_used(KeyUse { key_id: key.key.id, at: now });
         }

@@ -228,6 +228,10 @@ impl FrontCall for S3Call {
         self.operation.class()
     }
 
+    fn name(&self) -> String {
+        format!("{:?}", self.operation.name())
+    }
+
     fn access(&self) -> Access {
         self.operation.access()
     }
