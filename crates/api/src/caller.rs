@@ -15,7 +15,7 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 
 use crate::error::{ApiError, ApiResult};
-use crate::refusals::Attempt;
+use crate::refusals::RequestCaller;
 use crate::state::ApiState;
 
 /// An authenticated caller. Handlers take it first, so that only authenticated clients learn what is wrong with a
@@ -60,8 +60,8 @@ impl FromRequestParts<ApiState> for SignedIn {
         let bearer = bearer(parts).ok_or(Error::Unauthenticated(TokenFault::Absent))?;
         let mut caller = state.control().authenticate(bearer).await?;
         caller.origin = origin(parts, state);
-        if let Some(attempt) = parts.extensions.get::<Attempt>() {
-            attempt.set_caller(&caller);
+        if let Some(known) = parts.extensions.get::<RequestCaller>() {
+            known.set_caller(&caller);
         }
         if let Some(limits) = state.limits() {
             limits.check_token(caller.token_id)?;
@@ -80,9 +80,9 @@ fn bearer(parts: &Parts) -> Option<&str> {
 }
 
 /// Where a request comes from.
-pub(crate) struct Origin(pub(crate) RequestOrigin);
+pub(crate) struct ClientOrigin(pub(crate) RequestOrigin);
 
-impl FromRequestParts<ApiState> for Origin {
+impl FromRequestParts<ApiState> for ClientOrigin {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Self::Rejection> {

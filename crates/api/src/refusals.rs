@@ -18,9 +18,9 @@ const MAX_ID_CHARACTERS: usize = 64;
 
 /// Who makes a request, as soon as that is known. It is one of the request's extensions.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Attempt(Arc<OnceLock<Caller>>);
+pub(crate) struct RequestCaller(Arc<OnceLock<Caller>>);
 
-impl Attempt {
+impl RequestCaller {
     /// Sets who makes the request.
     pub(crate) fn set_caller(&self, caller: &Caller) {
         self.0.get_or_init(|| caller.clone());
@@ -72,8 +72,8 @@ pub(crate) async fn record_refusals(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let attempt = Attempt::default();
-    request.extensions_mut().insert(attempt.clone());
+    let caller = RequestCaller::default();
+    request.extensions_mut().insert(caller.clone());
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let matched = request.extensions().get::<MatchedPath>().cloned();
     let response = next.run(request).await;
@@ -81,7 +81,7 @@ pub(crate) async fn record_refusals(
     if !status.is_client_error() || status == StatusCode::UNAUTHORIZED {
         return response;
     }
-    let (Some(caller), Some(matched)) = (attempt.0.get(), matched) else { return response };
+    let (Some(caller), Some(matched)) = (caller.0.get(), matched) else { return response };
     let code = response.extensions().get::<ErrorCode>().map_or("", |code| code.0);
     // Somebody who sends too much must not be able to write more because of that.
     if code == "RATE_LIMITED" {

@@ -94,7 +94,7 @@ pub(crate) struct AccessEnd {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Line<'a> {
+struct AccessLine<'a> {
     time: String,
     request_id: &'a str,
     key: Option<&'a str>,
@@ -124,7 +124,7 @@ impl AccessNote {
         if !self.log.is_logged(end) {
             return;
         }
-        let line = Line {
+        let line = AccessLine {
             time: format!("{:.3}", end.at),
             request_id: self.id.as_str(),
             key: self.key.as_deref(),

@@ -79,13 +79,13 @@ impl ExportFormat {
 }
 
 /// The records that a request selects.
-pub(super) struct Selection {
+pub(super) struct AuditSource {
     pub(super) control: Control,
     pub(super) caller: Caller,
     pub(super) filter: AuditFilter,
 }
 
-impl Selection {
+impl AuditSource {
     pub(super) async fn read(&self, after: Option<AuditPosition>, limit: u32) -> ApiResult<Vec<AuditRecord>> {
         Ok(self.control.audit(&self.caller, self.filter.clone(), after, limit).await?)
     }
@@ -98,7 +98,7 @@ pub(super) fn position(record: &AuditRecord) -> AuditPosition {
 
 /// Responds with a page, or with all records.
 pub(super) async fn export(
-    selection: Selection,
+    selection: AuditSource,
     format: ExportFormat,
     page: Page<AuditPosition>,
 ) -> ApiResult<Response> {
@@ -126,7 +126,7 @@ pub(super) async fn export(
 
 /// Sends pages as they are read. If reading fails, the connection is closed, because a truncated export must not
 /// look complete.
-fn whole(selection: Selection, format: ExportFormat, first: Vec<AuditRecord>) -> Response {
+fn whole(selection: AuditSource, format: ExportFormat, first: Vec<AuditRecord>) -> Response {
     let pages =
         stream::try_unfold((selection, Some(first), true), move |(selection, page, is_first)| async move {
             let Some(records) = page else { return Ok::<_, ApiError>(None) };

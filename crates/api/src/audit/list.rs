@@ -11,7 +11,7 @@ use http::header::ACCEPT;
 use serde::Serialize;
 
 use super::answer::row;
-use super::export::{ExportFormat, Selection, export, position};
+use super::export::{AuditSource, ExportFormat, export, position};
 use crate::caller::Authenticated;
 use crate::endpoint::RequestSample;
 use crate::error::{ApiError, ApiResult};
@@ -22,7 +22,7 @@ use crate::state::ApiState;
 
 pub(crate) const SAMPLE: RequestSample = RequestSample::get("/audit?limit=10");
 
-impl Source for Selection {
+impl Source for AuditSource {
     type Entry = AuditRecord;
     type Position = AuditPosition;
 
@@ -109,7 +109,7 @@ pub(crate) async fn list(
 ) -> ApiResult<Response> {
     let format = ExportFormat::read(params.text("format")?, headers.get(ACCEPT))?;
     let page = params.page()?;
-    let selection = Selection { control: state.control().clone(), caller, filter: filter(&params)? };
+    let selection = AuditSource { control: state.control().clone(), caller, filter: filter(&params)? };
     match format {
         Some(format) => export(selection, format, page).await,
         None => pagination::answer(selection, Frame::Named("records"), page).await,

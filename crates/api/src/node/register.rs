@@ -6,7 +6,7 @@ use bucketry_api_types::outcome::Message;
 
 use super::message::{NodeMessageSchema, refuse};
 use crate::body::SignedBody;
-use crate::caller::{Origin, Visitor};
+use crate::caller::{ClientOrigin, Visitor};
 use crate::endpoint::RequestSample;
 use crate::error::ApiResult;
 use crate::openapi::{Anytime, NodeRefused, WithBody};
@@ -29,7 +29,7 @@ pub(crate) const SAMPLE: RequestSample =
 )]
 pub(crate) async fn register(
     _: Visitor,
-    Origin(origin): Origin,
+    ClientOrigin(origin): ClientOrigin,
     State(state): State<ApiState>,
     SignedBody(message): SignedBody,
 ) -> ApiResult<Json<Message>> {

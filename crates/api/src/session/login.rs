@@ -7,7 +7,7 @@ use bucketry_web::login_guard::network;
 
 use super::answer::session_of;
 use crate::body::UnauthenticatedJson;
-use crate::caller::{Newcomer, Origin};
+use crate::caller::{ClientOrigin, Newcomer};
 use crate::endpoint::RequestSample;
 use crate::error::ApiResult;
 use crate::openapi::{Anytime, Refused, WithBody};
@@ -34,7 +34,7 @@ pub(crate) const SAMPLE: RequestSample =
 )]
 pub(crate) async fn login(
     Newcomer(address): Newcomer,
-    Origin(origin): Origin,
+    ClientOrigin(origin): ClientOrigin,
     State(state): State<ApiState>,
     UnauthenticatedJson { value: login, .. }: UnauthenticatedJson<Login>,
 ) -> ApiResult<Json<Session>> {

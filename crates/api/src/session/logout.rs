@@ -7,7 +7,7 @@ use bucketry_api_types::session::RefreshToken;
 
 use super::input::read_token;
 use crate::body::UnauthenticatedJson;
-use crate::caller::{Origin, Visitor};
+use crate::caller::{ClientOrigin, Visitor};
 use crate::endpoint::RequestSample;
 use crate::error::ApiResult;
 use crate::openapi::{Anytime, WithBody};
@@ -32,7 +32,7 @@ pub(crate) const SAMPLE: RequestSample =
 )]
 pub(crate) async fn logout(
     _: Visitor,
-    Origin(origin): Origin,
+    ClientOrigin(origin): ClientOrigin,
     State(state): State<ApiState>,
     UnauthenticatedJson { value, .. }: UnauthenticatedJson<RefreshToken>,
 ) -> ApiResult<Json<Done>> {

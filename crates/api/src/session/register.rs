@@ -8,7 +8,7 @@ use http::StatusCode;
 
 use super::answer::session_of;
 use crate::body::UnauthenticatedJson;
-use crate::caller::{Newcomer, Origin};
+use crate::caller::{ClientOrigin, Newcomer};
 use crate::endpoint::RequestSample;
 use crate::error::ApiResult;
 use crate::openapi::{Anytime, Forbidden, WithBody};
@@ -35,7 +35,7 @@ pub(crate) const SAMPLE: RequestSample = RequestSample::post_json(
 )]
 pub(crate) async fn register(
     _: Newcomer,
-    Origin(origin): Origin,
+    ClientOrigin(origin): ClientOrigin,
     State(state): State<ApiState>,
     UnauthenticatedJson { value: new, .. }: UnauthenticatedJson<NewOrganizationRequest>,
 ) -> ApiResult<(StatusCode, Json<Session>)> {

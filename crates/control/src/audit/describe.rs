@@ -46,14 +46,14 @@ pub(crate) trait Described {
 }
 
 /// A bucket.
-pub(crate) struct BucketFields<'a> {
+pub(crate) struct AuditedBucket<'a> {
     pub(crate) name: &'a Name,
     pub(crate) workspace_id: WorkspaceId,
     pub(crate) location: &'a BucketLocation,
     pub(crate) secret: Masked,
 }
 
-impl<'a> BucketFields<'a> {
+impl<'a> AuditedBucket<'a> {
     /// A bucket as it is stored.
     pub(crate) fn of(bucket: &'a Bucket) -> Self {
         Self {
@@ -65,7 +65,7 @@ impl<'a> BucketFields<'a> {
     }
 }
 
-impl Described for BucketFields<'_> {
+impl Described for AuditedBucket<'_> {
     fn described(&self) -> AuditDetail {
         let location = self.location;
         AuditDetail::new(&json!({
@@ -115,14 +115,14 @@ impl Described for RepositoryUpdate {
 }
 
 /// A key of a repository.
-pub(crate) struct KeyFields<'a> {
+pub(crate) struct AuditedKey<'a> {
     pub(crate) name: &'a Name,
     pub(crate) access: KeyAccess,
     /// The access key id.
     pub(crate) key: Option<&'a str>,
 }
 
-impl Described for KeyFields<'_> {
+impl Described for AuditedKey<'_> {
     fn described(&self) -> AuditDetail {
         AuditDetail::new(&json!({
             "name": self.name.as_str(),
@@ -134,7 +134,7 @@ impl Described for KeyFields<'_> {
 
 impl Described for RepositoryKey {
     fn described(&self) -> AuditDetail {
-        KeyFields { name: &self.name, access: self.access, key: Some(&self.key) }.described()
+        AuditedKey { name: &self.name, access: self.access, key: Some(&self.key) }.described()
     }
 }
 
@@ -233,7 +233,7 @@ mod tests {
         };
         let workspace_id = WorkspaceId::new(jiff::Timestamp::UNIX_EPOCH, [1; 10]);
         let of = |secret| {
-            let fields = BucketFields { name: &name, workspace_id, location: &location, secret };
+            let fields = AuditedBucket { name: &name, workspace_id, location: &location, secret };
             let read: Value = serde_json::from_str(fields.described().as_text()).unwrap();
             read["secret"].clone()
         };

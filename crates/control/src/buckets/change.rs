@@ -15,7 +15,7 @@ use super::input::BucketInput;
 use super::same_place::OtherRegistration;
 use super::validate::ValidationReport;
 use crate::access::validated;
-use crate::audit::{BucketFields, Described, Masked};
+use crate::audit::{AuditedBucket, Described, Masked};
 use crate::{Control, Error, ResourceKind, Result};
 
 /// The result of changing a bucket.
@@ -113,7 +113,7 @@ impl Control {
     }
 
     fn audit_of_update(&self, caller: &Caller, stored: &Bucket, update: &BucketUpdate) -> AuditEntry {
-        let after = BucketFields {
+        let after = AuditedBucket {
             name: &update.name,
             workspace_id: update.workspace_id,
             location: &update.location,
@@ -126,7 +126,7 @@ impl Control {
         self.audit_of(caller, AuditKind::Bucket, AuditAction::Updated)
             .of(stored.id, &update.name)
             .in_workspace(update.workspace_id)
-            .before(BucketFields::of(stored).described())
+            .before(AuditedBucket::of(stored).described())
             .after(after.described())
     }
 

@@ -12,7 +12,7 @@ use super::input::{BucketInput, LocationChanges, NewBucketFields};
 use super::same_place::OtherRegistration;
 use super::validate::ValidationReport;
 use crate::access::{log_resource, validated};
-use crate::audit::{BucketFields, Described, Masked};
+use crate::audit::{AuditedBucket, Described, Masked};
 use crate::{Control, Error, ResourceKind, Result};
 
 /// The result of registering a bucket.
@@ -75,7 +75,7 @@ impl Control {
             secret_expires_at,
             first_report: report.as_ref().map(ValidationReport::first_report),
         };
-        let fields = BucketFields {
+        let fields = AuditedBucket {
             name: &new.name,
             workspace_id: new.workspace_id,
             location: &new.location,

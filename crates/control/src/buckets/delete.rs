@@ -6,7 +6,7 @@ use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_store::bucket::BucketDeleted;
 
 use crate::access::validated;
-use crate::audit::{BucketFields, Described};
+use crate::audit::{AuditedBucket, Described};
 use crate::{Control, Error, ResourceKind, Result};
 
 /// How many repositories a refusal lists by name.
@@ -22,7 +22,7 @@ impl Control {
             .audit_of(caller, AuditKind::Bucket, AuditAction::Deleted)
             .of(id, &stored.name)
             .in_workspace(stored.workspace_id)
-            .before(BucketFields::of(&stored).described());
+            .before(AuditedBucket::of(&stored).described());
         match self.inner.store.delete_bucket(caller.org_id, id, &audit).await? {
             BucketDeleted::Deleted => {
                 self.inner.changes.notify_waiters();

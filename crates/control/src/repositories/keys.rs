@@ -13,7 +13,7 @@ use bucketry_model::secret::Secret;
 use bucketry_store::repository_key::{KeyInserted, NewRepositoryKey};
 
 use crate::access::validated;
-use crate::audit::{Described, KeyFields};
+use crate::audit::{AuditedKey, Described};
 use crate::error::FieldError;
 use crate::{Control, Error, ResourceKind, Result};
 
@@ -116,7 +116,7 @@ impl Control {
             key,
             secret: sealed,
         };
-        let fields = KeyFields { name: &new.name, access, key: Some(&new.key) };
+        let fields = AuditedKey { name: &new.name, access, key: Some(&new.key) };
         let audit = self
             .audit_of_key(caller, &in_repository, AuditAction::Created)
             .of(id, &new.name)
@@ -153,7 +153,7 @@ impl Control {
         let in_repository = self.with_changeable_keys(caller, repository).await?;
         let (name, access) = input.read()?;
         let stored = self.repository_key(repository, id).await?;
-        let after = KeyFields { name: &name, access, key: Some(&stored.key) };
+        let after = AuditedKey { name: &name, access, key: Some(&stored.key) };
         let audit = self
             .audit_of_key(caller, &in_repository, AuditAction::Updated)
             .of(id, &name)

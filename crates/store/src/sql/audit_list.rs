@@ -20,46 +20,46 @@ const MOST_MERGED: usize = 64;
 const ORDER: &str = " ORDER BY at DESC, id DESC";
 
 /// A parameter of a statement.
-enum Parameter {
+enum FilterValue {
     Text(String),
     Number(i64),
 }
 
 /// A condition that grows, with its parameters.
 #[derive(Default)]
-struct Conditions {
+struct FilterSql {
     sql: String,
-    parameters: Vec<Parameter>,
+    parameters: Vec<FilterValue>,
 }
 
-impl Conditions {
+impl FilterSql {
     /// Adds `before`, the next parameter, and `after`.
-    fn add(&mut self, before: &str, parameter: Parameter, after: &str) {
+    fn add(&mut self, before: &str, parameter: FilterValue, after: &str) {
         self.parameters.push(parameter);
         // Writing to a string can't fail.
         _ = write!(self.sql, "{before}${}{after}", self.parameters.len());
     }
 
     fn text(&mut self, before: &str, text: impl ToString) {
-        self.add(before, Parameter::Text(text.to_string()), "");
+        self.add(before, FilterValue::Text(text.to_string()), "");
     }
 
     fn number(&mut self, before: &str, number: i64) {
-        self.add(before, Parameter::Number(number), "");
+        self.add(before, FilterValue::Number(number), "");
     }
 
     fn query(self, sql: String) -> Query<'static> {
         self.parameters.into_iter().fold(
             sqlx::query(AssertSqlSafe(sql)),
             |query, parameter| match parameter {
-                Parameter::Text(text) => query.bind(text),
-                Parameter::Number(number) => query.bind(number),
+                FilterValue::Text(text) => query.bind(text),
+                FilterValue::Number(number) => query.bind(number),
             },
         )
     }
 }
 
-fn filter(conditions: &mut Conditions, filter: &AuditFilter) {
+fn filter(conditions: &mut FilterSql, filter: &AuditFilter) {
     if let Some(kind) = filter.kind {
         conditions.number(" AND kind = ", kind.number());
     }
@@ -92,7 +92,7 @@ fn filter(conditions: &mut Conditions, filter: &AuditFilter) {
     if let Some(user_id) = filter.unread_by {
         conditions.add(
             " AND NOT EXISTS (SELECT 1 FROM audit_reads r WHERE r.audit_id = audit.id AND r.user_id = ",
-            Parameter::Text(user_id.to_string()),
+            FilterValue::Text(user_id.to_string()),
             ")",
         );
     }
@@ -100,13 +100,13 @@ fn filter(conditions: &mut Conditions, filter: &AuditFilter) {
 
 /// The statement for a page of these columns, up to its order: one part for the whole organization, or one for the
 /// user and one per workspace. The parts have no record in common.
-fn page(query: &AuditQuery, columns: &str, rows: i64) -> (String, Conditions) {
-    let mut all = Conditions::default();
+fn page(query: &AuditQuery, columns: &str, rows: i64) -> (String, FilterSql) {
+    let mut all = FilterSql::default();
     let (user_id, workspaces) = match &query.scope {
         AuditScope::Organization => (None, &[][..]),
         AuditScope::Own { user_id, workspaces } => (Some(*user_id), workspaces.as_slice()),
     };
-    all.parameters.push(Parameter::Number(rows));
+    all.parameters.push(FilterValue::Number(rows));
     let is_merged = workspaces.len() <= MOST_MERGED;
     let parts = if is_merged { 1 + workspaces.len() } else { 1 };
     let mut merged = String::new();
@@ -131,7 +131,7 @@ fn page(query: &AuditQuery, columns: &str, rows: i64) -> (String, Conditions) {
         filter(&mut all, &query.filter);
         if let Some(after) = query.after {
             all.number(" AND (at, id) < (", to_micros(after.at));
-            all.add(", ", Parameter::Number(after.id), ")");
+            all.add(", ", FilterValue::Number(after.id), ")");
         }
         let select = format!("SELECT {columns} FROM audit{}", std::mem::take(&mut all.sql));
         merged.push_str(if part == 0 { "" } else { " UNION ALL " });
