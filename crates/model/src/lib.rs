@@ -14,6 +14,7 @@ pub mod diagnosis;
 pub mod endpoint;
 pub mod hex;
 pub mod id;
+pub mod inventory;
 pub mod json_error;
 pub mod latency;
 pub mod name;

@@ -4,9 +4,13 @@
 //! A node signs every message: RSASSA-PKCS1-v1_5 with SHA-256 over [`signing_input`]. For a message without a body
 //! (`GET /node/sync`), the query parameters are signed, as a JSON object of strings.
 
+mod inventory;
 mod jobs;
 mod sync;
 
+pub use inventory::{
+    InventoryOrders, InventoryReport, MAX_WALKS, WALK_LEASE_SECONDS, WalkEnd, WalkOrder, WalkReport,
+};
 pub use jobs::{BoundSecret, Job, JobResult, Outcome, SecretOwner, Task, Validation};
 pub use sync::{NodeBucket, NodeRepository, NodeRepositoryBucket, NodeRepositoryKey, SyncAnswer};
 
@@ -40,6 +44,8 @@ pub const STATUS_PATH: &str = "/node/status";
 pub const SYNC_PATH: &str = "/node/sync";
 /// Path of reports.
 pub const REPORT_PATH: &str = "/node/report";
+/// Path of reports on inventories, and of orders for them.
+pub const INVENTORY_PATH: &str = "/node/inventory";
 
 /// Error code of a message whose signature or time is rejected, or that is a repetition.
 pub const INVALID_NODE_MESSAGE: &str = "INVALID_NODE_MESSAGE";
@@ -52,6 +58,7 @@ pub fn limits(path: &str) -> Limits {
     match path {
         // 5,000 validation results have the most values.
         STATUS_PATH | REPORT_PATH => Limits { bytes: MAX_BATCH_BYTES, values: 400_000, ..of_all },
+        INVENTORY_PATH => Limits { bytes: MAX_BATCH_BYTES, ..of_all },
         _ => of_all,
     }
 }
