@@ -12,6 +12,7 @@ use bucketry_model::uptime::ProbeSample;
 use jiff::Timestamp;
 
 use crate::Result;
+use crate::inventory::BucketSize;
 
 /// A sealed secret, with a fingerprint of the recipients that it is sealed to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,6 +173,8 @@ pub struct ListedBucket {
     pub bucket: Bucket,
     /// Whether a secret is stored.
     pub has_secret: bool,
+    /// How full the bucket is, if it was ever measured.
+    pub size: Option<BucketSize>,
     /// The latest report of each registered node that has ever reported on the bucket.
     pub nodes: Vec<NodeStatusRow>,
 }

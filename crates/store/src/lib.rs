@@ -27,6 +27,7 @@ pub mod data_dir;
 pub mod diagnosis;
 pub mod error;
 pub mod idempotency;
+pub mod inventory;
 mod migrations;
 pub mod node;
 pub mod organization;
@@ -72,6 +73,7 @@ pub trait Store:
     + vault::VaultStore
     + idempotency::IdempotencyStore
     + audit::AuditStore
+    + inventory::InventoryStore
     + Send
     + Sync
     + 'static

@@ -29,6 +29,7 @@ const SQLITE: &[File] = files! {
     "0010_requests_by_token",
     "0011_status_events",
     "0012_audit",
+    "0013_inventories",
 };
 
 const POSTGRES: &[File] = files! {
@@ -46,6 +47,7 @@ const POSTGRES: &[File] = files! {
     "0011_requests_by_token",
     "0012_status_events",
     "0013_audit",
+    "0014_inventories",
 };
 
 /// The migrations of a SQLite database.

@@ -29,6 +29,7 @@ pub mod bucket_list;
 pub mod credential;
 pub mod first_report;
 pub mod idempotency;
+pub mod inventory;
 pub mod node;
 pub mod organization;
 pub mod repository;
@@ -248,6 +249,17 @@ macro_rules! contract_stories {
                 a_repository_is_given_its_sealing_key_once
                 the_state_of_a_rotation_reads_back
             }
+            inventory {
+                settings_and_schedules_read_back
+                a_walk_is_given_to_one_node_saved_and_finished
+                a_walk_whose_node_fell_silent_continues_elsewhere
+                a_node_of_an_organization_gets_its_walks_only
+                failures_are_counted_and_forgiven
+                buckets_of_an_organization_are_planned_in_slices
+                old_results_are_dropped
+                a_bucket_that_moves_or_is_removed_loses_its_sizes
+                lists_show_sizes
+            }
             idempotency {
                 an_answer_is_given_again
                 one_key_with_another_body_is_told
@@ -289,6 +301,7 @@ mod tests {
             include_str!("bucket_list.rs"),
             include_str!("credential.rs"),
             include_str!("idempotency.rs"),
+            include_str!("inventory.rs"),
             include_str!("node.rs"),
             include_str!("organization.rs"),
             include_str!("repository.rs"),

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use bucketry_model::audit::AuditEntry;
 use bucketry_model::bucket::{Bucket, BucketLocation, CredentialTimes, StorageType};
+use bucketry_model::endpoint::Endpoint;
 use bucketry_model::id::{BucketId, OrgId, WorkspaceId};
 use bucketry_model::name::Name;
 use bucketry_model::secret::SealedSecret;
@@ -13,7 +14,7 @@ use sqlx::query;
 use super::columns::Columns;
 use super::dialect::{Row, for_update, is_unique_violation};
 use super::statement::{InList, Write, texts};
-use super::{SqlStore, attachment, live_workspace, probe};
+use super::{SqlStore, attachment, inventory, live_workspace, probe};
 use crate::Result;
 use crate::bucket::{
     BucketDeleted, BucketInserted, BucketQuery, BucketStore, BucketUpdate, BucketUpdated, EndingCredential,
@@ -222,7 +223,8 @@ impl BucketStore for SqlStore {
             attachment::lock_holders(&mut write, update.id).await?;
         }
         let sql = concat!(
-            "SELECT version, workspace_id, bucket FROM buckets WHERE id = $1 AND org_id = $2 AND deleted_at IS NULL",
+            "SELECT version, workspace_id, bucket, storage_type, endpoint FROM buckets \
+             WHERE id = $1 AND org_id = $2 AND deleted_at IS NULL",
             for_update!()
         );
         let found = query(sql).bind(update.id.to_string()).bind(update.org_id.to_string());
@@ -232,6 +234,7 @@ impl BucketStore for SqlStore {
             return Ok(BucketUpdated::Conflict);
         }
         let (workspace, name): (WorkspaceId, String) = (stored.parsed()?, stored.text()?);
+        let place: (StorageType, Option<Endpoint>) = (stored.parsed()?, stored.optional_parsed()?);
         if !live_workspace::is_live(&mut write, update.org_id, update.workspace_id).await? {
             return Ok(BucketUpdated::WorkspaceNotFound);
         }
@@ -249,6 +252,9 @@ impl BucketStore for SqlStore {
         if update.record_change {
             remove_reports(&mut write, update.id).await?;
             write.record_change(update.org_id, Subject::Bucket(update.id), now);
+        }
+        if renamed || place != (update.location.storage_type, update.location.endpoint.clone()) {
+            inventory::forget_sizes(&mut write, update.id).await?;
         }
         if let Some(report) = report {
             probe::take_first(&mut write, update.id, report, now).await?;
@@ -278,6 +284,7 @@ impl BucketStore for SqlStore {
         remove_reports(&mut write, id).await?;
         let forget = "DELETE FROM diagnoses WHERE bucket_id = $1";
         write.execute(query(forget).bind(&bucket)).await?;
+        inventory::forget_bucket(&mut write, id).await?;
         write.record_change(org_id, Subject::Bucket(id), now);
         write.bump_generation(Some(org_id));
         write.commit().await?;

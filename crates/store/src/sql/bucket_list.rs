@@ -9,6 +9,7 @@ use super::SqlStore;
 use super::bucket::{bucket_columns, location_columns, without_secret};
 use super::columns::Columns;
 use super::dialect::Row;
+use super::inventory::optional_size;
 use super::node_status::node_status_row;
 use super::page::{PageQuery, Select};
 use super::statement::{InList, texts};
@@ -18,7 +19,12 @@ use crate::usage::{ListedTotals, UsageStore as _};
 
 macro_rules! select_listed_buckets {
     () => {
-        concat!("SELECT ", bucket_columns!(), ", b.sealed_to IS NOT NULL AS has_secret FROM buckets b")
+        concat!(
+            "SELECT ",
+            bucket_columns!(),
+            ", b.sealed_to IS NOT NULL AS has_secret, z.objects, z.bytes, z.started_at, z.measured_at, z.size_change \
+             FROM buckets b LEFT JOIN bucket_sizes z ON z.bucket_id = b.id"
+        )
     };
 }
 
@@ -96,7 +102,12 @@ fn sort_key(one: &ListedBucket) -> (Timestamp, BucketId) {
 
 fn listed_bucket(row: &Row) -> Result<ListedBucket> {
     let mut columns = Columns::of(row);
-    Ok(ListedBucket { bucket: without_secret(&mut columns)?, has_secret: columns.flag()?, nodes: Vec::new() })
+    Ok(ListedBucket {
+        bucket: without_secret(&mut columns)?,
+        has_secret: columns.flag()?,
+        size: optional_size(&mut columns)?,
+        nodes: Vec::new(),
+    })
 }
 
 fn page_start(row: &Row) -> Result<PageStart> {

@@ -16,6 +16,8 @@ mod columns;
 mod diagnosis;
 mod generation;
 mod idempotency;
+mod inventory;
+mod inventory_walk;
 mod live_workspace;
 mod member;
 mod node;
