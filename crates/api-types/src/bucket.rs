@@ -9,6 +9,7 @@ use bucketry_model::id::{BucketId, RepoId, WorkspaceId};
 use bucketry_model::status::Status;
 use serde::{Deserialize, Serialize};
 
+use crate::count::Count;
 use crate::moment::Moment;
 
 /// A registered bucket. Its secret is never returned.
@@ -75,6 +76,15 @@ pub struct BucketInfo<'a> {
     /// When the secret expires. Absent if it doesn't expire, or if its expiry isn't known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential_expires_at: Option<Moment>,
+    /// Stored bytes at the end of the last inventory. Absent without an inventory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored_bytes: Option<Count>,
+    /// Number of objects at the end of the last inventory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objects: Option<Count>,
+    /// The end of the last inventory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inventory_at: Option<Moment>,
     /// When the bucket was registered.
     pub created_at: Moment,
     /// When a user last changed the bucket.

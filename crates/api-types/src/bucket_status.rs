@@ -6,6 +6,8 @@ use bucketry_model::id::BucketId;
 use bucketry_model::status::Status;
 use serde::{Deserialize, Serialize};
 
+use crate::count::Count;
+use crate::inventory::SizeSource;
 use crate::moment::Moment;
 
 /// A bucket's status at its nodes. It has no `success` field, as the public contract requires.
@@ -18,6 +20,18 @@ pub struct BucketStatusAnswer {
     pub bucket_id: BucketId,
     /// One entry per node that reports on the bucket.
     pub node_status: Vec<NodeStatus>,
+    /// Stored bytes now. Absent without an inventory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored_bytes: Option<Count>,
+    /// Whether they were counted or estimated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size_source: Option<SizeSource>,
+    /// Number of objects at the end of the last inventory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objects: Option<Count>,
+    /// The end of the last inventory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inventory_at: Option<Moment>,
 }
 
 /// A bucket's status at one node.

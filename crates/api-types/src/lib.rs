@@ -14,6 +14,7 @@ pub mod bucket_status;
 pub mod count;
 pub mod error;
 pub mod history;
+pub mod inventory;
 pub mod moment;
 pub mod node;
 pub mod node_stats;

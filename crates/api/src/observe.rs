@@ -6,7 +6,8 @@ use crate::metrics::InFlight;
 use crate::state::ApiState;
 
 /// The calls of nodes, which sign their messages.
-const NODE_ROUTES: [&str; 5] = ["/register", "/unregister", "/node/status", "/node/report", "/node/sync"];
+const NODE_ROUTES: [&str; 6] =
+    ["/register", "/unregister", "/node/status", "/node/report", "/node/inventory", "/node/sync"];
 
 /// Measures the requests of the API.
 #[derive(Clone)]

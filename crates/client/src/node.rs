@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use bucketry_model::id::OrgId;
 use bucketry_model::node_protocol::{
-    Acknowledged, Heartbeat, REGISTER_PATH, REPORT_PATH, Register, Report, STATUS_PATH, SYNC_PATH, SyncAnswer,
+    Acknowledged, Heartbeat, INVENTORY_PATH, InventoryOrders, InventoryReport, REGISTER_PATH, REPORT_PATH,
+    Register, Report, STATUS_PATH, SYNC_PATH, SyncAnswer,
 };
 use bucketry_model::time::Clock;
 use bucketry_vault::NodeSigningKey;
@@ -17,6 +18,7 @@ use http::header::CONTENT_TYPE;
 use http_body_util::Full;
 use jiff::Timestamp;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::api::with_query;
 use crate::error::ClientError;
@@ -114,7 +116,16 @@ impl NodeClient {
         self.transport.read(&answer)
     }
 
-    async fn post(&self, path: &str, message: &impl Serialize) -> Result<Acknowledged, ClientError> {
+    /// Reports how far walks have come, and returns further ones.
+    pub async fn inventory(&self, message: &InventoryReport) -> Result<InventoryOrders, ClientError> {
+        self.post(INVENTORY_PATH, message).await
+    }
+
+    async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        message: &impl Serialize,
+    ) -> Result<T, ClientError> {
         let wrong = |error: &dyn std::error::Error| ClientError::Request(error.to_string());
         let mut message = serde_json::to_value(message).map_err(|error| wrong(&error))?;
         sign_message(&self.key, "POST", path, &mut message, self.next_time())

@@ -15,6 +15,7 @@ pub mod environment;
 pub mod error;
 pub mod idempotency;
 pub mod ids;
+pub mod inventories;
 pub mod jobs;
 pub mod maintenance;
 pub mod nodes;

@@ -15,6 +15,8 @@ pub const EVENTS_DAYS: u16 = 90;
 /// Days to retain audit records, unless a setting overrides it.
 pub const AUDIT_DAYS: u16 = 400;
 
+/// Results of inventories to retain per bucket, unless a setting overrides it.
+pub const INVENTORY_RESULTS: u16 = 10;
 /// The control plane's settings.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -46,6 +48,8 @@ pub struct Settings {
     pub keep_minutes_for_days: i64,
     /// Days to retain changes of the status of buckets.
     pub keep_events_for_days: i64,
+    /// Number of results of inventories to retain per bucket.
+    pub keep_inventories: u32,
 }
 
 impl Default for Settings {
@@ -65,6 +69,7 @@ impl Default for Settings {
             keep_audit_for_days: AUDIT_DAYS.into(),
             keep_minutes_for_days: USAGE_MINUTES_DAYS.into(),
             keep_events_for_days: EVENTS_DAYS.into(),
+            keep_inventories: INVENTORY_RESULTS.into(),
         }
     }
 }

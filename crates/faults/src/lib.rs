@@ -5,6 +5,7 @@
 //! - [`AzureStub`] does what Azure documents where its emulator doesn't.
 //! - [`GoogleStub`] does what Google documents where its emulator doesn't.
 //! - [`GcsUploadsStub`] has the multipart uploads that Google's emulator lacks.
+//! - [`ListingStub`] has a bucket with any number of keys, which exist only in its list.
 //! - [`OriginStub`] is a healthy origin that responds at once, for measurements.
 //!
 //! For tests and benchmarks only. Each server binds `127.0.0.1` at a free port and stops when it is dropped.
@@ -14,6 +15,7 @@ mod azure;
 mod gcs_uploads;
 mod google;
 mod http_stub;
+mod listing;
 mod origin;
 mod proxy;
 
@@ -21,5 +23,6 @@ pub use crate::answer::Answer;
 pub use crate::azure::AzureStub;
 pub use crate::gcs_uploads::GcsUploadsStub;
 pub use crate::google::GoogleStub;
+pub use crate::listing::{ListingFault, ListingStub};
 pub use crate::origin::OriginStub;
 pub use crate::proxy::{Fault, FaultProxy};

@@ -64,6 +64,7 @@ impl Agent {
             metrics,
             key_uses: Arc::default(),
             offline: Arc::default(),
+            open_buckets: Arc::default(),
         };
 
         let mut jitter = Jitter::new(seed);
@@ -76,6 +77,7 @@ impl Agent {
         tasks.start_registration(&parts, jitter.split());
         tasks.start_heartbeats(&parts, config.heartbeat_interval, probe_interval, jitter.split());
         tasks.start_result_reports(&parts, jitter.split());
+        tasks.start_inventories(&parts, config.inventory, jitter.split());
         tasks.start_usage_reports(&parts, spool, config.spool.flush_interval, jitter.split());
 
         let AgentParts { outbox, metrics, registration, meter, .. } = parts;

@@ -67,6 +67,21 @@ impl Default for SpoolConfig {
     }
 }
 
+/// How the lists of buckets are walked.
+#[derive(Debug, Clone)]
+pub struct InventoryConfig {
+    /// How often the progress is reported, and new walks are asked for. A crash loses at most this much of a walk.
+    pub report_interval: Duration,
+    /// The largest number of concurrent walks.
+    pub max_walks: usize,
+}
+
+impl Default for InventoryConfig {
+    fn default() -> Self {
+        Self { report_interval: Duration::from_secs(5), max_walks: 2 }
+    }
+}
+
 /// All settings of an agent.
 #[derive(Debug, Clone)]
 pub struct AgentConfig {
@@ -87,6 +102,8 @@ pub struct AgentConfig {
     pub max_validations: usize,
     /// How counted traffic is stored until it is reported.
     pub spool: SpoolConfig,
+    /// How the lists of buckets are walked.
+    pub inventory: InventoryConfig,
     /// How long the tasks get to end when the agent stops.
     pub stop_timeout: Duration,
 }
@@ -103,6 +120,7 @@ impl AgentConfig {
             max_samples: 120_000,
             max_validations: 16,
             spool: SpoolConfig::default(),
+            inventory: InventoryConfig::default(),
             stop_timeout: Duration::from_secs(10),
         }
     }

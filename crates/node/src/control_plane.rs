@@ -5,7 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bucketry_client::{ClientError, NodeClient};
 use bucketry_model::node_protocol::{
-    Heartbeat, INVALID_NODE_MESSAGE, MAX_BATCH_BYTES, Register, Report, SyncAnswer,
+    Heartbeat, INVALID_NODE_MESSAGE, InventoryOrders, InventoryReport, MAX_BATCH_BYTES, Register, Report,
+    SyncAnswer,
 };
 
 /// Why the control plane didn't accept a message, classified by what the node has to do next.
@@ -47,6 +48,9 @@ pub trait ControlPlane: Send + Sync + 'static {
 
     /// Reports traffic, key uses and results of jobs.
     async fn report(&self, message: &Report) -> Result<(), ControlPlaneError>;
+
+    /// Reports how far walks through buckets have come. Returns which ones to start and to drop.
+    async fn inventory(&self, message: &InventoryReport) -> Result<InventoryOrders, ControlPlaneError>;
 }
 
 #[async_trait]
@@ -65,6 +69,10 @@ impl ControlPlane for NodeClient {
 
     async fn report(&self, message: &Report) -> Result<(), ControlPlaneError> {
         Self::report(self, message).await.map(drop).map_err(judge)
+    }
+
+    async fn inventory(&self, message: &InventoryReport) -> Result<InventoryOrders, ControlPlaneError> {
+        Self::inventory(self, message).await.map_err(judge)
     }
 }
 

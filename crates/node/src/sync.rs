@@ -21,6 +21,7 @@ use crate::control_plane::{ControlPlane, ControlPlaneError};
 use crate::jitter::Jitter;
 use crate::jobs::Jobs;
 use crate::metrics::Metrics;
+use crate::open_buckets::OpenBuckets;
 use crate::probes::{Change, Served};
 use crate::registration::Registration;
 
@@ -35,6 +36,7 @@ pub(crate) struct Sync {
     pub(crate) cloud: Arc<dyn Cloud>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) open_buckets: Arc<OpenBuckets>,
     pub(crate) probes: mpsc::Sender<Change>,
     pub(crate) jobs: Jobs,
     /// `None` if the node serves no applications.
@@ -98,6 +100,7 @@ impl Sync {
             self.open_repositories(gateway, catalog, changes.open_repositories).await;
         }
         for id in changes.forget {
+            self.open_buckets.remove(id);
             _ = self.probes.send(Change::Forget(id)).await;
         }
         self.open_buckets(catalog, changes.open).await;
@@ -165,6 +168,7 @@ impl Sync {
             if served.target.is_none() {
                 catalog.note_unusable(served.id);
             }
+            self.open_buckets.set(served.id, served.config_version, served.open.driver.clone());
             if let Some(gateway) = &self.gateway {
                 match served.open.driver.clone() {
                     Some(driver) => gateway.serve_bucket(served.id, driver),

@@ -13,16 +13,18 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::cloud::Cloud;
-use crate::config::{NodeInfo, ProbeConfig};
+use crate::config::{InventoryConfig, NodeInfo, ProbeConfig};
 use crate::control_plane::ControlPlane;
 use crate::gateway::{GatewayStart, Traffic};
 use crate::heartbeat::Heartbeats;
+use crate::inventory::InventoryWalks;
 use crate::jitter::Jitter;
 use crate::jobs::{Jobs, Tools};
 use crate::key_uses::KeyUses;
 use crate::meter::UsageMeter;
 use crate::metrics::Metrics;
 use crate::offline::OfflineBuckets;
+use crate::open_buckets::OpenBuckets;
 use crate::outbox::Outbox;
 use crate::probes::{Change, Probes};
 use crate::registration::Registration;
@@ -48,6 +50,7 @@ pub(crate) struct AgentParts {
     pub(crate) meter: UsageMeter,
     pub(crate) key_uses: Arc<KeyUses>,
     pub(crate) offline: Arc<OfflineBuckets>,
+    pub(crate) open_buckets: Arc<OpenBuckets>,
 }
 
 /// Tasks that end together.
@@ -156,6 +159,7 @@ impl Tasks {
             cloud: Arc::clone(&parts.cloud),
             clock: Arc::clone(&parts.clock),
             metrics: Arc::clone(&parts.metrics),
+            open_buckets: Arc::clone(&parts.open_buckets),
             probes,
             jobs,
             gateway,
@@ -199,6 +203,18 @@ impl Tasks {
             node: parts.node.clone(),
         };
         self.reports.tasks.spawn(reports.run(jitter, self.reports.stop.clone()));
+    }
+
+    /// Starts to walk through the lists of buckets whose inventories are due.
+    pub(crate) fn start_inventories(&mut self, parts: &AgentParts, config: InventoryConfig, jitter: Jitter) {
+        let walks = InventoryWalks::new(
+            Arc::clone(&parts.control_plane),
+            Arc::clone(&parts.registration),
+            Arc::clone(&parts.open_buckets),
+            parts.node.clone(),
+            config,
+        );
+        self.reports.tasks.spawn(walks.run(jitter, self.reports.stop.clone()));
     }
 
     /// Starts to write counted traffic to the spool, and to report it from there.

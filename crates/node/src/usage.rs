@@ -225,7 +225,9 @@ mod tests {
 
     use async_trait::async_trait;
     use bucketry_model::id::{BucketId, RepoKeyId};
-    use bucketry_model::node_protocol::{Heartbeat, KeyUse, Register, SyncAnswer};
+    use bucketry_model::node_protocol::{
+        Heartbeat, InventoryOrders, InventoryReport, KeyUse, Register, SyncAnswer,
+    };
     use bucketry_vault::Identities;
     use jiff::Timestamp;
     use parking_lot::RwLock;
@@ -238,6 +240,10 @@ mod tests {
 
     #[async_trait]
     impl ControlPlane for Answering {
+        async fn inventory(&self, _: &InventoryReport) -> Result<InventoryOrders, ControlPlaneError> {
+            unreachable!("only reports of traffic are sent")
+        }
+
         async fn register(&self, _: &Register) -> Result<(), ControlPlaneError> {
             Ok(())
         }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use bucketry_api_types::bucket::{AlsoRegistered, BucketInfo, ReadField, RepoOfBucket};
+use bucketry_api_types::count::Count;
 use bucketry_api_types::moment::Moment;
 use bucketry_control::buckets::{BucketView, OtherRegistration};
 use bucketry_model::paste::fields::PasteReading;
@@ -40,6 +41,9 @@ pub(crate) fn bucket_info(view: &BucketView) -> BucketInfo<'_> {
         offline_since: view.since.filter(|_| view.status == Status::Offline).map(Moment),
         credential_set_at: bucket.credential.set_at.map(Moment),
         credential_expires_at: bucket.credential.expires_at.map(Moment),
+        stored_bytes: view.size.map(|size| Count(size.bytes)),
+        objects: view.size.map(|size| Count(size.objects)),
+        inventory_at: view.size.map(|size| Moment(size.measured_at)),
         created_at: Moment(bucket.created_at),
         updated_at: Moment(bucket.updated_at),
         workspace_id: bucket.workspace_id,

@@ -8,6 +8,7 @@ mod delete;
 mod diagnosis;
 mod events;
 mod input;
+mod inventory;
 mod list;
 mod outages;
 mod status;
@@ -28,5 +29,6 @@ endpoints!(
     [events::events],
     [outages::outages],
     [day::day],
-    [validate::validate],
+    [validate::validate];
+    inventory,
 );

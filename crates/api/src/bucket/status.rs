@@ -8,6 +8,7 @@ use bucketry_control::buckets::NodeStatusView;
 use bucketry_model::id::BucketId;
 use bucketry_model::status::Status;
 
+use super::inventory::answer::current_size;
 use crate::caller::Authenticated;
 use crate::endpoint::RequestSample;
 use crate::error::ApiResult;
@@ -52,6 +53,15 @@ pub(crate) async fn status(
     State(state): State<ApiState>,
     PathId(id): PathId<BucketId>,
 ) -> ApiResult<Json<BucketStatusAnswer>> {
-    let nodes = state.control().bucket_status(&caller, id).await?;
-    Ok(Json(BucketStatusAnswer { bucket_id: id, node_status: nodes.into_iter().map(node_status).collect() }))
+    let control = state.control();
+    let nodes = control.bucket_status(&caller, id).await?;
+    let size = control.bucket_size(&caller, id).await?.map(current_size);
+    Ok(Json(BucketStatusAnswer {
+        bucket_id: id,
+        node_status: nodes.into_iter().map(node_status).collect(),
+        stored_bytes: size.as_ref().map(|size| size.stored_bytes),
+        size_source: size.as_ref().map(|size| size.source),
+        objects: size.as_ref().map(|size| size.objects),
+        inventory_at: size.map(|size| size.inventory_at),
+    }))
 }

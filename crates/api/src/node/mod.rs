@@ -1,5 +1,6 @@
 //! Nodes: their signed calls, which carry no bearer token, and the list of nodes.
 
+mod inventory;
 mod list;
 mod message;
 mod register;
@@ -15,6 +16,7 @@ endpoints!(
     [unregister::unregister],
     [status::status],
     [report::report],
+    [inventory::inventory],
     [sync::sync],
     [list::list],
 );

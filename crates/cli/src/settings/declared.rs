@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use bucketry_control::settings::{AUDIT_DAYS, EVENTS_DAYS, SESSION_DAYS, USAGE_MINUTES_DAYS};
+use bucketry_control::settings::{
+    AUDIT_DAYS, EVENTS_DAYS, INVENTORY_RESULTS, SESSION_DAYS, USAGE_MINUTES_DAYS,
+};
 use bucketry_gateway::ProtectionSettings;
 use bucketry_node::ProbeConfig;
 use bucketry_store::postgres;
@@ -127,6 +129,9 @@ settings! {
         /// Days to retain audit records
         #[arg(value_name = "DAYS", value_parser = value_parser!(u16).range(1..=3_650))]
         audit_retention: u16 = AUDIT_DAYS,
+        /// Number of inventory results to retain per bucket
+        #[arg(value_name = "NUMBER", value_parser = value_parser!(u16).range(1..=1_000))]
+        inventory_results: u16 = INVENTORY_RESULTS,
         /// Let anyone register an organization
         #[arg(value_name = "SWITCH")]
         registration: Switch = Switch::Off,

@@ -5,6 +5,7 @@ use bucketry_api_types::bucket::{
 };
 use bucketry_api_types::bucket_fields::{BucketChanges, NewBucketRequest, TrialFields};
 use bucketry_api_types::bucket_status::{BucketStatusAnswer, DayAnswer, NodeDay, WhichDay};
+use bucketry_api_types::inventory::{BucketInventory, InventoryChanges};
 use bucketry_api_types::traffic::{BucketTraffic, BucketTrafficList};
 use bucketry_model::id::{BucketId, WorkspaceId};
 use serde_json::Value;
@@ -71,6 +72,25 @@ impl ApiClient {
     /// Returns the current status of a bucket at each node.
     pub async fn bucket_status(&self, id: BucketId) -> Result<BucketStatusAnswer, ClientError> {
         self.get(&format!("/bucket/{id}/status")).await
+    }
+
+    /// Returns how full a bucket is.
+    pub async fn bucket_inventory(&self, id: BucketId) -> Result<BucketInventory, ClientError> {
+        self.get(&format!("/bucket/{id}/inventory")).await
+    }
+
+    /// Sets when a bucket's list is walked.
+    pub async fn set_bucket_inventory(
+        &self,
+        id: BucketId,
+        changes: &InventoryChanges,
+    ) -> Result<BucketInventory, ClientError> {
+        self.put(&format!("/bucket/{id}/inventory"), changes).await
+    }
+
+    /// Starts a walk through a bucket's list now.
+    pub async fn start_bucket_inventory(&self, id: BucketId) -> Result<BucketInventory, ClientError> {
+        self.post_empty(&format!("/bucket/{id}/inventory")).await
     }
 
     /// Returns each node's record of a day of a bucket. The day is `YYYY-MM-DD` or an RFC 3339 date-time.

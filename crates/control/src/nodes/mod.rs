@@ -1,6 +1,7 @@
 //! The requests of nodes: registration, heartbeats, synchronisation, reports. `docs/nodes.md` describes the
 //! protocol.
 
+mod inventories;
 mod messages;
 mod reports;
 mod synchronisation;

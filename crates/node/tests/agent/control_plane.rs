@@ -7,7 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bucketry_model::id::BucketId;
 use bucketry_model::node_protocol::{
-    BATCH_OUT_OF_ORDER, BucketStatus, Heartbeat, JobResult, Register, Report, SyncAnswer,
+    BATCH_OUT_OF_ORDER, BucketStatus, Heartbeat, InventoryOrders, InventoryReport, JobResult, Register,
+    Report, SyncAnswer,
 };
 use bucketry_node::{ControlPlane, ControlPlaneError};
 use tokio::sync::Notify;
@@ -144,6 +145,10 @@ impl ControlPlane for SharedControlPlane {
         };
         let answer = timeout(wait, next).await.unwrap_or_else(|_| nothing());
         self.0.take(|_| Ok(answer)).await
+    }
+
+    async fn inventory(&self, _: &InventoryReport) -> Result<InventoryOrders, ControlPlaneError> {
+        self.0.take(|_| Ok(InventoryOrders::default())).await
     }
 
     async fn report(&self, message: &Report) -> Result<(), ControlPlaneError> {
