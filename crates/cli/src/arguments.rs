@@ -9,6 +9,7 @@ use crate::credential_help::credential_help;
 use crate::database::DatabaseUrl;
 #[cfg(feature = "demo")]
 use crate::demo_options::DemoOptions;
+use crate::inventory_arguments::InventoryArguments;
 use crate::repository_arguments::{KeyCommand, RepositoryCommand};
 use crate::role::{OrgRole, Role};
 use crate::settings::SettingsLayer;
@@ -271,6 +272,8 @@ pub(crate) enum BucketCommand {
         /// Name or id of the bucket
         bucket: String,
     },
+    /// Show how full a bucket is, and set when its list is walked to find out
+    Inventory(InventoryArguments),
     /// Show the traffic of a bucket, and its uptime and latency on one day
     Stats {
         /// Name or id of the bucket; without it, the traffic of all buckets

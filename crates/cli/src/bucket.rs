@@ -16,7 +16,7 @@ use crate::bucket_fields::{EnteredBucket, new_bucket, storage_type_of, trial};
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
 use crate::workspace::find_workspace;
-use crate::{bucket_fields, bucket_paste, history, output, refusal};
+use crate::{bucket_fields, bucket_paste, history, inventory, output, refusal};
 
 /// The page size when searching for a bucket by name.
 const PAGE: u32 = 1_000;
@@ -72,6 +72,7 @@ pub(crate) async fn run(remote: &Remote, command: BucketCommand) -> Result<()> {
         }
         BucketCommand::Outages { bucket } => history::outages(remote, &client, &bucket).await,
         BucketCommand::Diagnosis { bucket } => history::diagnosis(remote, &client, &bucket).await,
+        BucketCommand::Inventory(arguments) => inventory::run(remote, &client, arguments).await,
         BucketCommand::Stats { bucket, day } => stats(remote, &client, bucket, day).await,
     }
 }

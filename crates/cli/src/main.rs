@@ -25,6 +25,8 @@ mod embedded_node;
 mod failure;
 mod first_start;
 mod history;
+mod inventory;
+mod inventory_arguments;
 mod key;
 mod listener_url;
 mod log_file;

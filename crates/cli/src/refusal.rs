@@ -29,6 +29,9 @@ pub(crate) const TOKEN: &Flags = &[
 
 /// The fields of a request for a day.
 pub(crate) const DAY: &Flags = &[("day", "--day")];
+/// Flags of `bucket inventory`.
+pub(crate) const INVENTORY: &Flags =
+    &[("everyHours", "--every"), ("requestsPerSecond", "--requests-per-second"), ("window", "--window")];
 
 /// What a message advises to send, and the flag for it.
 const ADVICE: [(&str, &str); 2] = [

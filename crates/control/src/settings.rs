@@ -17,6 +17,7 @@ pub const AUDIT_DAYS: u16 = 400;
 
 /// Results of inventories to retain per bucket, unless a setting overrides it.
 pub const INVENTORY_RESULTS: u16 = 10;
+
 /// The control plane's settings.
 #[derive(Debug, Clone)]
 pub struct Settings {

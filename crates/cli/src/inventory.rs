@@ -1,0 +1,128 @@
+//! `bucketry bucket inventory`.
+
+use bucketry_api_types::inventory::{
+    BucketInventory, InventoryChanges, InventoryMode, InventoryResult, SizeSource,
+};
+use bucketry_client::ApiClient;
+
+use crate::arguments::Remote;
+use crate::bucket::find;
+use crate::failure::Result;
+use crate::inventory_arguments::InventoryArguments;
+use crate::{output, refusal};
+
+/// Changes the setting and starts a walk where that is asked for, then shows how full the bucket is.
+pub(crate) async fn run(remote: &Remote, client: &ApiClient, arguments: InventoryArguments) -> Result<()> {
+    let bucket = find(client, &arguments.bucket).await?;
+    let mut view = match changes(&arguments) {
+        Some(changes) => {
+            let changed = client.set_bucket_inventory(bucket.id, &changes).await;
+            changed.map_err(|error| refusal::failure(error, refusal::INVENTORY))?
+        }
+        None if !arguments.start => client.bucket_inventory(bucket.id).await?,
+        None => client.start_bucket_inventory(bucket.id).await?,
+    };
+    if arguments.start && changes(&arguments).is_some() {
+        view = client.start_bucket_inventory(bucket.id).await?;
+    }
+    if remote.json {
+        return output::json(&view);
+    }
+    show(&bucket.name, &view)
+}
+
+fn changes(arguments: &InventoryArguments) -> Option<InventoryChanges> {
+    let only = |mode| InventoryChanges { mode: Some(mode), ..InventoryChanges::default() };
+    match arguments {
+        InventoryArguments { off: true, .. } => Some(only(InventoryMode::Off)),
+        InventoryArguments { follow_organization: true, .. } => Some(only(InventoryMode::Organization)),
+        InventoryArguments { every: Some(hours), requests_per_second, window, .. } => {
+            Some(InventoryChanges {
+                mode: Some(InventoryMode::Own),
+                every_hours: Some(*hours),
+                requests_per_second: *requests_per_second,
+                window: window.clone(),
+            })
+        }
+        _ => None,
+    }
+}
+
+fn show(name: &str, view: &BucketInventory) -> Result<()> {
+    let mut rows = vec![("bucket", name.to_owned()), ("walks", schedule(view))];
+    if let Some(next) = view.next_at {
+        rows.push(("next", next.to_string()));
+    }
+    if let Some(walk) = &view.progress {
+        let state = match (&walk.node, walk.continues_at) {
+            (Some(node), _) => format!("running at {node}"),
+            (None, Some(at)) => format!("waiting, continues after {at}"),
+            (None, None) => "waiting".to_owned(),
+        };
+        rows.push(("in progress", format!("{} objects, {} requests, {state}", walk.objects, walk.requests)));
+    }
+    if let Some(error) = &view.last_error {
+        rows.push(("last error", format!("{} {}", error.at, error.message)));
+    }
+    match &view.current {
+        None => rows.push(("stored", "not measured yet".to_owned())),
+        Some(current) => {
+            let source = match current.source {
+                SizeSource::Measured => "measured",
+                SizeSource::Estimated => "estimated",
+            };
+            rows.push(("stored", format!("{} bytes ({source})", current.stored_bytes)));
+            rows.push(("objects", format!("{} at {}", current.objects, current.inventory_at)));
+        }
+    }
+    output::pairs(&rows)?;
+    view.results.first().map_or(Ok(()), details)
+}
+
+fn schedule(view: &BucketInventory) -> String {
+    let Some(schedule) = &view.schedule else { return "off".to_owned() };
+    let window = schedule.window.map_or_else(String::new, |window| format!(", {window} UTC"));
+    let source = if view.mode == InventoryMode::Organization { ", set by the organization" } else { "" };
+    let rate = schedule.requests_per_second;
+    format!("every {} h, {rate} requests per second at most{window}{source}", schedule.every_hours)
+}
+
+fn details(result: &InventoryResult) -> Result<()> {
+    output::line(&format!(
+        "\nlast walk: {} requests, {:.1} s{}",
+        result.requests,
+        result.active_ms.0 as f64 / 1_000.0,
+        if result.ordered { "" } else { ", keys were not in order" },
+    ))?;
+    let row = |name: String, objects: String, bytes: String| vec![name, objects, bytes];
+    if !result.storage_classes.is_empty() {
+        let rows = result.storage_classes.iter();
+        let rows = rows
+            .map(|one| row(printable(&one.storage_class), one.objects.to_string(), one.bytes.to_string()));
+        output::table(&["STORAGE CLASS", "OBJECTS", "BYTES"], rows.collect())?;
+    }
+    let rows = result.largest_prefixes.iter().map(|one| {
+        let name = if one.prefix.is_empty() { "(no prefix)".to_owned() } else { printable(&one.prefix) };
+        row(name, one.objects.to_string(), one.bytes.to_string())
+    });
+    output::table(&["PREFIX", "OBJECTS", "BYTES"], rows.collect())
+}
+
+/// A text from the provider, without characters that control a terminal.
+fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { printable.extend(c.escape_unicode()) } else { printable.push(c) }
+    }
+    printable
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_do_not_control_the_terminal() {
+        assert_eq!(printable("a\u{1b}[2Jü/"), "a\\u{1b}[2Jü/");
+    }
+}
