@@ -78,7 +78,23 @@ async fn told_exactly(server: &Server, owner: &Person, body: &Value, without: &[
         let elsewhere = owner.get(&format!("{path}?bucketId={other}")).send().await?.json_with_status(200)?;
         assert!(list(&elsewhere["data"]).is_empty(), "{elsewhere}");
     }
+    counted_at_the_provider(owner, &bucket, &folder, figure("stored")).await?;
     healthy_day(owner, &bucket).await
+}
+
+/// Asserts that a walk through the bucket's list finds what the gateway's traffic has left behind.
+async fn counted_at_the_provider(owner: &Person, bucket: &str, folder: &str, stored: i64) -> Result<()> {
+    let path = format!("/bucket/{bucket}/inventory");
+    owner.post(&path, &json!({})).send().await?.json_with_status(200)?;
+    let look = async || owner.get(&path).send().await?.json_with_status(200);
+    let view = eventually("an inventory", SOON, look, |view| !list(&view["results"]).is_empty()).await?;
+    let result = &view["results"][0];
+    let prefix = format!("{folder}/");
+    let found = list(&result["largestPrefixes"]).iter().find(|one| one["prefix"] == *prefix);
+    assert_eq!(found.map(|one| &one["bytes"]), Some(&json!(stored.to_string())), "{view}");
+    assert_eq!(view["current"]["storedBytes"], result["storedBytes"], "{view}");
+    assert_eq!(view["current"]["source"], "MEASURED", "{view}");
+    Ok(())
 }
 
 async fn stats(owner: &Person, path: &str) -> Result<Value> {
