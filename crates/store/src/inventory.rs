@@ -127,7 +127,8 @@ pub trait InventoryStore {
     async fn inventory_organizations(&self) -> Result<Vec<OrgId>>;
 
     /// Makes walks due for the next `at_most` buckets of an organization that have no setting of their own and no walk
-    /// in progress. Returns for how many buckets it looked.
+    /// in progress. Looks at recent buckets again every time, and then plans only those that have no plan yet. Returns at
+    /// how many buckets it looked.
     async fn plan_walks(&self, org_id: OrgId, now: Timestamp, at_most: u32) -> Result<u64>;
 
     /// Changes a live bucket's own setting, discards a walk in progress, and sets when the next one is due. Returns

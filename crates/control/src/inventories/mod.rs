@@ -178,13 +178,13 @@ impl Control {
         id: OrgId,
         input: Option<&ScheduleInput>,
     ) -> Result<Option<InventorySchedule>> {
-        if caller.org_id != id {
-            return Err(Error::NotFound(ResourceKind::Organization));
-        }
         if !caller.may_in_org(OrgRole::Administrators) {
             return Err(Error::Forbidden(
                 "changing the organization's inventories needs the organization role ADMINISTRATORS or higher".to_owned(),
             ));
+        }
+        if caller.org_id != id {
+            return Err(Error::NotFound(ResourceKind::Organization));
         }
         validated(caller)?;
         let schedule = input.map(schedule).transpose()?;

@@ -5,6 +5,7 @@
 mod accounts;
 mod clocks;
 mod credentials;
+mod inventories;
 mod moved_buckets;
 mod nodes;
 mod registry;

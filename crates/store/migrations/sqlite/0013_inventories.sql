@@ -1,12 +1,13 @@
 -- How full buckets are. Schedules and states are JSON, as the domain writes it.
 
 -- Organizations with a schedule for all their buckets that have no setting of their own. The buckets up to the planned
--- one have a row in inventory_walks.
+-- one have a row in inventory_walks. is_planned says that this was true for all buckets once since the schedule changed.
 CREATE TABLE inventory_schedules (
     org_id     TEXT   NOT NULL PRIMARY KEY,
     schedule   TEXT   NOT NULL,
     planned_at BIGINT NOT NULL,
-    planned_id TEXT   NOT NULL
+    planned_id TEXT   NOT NULL,
+    is_planned BOOLEAN NOT NULL
 ) WITHOUT ROWID;
 
 -- A bucket's own setting, when something is to be done about it (a walk begins, continues or counts as interrupted),

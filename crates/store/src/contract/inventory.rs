@@ -170,19 +170,22 @@ pub async fn buckets_of_an_organization_are_planned_in_slices(store: &dyn Store)
     store.set_inventory_setting(context.org, buckets[1], Some(&own), None).await.unwrap();
     assert_eq!(store.plan_walks(context.org, at(50), 2).await.unwrap(), 2);
     assert_eq!(store.plan_walks(context.org, at(50), 2).await.unwrap(), 1);
-    assert_eq!(store.plan_walks(context.org, at(50), 2).await.unwrap(), 0);
+    assert_eq!(store.plan_walks(context.org, at(55), 2).await.unwrap(), 1, "recent ones are looked at again");
     let due: Vec<BucketId> =
         store.due_walks(None, at(50), 10).await.unwrap().iter().map(|plan| plan.bucket_id).collect();
     assert!(due.len() == 2 && due.contains(&buckets[0]) && due.contains(&buckets[2]), "{due:?}");
 
     let later = context.bucket_in(context.workspace, "d", at(60)).await;
-    assert_eq!(store.plan_walks(context.org, at(70), 2).await.unwrap(), 1);
+    let earlier = context.bucket_in(context.workspace, "e", at(2)).await;
+    assert_eq!(store.plan_walks(context.org, at(70), 5).await.unwrap(), 3);
+    assert_eq!(store.walk_plan(earlier).await.unwrap().unwrap().due_at, Some(at(70)), "it came late");
+    assert_eq!(store.walk_plan(buckets[2]).await.unwrap().unwrap().due_at, Some(at(50)), "its plan stays");
     assert_eq!(store.walk_plan(later).await.unwrap().unwrap().due_at, Some(at(70)));
     // A walk in progress is left alone when everything is planned again.
     let node = context.node("node-1").await;
     let owner = claimed(&context, later, node, 80).await;
     store.set_inventory_schedule(context.org, Some(&schedule(12))).await.unwrap();
-    assert_eq!(store.plan_walks(context.org, at(90), 10).await.unwrap(), 4);
+    assert_eq!(store.plan_walks(context.org, at(90), 10).await.unwrap(), 5);
     assert_eq!(store.walks_of_node(node).await.unwrap(), [owner]);
     assert_eq!(store.walk_plan(later).await.unwrap().unwrap().due_at, Some(at(200)));
 }

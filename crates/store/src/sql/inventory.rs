@@ -31,6 +31,13 @@ const PLANNED: Rows<'static> = Rows {
             WHERE inventory_walks.setting IS NULL AND inventory_walks.started_at IS NULL",
 };
 
+/// New walks only.
+const NEW: Rows<'static> = Rows { after: " ON CONFLICT (bucket_id) DO NOTHING", ..PLANNED };
+
+/// How far planning goes back from the newest bucket, in microseconds: longer than a transaction takes, and than
+/// clocks differ.
+const OVERLAP: i64 = 600_000_000;
+
 fn plan(row: &Row) -> Result<WalkPlan> {
     let mut columns = Columns::of(row);
     Ok(WalkPlan {
@@ -147,9 +154,10 @@ impl InventoryStore for SqlStore {
                 write.execute(query(sql).bind(org)).await?;
             }
             Some(schedule) => {
-                let sql = "INSERT INTO inventory_schedules (org_id, schedule, planned_at, planned_id) \
-                           VALUES ($1, $2, $3, '') ON CONFLICT (org_id) DO UPDATE SET schedule = excluded.schedule, \
-                           planned_at = excluded.planned_at, planned_id = excluded.planned_id";
+                let sql = "INSERT INTO inventory_schedules (org_id, schedule, planned_at, planned_id, is_planned) \
+                           VALUES ($1, $2, $3, '', FALSE) ON CONFLICT (org_id) DO UPDATE SET \
+                           schedule = excluded.schedule, planned_at = excluded.planned_at, \
+                           planned_id = excluded.planned_id, is_planned = FALSE";
                 write.execute(query(sql).bind(org).bind(json(schedule)?).bind(i64::MIN)).await?;
             }
         }
@@ -165,28 +173,36 @@ impl InventoryStore for SqlStore {
         let mut write = self.write().await?;
         let org = org_id.to_string();
         let cursor = concat!(
-            "SELECT planned_at, planned_id FROM inventory_schedules WHERE org_id = $1",
+            "SELECT planned_at, planned_id, is_planned FROM inventory_schedules WHERE org_id = $1",
             for_update!()
         );
         let Some(row) = write.row(query(cursor).bind(&org)).await? else { return Ok(0) };
         let mut columns = Columns::of(&row);
-        let (at, id) = (columns.number()?, columns.text()?);
+        let (at, id, is_planned) = (columns.number()?, columns.text()?, columns.flag()?);
         let next = "SELECT b.id, b.created_at FROM buckets b WHERE b.org_id = $1 AND b.deleted_at IS NULL \
                     AND (b.created_at, b.id) > ($2, $3) ORDER BY b.created_at, b.id LIMIT $4";
-        let next = query(next).bind(&org).bind(at).bind(id).bind(i64::from(at_most));
+        let next = query(next).bind(&org).bind(at).bind(id.as_str()).bind(i64::from(at_most));
         let mut buckets: Vec<(String, i64)> = Vec::new();
         for row in write.rows(next).await? {
             let mut columns = Columns::of(&row);
             buckets.push((columns.text()?, columns.number()?));
         }
-        let Some((last_id, last_at)) = buckets.last().cloned() else { return Ok(0) };
+        let rows = if is_planned { &NEW } else { &PLANNED };
         write
-            .insert_rows(&PLANNED, &buckets, |values, (id, _)| {
+            .insert_rows(rows, &buckets, |values, (id, _)| {
                 values.bind(id.as_str()).bind(org.as_str()).bind(to_micros(now)).bind(false).bind(0)
             })
             .await?;
-        let note = "UPDATE inventory_schedules SET planned_at = $2, planned_id = $3 WHERE org_id = $1";
-        write.execute(query(note).bind(&org).bind(last_at).bind(last_id)).await?;
+        let is_end = buckets.len() < at_most as usize;
+        let after = match buckets.last() {
+            Some((last_id, last_at)) if !is_end => (*last_at, last_id.clone()),
+            // A bucket may become visible after one that was created later.
+            Some((_, last_at)) => (at, id).max((last_at.saturating_sub(OVERLAP), String::new())),
+            None => (at, id),
+        };
+        let note = "UPDATE inventory_schedules SET planned_at = $2, planned_id = $3, is_planned = $4 WHERE org_id = $1";
+        let note = query(note).bind(&org).bind(after.0).bind(after.1).bind(is_planned || is_end);
+        write.execute(note).await?;
         write.commit().await?;
         Ok(buckets.len() as u64)
     }

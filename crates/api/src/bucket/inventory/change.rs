@@ -7,8 +7,8 @@ use bucketry_model::id::BucketId;
 
 use super::answer::bucket_inventory;
 use super::input::setting;
-use crate::body::JsonBody;
 use crate::caller::Authenticated;
+use crate::change_body::ChangeBody;
 use crate::endpoint::RequestSample;
 use crate::error::ApiResult;
 use crate::openapi::{InOrganization, Signed, WithBody};
@@ -40,7 +40,7 @@ pub(crate) async fn change(
     caller: Authenticated,
     State(state): State<ApiState>,
     PathId(id): PathId<BucketId>,
-    JsonBody { value, .. }: JsonBody<InventoryChanges>,
+    ChangeBody { value }: ChangeBody<InventoryChanges>,
 ) -> ApiResult<Json<BucketInventory>> {
     let view = state.control().set_bucket_inventory(&caller, id, &setting(value)).await?;
     Ok(Json(bucket_inventory(id, view)))

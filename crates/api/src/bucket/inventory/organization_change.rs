@@ -7,8 +7,8 @@ use bucketry_model::id::OrgId;
 
 use super::answer::schedule_info;
 use super::input;
-use crate::body::JsonBody;
 use crate::caller::Authenticated;
+use crate::change_body::ChangeBody;
 use crate::endpoint::RequestSample;
 use crate::error::{ApiError, ApiResult};
 use crate::openapi::{InOrganization, Signed, WithBody};
@@ -38,7 +38,7 @@ pub(crate) async fn change(
     caller: Authenticated,
     State(state): State<ApiState>,
     PathId(id): PathId<OrgId>,
-    JsonBody { value, .. }: JsonBody<InventoryChanges>,
+    ChangeBody { value }: ChangeBody<InventoryChanges>,
 ) -> ApiResult<Json<OrganizationInventory>> {
     let schedule = match value.mode {
         Some(InventoryMode::Organization) => {
