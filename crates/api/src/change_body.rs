@@ -51,6 +51,9 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("mode", CHANGE_REPOSITORY),
     ("repoBuckets", CHANGE_REPOSITORY),
     ("repoUnits", CHANGE_REPOSITORY),
+    ("everyHours", CHANGE_INVENTORY),
+    ("requestsPerSecond", CHANGE_INVENTORY),
+    ("window", CHANGE_INVENTORY),
     ("accessType", "is changed with PUT /repo/{repoId}/apikey/{apikeyId}"),
     ("expiresAt", "is set once, with POST /token"),
 ];
@@ -58,6 +61,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
 const SET_PASSWORD: &str = "is changed by its own user, with PUT /user/{userId}; POST \
                             /organization/users/{userId}/reset-password gives another user a one-time password";
 const CHANGE_BUCKET: &str = "is a field of PUT /bucket/{bucketId}, not of this call";
+const CHANGE_INVENTORY: &str = "is a field of PUT /bucket/{bucketId}/inventory and PUT /organization/{orgId}/inventory, not of this call";
 const CHANGE_REPOSITORY: &str = "is a field of PUT /repo/{repoId}, not of this call";
 
 impl<T: DeserializeOwned + PartialSchema> FromRequest<ApiState> for ChangeBody<T> {

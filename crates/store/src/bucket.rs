@@ -12,7 +12,7 @@ use bucketry_model::uptime::ProbeSample;
 use jiff::Timestamp;
 
 use crate::Result;
-use crate::inventory::BucketSize;
+use crate::inventory::MeasuredSize;
 
 /// A sealed secret, with a fingerprint of the recipients that it is sealed to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -174,7 +174,7 @@ pub struct ListedBucket {
     /// Whether a secret is stored.
     pub has_secret: bool,
     /// How full the bucket is, if it was ever measured.
-    pub size: Option<BucketSize>,
+    pub size: Option<MeasuredSize>,
     /// The latest report of each registered node that has ever reported on the bucket.
     pub nodes: Vec<NodeStatusRow>,
 }

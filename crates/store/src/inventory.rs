@@ -11,6 +11,23 @@ use jiff::Timestamp;
 
 use crate::Result;
 
+/// The size of a bucket as lists show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MeasuredSize {
+    /// Number of objects.
+    pub objects: i64,
+    /// Sum of their sizes.
+    pub bytes: i64,
+    /// When the walk ended that counted them.
+    pub measured_at: Timestamp,
+}
+
+impl From<BucketSize> for MeasuredSize {
+    fn from(size: BucketSize) -> Self {
+        Self { objects: size.objects, bytes: size.bytes, measured_at: size.measured_at }
+    }
+}
+
 /// The size of a bucket, from its latest complete walk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BucketSize {

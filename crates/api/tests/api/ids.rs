@@ -208,6 +208,7 @@ async fn an_id_in_a_path_that_names_nothing_is_not_found() {
         let body = match (method.as_str(), path.as_str()) {
             (_, "/bucket/{bucketId}/stats") => json!({ "day": "2026-03-01" }),
             (_, "/user/{userId}/role") => json!({ "orgRole": 1 }),
+            (_, path) if path.ends_with("/inventory") => json!({ "everyHours": 24 }),
             ("POST", "/workspace/{workspaceId}/users") => {
                 json!({ "userId": deployment.first.user_id, "role": "READ" })
             }

@@ -10,7 +10,7 @@ use bucketry_model::provider::Provider;
 use bucketry_model::role::{Caller, Visibility, WorkspaceRole};
 use bucketry_model::status::{ProbeFailure, Status, as_seen_now, fold, is_connected};
 use bucketry_store::bucket::{BucketQuery, ListedBucket, NodeStatusRow, PageStart};
-use bucketry_store::inventory::BucketSize;
+use bucketry_store::inventory::MeasuredSize;
 use bucketry_store::repository::RepositoryOfBucket;
 use jiff::Timestamp;
 
@@ -38,7 +38,7 @@ pub struct BucketView {
     /// Since when the bucket has been ONLINE or OFFLINE. `None` if it is DISCONNECTED, or if the time isn't known.
     pub since: Option<Timestamp>,
     /// How full the bucket was when it was last measured.
-    pub size: Option<BucketSize>,
+    pub size: Option<MeasuredSize>,
 }
 
 /// One node's current status for a bucket.
@@ -139,7 +139,7 @@ impl Control {
             latency_ms: reached_in(words.iter().map(|word| (word.status, word.latency_ms))),
             provider: Provider::recognise(bucket.location.storage_type, bucket.location.endpoint.as_ref()),
             repositories: self.repositories_by_bucket(&[id]).await?.remove(&id).unwrap_or_default(),
-            size: self.inner.store.bucket_size(id).await?,
+            size: self.inner.store.bucket_size(id).await?.map(MeasuredSize::from),
             bucket,
         })
     }

@@ -9,7 +9,7 @@ use super::SqlStore;
 use super::bucket::{bucket_columns, location_columns, without_secret};
 use super::columns::Columns;
 use super::dialect::Row;
-use super::inventory::optional_size;
+use super::inventory::measured_size;
 use super::node_status::node_status_row;
 use super::page::{PageQuery, Select};
 use super::statement::{InList, texts};
@@ -22,7 +22,7 @@ macro_rules! select_listed_buckets {
         concat!(
             "SELECT ",
             bucket_columns!(),
-            ", b.sealed_to IS NOT NULL AS has_secret, z.objects, z.bytes, z.started_at, z.measured_at, z.size_change \
+            ", b.sealed_to IS NOT NULL AS has_secret, z.objects, z.bytes, z.measured_at \
              FROM buckets b LEFT JOIN bucket_sizes z ON z.bucket_id = b.id"
         )
     };
@@ -105,7 +105,7 @@ fn listed_bucket(row: &Row) -> Result<ListedBucket> {
     Ok(ListedBucket {
         bucket: without_secret(&mut columns)?,
         has_secret: columns.flag()?,
-        size: optional_size(&mut columns)?,
+        size: measured_size(&mut columns)?,
         nodes: Vec::new(),
     })
 }

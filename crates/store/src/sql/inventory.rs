@@ -12,7 +12,9 @@ use super::SqlStore;
 use super::columns::Columns;
 use super::dialect::{Row, for_share, for_update};
 use super::statement::{Rows, Write};
-use crate::inventory::{BucketSize, InventoryStore, StoredWalk, WalkOutcome, WalkOwner, WalkPlan};
+use crate::inventory::{
+    BucketSize, InventoryStore, MeasuredSize, StoredWalk, WalkOutcome, WalkOwner, WalkPlan,
+};
 use crate::{Result, StoreError};
 
 macro_rules! select_plan {
@@ -63,23 +65,23 @@ fn walk(columns: &mut Columns<'_>) -> Result<Option<StoredWalk>> {
     Ok(started_at.zip(saved_at).map(walk))
 }
 
-/// Reads a bucket's size, whose columns are NULL where there is none.
-pub(super) fn optional_size(columns: &mut Columns<'_>) -> Result<Option<BucketSize>> {
-    let objects = columns.optional_narrow()?;
-    let bytes = columns.optional_narrow()?;
-    let started_at = columns.optional_time()?;
+/// Reads a bucket's size for a list. Its columns are NULL where there is none.
+pub(super) fn measured_size(columns: &mut Columns<'_>) -> Result<Option<MeasuredSize>> {
+    let (objects, bytes) = (columns.optional_narrow()?, columns.optional_narrow()?);
     let measured_at = columns.optional_time()?;
-    let size_change = columns.optional_narrow()?;
-    let size = || {
-        Some(BucketSize {
-            objects: objects?,
-            bytes: bytes?,
-            started_at: started_at?,
-            measured_at: measured_at?,
-            size_change: size_change?,
-        })
-    };
+    let size = || Some(MeasuredSize { objects: objects?, bytes: bytes?, measured_at: measured_at? });
     Ok(size())
+}
+
+fn bucket_size(row: &Row) -> Result<BucketSize> {
+    let mut columns = Columns::of(row);
+    Ok(BucketSize {
+        objects: columns.number()?,
+        bytes: columns.number()?,
+        started_at: columns.time()?,
+        measured_at: columns.time()?,
+        size_change: columns.number()?,
+    })
 }
 
 /// Domain types as the store writes them.
@@ -125,8 +127,7 @@ impl InventoryStore for SqlStore {
     async fn bucket_size(&self, bucket_id: BucketId) -> Result<Option<BucketSize>> {
         let sql = "SELECT z.objects, z.bytes, z.started_at, z.measured_at, z.size_change FROM bucket_sizes z \
                    WHERE z.bucket_id = $1";
-        let row = self.row(query(sql).bind(bucket_id.to_string())).await?;
-        row.map_or(Ok(None), |row| optional_size(&mut Columns::of(&row)))
+        self.row(query(sql).bind(bucket_id.to_string())).await?.as_ref().map(bucket_size).transpose()
     }
 
     async fn inventories(&self, bucket_id: BucketId, limit: u32) -> Result<Vec<Inventory>> {

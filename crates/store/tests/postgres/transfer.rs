@@ -1,9 +1,11 @@
 //! Moving a registry from SQLite to PostgreSQL and back.
 
 use bucketry_model::id::{NodeId, NodeKeyId};
+use bucketry_model::inventory::{Inventory, InventorySchedule, WalkState};
 use bucketry_model::role::Visibility;
 use bucketry_store::bucket::{BucketQuery, BucketStore};
 use bucketry_store::contract::change;
+use bucketry_store::inventory::{InventoryStore, WalkOutcome, WalkOwner};
 use bucketry_store::node::{NodeRegistration, NodeStore};
 use bucketry_store::organization::OrganizationStore;
 use bucketry_store::postgres::PostgresStore;
@@ -33,6 +35,15 @@ async fn furnished() -> SqliteStore {
         store.insert_bucket(&bucket(number), &change(now())).await.unwrap();
     }
     store.delete_bucket(organization().id, bucket(5).id, &change(now())).await.unwrap();
+    let schedule = InventorySchedule::new(24, 5, None).unwrap();
+    store.set_inventory_schedule(organization().id, Some(&schedule)).await.unwrap();
+    store.plan_walks(organization().id, now(), 10).await.unwrap();
+    let node_id = NodeId::new(now(), [1; 10]);
+    let owner = WalkOwner { bucket_id: bucket(1).id, node_id, started_at: now() };
+    store.claim_walk(&owner, now(), now(), now()).await.unwrap();
+    let inventory = Box::new(Inventory::of(WalkState::default(), now(), now()));
+    let outcome = WalkOutcome::Finish { inventory, size_change: 0, keep: 1 };
+    assert!(store.end_walk(&owner, &outcome, None, now()).await.unwrap());
     store
 }
 
