@@ -72,7 +72,10 @@ pub(crate) async fn run(remote: &Remote, command: BucketCommand) -> Result<()> {
         }
         BucketCommand::Outages { bucket } => history::outages(remote, &client, &bucket).await,
         BucketCommand::Diagnosis { bucket } => history::diagnosis(remote, &client, &bucket).await,
-        BucketCommand::Inventory(arguments) => inventory::run(remote, &client, arguments).await,
+        BucketCommand::Inventory(arguments) => {
+            let bucket = find(&client, &arguments.bucket).await?;
+            inventory::run(remote, &client, &bucket, &arguments).await
+        }
         BucketCommand::Stats { bucket, day } => stats(remote, &client, bucket, day).await,
     }
 }

@@ -1,20 +1,24 @@
 //! `bucketry bucket inventory`.
 
+use bucketry_api_types::bucket::BucketInfo;
 use bucketry_api_types::inventory::{
     BucketInventory, InventoryChanges, InventoryMode, InventoryResult, SizeSource,
 };
 use bucketry_client::ApiClient;
 
 use crate::arguments::Remote;
-use crate::bucket::find;
 use crate::failure::Result;
 use crate::inventory_arguments::InventoryArguments;
 use crate::{output, refusal};
 
 /// Changes the setting and starts a walk where that is asked for, then shows how full the bucket is.
-pub(crate) async fn run(remote: &Remote, client: &ApiClient, arguments: InventoryArguments) -> Result<()> {
-    let bucket = find(client, &arguments.bucket).await?;
-    let mut view = match changes(&arguments) {
+pub(crate) async fn run(
+    remote: &Remote,
+    client: &ApiClient,
+    bucket: &BucketInfo<'_>,
+    arguments: &InventoryArguments,
+) -> Result<()> {
+    let mut view = match changes(arguments) {
         Some(changes) => {
             let changed = client.set_bucket_inventory(bucket.id, &changes).await;
             changed.map_err(|error| refusal::failure(error, refusal::INVENTORY))?
@@ -22,7 +26,7 @@ pub(crate) async fn run(remote: &Remote, client: &ApiClient, arguments: Inventor
         None if !arguments.start => client.bucket_inventory(bucket.id).await?,
         None => client.start_bucket_inventory(bucket.id).await?,
     };
-    if arguments.start && changes(&arguments).is_some() {
+    if arguments.start && changes(arguments).is_some() {
         view = client.start_bucket_inventory(bucket.id).await?;
     }
     if remote.json {

@@ -39,7 +39,7 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(WALK_LEASE_SECONDS.unsigned
 /// The longest wait after a failed report. Control planes of older versions refuse all of them.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
-struct Running {
+struct RunningWalk {
     started_at: Timestamp,
     state: Arc<Mutex<WalkState>>,
     /// The requests of the state that was acknowledged last.
@@ -48,7 +48,7 @@ struct Running {
     task: AbortHandle,
 }
 
-struct Ended {
+struct EndedWalk {
     bucket_id: BucketId,
     started_at: Timestamp,
     end: WalkEnd,
@@ -61,8 +61,8 @@ pub(crate) struct InventoryWalks {
     buckets: Arc<OpenBuckets>,
     node: NodeInfo,
     config: InventoryConfig,
-    running: HashMap<BucketId, Running>,
-    tasks: JoinSet<Ended>,
+    running: HashMap<BucketId, RunningWalk>,
+    tasks: JoinSet<EndedWalk>,
 }
 
 impl InventoryWalks {
@@ -129,7 +129,7 @@ impl InventoryWalks {
                 () = &mut time => return,
                 Some(ended) = self.tasks.join_next() => {
                     // Walks that were aborted have no end to report.
-                    let Ok(Ended { bucket_id, started_at, end }) = ended else { continue };
+                    let Ok(EndedWalk { bucket_id, started_at, end }) = ended else { continue };
                     if let Some(walk) = self.running.get_mut(&bucket_id)
                         && walk.started_at == started_at
                     {
@@ -202,8 +202,9 @@ impl InventoryWalks {
             let end = end.unwrap_or_else(|_| WalkEnd::Abandoned {
                 reason: "the node failed while it listed the bucket; its log has the details".to_owned(),
             });
-            Ended { bucket_id, started_at, end }
+            EndedWalk { bucket_id, started_at, end }
         });
-        self.running.insert(bucket_id, Running { started_at, state, acknowledged: None, end: None, task });
+        self.running
+            .insert(bucket_id, RunningWalk { started_at, state, acknowledged: None, end: None, task });
     }
 }
