@@ -4,7 +4,7 @@ use bucketry_model::id::{BucketId, NodeId};
 use bucketry_model::inventory::{Inventory, InventorySchedule, InventorySetting, WalkState};
 use bucketry_model::role::Visibility;
 
-use super::fixture::{TestContext, at};
+use super::fixture::{TestContext, at, audit};
 use crate::Store;
 use crate::bucket::BucketUpdate;
 use crate::inventory::{WalkOutcome, WalkOwner};
@@ -212,7 +212,7 @@ pub async fn a_bucket_that_moves_or_is_removed_loses_its_sizes(store: &dyn Store
 
     let mut update = BucketUpdate { record_change: true, ..context.update_of(bucket).await };
     update.location.key = Some("AKIAOTHER".to_owned());
-    store.update_bucket(&update, at(120)).await.unwrap();
+    store.update_bucket(&update, &audit(at(120))).await.unwrap();
     assert!(store.bucket_size(bucket).await.unwrap().is_some(), "another key opens the same place");
 
     let own = InventorySetting::Own(schedule(6));
@@ -220,13 +220,13 @@ pub async fn a_bucket_that_moves_or_is_removed_loses_its_sizes(store: &dyn Store
     let owner = claimed(&context, bucket, node, 200).await;
     let mut update = BucketUpdate { record_change: true, ..context.update_of(bucket).await };
     update.location.endpoint = Some("https://elsewhere.example.com".parse().unwrap());
-    store.update_bucket(&update, at(210)).await.unwrap();
+    store.update_bucket(&update, &audit(at(210))).await.unwrap();
     assert_eq!(store.bucket_size(bucket).await.unwrap(), None);
     assert!(store.inventories(bucket, 10).await.unwrap().is_empty());
     assert!(!store.save_walk(&owner, None, at(400), at(220)).await.unwrap(), "the walk began elsewhere");
     assert_eq!(store.walk_plan(bucket).await.unwrap().unwrap().setting, Some(own), "the setting stays");
 
-    store.delete_bucket(context.org, bucket, at(300)).await.unwrap();
+    store.delete_bucket(context.org, bucket, &audit(at(300))).await.unwrap();
     assert_eq!(store.walk_plan(bucket).await.unwrap(), None);
     assert!(!store.request_walk(context.org, bucket, at(310)).await.unwrap());
 }

@@ -7,7 +7,7 @@ use bucketry_model::status::{ProbeFailure, ProbedStatus};
 use bucketry_model::status_event::StatusEvent;
 use bucketry_model::uptime::ProbeSample;
 
-use super::fixture::{TestContext, at, fresh, online};
+use super::fixture::{TestContext, at, audit, fresh, online};
 use crate::Store;
 use crate::diagnosis::DiagnosisRow;
 use crate::status_event::{EventPosition, EventQuery, EventScope};
@@ -160,7 +160,7 @@ pub async fn the_latest_diagnosis_of_a_bucket_is_kept(store: &dyn Store) {
     assert_eq!(store.diagnosis(bucket).await.unwrap(), Some((second.clone(), 1)));
 
     store.set_diagnosis(fresh(BucketId::new), &second).await.unwrap();
-    store.delete_bucket(context.org, bucket, at(4)).await.unwrap();
+    store.delete_bucket(context.org, bucket, &audit(at(4))).await.unwrap();
     assert_eq!(store.diagnosis(bucket).await.unwrap(), None);
     store.set_diagnosis(bucket, &second).await.unwrap();
     assert_eq!(store.diagnosis(bucket).await.unwrap(), None);
