@@ -56,6 +56,7 @@ fn is_listed_as_registered(bucket: &Value, body: &Value) {
             "key",
             "lastStatusAt",
             "latency_ms",
+            "onlineSince",
             "name",
             "provider",
             "region",

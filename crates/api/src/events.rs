@@ -1,7 +1,5 @@
 //! `GET /events`, and what lists of status changes share.
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use axum::response::Response;
 use bucketry_api_types::history::{StatusEventInfo, StatusEventList};
@@ -35,7 +33,7 @@ pub(crate) enum EventsOf {
 /// The events that a caller may see.
 pub(crate) struct Events {
     pub(crate) control: Control,
-    pub(crate) caller: Arc<Caller>,
+    pub(crate) caller: Caller,
     pub(crate) of: EventsOf,
     pub(crate) filter: EventFilter,
 }
@@ -125,7 +123,7 @@ pub(crate) async fn events(
         control: state.control().clone(),
         of: EventsOf::Workspaces(params.id("workspaceId")?),
         filter: filter(&params)?,
-        caller: Arc::clone(&caller.0),
+        caller: caller.0.clone(),
     };
     pagination::answer(source, Frame::Named("events"), params.page()?).await
 }

@@ -22,8 +22,9 @@ use crate::{cors, docs_page, not_served, openapi};
 mod all {
     use crate::endpoint::endpoints;
     use crate::{
-        audit, bucket, docs_page, events, health, metrics_page, node, openapi, organization, organization_users,
-        ready, repo, root, session, stats, systemevent, token, unit, user, vault, workspace,
+        audit, bucket, docs_page, events, health, metrics_page, node, openapi, organization,
+        organization_users, ready, repo, root, session, stats, systemevent, token, unit, user, vault,
+        workspace,
     };
 
     endpoints!(

@@ -1,7 +1,5 @@
 //! `GET /bucket/{bucketId}/events`.
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use axum::response::Response;
 use bucketry_api_types::history::StatusEventList;
@@ -50,7 +48,7 @@ pub(crate) async fn events(
         control: state.control().clone(),
         of: EventsOf::Bucket(id),
         filter: filter(&params)?,
-        caller: Arc::clone(&caller.0),
+        caller: caller.0.clone(),
     };
     pagination::answer(source, Frame::Named("events"), params.page()?).await
 }

@@ -61,7 +61,7 @@ async fn a_stored_secret_is_not_used_elsewhere_whatever_the_type() {
             }
             let mut change = json!({ field: value, "secret": fields["secret"] });
             if field == "storageType" {
-                change["key"] = "AKIA".into();
+                (change["key"], change["secret"]) = ("AKIA".into(), "c2VjcmV0".into());
             }
             let tried = deployment.post(&trial, change).await;
             assert_eq!(tried.status, 200, "{field} {value}: {}", tried.text);

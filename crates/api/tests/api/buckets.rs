@@ -30,7 +30,7 @@ async fn a_registered_bucket_is_listed_with_every_field_of_the_contract() {
         json!({ "success": true, "buckets": [{
             "id": created.body["bucketId"], "name": "Holiday photos", "bucket": "photos", "storageType": "S3",
             "key": "AKIA", "hasSecret": true, "endpoint": "https://s3.example.com", "region": "eu-central-1",
-            "provider": "OTHER", "status": "ONLINE", "latency_ms": 3,
+            "provider": "OTHER", "status": "ONLINE", "onlineSince": "2026-03-01T12:00:00.000Z", "latency_ms": 3,
             "lastStatusAt": "2026-03-01T12:00:00.000Z", "createdAt": "2026-03-01T12:00:00.000Z",
             "updatedAt": "2026-03-01T12:00:00.000Z", "credentialSetAt": "2026-03-01T12:00:00.000Z",
             "workspaceId": deployment.first.workspace_id, "repos": [],
@@ -69,7 +69,7 @@ async fn another_registration_is_named_to_those_who_may_see_it() {
 
     // In a workspace where the first isn't visible to its members.
     let workspace = deployment.post("/workspace", json!({ "name": "Apart" })).await;
-    let workspace = &workspace.body["workspaceId"];
+    let workspace = &workspace.body["workspace"]["id"];
     let mut apart = deployment.bucket_fields("Third");
     apart["workspaceId"] = workspace.clone();
     let third = deployment.post("/bucket", apart).await;
@@ -306,7 +306,7 @@ async fn status_and_day_tell_what_nodes_saw() {
         status.body["nodeStatus"],
         json!([{
             "ip": "node-1", "region": "eu", "version": "1", "status": "ONLINE", "latency_ms": 9, "latencyMs": 9,
-            "lastUpdated": "2026-03-01T12:00:00.000Z",
+            "lastUpdated": "2026-03-01T12:00:00.000Z", "onlineSince": "2026-03-01T11:59:40.000Z",
         }])
     );
     let listed = deployment.get("/bucket").await.body["buckets"][0].clone();

@@ -15,6 +15,7 @@ const ONE: &[(&str, &str)] = &[
     ("/bucket/available", "workspaceId"),
     ("/bucket/stats", "workspaceId"),
     ("/unit/stats", "workspaceId"),
+    ("/events", "workspaceId"),
     ("/repo", "workspaceId"),
     ("/repo/stats", "workspaceId"),
     ("/stats/daily", "workspaceId"),

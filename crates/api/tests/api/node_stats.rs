@@ -58,7 +58,7 @@ async fn the_present_state_has_every_field_of_the_contract() {
     let response = deployment.get("/stats/nodes/minute").await;
     let row = json!({
         "nodeId": deployment.node().await, "bucketId": bucket, "unitId": bucket, "nodeStatus": "OFFLINE",
-        "lastUpdated": "2026-03-01T12:00:00.000Z", "latency_ms": 12,
+        "lastUpdated": "2026-03-01T12:00:00.000Z", "latency_ms": 0,
     });
     assert_eq!(response.body, json!({ "success": true, "data": [row] }), "{}", response.text);
     for query in [format!("bucketId={bucket}%2C{silent}"), format!("unitId={bucket}")] {
