@@ -46,18 +46,20 @@ fn read(id: &UploadId) -> Result<Upload, ProviderError> {
 fn block_ids(upload: &Upload, parts: &[Part]) -> Result<Vec<String>, ProviderError> {
     let mut ids = Vec::with_capacity(parts.len());
     for part in parts {
-        let etag = part.etag.trim_matches('"');
-        if etag == upload.part_id(part.number) {
-            ids.push(etag.to_owned());
-        } else if etag != upload.empty_id(part.number) {
+        let id = upload.part_id(part.number);
+        if part.etag == etag_of(&id) {
+            ids.push(id);
+        } else if part.etag != etag_of(&upload.empty_id(part.number)) {
             return Err(invalid_part());
         }
     }
     Ok(ids)
 }
 
-fn quoted(id: &str) -> String {
-    format!("\"{id}\"")
+/// The entity tag for a block. Its id is base64, which may contain slashes; an entity tag with an empty segment between
+/// slashes could be taken for a path, so clients could not send it back.
+fn etag_of(id: &str) -> String {
+    format!("\"{}\"", id.replace('/', "_"))
 }
 
 fn invalid_part() -> ProviderError {
@@ -103,7 +105,7 @@ impl Multipart for AzureDriver {
             (upload.part_id(number), payload)
         };
         self.put_block(key, &id, payload).await?;
-        Ok(Part { number, etag: quoted(&id), size })
+        Ok(Part { number, etag: etag_of(&id), size })
     }
 
     async fn list_parts(&self, key: &str, upload: &UploadId, after: u32) -> Result<PartsPage, ProviderError> {
@@ -115,7 +117,7 @@ impl Multipart for AzureDriver {
         let part = |block: Block| {
             let (number, is_empty) = upload.part_of(&block.id).filter(|(number, _)| *number > after)?;
             let size = if is_empty { 0 } else { block.size };
-            Some(Part { number, etag: quoted(&block.id), size })
+            Some(Part { number, etag: etag_of(&block.id), size })
         };
         let mut parts: Vec<Part> = blocks.uncommitted.into_iter().filter_map(part).collect();
         // A part that was sent both empty and not is listed with its content.
@@ -292,6 +294,25 @@ impl AzureDriver {
         match read {
             Ok(()) => Ok(blocks),
             Err(UnexpectedXml) => Err(ProviderError::NotAnObjectStore { status: Some(head.status) }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::driver::check_opaque;
+
+    #[test]
+    fn clients_can_return_the_entity_tag_of_every_part() {
+        for number in 1..=2_000 {
+            let upload = Upload::new(Timestamp::UNIX_EPOCH, &ObjectAttributes::default());
+            let etag = etag_of(&upload.part_id(number));
+            assert_eq!(check_opaque(&etag, 1_024), Ok(()), "{etag}");
+            let part = Part { number, etag, size: 1 };
+            assert_eq!(block_ids(&upload, &[part]).unwrap(), [upload.part_id(number)]);
         }
     }
 }
