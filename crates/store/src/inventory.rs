@@ -5,6 +5,7 @@
 //! that find the same walk due, one gets it.
 
 use async_trait::async_trait;
+use bucketry_model::audit::AuditEntry;
 use bucketry_model::id::{BucketId, NodeId, OrgId};
 use bucketry_model::inventory::{Inventory, InventorySchedule, InventorySetting};
 use jiff::Timestamp;
@@ -137,8 +138,12 @@ pub trait InventoryStore {
     async fn inventory_schedule(&self, org_id: OrgId) -> Result<Option<InventorySchedule>>;
 
     /// Changes the schedule of an organization. `None` removes it. Its buckets have to be planned again.
-    async fn set_inventory_schedule(&self, org_id: OrgId, schedule: Option<&InventorySchedule>)
-    -> Result<()>;
+    async fn set_inventory_schedule(
+        &self,
+        org_id: OrgId,
+        schedule: Option<&InventorySchedule>,
+        audit: &AuditEntry,
+    ) -> Result<()>;
 
     /// The organizations that have a schedule.
     async fn inventory_organizations(&self) -> Result<Vec<OrgId>>;
@@ -156,11 +161,12 @@ pub trait InventoryStore {
         bucket_id: BucketId,
         setting: Option<&InventorySetting>,
         due_at: Option<Timestamp>,
+        audit: &AuditEntry,
     ) -> Result<bool>;
 
-    /// Makes a walk of a live bucket due now, unless a node is running one. A paused walk continues. Returns false if
+    /// Makes a walk of a live bucket due at the time of the record, unless a node is running one. A paused walk continues. Returns false if
     /// there is no such bucket.
-    async fn request_walk(&self, org_id: OrgId, bucket_id: BucketId, now: Timestamp) -> Result<bool>;
+    async fn request_walk(&self, org_id: OrgId, bucket_id: BucketId, audit: &AuditEntry) -> Result<bool>;
 
     /// What is due at buckets that a node of an organization serves (`None` means all), longest due first.
     async fn due_walks(&self, org_id: Option<OrgId>, now: Timestamp, limit: u32) -> Result<Vec<WalkPlan>>;

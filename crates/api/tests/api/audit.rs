@@ -14,6 +14,7 @@ const UNRECORDED: &[(&str, &str)] = &[
     ("POST /bucket/{bucketId}/validate", "checks, and stores nothing that the caller sent"),
     ("POST /repo/validate", "checks"),
     ("POST /repo/{repoId}/validate", "checks"),
+    ("POST /node/inventory", "measurements"),
     ("POST /node/report", "measurements"),
     ("POST /node/status", "measurements"),
     ("POST /register", "the sample isn't signed; a_node_that_registers_is_recorded sends a signed one"),

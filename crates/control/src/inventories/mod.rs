@@ -3,6 +3,8 @@
 
 mod progress;
 
+use bucketry_model::audit::{AuditAction, AuditDetail, AuditEntry, AuditKind};
+use bucketry_model::bucket::Bucket;
 use bucketry_model::id::{BucketId, OrgId};
 use bucketry_model::inventory::{
     DailyWindow, InvalidSchedule, Inventory, InventorySchedule, InventorySetting,
@@ -130,7 +132,7 @@ impl Control {
         id: BucketId,
         input: &SettingInput,
     ) -> Result<InventoryView> {
-        self.reach_bucket(caller, id, WorkspaceRole::Write).await?;
+        let bucket = self.reach_bucket(caller, id, WorkspaceRole::Write).await?;
         validated(caller)?;
         let setting = match input {
             SettingInput::Organization => None,
@@ -142,7 +144,10 @@ impl Control {
         let last_start = store.bucket_size(id).await?.map(|size| size.started_at);
         let resolved = InventorySetting::resolve(setting, store.inventory_schedule(caller.org_id).await?);
         let due_at = resolved.map(|schedule| schedule.next_due(last_start, now));
-        if !store.set_inventory_setting(caller.org_id, id, setting.as_ref(), due_at).await? {
+        let audit = self
+            .audit_of_inventory(caller, &bucket)
+            .after(AuditDetail::new(&serde_json::json!({ "inventory": setting })));
+        if !store.set_inventory_setting(caller.org_id, id, setting.as_ref(), due_at, &audit).await? {
             return Err(Error::NotFound(ResourceKind::Bucket));
         }
         self.inventory_view(caller.org_id, id).await
@@ -150,13 +155,21 @@ impl Control {
 
     /// Starts a walk of a bucket now, whatever its schedule. One that is paused continues.
     pub async fn start_inventory(&self, caller: &Caller, id: BucketId) -> Result<InventoryView> {
-        self.reach_bucket(caller, id, WorkspaceRole::Write).await?;
+        let bucket = self.reach_bucket(caller, id, WorkspaceRole::Write).await?;
         validated(caller)?;
-        let now = self.inner.environment.now();
-        if !self.inner.store.request_walk(caller.org_id, id, now).await? {
+        let audit = self
+            .audit_of_inventory(caller, &bucket)
+            .after(AuditDetail::new(&serde_json::json!({ "inventory": "requested" })));
+        if !self.inner.store.request_walk(caller.org_id, id, &audit).await? {
             return Err(Error::NotFound(ResourceKind::Bucket));
         }
         self.inventory_view(caller.org_id, id).await
+    }
+
+    fn audit_of_inventory(&self, caller: &Caller, bucket: &Bucket) -> AuditEntry {
+        self.audit_of(caller, AuditKind::Bucket, AuditAction::Updated)
+            .of(bucket.id, &bucket.name)
+            .in_workspace(bucket.workspace_id)
     }
 
     /// Returns the schedule for the buckets of the caller's organization that have no setting of their own.
@@ -188,7 +201,14 @@ impl Control {
         }
         validated(caller)?;
         let schedule = input.map(schedule).transpose()?;
-        self.inner.store.set_inventory_schedule(id, schedule.as_ref()).await?;
+        let organization = self.organization(id).await?;
+        let before = self.inner.store.inventory_schedule(id).await?;
+        let audit = self
+            .audit_of(caller, AuditKind::Organization, AuditAction::Updated)
+            .of(id, &organization.name)
+            .before(AuditDetail::new(&serde_json::json!({ "inventory": before })))
+            .after(AuditDetail::new(&serde_json::json!({ "inventory": schedule })));
+        self.inner.store.set_inventory_schedule(id, schedule.as_ref(), &audit).await?;
         if schedule.is_some() {
             // Maintenance plans the rest.
             self.inner.store.plan_walks(id, self.inner.environment.now(), PLANNED_AT_ONCE).await?;

@@ -27,7 +27,7 @@ fn finished(bytes: u64, started: i64, finished: i64) -> WalkOutcome {
 /// Requests a walk of a bucket at a time, and gives it to a node.
 async fn claimed(context: &TestContext<'_>, bucket_id: BucketId, node_id: NodeId, seconds: i64) -> WalkOwner {
     let now = at(seconds);
-    assert!(context.store.request_walk(context.org, bucket_id, now).await.unwrap());
+    assert!(context.store.request_walk(context.org, bucket_id, &audit(now)).await.unwrap());
     let owner = WalkOwner { bucket_id, node_id, started_at: now };
     assert!(context.store.claim_walk(&owner, now, at(seconds + 120), now).await.unwrap());
     owner
@@ -39,26 +39,34 @@ pub async fn settings_and_schedules_read_back(store: &dyn Store) {
     assert_eq!(store.walk_plan(bucket).await.unwrap(), None);
     assert_eq!(store.inventory_schedule(context.org).await.unwrap(), None);
 
-    store.set_inventory_schedule(context.org, Some(&schedule(24))).await.unwrap();
-    store.set_inventory_schedule(context.org, Some(&schedule(12))).await.unwrap();
+    store.set_inventory_schedule(context.org, Some(&schedule(24)), &audit(at(0))).await.unwrap();
+    store.set_inventory_schedule(context.org, Some(&schedule(12)), &audit(at(0))).await.unwrap();
     assert_eq!(store.inventory_schedule(context.org).await.unwrap(), Some(schedule(12)));
     assert_eq!(store.inventory_organizations().await.unwrap(), [context.org]);
 
     let own = InventorySetting::Own(schedule(6));
-    assert!(store.set_inventory_setting(context.org, bucket, Some(&own), Some(at(60))).await.unwrap());
+    assert!(
+        store
+            .set_inventory_setting(context.org, bucket, Some(&own), Some(at(60)), &audit(at(0)))
+            .await
+            .unwrap()
+    );
     let plan = store.walk_plan(bucket).await.unwrap().unwrap();
     assert_eq!((plan.setting, plan.org_schedule), (Some(own), Some(schedule(12))));
     assert_eq!((plan.due_at, plan.requested, plan.walk), (Some(at(60)), false, None));
 
-    store.set_inventory_setting(context.org, bucket, Some(&InventorySetting::Off), None).await.unwrap();
+    store
+        .set_inventory_setting(context.org, bucket, Some(&InventorySetting::Off), None, &audit(at(0)))
+        .await
+        .unwrap();
     let plan = store.walk_plan(bucket).await.unwrap().unwrap();
     assert_eq!((plan.setting, plan.due_at), (Some(InventorySetting::Off), None));
-    store.set_inventory_schedule(context.org, None).await.unwrap();
+    store.set_inventory_schedule(context.org, None, &audit(at(0))).await.unwrap();
     assert_eq!(store.inventory_schedule(context.org).await.unwrap(), None);
 
     let other = TestContext::another(store).await;
-    assert!(!store.set_inventory_setting(other.org, bucket, None, None).await.unwrap());
-    assert!(!store.request_walk(other.org, bucket, at(0)).await.unwrap());
+    assert!(!store.set_inventory_setting(other.org, bucket, None, None, &audit(at(0))).await.unwrap());
+    assert!(!store.request_walk(other.org, bucket, &audit(at(0))).await.unwrap());
 }
 
 pub async fn a_walk_is_given_to_one_node_saved_and_finished(store: &dyn Store) {
@@ -122,7 +130,7 @@ pub async fn a_node_of_an_organization_gets_its_walks_only(store: &dyn Store) {
     let other = TestContext::another(store).await;
     for (context, label, seconds) in [(&context, "mine", 20), (&other, "theirs", 10)] {
         let bucket = context.bucket(label).await;
-        store.request_walk(context.org, bucket, at(seconds)).await.unwrap();
+        store.request_walk(context.org, bucket, &audit(at(seconds))).await.unwrap();
     }
     let of = |org| async move { store.due_walks(org, at(30), 10).await.unwrap() };
     let all = of(None).await;
@@ -160,14 +168,14 @@ pub async fn failures_are_counted_and_forgiven(store: &dyn Store) {
 pub async fn buckets_of_an_organization_are_planned_in_slices(store: &dyn Store) {
     let context = TestContext::new(store).await;
     assert_eq!(store.plan_walks(context.org, at(0), 2).await.unwrap(), 0, "no schedule, no plan");
-    store.set_inventory_schedule(context.org, Some(&schedule(24))).await.unwrap();
+    store.set_inventory_schedule(context.org, Some(&schedule(24)), &audit(at(0))).await.unwrap();
     let mut buckets = Vec::new();
     for (index, label) in ["a", "b", "c"].into_iter().enumerate() {
         let created = at(i64::try_from(index).unwrap());
         buckets.push(context.bucket_in(context.workspace, label, created).await);
     }
     let own = InventorySetting::Off;
-    store.set_inventory_setting(context.org, buckets[1], Some(&own), None).await.unwrap();
+    store.set_inventory_setting(context.org, buckets[1], Some(&own), None, &audit(at(0))).await.unwrap();
     assert_eq!(store.plan_walks(context.org, at(50), 2).await.unwrap(), 2);
     assert_eq!(store.plan_walks(context.org, at(50), 2).await.unwrap(), 1);
     assert_eq!(store.plan_walks(context.org, at(55), 2).await.unwrap(), 1, "recent ones are looked at again");
@@ -184,7 +192,7 @@ pub async fn buckets_of_an_organization_are_planned_in_slices(store: &dyn Store)
     // A walk in progress is left alone when everything is planned again.
     let node = context.node("node-1").await;
     let owner = claimed(&context, later, node, 80).await;
-    store.set_inventory_schedule(context.org, Some(&schedule(12))).await.unwrap();
+    store.set_inventory_schedule(context.org, Some(&schedule(12)), &audit(at(0))).await.unwrap();
     assert_eq!(store.plan_walks(context.org, at(90), 10).await.unwrap(), 5);
     assert_eq!(store.walks_of_node(node).await.unwrap(), [owner]);
     assert_eq!(store.walk_plan(later).await.unwrap().unwrap().due_at, Some(at(200)));
@@ -216,7 +224,7 @@ pub async fn a_bucket_that_moves_or_is_removed_loses_its_sizes(store: &dyn Store
     assert!(store.bucket_size(bucket).await.unwrap().is_some(), "another key opens the same place");
 
     let own = InventorySetting::Own(schedule(6));
-    store.set_inventory_setting(context.org, bucket, Some(&own), None).await.unwrap();
+    store.set_inventory_setting(context.org, bucket, Some(&own), None, &audit(at(0))).await.unwrap();
     let owner = claimed(&context, bucket, node, 200).await;
     let mut update = BucketUpdate { record_change: true, ..context.update_of(bucket).await };
     update.location.endpoint = Some("https://elsewhere.example.com".parse().unwrap());
@@ -228,7 +236,7 @@ pub async fn a_bucket_that_moves_or_is_removed_loses_its_sizes(store: &dyn Store
 
     store.delete_bucket(context.org, bucket, &audit(at(300))).await.unwrap();
     assert_eq!(store.walk_plan(bucket).await.unwrap(), None);
-    assert!(!store.request_walk(context.org, bucket, at(310)).await.unwrap());
+    assert!(!store.request_walk(context.org, bucket, &audit(at(310))).await.unwrap());
 }
 
 pub async fn lists_show_sizes(store: &dyn Store) {

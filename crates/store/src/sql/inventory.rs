@@ -1,6 +1,7 @@
 //! Inventories: plans and results. Walks in progress are in `inventory_walk`.
 
 use async_trait::async_trait;
+use bucketry_model::audit::AuditEntry;
 use bucketry_model::id::{BucketId, NodeId, OrgId};
 use bucketry_model::inventory::{Inventory, InventorySchedule, InventorySetting};
 use bucketry_model::time::to_micros;
@@ -146,8 +147,9 @@ impl InventoryStore for SqlStore {
         &self,
         org_id: OrgId,
         schedule: Option<&InventorySchedule>,
+        audit: &AuditEntry,
     ) -> Result<()> {
-        let mut write = self.write().await?;
+        let mut write = self.write_audited(audit).await?;
         let org = org_id.to_string();
         match schedule {
             None => {
@@ -214,8 +216,9 @@ impl InventoryStore for SqlStore {
         bucket_id: BucketId,
         setting: Option<&InventorySetting>,
         due_at: Option<Timestamp>,
+        audit: &AuditEntry,
     ) -> Result<bool> {
-        let mut write = self.write().await?;
+        let mut write = self.write_audited(audit).await?;
         if !is_live(&mut write, org_id, bucket_id).await? {
             return Ok(false);
         }
@@ -233,8 +236,8 @@ impl InventoryStore for SqlStore {
         Ok(true)
     }
 
-    async fn request_walk(&self, org_id: OrgId, bucket_id: BucketId, now: Timestamp) -> Result<bool> {
-        let mut write = self.write().await?;
+    async fn request_walk(&self, org_id: OrgId, bucket_id: BucketId, audit: &AuditEntry) -> Result<bool> {
+        let mut write = self.write_audited(audit).await?;
         if !is_live(&mut write, org_id, bucket_id).await? {
             return Ok(false);
         }
@@ -243,7 +246,7 @@ impl InventoryStore for SqlStore {
                    VALUES ($1, $2, $3, TRUE, 0) ON CONFLICT (bucket_id) DO UPDATE SET requested = TRUE, failures = 0, \
                    due_at = CASE WHEN inventory_walks.node_id IS NULL THEN excluded.due_at \
                    ELSE inventory_walks.due_at END";
-        let sql = query(sql).bind(bucket_id.to_string()).bind(org_id.to_string()).bind(to_micros(now));
+        let sql = query(sql).bind(bucket_id.to_string()).bind(org_id.to_string()).bind(to_micros(audit.at));
         write.execute(sql).await?;
         write.commit().await?;
         Ok(true)

@@ -36,7 +36,7 @@ async fn furnished() -> SqliteStore {
     }
     store.delete_bucket(organization().id, bucket(5).id, &change(now())).await.unwrap();
     let schedule = InventorySchedule::new(24, 5, None).unwrap();
-    store.set_inventory_schedule(organization().id, Some(&schedule)).await.unwrap();
+    store.set_inventory_schedule(organization().id, Some(&schedule), &change(now())).await.unwrap();
     store.plan_walks(organization().id, now(), 10).await.unwrap();
     let node_id = NodeId::new(now(), [1; 10]);
     let owner = WalkOwner { bucket_id: bucket(1).id, node_id, started_at: now() };
