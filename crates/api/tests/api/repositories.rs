@@ -50,7 +50,7 @@ async fn a_repository_is_listed_with_its_buckets_and_keys_and_no_secret() {
         list.body,
         json!({ "success": true, "repos": [{
             "id": id, "name": "Media", "storageType": "S3", "mode": "NORMAL",
-            "workspaceId": deployment.first.workspace_id, "status": "ONLINE",
+            "workspaceId": deployment.first.workspace_id, "status": "DISCONNECTED",
             "buckets": [{ "bucketId": bucket, "folder": "2026", "master": false, "bucket": expected_bucket }],
             "apiKeys": [{
                 "id": key.body["id"], "name": "job", "accessType": "WRITE", "key": key.body["key"],
