@@ -27,21 +27,21 @@ pub struct GcsUploadsStub {
 }
 
 #[derive(Debug, Default)]
-struct Bucket {
-    objects: BTreeMap<String, Object>,
-    uploads: BTreeMap<String, Upload>,
+struct UploadsBucket {
+    objects: BTreeMap<String, UploadedObject>,
+    uploads: BTreeMap<String, UploadInProgress>,
     /// Increases with each write and upload, for generations and ids.
     changes: u64,
 }
 
 #[derive(Debug)]
-struct Object {
+struct UploadedObject {
     content: Bytes,
     generation: u64,
 }
 
 #[derive(Debug, Default)]
-struct Upload {
+struct UploadInProgress {
     parts: BTreeMap<u32, Bytes>,
 }
 
@@ -51,7 +51,7 @@ impl GcsUploadsStub {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let mut connections = JoinSet::new();
-        connections.spawn(accept(listener, Arc::<Mutex<Bucket>>::default()));
+        connections.spawn(accept(listener, Arc::<Mutex<UploadsBucket>>::default()));
         Ok(Self { address, _connections: connections })
     }
 
@@ -61,7 +61,7 @@ impl GcsUploadsStub {
     }
 }
 
-impl Responder for Mutex<Bucket> {
+impl Responder for Mutex<UploadsBucket> {
     fn respond(&self, head: &Parts, body: Bytes) -> Response<Full<Bytes>> {
         let query = head.uri.query().unwrap_or_default();
         let mut bucket = self.lock();
@@ -88,7 +88,7 @@ impl Responder for Mutex<Bucket> {
     }
 }
 
-impl Bucket {
+impl UploadsBucket {
     fn next(&mut self) -> u64 {
         self.changes += 1;
         self.changes
@@ -96,7 +96,7 @@ impl Bucket {
 
     fn store(&mut self, name: String, content: Bytes) -> u64 {
         let generation = self.next();
-        self.objects.insert(name, Object { content, generation });
+        self.objects.insert(name, UploadedObject { content, generation });
         generation
     }
 
@@ -115,7 +115,7 @@ impl Bucket {
         let document = format!(
             "<InitiateMultipartUploadResult><UploadId>{id}</UploadId></InitiateMultipartUploadResult>"
         );
-        self.uploads.insert(id, Upload::default());
+        self.uploads.insert(id, UploadInProgress::default());
         answer(200, &[], document.into())
     }
 

@@ -32,13 +32,13 @@ pub struct GoogleStub {
 
 #[derive(Debug, Default)]
 struct Objects {
-    stored: BTreeMap<String, Object>,
+    stored: BTreeMap<String, GzipObject>,
     /// Requests that accepted gzip although they don't read an object.
     accepted_elsewhere: usize,
 }
 
 #[derive(Debug, Clone)]
-struct Object {
+struct GzipObject {
     content: Bytes,
     headers: Vec<(String, String)>,
     is_gzip: bool,
@@ -111,7 +111,7 @@ impl Objects {
         }
         match head.method {
             Method::PUT => {
-                self.stored.insert(name, Object::new(&head.headers, body));
+                self.stored.insert(name, GzipObject::new(&head.headers, body));
                 answer(200, &[("etag".to_owned(), "\"e\"".to_owned())], Bytes::new())
             }
             Method::DELETE => match self.stored.remove(&name) {
@@ -127,7 +127,7 @@ impl Objects {
     }
 }
 
-impl Object {
+impl GzipObject {
     fn new(headers: &HeaderMap, content: Bytes) -> Self {
         let is_stored = |name: &str| {
             matches!(name, "content-type" | "content-encoding") || name.starts_with("x-amz-meta-")

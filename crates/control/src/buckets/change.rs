@@ -12,7 +12,7 @@ use bucketry_store::bucket::{BucketUpdate, BucketUpdated, SecretUpdate};
 use super::create::name_taken;
 use super::credential_fields::SecretInput;
 use super::input::BucketInput;
-use super::same_place::OtherRegistration;
+use super::same_bucket::OtherRegistration;
 use super::validate::ValidationReport;
 use crate::access::validated;
 use crate::audit::{AuditedBucket, Described, Masked};

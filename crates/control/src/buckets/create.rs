@@ -9,7 +9,7 @@ use bucketry_store::bucket::{BucketInserted, NewBucket, SecretUpdate};
 
 use super::credential_fields::SecretInput;
 use super::input::{BucketInput, LocationChanges, NewBucketFields};
-use super::same_place::OtherRegistration;
+use super::same_bucket::OtherRegistration;
 use super::validate::ValidationReport;
 use crate::access::{log_resource, validated};
 use crate::audit::{AuditedBucket, Described, Masked};

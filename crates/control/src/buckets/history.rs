@@ -102,10 +102,10 @@ impl Control {
 
     /// Whether the caller may read what is retained about a bucket, even if it was deleted.
     async fn may_read_history(&self, caller: &Caller, id: BucketId) -> Result<()> {
-        match self.named_buckets(caller, &[id], None).await?.is_empty() {
-            true => Err(Error::NotFound(ResourceKind::Bucket)),
-            false => Ok(()),
+        if self.named_buckets(caller, &[id], None).await?.is_empty() {
+            return Err(Error::NotFound(ResourceKind::Bucket));
         }
+        Ok(())
     }
 
     async fn event_views(

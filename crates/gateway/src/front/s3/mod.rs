@@ -39,7 +39,7 @@ use jiff::Timestamp;
 use crate::failure::Failure;
 use crate::front::s3::auth::{RememberedAuthorization, Verified, Verifier};
 use crate::front::s3::error::{Code, Result, S3Error};
-use crate::front::s3::form::{Form, Post, SignedForm, Success};
+use crate::front::s3::form::{Post, SignedForm, Success, UploadForm};
 use crate::front::s3::headers::X_AMZ_REQUEST_ID;
 use crate::front::s3::operation::{Domains, Operation, Query, Target};
 use crate::front::s3::response::S3Answer;
@@ -86,7 +86,7 @@ pub(crate) enum S3Proof {
 impl Front for S3Front {
     type Call = S3Call;
     type Proof = S3Proof;
-    type Form = Box<Form>;
+    type Form = Box<UploadForm>;
     type Memory = RememberedAuthorization;
     type Error = S3Error;
 
@@ -108,7 +108,7 @@ impl Front for S3Front {
         form::is_form(head)
     }
 
-    async fn read_form<B>(head: &Parts, body: &mut B) -> Result<Box<Form>>
+    async fn read_form<B>(head: &Parts, body: &mut B) -> Result<Box<UploadForm>>
     where
         B: Body<Data = Bytes, Error = BoxError> + Send + Unpin,
     {
@@ -118,7 +118,7 @@ impl Front for S3Front {
     fn authenticate(
         &self,
         head: &Parts,
-        form: Option<Box<Form>>,
+        form: Option<Box<UploadForm>>,
         keys: &Registry,
         now: Timestamp,
         memory: &RememberedAuthorization,

@@ -22,7 +22,7 @@ pub(super) struct Delimiter {
 
 /// What [`Delimiter::step`] finds.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum DelimiterStep {
     /// Bytes before the delimiter, at least one.
     Piece(Bytes),
     /// The delimiter, which was taken off the input.
@@ -63,9 +63,9 @@ impl Delimiter {
 
     /// Takes the next step through a body. `matched` is how many bytes of the delimiter the input so far ends with,
     /// at first 0.
-    pub(super) fn step(&self, matched: &mut usize, input: &mut Bytes) -> Step {
+    pub(super) fn step(&self, matched: &mut usize, input: &mut Bytes) -> DelimiterStep {
         if input.is_empty() {
-            return Step::NeedsInput;
+            return DelimiterStep::NeedsInput;
         }
         if *matched > 0 {
             let rest = &self.text[*matched..];
@@ -73,26 +73,26 @@ impl Delimiter {
             if common == rest.len() {
                 *matched = 0;
                 input.advance(common);
-                return Step::Found;
+                return DelimiterStep::Found;
             }
             if common == input.len() {
                 *matched += common;
                 input.clear();
-                return Step::NeedsInput;
+                return DelimiterStep::NeedsInput;
             }
-            return Step::Piece(self.text.slice(..std::mem::take(matched)));
+            return DelimiterStep::Piece(self.text.slice(..std::mem::take(matched)));
         }
         match self.find(input) {
             Some(0) => {
                 input.advance(self.len());
-                Step::Found
+                DelimiterStep::Found
             }
-            Some(at) => Step::Piece(input.split_to(at)),
+            Some(at) => DelimiterStep::Piece(input.split_to(at)),
             None => {
                 *matched = self.begun(input);
                 let piece = input.split_to(input.len() - *matched);
                 input.clear();
-                if piece.is_empty() { Step::NeedsInput } else { Step::Piece(piece) }
+                if piece.is_empty() { DelimiterStep::NeedsInput } else { DelimiterStep::Piece(piece) }
             }
         }
     }
@@ -141,13 +141,13 @@ mod tests {
             from = to;
             loop {
                 match delimiter.step(&mut matched, &mut input) {
-                    Step::Piece(piece) => before.extend_from_slice(&piece),
-                    Step::Found => {
+                    DelimiterStep::Piece(piece) => before.extend_from_slice(&piece),
+                    DelimiterStep::Found => {
                         let rest = [&input[..], &body[to..]].concat();
                         after = Some(rest);
                         return (before, after);
                     }
-                    Step::NeedsInput => break,
+                    DelimiterStep::NeedsInput => break,
                 }
             }
         }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http_body::Body;
 
 use crate::failure::{Failure, FailureKind};
-use crate::front::s3::form::delimiter::{Delimiter, Step};
+use crate::front::s3::form::delimiter::{Delimiter, DelimiterStep};
 use crate::payload::{BoxError, ContentSource, NextContent, poll_bytes};
 
 /// The most bytes after the file: fields, which nobody reads, and the delimiter that ends the form.
@@ -83,12 +83,12 @@ where
                 self.skip()?;
             } else {
                 match self.delimiter.step(&mut self.matched, &mut self.input) {
-                    Step::Piece(piece) => return Poll::Ready(self.piece(piece)),
-                    Step::Found => {
+                    DelimiterStep::Piece(piece) => return Poll::Ready(self.piece(piece)),
+                    DelimiterStep::Found => {
                         self.after = Some(Vec::new());
                         continue;
                     }
-                    Step::NeedsInput => {}
+                    DelimiterStep::NeedsInput => {}
                 }
             }
             match ready!(poll_bytes(&mut self.body, cx)?) {

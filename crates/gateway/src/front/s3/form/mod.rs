@@ -35,7 +35,7 @@ pub(crate) use success::Success;
 pub(crate) use upload::upload;
 
 /// A form, of which everything before the file was read.
-pub(crate) struct Form {
+pub(crate) struct UploadForm {
     fields: Fields,
     filename: String,
     delimiter: Delimiter,
@@ -47,7 +47,7 @@ pub(crate) struct Form {
 
 /// A form whose policy has a valid signature.
 pub(crate) struct SignedForm {
-    form: Form,
+    form: UploadForm,
     policy: Policy,
 }
 
@@ -62,7 +62,7 @@ pub(crate) fn is_form(head: &Parts) -> bool {
 }
 
 /// Reads a form up to its file, at most [`fields::MAX_BEFORE`] bytes.
-pub(crate) async fn read<B>(head: &Parts, body: &mut B) -> Result<Form>
+pub(crate) async fn read<B>(head: &Parts, body: &mut B) -> Result<UploadForm>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
 {
@@ -79,7 +79,7 @@ where
     while let Some(input) = poll_fn(|cx| poll_bytes(body, cx)).await? {
         if let Some(FileStart { fields, filename, content, before }) = reader.read(&input)? {
             let left = length.saturating_sub(before as u64);
-            return Ok(Form { fields, filename, delimiter, start: content, left });
+            return Ok(UploadForm { fields, filename, delimiter, start: content, left });
         }
     }
     Err(malformed("it ends before the file, which must be the last field and be named \"file\""))
@@ -91,7 +91,7 @@ fn length(headers: &HeaderMap) -> Result<u64> {
     })
 }
 
-impl Form {
+impl UploadForm {
     /// Finds the key that signed the form's policy, and checks that the policy hasn't expired.
     pub(crate) fn authenticate<S: KeySource + ?Sized>(
         self,
@@ -143,7 +143,7 @@ impl SignedForm {
     where
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
     {
-        let Self { form: Form { fields, delimiter, start, left, .. }, policy } = self;
+        let Self { form: UploadForm { fields, delimiter, start, left, .. }, policy } = self;
         let ending = (delimiter.len() + CLOSING.len()) as u64;
         let most = left.checked_sub(ending).ok_or_else(|| malformed("the boundary at its end is missing"))?;
         let least = left.saturating_sub((delimiter.len() + MAX_AFTER) as u64);

@@ -8,7 +8,7 @@ use percent_encoding::utf8_percent_encode;
 use crate::front::s3::error::{Code, Result, S3Error};
 use crate::front::s3::form::fields::{Fields, MAX_BEFORE};
 use crate::front::s3::form::policy::Policy;
-use crate::front::s3::form::{Form, Post, Success};
+use crate::front::s3::form::{Post, Success, UploadForm};
 use crate::front::s3::operation::{Name, ObjectKey, demand, put_object};
 use crate::front::s3::xml::{UNRESERVED, read_tags};
 
@@ -18,7 +18,7 @@ const FILENAME: &str = "${filename}";
 const SIGNING: [&str; 5] = ["policy", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature"];
 
 /// Checks a form against its policy.
-pub(super) fn parse(form: &Form, policy: &Policy, bucket: &str, real: &HeaderMap) -> Result<Post> {
+pub(super) fn parse(form: &UploadForm, policy: &Policy, bucket: &str, real: &HeaderMap) -> Result<Post> {
     // Headers that demand something of an upload aren't signed, and S3 reads them only from fields.
     demand::check_all(Name::PostObject, real)?;
     let fields = expanded(&form.fields, &form.filename)?;

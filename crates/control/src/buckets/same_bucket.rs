@@ -36,7 +36,7 @@ impl Control {
         let is_other = |other: &bucketry_store::bucket::SharingBucket| {
             other.id != id
                 && needs(caller, other.workspace_id, WorkspaceRole::Read).is_ok()
-                && is_same_place(&other.location, location)
+                && is_same_bucket(&other.location, location)
         };
         let others = named.into_iter().filter(is_other).take(NAMED);
         Ok(others.map(|other| OtherRegistration { id: other.id, name: other.name }).collect())
@@ -44,13 +44,15 @@ impl Control {
 }
 
 /// Whether both are the same bucket of the same provider, by whatever endpoint and credential.
-fn is_same_place(one: &BucketLocation, other: &BucketLocation) -> bool {
-    one.storage_type == other.storage_type && one.bucket == other.bucket && place(one) == place(other)
+fn is_same_bucket(one: &BucketLocation, other: &BucketLocation) -> bool {
+    one.storage_type == other.storage_type
+        && one.bucket == other.bucket
+        && name_space(one) == name_space(other)
 }
 
 /// Where a bucket's name is unique.
 #[derive(Debug, PartialEq, Eq)]
-enum Place<'a> {
+enum NameSpace<'a> {
     /// A partition of AWS.
     Aws(Option<&'static str>),
     Google,
@@ -60,27 +62,27 @@ enum Place<'a> {
     Server(String),
 }
 
-fn place(location: &BucketLocation) -> Place<'_> {
+fn name_space(location: &BucketLocation) -> NameSpace<'_> {
     let BucketLocation { storage_type, bucket, key, endpoint, region } = location;
     let traits = endpoint.as_ref().map(EndpointTraits::of);
     let provider = Provider::recognise(*storage_type, endpoint.as_ref());
     match (storage_type, provider) {
         (StorageType::S3, Provider::Aws) => {
             let in_host = traits.and_then(|traits| traits.region);
-            Place::Aws(partition(in_host.or(region.as_deref())))
+            NameSpace::Aws(partition(in_host.or(region.as_deref())))
         }
-        (StorageType::Gcs, Provider::Gcp) => Place::Google,
+        (StorageType::Gcs, Provider::Gcp) => NameSpace::Google,
         (StorageType::Blob, _) => {
             let account = key.as_deref().unwrap_or_default();
             let public = format!("{account}.blob.core.windows.net");
             let is_public =
                 |endpoint: &&Endpoint| matches!(&endpoint.host, Host::Name(name) if *name == public);
             let other = endpoint.as_ref().filter(|endpoint| !is_public(endpoint));
-            Place::Azure(key.as_deref(), other.map(ToString::to_string))
+            NameSpace::Azure(key.as_deref(), other.map(ToString::to_string))
         }
         _ => {
             let endpoint = endpoint.as_ref().map(ToString::to_string).unwrap_or_default();
-            Place::Server(endpoint.replacen(&format!("://{bucket}."), "://", 1))
+            NameSpace::Server(endpoint.replacen(&format!("://{bucket}."), "://", 1))
         }
     }
 }
@@ -124,10 +126,10 @@ mod tests {
             (azure("http://h:1/acct", "acct"), azure("", "acct"), false),
             (s3(""), at(Gcs, "", "a@p", None), false),
         ] {
-            assert_eq!(is_same_place(&one, &other), is_same, "{one:?} {other:?}");
-            assert_eq!(is_same_place(&other, &one), is_same);
+            assert_eq!(is_same_bucket(&one, &other), is_same, "{one:?} {other:?}");
+            assert_eq!(is_same_bucket(&other, &one), is_same);
         }
         let films = BucketLocation { bucket: "films".to_owned(), ..s3("") };
-        assert!(!is_same_place(&s3(""), &films));
+        assert!(!is_same_bucket(&s3(""), &films));
     }
 }
