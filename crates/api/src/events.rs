@@ -17,7 +17,7 @@ use crate::endpoint::RequestSample;
 use crate::error::{ApiError, ApiResult};
 use crate::openapi::{BadRequest, InOrganization, Signed};
 use crate::pagination::{self, Frame, Source};
-use crate::params::Params;
+use crate::params::{DateOrTime, Params};
 use crate::state::ApiState;
 
 pub(crate) const SAMPLE: RequestSample = RequestSample::get("/events?workspaceId={workspace}&kind=OFFLINE");
@@ -86,8 +86,8 @@ pub(crate) fn filter(params: &Params) -> ApiResult<EventFilter> {
     };
     Ok(EventFilter {
         to,
-        since: params.moments("since")?.map(|since| since.first()),
-        until: params.moments("until")?.map(|until| until.last()),
+        since: params.moments("since")?.map(DateOrTime::first),
+        until: params.moments("until")?.map(DateOrTime::last),
     })
 }
 

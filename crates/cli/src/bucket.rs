@@ -5,7 +5,6 @@ use std::fmt::Display;
 use bucketry_api_types::bucket::{AlsoRegistered, BucketInfo, ReadField};
 use bucketry_client::{ApiClient, ClientError};
 use bucketry_model::bucket::StorageType;
-use bucketry_model::diagnosis::Check;
 use bucketry_model::id::WorkspaceId;
 use bucketry_model::status::Status;
 use bucketry_model::time::{Clock as _, SystemClock, to_wire};
@@ -13,6 +12,7 @@ use jiff::Timestamp;
 
 use crate::arguments::{BucketCommand, BucketFields, Remote};
 use crate::bucket_fields::{EnteredBucket, new_bucket, storage_type_of, trial};
+use crate::checks::checks_text;
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
 use crate::workspace::find_workspace;
@@ -68,10 +68,14 @@ pub(crate) async fn run(remote: &Remote, command: BucketCommand) -> Result<()> {
         }
         BucketCommand::Status { bucket } => status(remote, &client, &bucket).await,
         BucketCommand::Events { bucket, limit } => {
-            history::bucket_events(remote, &client, &bucket, limit).await
+            history::bucket_events(remote, &client, &find(&client, &bucket).await?, limit).await
         }
-        BucketCommand::Outages { bucket } => history::outages(remote, &client, &bucket).await,
-        BucketCommand::Diagnosis { bucket } => history::diagnosis(remote, &client, &bucket).await,
+        BucketCommand::Outages { bucket } => {
+            history::outages(remote, &client, &find(&client, &bucket).await?).await
+        }
+        BucketCommand::Diagnosis { bucket } => {
+            history::diagnosis(remote, &client, &find(&client, &bucket).await?).await
+        }
         BucketCommand::Inventory(arguments) => {
             let bucket = find(&client, &arguments.bucket).await?;
             inventory::run(remote, &client, &bucket, &arguments).await
@@ -336,29 +340,10 @@ fn checked<T>(remote: &Remote, answer: std::result::Result<T, ClientError>) -> R
     answer.map_err(|error| refusal::failure(error, refusal::BUCKET))
 }
 
-/// Lists the checks with their durations, and below a failed one what to change.
-pub(crate) fn checks_text(checks: &[Check]) -> String {
-    let mut lines = Vec::new();
-    for check in checks {
-        let mark = if check.ok { "✓" } else { "✗" };
-        let name = format!("{:?}", check.name).to_lowercase();
-        lines.push(format!("{mark} {name:<12} {:>6} ms  {}", check.latency_ms, check.message));
-        if let Some(code) = check.error_code {
-            lines.push(format!("{:25}{}", "", code.as_str()));
-        }
-        if let Some(hint) = &check.hint {
-            lines.push(format!("{:25}→ {hint}", ""));
-        }
-    }
-    let passed = checks.iter().filter(|check| check.ok).count();
-    lines.push(format!("{passed} of {} checks passed", checks.len()));
-    lines.join("\n")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bucketry_model::diagnosis::{CheckCode, CheckName};
+    use bucketry_model::diagnosis::{Check, CheckCode, CheckName};
 
     #[test]
     fn checks_are_a_list_with_times_and_what_to_change() {

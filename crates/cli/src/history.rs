@@ -1,10 +1,11 @@
 //! `bucketry events`, and the commands on the history of a bucket: `events`, `outages` and `diagnosis`.
 
+use bucketry_api_types::bucket::BucketInfo;
 use bucketry_api_types::history::StatusEventInfo;
 use bucketry_client::ApiClient;
 
 use crate::arguments::Remote;
-use crate::bucket::{checks_text, find};
+use crate::checks::checks_text;
 use crate::credentials::connect;
 use crate::failure::Result;
 use crate::output;
@@ -24,10 +25,9 @@ pub(crate) async fn events(remote: &Remote, workspace: Option<String>, limit: u3
 pub(crate) async fn bucket_events(
     remote: &Remote,
     client: &ApiClient,
-    bucket: &str,
+    bucket: &BucketInfo<'_>,
     limit: u32,
 ) -> Result<()> {
-    let bucket = find(client, bucket).await?;
     show_events(remote, &client.bucket_events(bucket.id, limit).await?)
 }
 
@@ -50,8 +50,7 @@ fn show_events(remote: &Remote, events: &[StatusEventInfo]) -> Result<()> {
 }
 
 /// Shows the outages of a bucket.
-pub(crate) async fn outages(remote: &Remote, client: &ApiClient, bucket: &str) -> Result<()> {
-    let bucket = find(client, bucket).await?;
+pub(crate) async fn outages(remote: &Remote, client: &ApiClient, bucket: &BucketInfo<'_>) -> Result<()> {
     let found = client.bucket_outages(bucket.id).await?;
     if remote.json {
         return output::json(&found);
@@ -72,8 +71,7 @@ pub(crate) async fn outages(remote: &Remote, client: &ApiClient, bucket: &str) -
 }
 
 /// Shows what a node found when it last validated a bucket.
-pub(crate) async fn diagnosis(remote: &Remote, client: &ApiClient, bucket: &str) -> Result<()> {
-    let bucket = find(client, bucket).await?;
+pub(crate) async fn diagnosis(remote: &Remote, client: &ApiClient, bucket: &BucketInfo<'_>) -> Result<()> {
     let diagnosis = client.bucket_diagnosis(bucket.id).await?;
     if remote.json {
         return output::json(&diagnosis);

@@ -10,6 +10,7 @@ mod backup;
 mod bucket;
 mod bucket_fields;
 mod bucket_paste;
+mod checks;
 mod connect;
 mod credential_help;
 mod credentials;

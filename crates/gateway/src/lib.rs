@@ -17,7 +17,6 @@
 //!   object itself.
 //! - An object that ends before its length breaks the connection. A payload that can't be verified is never stored.
 
-mod access_log;
 mod credential;
 mod failure;
 mod front;
@@ -30,11 +29,11 @@ mod routing;
 mod server;
 mod settings;
 
-pub use access_log::{AccessLog, LoggedRequests};
 pub use credential::Credential;
 pub use failure::Failure;
 pub use gateway::Gateway;
 pub use protection::{BreakerSettings, ProtectionSettings};
+pub use request::access_log::{AccessLog, LoggedRequests};
 pub use request::observer::Observer;
 pub use request::stats::{CLASSES, STATUSES, Stats};
 pub use routing::registry::OpenKey;

@@ -91,7 +91,7 @@ mod tests {
 
     fn times(events: &[StatusEvent]) -> Vec<(i64, Option<i64>)> {
         let found = outages(events);
-        found.iter().map(|outage| (outage.start.as_second(), outage.end.map(|end| end.as_second()))).collect()
+        found.iter().map(|outage| (outage.start.as_second(), outage.end.map(Timestamp::as_second))).collect()
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::caller::Authenticated;
 use crate::endpoint::RequestSample;
 use crate::error::ApiResult;
 use crate::openapi::{BadRequest, InOrganization, Signed};
-use crate::params::{Params, PathId};
+use crate::params::{DateOrTime, Params, PathId};
 use crate::state::ApiState;
 
 pub(crate) const SAMPLE: RequestSample = RequestSample::get("/bucket/{bucketId}/outages");
@@ -53,8 +53,8 @@ pub(crate) async fn outages(
     PathId(id): PathId<BucketId>,
     params: Params,
 ) -> ApiResult<Json<OutageList>> {
-    let since = params.moments("since")?.map(|since| since.first());
-    let until = params.moments("until")?.map(|until| until.last());
+    let since = params.moments("since")?.map(DateOrTime::first);
+    let until = params.moments("until")?.map(DateOrTime::last);
     let found = state.control().bucket_outages(&caller, id, since, until).await?;
     let outages = found.outages.iter().map(|one| outage(one, found.now)).collect();
     Ok(Json(OutageList { success: true, outages, complete: found.complete }))

@@ -15,11 +15,11 @@ use http::{Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
-use crate::access_log::{AccessEnd, AccessNote};
 use crate::front::Class;
 use crate::object::body::{GatewayBody, KeepAliveEnd};
 use crate::object::write_state::WriteState;
 use crate::protection::Slot;
+use crate::request::access_log::{AccessEnd, AccessNote};
 use crate::request::observer::Observer;
 use crate::request::stats::Counters;
 

@@ -18,7 +18,6 @@ use hyper::body::Incoming;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
-use crate::access_log::AccessLog;
 use crate::failure::{Failure, FailureKind};
 use crate::front::{Access, Answer, AuthenticatedKey, Class, Front, FrontCall as _, cors};
 use crate::object::body::GatewayBody;
@@ -26,6 +25,7 @@ use crate::object::context::{RequestContext, Settings};
 use crate::object::write_state::{DetachedWrites, WriteState};
 use crate::payload::PayloadBody;
 use crate::protection::{Admission, ConcurrencyLimit, Slot};
+use crate::request::access_log::AccessLog;
 use crate::request::detached_write::DetachedWrite;
 use crate::request::execution::{OwnedRequest, execute};
 use crate::request::keep_alive::KeepAliveResponse;

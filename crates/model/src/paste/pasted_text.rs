@@ -172,7 +172,7 @@ mod tests {
                 PasteError::SeveralCredentials,
             ),
         ] {
-            assert_eq!(read(text), Err(error), "{:.40}", text);
+            assert_eq!(read(text), Err(error), "{text:.40}");
         }
     }
 

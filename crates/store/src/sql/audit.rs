@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use bucketry_model::audit::{
-    AuditActor, AuditDetail, AuditEntry, AuditRecord, AuditRefusal, AuditTarget, RequestOrigin, bounded,
+    AuditActor, AuditDetail, AuditEntry, AuditRecord, AuditRefusal, AuditTarget, RequestOrigin,
 };
 use bucketry_model::id::{OrgId, UserId};
 use bucketry_model::time::to_micros;
@@ -10,69 +10,12 @@ use jiff::Timestamp;
 use sqlx::query;
 
 use super::SqlStore;
+use super::audit_row::record_columns;
 use super::columns::Columns;
 use super::dialect::Row;
-use super::row_values::RowValues;
-use super::statement::{InList, Rows, Write};
+use super::statement::InList;
 use crate::audit::{AuditQuery, AuditStore};
 use crate::{Result, StoreError};
-
-/// The columns of a record without its number.
-macro_rules! entry_columns {
-    () => {
-        "org_id, at, actor, user_id, actor_name, token_id, address, request_id, kind, action, target_id, \
-         target_name, workspace_id, status, code, repeats, state_before, state_after"
-    };
-}
-/// The columns of a record.
-macro_rules! record_columns {
-    () => {
-        concat!("id, ", super::audit::entry_columns!())
-    };
-}
-pub(super) use {entry_columns, record_columns};
-
-const INSERT: Rows<'static> =
-    Rows { before: concat!("INSERT INTO audit (", entry_columns!(), ") "), columns: 18, after: "" };
-
-/// Stores records in the transaction of what they describe.
-pub(super) async fn insert(write: &mut Write, entries: &[AuditEntry]) -> Result<()> {
-    let stored = write.insert_rows(&INSERT, entries, bind).await;
-    stored.map(|_| ()).map_err(StoreError::for_audit)
-}
-
-fn bind(values: RowValues, entry: &AuditEntry) -> RowValues {
-    let (actor, user_id, name, token_id) = match &entry.actor {
-        AuditActor::User { id, email, token_id } => {
-            ("USER", Some(id.to_string()), Some(email.as_str()), token_id.map(|id| id.to_string()))
-        }
-        AuditActor::Node(name) => ("NODE", None, Some(name.as_str()), None),
-        AuditActor::Operator => ("OPERATOR", None, None, None),
-        AuditActor::System => ("SYSTEM", None, None, None),
-        AuditActor::Unknown(name) => ("UNKNOWN", None, Some(name.as_str()), None),
-    };
-    let target = &entry.target;
-    let refusal = entry.refusal.as_ref();
-    values
-        .bind(entry.org_id.map(|id| id.to_string()))
-        .bind(to_micros(entry.at))
-        .bind(actor)
-        .bind(user_id)
-        .bind(name.map(bounded))
-        .bind(token_id)
-        .bind(entry.origin.address.map(|address| address.to_string()))
-        .bind(entry.origin.request_id.as_deref())
-        .bind(entry.kind.number())
-        .bind(entry.action.number())
-        .bind(target.id.as_deref().map(bounded))
-        .bind(target.name.as_deref().map(bounded))
-        .bind(target.workspace_id.map(|id| id.to_string()))
-        .bind(refusal.map(|refusal| i64::from(refusal.status)))
-        .bind(refusal.map(|refusal| refusal.code.to_string()))
-        .bind(i64::from(entry.repeats))
-        .bind(entry.before.as_ref().map(AuditDetail::as_text))
-        .bind(entry.after.as_ref().map(AuditDetail::as_text))
-}
 
 /// Reads `record_columns!()`.
 pub(super) fn record(row: &Row) -> Result<AuditRecord> {

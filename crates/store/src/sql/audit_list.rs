@@ -8,7 +8,8 @@ use bucketry_model::time::to_micros;
 use sqlx::AssertSqlSafe;
 
 use super::SqlStore;
-use super::audit::{record, record_columns};
+use super::audit::record;
+use super::audit_row::record_columns;
 use super::columns::Columns;
 use super::dialect::{Query, part_of_union};
 use crate::Result;

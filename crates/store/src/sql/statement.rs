@@ -11,9 +11,10 @@ use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Transaction};
 
 use super::SqlStore;
-use super::audit;
+use super::audit_row;
 use super::dialect::{self, BEGIN_WRITE, Db, Query, Row};
 use super::generation::{Generations, Touched};
+pub(super) use super::multi_row::Rows;
 use super::row_values::RowValues;
 use crate::sync::Subject;
 use crate::{Result, StoreError};
@@ -186,7 +187,8 @@ impl Write {
         })
         .await?;
         if !audited.is_empty() {
-            audit::insert(self, &audited).await?;
+            let stored = self.insert_rows(&audit_row::INSERT, &audited, audit_row::bind).await;
+            stored.map_err(StoreError::for_audit)?;
         }
         if let Some(raise) = dialect::RAISE_GENERATION {
             for touched in self.touched.texts() {
@@ -199,13 +201,6 @@ impl Write {
 
 const CHANGES: Rows<'static> =
     Rows { before: "INSERT INTO changes (org_id, kind, subject_id, at) ", columns: 4, after: "" };
-
-/// A statement that takes several rows: `before`, the rows with `columns` values each, `after`.
-pub(super) struct Rows<'a> {
-    pub(super) before: &'a str,
-    pub(super) columns: usize,
-    pub(super) after: &'a str,
-}
 
 /// The largest number of values in one list. A longer list is split into several statements.
 const LONGEST_LIST: usize = 512;
