@@ -8,8 +8,8 @@ use bucketry_web::accept::CONNECTIONS_PER_ADDRESS;
 use bucketry_web::origins::AllowedOrigins;
 use ipnet::IpNet;
 
+use crate::AccessLog;
 use crate::protection::ProtectionSettings;
-use crate::request::access_log::AccessLog;
 
 /// The settings that the gateway starts with.
 #[derive(Debug, Clone, Default)]

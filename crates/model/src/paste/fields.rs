@@ -337,7 +337,11 @@ mod tests {
                 &[("key", "AKID"), ("secret", "aws_access_key_id=OTHER\naws_secret_access_key=s")],
                 "S3||AKID|s|||!key",
             ),
-            (Some(Gcs), &[("secret", "AccountName=acct;AccountKey=k")], "GCS||acct|k|||!storageType"),
+            (
+                Some(Gcs),
+                &[("secret", "AccountName=acct;AccountKey=k")],
+                "GCS|||AccountName=acct;AccountKey=k|||!storageType",
+            ),
             (
                 Some(S3),
                 &[("bucket", "photos"), ("key", "AKID"), ("secret", "plain==")],
