@@ -27,6 +27,7 @@ mod protection;
 mod request;
 mod routing;
 mod server;
+mod server_settings;
 mod settings;
 
 pub use credential::Credential;
@@ -38,7 +39,8 @@ pub use request::observer::Observer;
 pub use request::stats::{CLASSES, STATUSES, Stats};
 pub use routing::registry::OpenKey;
 pub use routing::seals::Seals;
-pub use settings::{GatewaySettings, ServerSettings};
+pub use server_settings::ServerSettings;
+pub use settings::GatewaySettings;
 
 /// What this crate's own tests use of its inside. Not for other crates.
 #[doc(hidden)]

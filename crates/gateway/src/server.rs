@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::front::Front;
 use crate::request::service::Service;
-use crate::settings::ServerSettings;
+use crate::server_settings::ServerSettings;
 
 /// Serves HTTP/1.1 until `stop` is cancelled, as [`serve_connections`] describes. Requests that are cut off at the
 /// end are dropped, which counts them.

@@ -36,7 +36,7 @@ use crate::request::stats::Counters;
 use crate::routing::registry::{Registry, ServedKey};
 use crate::routing::resolved_bucket::ResolvedBucket;
 use crate::routing::route::Route;
-use crate::settings::ServerSettings;
+use crate::server_settings::ServerSettings;
 
 /// Seconds after which to retry when a concurrency limit was reached.
 const RETRY_AFTER: u32 = 1;
