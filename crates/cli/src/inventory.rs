@@ -63,19 +63,22 @@ fn show(name: &str, view: &BucketInventory) -> Result<()> {
             (None, Some(at)) => format!("waiting, continues after {at}"),
             (None, None) => "waiting".to_owned(),
         };
-        rows.push(("in progress", format!("{} objects, {} requests, {state}", walk.objects, walk.requests)));
+        rows.push((
+            "in progress",
+            format!("objects: {}, requests: {}, {state}", walk.objects, walk.requests),
+        ));
     }
     if let Some(error) = &view.last_error {
         rows.push(("last error", format!("{} {}", error.at, error.message)));
     }
     match &view.current {
-        None => rows.push(("stored", "not measured yet".to_owned())),
+        None => rows.push(("stored bytes", "not measured yet".to_owned())),
         Some(current) => {
             let source = match current.source {
                 SizeSource::Measured => "measured",
                 SizeSource::Estimated => "estimated",
             };
-            rows.push(("stored", format!("{} bytes ({source})", current.stored_bytes)));
+            rows.push(("stored bytes", format!("{} ({source})", current.stored_bytes)));
             rows.push(("objects", format!("{} at {}", current.objects, current.inventory_at)));
         }
     }
@@ -93,9 +96,9 @@ fn schedule(view: &BucketInventory) -> String {
 
 fn details(result: &InventoryResult) -> Result<()> {
     output::line(&format!(
-        "\nlast walk: {} requests, {:.1} s{}",
-        result.requests,
+        "\nlast walk: {:.1} s, requests: {}{}",
         result.active_ms.0 as f64 / 1_000.0,
+        result.requests,
         if result.ordered { "" } else { ", keys were not in order" },
     ))?;
     let row = |name: String, objects: String, bytes: String| vec![name, objects, bytes];
