@@ -39,8 +39,8 @@ pub fn support(name: Name, can: &Capabilities) -> Support {
         }
         Name::GetBucketVersioning => Noted("always reports that versioning is off"),
         Name::ListObjects | Name::ListObjectsV2 if !can.list_start_after => Noted(
-            "if `start-after` or `marker` is a key, the gateway scans the provider's list from its first page, but not \
-             with a token or marker of a recent response",
+            "`start-after` and `marker` scan the provider's list from its first page, except a marker from a recent \
+             response; continuation tokens don't",
         ),
         Name::ListObjectVersions => Noted("lists only current objects, each as version `null`"),
         Name::GetObjectTagging | Name::PutObjectTagging | Name::DeleteObjectTagging
