@@ -34,6 +34,19 @@ struct Container {
     uncommitted: BTreeMap<String, Vec<(String, Bytes)>>,
     /// Increases with each write, for entity tags.
     writes: u64,
+    block_lists: BlockLists,
+}
+
+/// What Get Block List returns.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum BlockLists {
+    /// All blocks, as documented.
+    #[default]
+    All,
+    /// Only committed blocks, as servers do that lack the other list.
+    Committed,
+    /// 403, as for a SAS that may write, but not read.
+    Denied,
 }
 
 #[derive(Debug)]
@@ -57,6 +70,11 @@ impl AzureStub {
     /// The URL of the service, such as `http://127.0.0.1:40000`.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Changes what Get Block List returns from now on.
+    pub fn set_block_lists(&self, block_lists: BlockLists) {
+        self.container.lock().block_lists = block_lists;
     }
 
     /// The names of all blobs.
@@ -156,7 +174,11 @@ impl Container {
     }
 
     fn block_list(&self, name: &str) -> Response<Full<Bytes>> {
-        let uncommitted = self.uncommitted.get(name);
+        let uncommitted = match self.block_lists {
+            BlockLists::All => self.uncommitted.get(name),
+            BlockLists::Committed => None,
+            BlockLists::Denied => return error(403, "AuthorizationPermissionMismatch"),
+        };
         let blob = self.blobs.get(name);
         if uncommitted.is_none() && blob.is_none() {
             return error(404, "BlobNotFound");

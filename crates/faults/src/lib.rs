@@ -20,7 +20,7 @@ mod origin;
 mod proxy;
 
 pub use crate::answer::Answer;
-pub use crate::azure::AzureStub;
+pub use crate::azure::{AzureStub, BlockLists};
 pub use crate::gcs_uploads::GcsUploadsStub;
 pub use crate::google::GoogleStub;
 pub use crate::listing::{ListingFault, ListingStub};

@@ -29,7 +29,7 @@ async fn context(case: &str) -> TestContext {
 crate::cases_of_all! { crate::azure::context }
 crate::cases! { crate::azure::context;
     multipart: parts_become_an_object, an_aborted_upload_is_gone, a_completion_that_is_repeated_has_the_same_result,
-        a_completed_upload_is_gone, a_completion_may_need_an_object, a_wrong_part_is_named, an_aborted_upload_is_not_listed_beside_an_object, a_listed_upload_can_be_completed, an_empty_last_part_is_stored;
+        a_completed_upload_is_gone, a_completion_may_need_an_object, a_wrong_part_is_named, an_aborted_upload_is_gone_beside_an_object, an_upload_outlasts_a_write_to_its_key, a_listed_upload_can_be_completed, an_empty_last_part_is_stored;
     forwarded: uploads_that_go_on_are_listed_in_the_folder_only, pages_of_uploads_join_without_gaps;
     copies: a_copy_may_lose_all_metadata;
     upload_checksums: what_is_declared_about_an_upload_is_verified, a_declared_completion_may_be_repeated,

@@ -1,6 +1,6 @@
 //! Against a server that does what Azure documents where its emulator doesn't.
 
-use bucketry_faults::AzureStub;
+use bucketry_faults::{AzureStub, BlockLists};
 use bucketry_gateway::internals::error::Code;
 use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
 use bucketry_model::endpoint::Endpoint;
@@ -8,6 +8,7 @@ use bucketry_model::secret::Secret;
 use http::Method;
 
 use crate::context::TestContext;
+use crate::multipart::{begin, complete, part};
 
 async fn stub() -> (AzureStub, TestContext) {
     let stub = AzureStub::start().await.unwrap();
@@ -74,5 +75,30 @@ async fn a_part_of_a_completed_upload_leaves_nothing_behind() {
     let (stub, context) = stub().await;
     crate::multipart::a_completed_upload_is_gone(&context).await;
     crate::multipart::a_completion_that_is_repeated_has_the_same_result(&context).await;
+    assert_eq!(stub.uncommitted(), 0);
+}
+
+#[tokio::test]
+async fn uploads_work_where_blocks_cannot_be_listed() {
+    let (stub, context) = stub().await;
+    for block_lists in [BlockLists::Committed, BlockLists::Denied] {
+        stub.set_block_lists(block_lists);
+        for (key, contents) in [("empty", &[""][..]), ("full", &["con", "tent"]), ("last", &["content", ""])]
+        {
+            let upload = begin(&context, key).await;
+            let mut parts = String::new();
+            for (number, content) in (1..).zip(contents) {
+                parts += &part(&context, key, &upload, number, content).await;
+            }
+            let unsent = parts.replace("<PartNumber>1<", "<PartNumber>7<");
+            complete(&context, key, &upload, &[], &unsent).await.unwrap_err();
+            complete(&context, key, &upload, &[], &parts).await.unwrap();
+            assert_eq!(
+                context.get(&format!("/one/{key}")).await.text(),
+                contents.concat(),
+                "{block_lists:?}"
+            );
+        }
+    }
     assert_eq!(stub.uncommitted(), 0);
 }

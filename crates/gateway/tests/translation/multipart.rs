@@ -84,6 +84,10 @@ pub(crate) async fn an_aborted_upload_is_gone(context: &TestContext) {
         matches!(completed.error.code, Code::NoSuchUpload | Code::InvalidPart | Code::InvalidRequest),
         "{completed:?}"
     );
+    let path = format!("/one/aborted?partNumber=2&uploadId={upload}");
+    assert_eq!(context.refused(Method::PUT, &path, &[]).await.code, Code::NoSuchUpload);
+    let path = format!("/one/aborted?uploadId={upload}");
+    assert_eq!(context.refused(Method::GET, &path, &[]).await.code, Code::NoSuchUpload);
     let sub_resource = context.refused(Method::GET, "/one/aborted?uploadId=u&acl", &[]).await;
     assert_eq!(sub_resource.code, Code::NotImplemented);
 }
@@ -137,18 +141,38 @@ pub(crate) async fn a_completion_that_is_repeated_has_the_same_result(context: &
 }
 
 /// The blocks of such an upload can't be discarded at Azure.
-pub(crate) async fn an_aborted_upload_is_not_listed_beside_an_object(context: &TestContext) {
+pub(crate) async fn an_aborted_upload_is_gone_beside_an_object(context: &TestContext) {
     context.put("/one/key", "content").await;
     let (aborted, other) = (begin(context, "key").await, begin(context, "key").await);
-    part(context, "key", &aborted, 1, "part").await;
+    let parts =
+        part(context, "key", &aborted, 1, "part").await + &part(context, "key", &aborted, 2, "").await;
     context.ok(Method::DELETE, &format!("/one/key?uploadId={aborted}"), &[], "").await;
     let listed = context.get("/one?uploads").await.elements("UploadId");
     assert_eq!(listed.len(), 1);
     let path = format!("/one/key?uploadId={aborted}");
     assert_eq!(context.refused(Method::GET, &path, &[]).await.code, Code::NoSuchUpload);
+    let path = format!("/one/key?partNumber=3&uploadId={aborted}");
+    for headers in [&[][..], &[("x-amz-copy-source", "one/key")]] {
+        assert_eq!(context.refused(Method::PUT, &path, headers).await.code, Code::NoSuchUpload);
+    }
+    let (full, empty) = parts.split_at(parts.len() / 2);
+    for parts in [&parts, full, empty] {
+        let error = complete(context, "key", &aborted, &[], parts).await.unwrap_err();
+        assert_eq!(error, Code::NoSuchUpload, "{parts}");
+    }
+    assert_eq!(context.get("/one/key").await.text(), "content");
     let parts = part(context, "key", &other, 1, "other").await;
     complete(context, "key", &other, &[], &parts).await.unwrap();
     assert_eq!(context.get("/one?uploads").await.elements("UploadId"), [""; 0]);
+}
+
+/// The write discards the blocks of the upload at Azure.
+pub(crate) async fn an_upload_outlasts_a_write_to_its_key(context: &TestContext) {
+    let upload = begin(context, "written").await;
+    context.put("/one/written", "meanwhile").await;
+    let parts = part(context, "written", &upload, 1, "content").await;
+    complete(context, "written", &upload, &[], &parts).await.unwrap();
+    assert_eq!(context.get("/one/written").await.text(), "content");
 }
 
 /// As docker-registry does: it looks for the upload, and continues with the id that the list returns.

@@ -25,6 +25,7 @@ mod sign;
 mod tags;
 mod upload;
 mod upload_blocks;
+mod upload_checks;
 mod upload_list;
 
 use std::fmt;
@@ -39,6 +40,7 @@ use crate::azure::address::{address_of, check_account};
 use crate::azure::credentials::Credentials;
 pub use crate::azure::open_error::AzureOpenError;
 use crate::azure::request::Call;
+use crate::azure::upload_checks::UploadChecks;
 use crate::connection::Connections;
 use crate::driver::{Capabilities, Driver, Hints, Lists, MultipartLimits, Permissions, S3Protocol, Site};
 use crate::error::ProviderError;
@@ -120,6 +122,7 @@ pub struct AzureDriver {
     address: Address,
     account_is_in_host: bool,
     credentials: Credentials,
+    upload_checks: UploadChecks,
 }
 
 impl AzureDriver {
@@ -140,6 +143,7 @@ impl AzureDriver {
             address,
             account_is_in_host,
             credentials: Credentials::read(secret, location.endpoint.as_ref(), connections)?,
+            upload_checks: UploadChecks::default(),
         })
     }
 

@@ -11,7 +11,10 @@
 //! - The service refuses empty blocks. A block of one byte that is never committed represents an empty part.
 //! - Aborting discards the blocks only if nothing else depends on the key: no blob exists and no other upload is in
 //!   progress. Otherwise they remain until the next write to the key, or for a week, and a further block marks the
-//!   upload as aborted.
+//!   upload as aborted. That write discards the mark, too. A client that then sends all parts again can complete the
+//!   upload: it can't be told from one whose blocks another write discarded.
+//! - Whether an upload was completed or aborted is in the list of blocks. If it can't be read when the upload begins, the
+//!   upload's id says so, and the only check is that the service commits nothing but blocks that it has.
 
 use std::fmt::Write as _;
 
@@ -81,12 +84,16 @@ impl Multipart for AzureDriver {
     ) -> Result<UploadId, ProviderError> {
         // Attributes that the service would refuse on completion are refused now.
         put_attributes(&mut HeaderMap::new(), attributes)?;
-        let upload = Upload::new(self.connections.clock().now(), attributes);
-        let id = upload.id()?;
+        let mut upload = Upload::new(self.connections.clock().now(), attributes);
+        upload.id()?;
         let ids = stream::iter(upload.attribute_ids());
         let putting = ids.map(|block| async move { self.put_block(key, &block, Payload::bytes("\0")).await });
         putting.buffer_unordered(AT_ONCE).try_collect::<()>().await?;
-        Ok(id)
+        let blocks = self.readable_blocks(key).await?;
+        if !blocks.is_some_and(|blocks| upload.is_in_progress(&blocks)) {
+            upload.mark_unlisted();
+        }
+        upload.id()
     }
 
     async fn upload_part(
@@ -97,7 +104,7 @@ impl Multipart for AzureDriver {
         payload: Payload,
     ) -> Result<Part, ProviderError> {
         let upload = read(upload)?;
-        self.check_not_completed(key, &upload).await?;
+        self.check_takes_parts(key, &upload).await?;
         let size = payload.length();
         let (id, payload) = if size == 0 {
             (upload.empty_id(number), Payload::bytes("\0"))
@@ -139,10 +146,16 @@ impl Multipart for AzureDriver {
         put_attributes(&mut headers, &upload.attributes().ok_or_else(unknown_upload)?)?;
         put_conditions(&mut headers, OBJECT_CONDITIONS, conditions)?;
         self.check_exists_if_matched(key, conditions).await?;
-        // The service would accept an empty list at any time, also for an upload that is completed already.
-        if ids.is_empty() && !upload.owns_any(&self.blocks(key).await?.uncommitted) {
-            return self.completed_empty(key).await;
+        if let Some(blocks) = self.blocks_of(key, &upload).await? {
+            if upload.is_aborted(&blocks) {
+                return Err(unknown_upload());
+            }
+            // The service would accept an empty list at any time, also for an upload that is completed already.
+            if ids.is_empty() && !upload.owns_any(&blocks.uncommitted) {
+                return self.completed_empty(key).await;
+            }
         }
+        self.upload_checks.forget(upload.name());
         match self.put_block_list(key, &ids, headers).await {
             Err(error)
                 if matches!(
@@ -159,6 +172,7 @@ impl Multipart for AzureDriver {
     /// See the module's documentation. If the future is dropped in the middle, an empty blob may remain.
     async fn abort_multipart(&self, key: &str, upload: &UploadId) -> Result<(), ProviderError> {
         let upload = read(upload)?;
+        self.upload_checks.forget(upload.name());
         let blocks = self.blocks(key).await?;
         if !upload.is_in_progress(&blocks) {
             return Ok(());
@@ -196,14 +210,32 @@ impl Multipart for AzureDriver {
 }
 
 impl AzureDriver {
-    /// Refuses a part of an upload that is completed: its block would be stored for a week and never become part of
-    /// an object. Most blobs are older than the upload, or don't exist yet, so their blocks need not be listed.
-    async fn check_not_completed(&self, key: &str, upload: &Upload) -> Result<(), ProviderError> {
-        match self.head(key, &Conditions::default()).await {
-            Ok(info) if info.last_modified.is_some_and(|time| upload.began_after(time)) => Ok(()),
-            Ok(_) if upload.owns_any(&self.blocks(key).await?.committed) => Err(unknown_upload()),
-            // If the credential may not read, completed uploads can't be recognised.
-            _ => Ok(()),
+    /// Refuses a part of an upload that was completed or aborted: its block would be stored for a week and never become
+    /// part of an object.
+    async fn check_takes_parts(&self, key: &str, upload: &Upload) -> Result<(), ProviderError> {
+        let now = self.connections.clock().now();
+        if self.upload_checks.is_recent(upload.name(), now) {
+            return Ok(());
+        }
+        let Some(blocks) = self.blocks_of(key, upload).await? else { return Ok(()) };
+        if !upload.takes_parts(&blocks) {
+            return Err(unknown_upload());
+        }
+        self.upload_checks.remember(upload.name(), now, blocks.uncommitted.len());
+        Ok(())
+    }
+
+    /// The blocks of the blob. `None` if they don't show whether the upload is in progress.
+    async fn blocks_of(&self, key: &str, upload: &Upload) -> Result<Option<Blocks>, ProviderError> {
+        if upload.is_unlisted() { Ok(None) } else { self.readable_blocks(key).await }
+    }
+
+    /// The blocks of the blob. `None` if the credential may not list them; some may write, but not read.
+    async fn readable_blocks(&self, key: &str) -> Result<Option<Blocks>, ProviderError> {
+        match self.blocks(key).await {
+            Ok(blocks) => Ok(Some(blocks)),
+            Err(error) if error.kind() == Some(ErrorKind::AccessDenied) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
@@ -216,7 +248,9 @@ impl AzureDriver {
         ids: &[String],
         error: ProviderError,
     ) -> Result<Stored, ProviderError> {
-        let Blocks { committed, uncommitted } = self.blocks(key).await?;
+        let Some(Blocks { committed, uncommitted, .. }) = self.readable_blocks(key).await? else {
+            return Err(error);
+        };
         if !ids.is_empty() && committed.iter().map(|block| &block.id).eq(ids) {
             let info = self.head(key, &Conditions::default()).await?;
             return Ok(Stored { etag: info.etag, version: info.version });
@@ -276,7 +310,7 @@ impl AzureDriver {
         };
         let (head, body) = answer.into_parts();
         let document = self.connections.document(body, MAX_BLOCK_LIST_BYTES, ResponseTimeout::Usual).await?;
-        let mut blocks = Blocks::default();
+        let mut blocks = Blocks { exist: true, ..Blocks::default() };
         let mut block = Block { id: String::new(), size: 0 };
         let read = xml::read(&document, "BlockList", |element| {
             match (element.parent(), element.name) {

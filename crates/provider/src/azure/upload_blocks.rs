@@ -18,8 +18,8 @@ use crate::error::ProviderError;
 
 /// How many bytes of an upload's attributes fit into the id of a block.
 const PIECE_BYTES: usize = 42;
-/// The service refuses requests whose time differs from its own by more than this.
-const MAX_SKEW_SECONDS: i64 = 15 * 60;
+/// How the ids of uploads end that the service didn't list. Base64 contains no dots.
+const UNLISTED: &str = ".u";
 
 const PART: u8 = b'-';
 const EMPTY_PART: u8 = b'+';
@@ -33,6 +33,8 @@ pub(super) struct Upload {
     name: Uuid,
     /// JSON.
     attributes: Vec<u8>,
+    /// Whether the service didn't list the upload when it began.
+    is_unlisted: bool,
 }
 
 /// A block of a blob.
@@ -41,9 +43,11 @@ pub(super) struct Block {
     pub(super) size: u64,
 }
 
-/// The blocks of a blob. Without a blob and blocks, there are none.
+/// The blocks of a blob.
 #[derive(Default)]
 pub(super) struct Blocks {
+    /// Whether there is a blob, or at least an uncommitted block. A blob may have no blocks.
+    pub(super) exist: bool,
     pub(super) committed: Vec<Block>,
     pub(super) uncommitted: Vec<Block>,
 }
@@ -77,7 +81,7 @@ impl Upload {
         let seconds = u64::try_from(now.as_second()).unwrap_or_default();
         let nanoseconds = u32::try_from(now.subsec_nanosecond()).unwrap_or_default();
         let name = Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, seconds, nanoseconds));
-        Self { name, attributes: write_attributes(attributes) }
+        Self { name, attributes: write_attributes(attributes), is_unlisted: false }
     }
 
     /// Reads an id. `None` if it isn't one of these uploads.
@@ -85,19 +89,32 @@ impl Upload {
         let (name, attributes) = id.as_str().split_once('.')?;
         let is_name = name.len() == 32 && name.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         let name = Uuid::parse_str(name).ok().filter(|_| is_name)?;
-        Some(Self { name, attributes: URL_SAFE_NO_PAD.decode(attributes).ok()? })
+        let unmarked = attributes.strip_suffix(UNLISTED);
+        let attributes = URL_SAFE_NO_PAD.decode(unmarked.unwrap_or(attributes)).ok()?;
+        Some(Self { name, attributes, is_unlisted: unmarked.is_some() })
     }
 
     /// The id that contains the name and the attributes.
     pub(super) fn id(&self) -> Result<UploadId, ProviderError> {
         let attributes = URL_SAFE_NO_PAD.encode(&self.attributes);
-        UploadId::new(format!("{}.{attributes}", self.name.simple()))
+        let mark = if self.is_unlisted { UNLISTED } else { "" };
+        UploadId::new(format!("{}.{attributes}{mark}", self.name.simple()))
             .map_err(|_| ProviderError::InvalidRequest("the upload's headers and metadata are too long"))
     }
 
-    /// The name as text. Names are in the order in which the uploads began.
-    pub(super) fn name(&self) -> String {
-        self.name.simple().to_string()
+    /// The name. Names are in the order in which the uploads began.
+    pub(super) fn name(&self) -> Uuid {
+        self.name
+    }
+
+    /// Marks the upload as one that the service doesn't list.
+    pub(super) fn mark_unlisted(&mut self) {
+        self.is_unlisted = true;
+    }
+
+    /// Whether lists of blocks can't show that the upload is in progress.
+    pub(super) fn is_unlisted(&self) -> bool {
+        self.is_unlisted
     }
 
     /// The attributes of the object. `None` if they are malformed.
@@ -109,12 +126,6 @@ impl Upload {
     pub(super) fn began(&self) -> Option<Timestamp> {
         let (seconds, nanoseconds) = self.name.get_timestamp()?.to_unix();
         Timestamp::new(i64::try_from(seconds).ok()?, i32::try_from(nanoseconds).ok()?).ok()
-    }
-
-    /// Whether the upload began so long after this time that even wrong clocks can't explain it.
-    pub(super) fn began_after(&self, time: Timestamp) -> bool {
-        self.began()
-            .is_some_and(|began| began.as_second().saturating_sub(time.as_second()) > MAX_SKEW_SECONDS)
     }
 
     fn encode(&self, kind: u8, number: u32, piece: &[u8]) -> String {
@@ -169,12 +180,21 @@ impl Upload {
         blocks.iter().all(|block| self.owns(block))
     }
 
+    /// Whether the upload was marked as aborted.
+    pub(super) fn is_aborted(&self, blocks: &Blocks) -> bool {
+        let aborted = self.aborted_id();
+        blocks.uncommitted.iter().any(|block| block.id == aborted)
+    }
+
     /// Whether the upload is in progress: it exists, and was neither completed nor aborted.
     pub(super) fn is_in_progress(&self, blocks: &Blocks) -> bool {
-        let aborted = self.aborted_id();
-        self.owns_any(&blocks.uncommitted)
-            && !self.owns_any(&blocks.committed)
-            && blocks.uncommitted.iter().all(|block| block.id != aborted)
+        self.owns_any(&blocks.uncommitted) && !self.owns_any(&blocks.committed) && !self.is_aborted(blocks)
+    }
+
+    /// Whether parts may be added. They may even if a write to the key has discarded all blocks of the upload: at S3, such
+    /// a write doesn't affect uploads. Without a blob, nothing was written, so the upload was aborted or has expired.
+    pub(super) fn takes_parts(&self, blocks: &Blocks) -> bool {
+        blocks.exist && !self.owns_any(&blocks.committed) && !self.is_aborted(blocks)
     }
 }
 
@@ -191,7 +211,8 @@ pub(super) fn uploads_in(blocks: &Blocks) -> Vec<Upload> {
         // An upload that lacks pieces was never begun completely, so no client has its id.
         let is_whole = *kind == LAST_ATTRIBUTES && usize::try_from(*last).ok()? + 1 == pieces.len();
         let padded: Vec<u8> = pieces.into_values().flat_map(|(_, piece)| piece).collect();
-        is_whole.then(|| Upload { name, attributes: padded.trim_ascii_end().to_owned() })
+        let attributes = padded.trim_ascii_end().to_owned();
+        is_whole.then_some(Upload { name, attributes, is_unlisted: false })
     };
     pieces.into_iter().filter_map(upload).filter(|upload| upload.is_in_progress(blocks)).collect()
 }
@@ -253,6 +274,10 @@ mod tests {
             assert_eq!(read, upload);
             assert_eq!(read.attributes(), Some(attributes));
             assert_eq!(read.began(), "2026-05-01T10:00:00Z".parse().ok());
+            let mut unlisted = upload.clone();
+            unlisted.mark_unlisted();
+            assert_eq!(Upload::read(&unlisted.id().unwrap()), Some(unlisted));
+            assert!(!read.is_unlisted());
         }
         for wrong in ["abc", "x/y", &"z".repeat(32), &"0a".repeat(16), &format!("{}.!", "0A".repeat(16))] {
             assert_eq!(Upload::read(&UploadId::new(wrong).unwrap()), None, "{wrong}");
@@ -276,6 +301,23 @@ mod tests {
         for foreign in ["", "!", &STANDARD.encode("block-00001"), &STANDARD.encode([b'0'; 64])] {
             assert_eq!(upload.part_of(foreign), None, "{foreign}");
         }
+    }
+
+    #[test]
+    fn parts_are_accepted_until_the_upload_is_completed_or_aborted() {
+        let (one, other) = (upload(&attributes()), upload(&attributes()));
+        let mut blocks = Blocks::default();
+        assert!(!one.takes_parts(&blocks), "its blocks were discarded, and nothing was written");
+        blocks.exist = true;
+        assert!(one.takes_parts(&blocks), "a write to the key discarded its blocks");
+        blocks.uncommitted.push(block(other.aborted_id()));
+        blocks.committed.push(block(other.part_id(1)));
+        assert!(one.takes_parts(&blocks) && !other.takes_parts(&blocks));
+        blocks.uncommitted.push(block(one.aborted_id()));
+        assert!(!one.takes_parts(&blocks));
+        blocks.uncommitted.clear();
+        blocks.committed = vec![block(one.part_id(1))];
+        assert!(!one.takes_parts(&blocks));
     }
 
     #[test]

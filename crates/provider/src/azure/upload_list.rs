@@ -56,11 +56,11 @@ fn page(
 ) -> Result<UploadsPage, ProviderError> {
     let all =
         found.into_iter().flat_map(|(key, uploads)| uploads.into_iter().map(move |one| (key.clone(), one)));
-    let mut rest = all.filter(|(key, upload)| from.is_before(key, &upload.name()));
+    let mut rest = all.filter(|(key, upload)| from.is_before(key, &name_of(upload)));
     let mut page = UploadsPage::default();
     let mut last = None;
     for (key, upload) in rest.by_ref().take(most) {
-        last = Some((key.clone(), upload.name()));
+        last = Some((key.clone(), name_of(&upload)));
         let (id, initiated) = (upload.id()?.as_str().to_owned(), upload.began());
         page.uploads.push(ListedUpload { key, upload: id, initiated, storage_class: None });
     }
@@ -70,6 +70,10 @@ fn page(
     };
     page.next = next.map(Position::write).transpose()?;
     Ok(page)
+}
+
+fn name_of(upload: &Upload) -> String {
+    upload.name().simple().to_string()
 }
 
 /// Where a page begins.
