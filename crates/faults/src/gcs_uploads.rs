@@ -6,8 +6,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use http::{Method, Response};
+use http::{HeaderMap, HeaderName, Method, Response};
 use http_body_util::Full;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
@@ -37,11 +38,14 @@ struct UploadsBucket {
 #[derive(Debug)]
 struct UploadedObject {
     content: Bytes,
+    attributes: HeaderMap,
     generation: u64,
 }
 
 #[derive(Debug, Default)]
 struct UploadInProgress {
+    name: String,
+    attributes: HeaderMap,
     parts: BTreeMap<u32, Bytes>,
 }
 
@@ -71,13 +75,18 @@ impl Responder for Mutex<UploadsBucket> {
         // The path is /bucket/name.
         let name = decode(head.uri.path().splitn(3, '/').nth(2).unwrap_or_default());
         match (&head.method, parameter(query, "uploadId")) {
-            (&Method::POST, None) if parameter(query, "uploads").is_some() => bucket.initiate(),
+            (&Method::POST, None) if parameter(query, "uploads").is_some() => {
+                bucket.initiate(name, &head.headers)
+            }
             (&Method::PUT, Some(upload)) => {
                 let number = parameter(query, "partNumber").and_then(|number| number.parse().ok());
                 bucket.put_part(&upload, number.unwrap_or_default(), body)
             }
             (&Method::POST, Some(upload)) => bucket.complete(name, &upload, &body),
             (&Method::GET, Some(upload)) => bucket.list_parts(&upload),
+            (&Method::GET, None) if parameter(query, "uploads").is_some() => {
+                bucket.list_uploads(&parameter(query, "prefix").unwrap_or_default())
+            }
             (&Method::DELETE, Some(upload)) => match bucket.uploads.remove(&upload) {
                 Some(_) => answer(204, &[], Bytes::new()),
                 None => error(404, "NoSuchUpload"),
@@ -94,9 +103,9 @@ impl UploadsBucket {
         self.changes
     }
 
-    fn store(&mut self, name: String, content: Bytes) -> u64 {
+    fn store(&mut self, name: String, attributes: HeaderMap, content: Bytes) -> u64 {
         let generation = self.next();
-        self.objects.insert(name, UploadedObject { content, generation });
+        self.objects.insert(name, UploadedObject { content, attributes, generation });
         generation
     }
 
@@ -106,16 +115,19 @@ impl UploadsBucket {
         let name = text.split("\"name\":\"").nth(1).and_then(|rest| rest.split('"').next());
         let content = text.split("\r\n\r\n").nth(2).and_then(|rest| rest.split("\r\n--").next());
         let (Some(name), Some(content)) = (name, content) else { return error(400, "InvalidArgument") };
-        let generation = self.store(name.to_owned(), Bytes::from(content.to_owned()));
+        let generation = self.store(name.to_owned(), HeaderMap::new(), Bytes::from(content.to_owned()));
         answer(200, &[], format!("{{\"etag\":\"CJ\",\"generation\":\"{generation}\"}}").into())
     }
 
-    fn initiate(&mut self) -> Response<Full<Bytes>> {
+    fn initiate(&mut self, name: String, headers: &HeaderMap) -> Response<Full<Bytes>> {
         let id = format!("upload-{}", self.next());
         let document = format!(
             "<InitiateMultipartUploadResult><UploadId>{id}</UploadId></InitiateMultipartUploadResult>"
         );
-        self.uploads.insert(id, UploadInProgress::default());
+        let is_stored = |name: &HeaderName| name == CONTENT_TYPE || name.as_str().starts_with("x-goog-meta-");
+        let stored = headers.iter().filter(|(name, _)| is_stored(name));
+        let attributes = stored.map(|(name, value)| (name.clone(), value.clone())).collect();
+        self.uploads.insert(id, UploadInProgress { name, attributes, parts: BTreeMap::new() });
         answer(200, &[], document.into())
     }
 
@@ -124,6 +136,16 @@ impl UploadsBucket {
         let etag = etag_of(&content);
         upload.parts.insert(number, content);
         answer(200, &[("etag", &etag)], Bytes::new())
+    }
+
+    fn list_uploads(&self, prefix: &str) -> Response<Full<Bytes>> {
+        let matching = self.uploads.iter().filter(|(_, upload)| upload.name.starts_with(prefix));
+        let listed = |(id, upload): (&String, &UploadInProgress)| {
+            format!("<Upload><Key>{}</Key><UploadId>{id}</UploadId></Upload>", upload.name)
+        };
+        let uploads: String = matching.map(listed).collect();
+        let document = format!("<ListMultipartUploadsResult>{uploads}</ListMultipartUploadsResult>");
+        answer(200, &[], document.into())
     }
 
     fn list_parts(&self, upload: &str) -> Response<Full<Bytes>> {
@@ -147,8 +169,8 @@ impl UploadsBucket {
                 None => return error(400, "InvalidPart"),
             }
         }
-        self.uploads.remove(id);
-        self.store(name, content.into());
+        let attributes = self.uploads.remove(id).unwrap_or_default().attributes;
+        self.store(name, attributes, content.into());
         // The response begins before the service knows the generation.
         let document =
             "<CompleteMultipartUploadResult><ETag>\"parts\"</ETag></CompleteMultipartUploadResult>";
@@ -160,7 +182,9 @@ impl UploadsBucket {
         let (generation, length) = (object.generation.to_string(), object.content.len().to_string());
         let etag = format!("\"-{generation}\"");
         let headers = [("etag", &*etag), ("x-goog-generation", &*generation), ("content-length", &*length)];
-        answer(200, &headers, object.content.clone())
+        let mut response = answer(200, &headers, object.content.clone());
+        response.headers_mut().extend(object.attributes.clone());
+        response
     }
 }
 

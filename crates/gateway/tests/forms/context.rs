@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bucketry_faults::GcsUploadsStub;
 use bucketry_gateway::{Credential, Gateway, GatewaySettings, Observer, OpenKey, Seals};
 use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
 use bucketry_model::endpoint::Endpoint;
@@ -292,5 +293,23 @@ pub(crate) async fn gcs(case: &str) -> BucketTarget {
         secret: None,
     };
     GcsDriver::open(&target, &connections()).unwrap().create_bucket().await.unwrap();
+    target
+}
+
+/// A bucket at a server that has nothing but the multipart uploads that the other server lacks.
+pub(crate) async fn gcs_uploads(_case: &str) -> BucketTarget {
+    let stub = GcsUploadsStub::start().await.unwrap();
+    let target = BucketTarget {
+        location: BucketLocation {
+            storage_type: StorageType::Gcs,
+            bucket: "uploads".to_owned(),
+            key: None,
+            endpoint: Some(Endpoint::parse(&stub.endpoint()).unwrap()),
+            region: None,
+        },
+        secret: None,
+    };
+    // It serves until the test's runtime ends.
+    Box::leak(Box::new(stub));
     target
 }
