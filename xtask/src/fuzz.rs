@@ -9,8 +9,8 @@ const SECONDS: u64 = 60;
 /// About how many damaged responses are parsed in a second.
 const CASES_PER_SECOND: u64 = 200;
 
-/// Runs every fuzz target of the gateway, those for responses of providers, and those for pastes, each for as long as the arguments
-/// (`--seconds N`) say.
+/// Runs every fuzz target of the gateway (signatures, targets, documents, chunks, forms and their policies), those for
+/// responses of providers, and those for pastes, each for as long as the arguments (`--seconds N`) say.
 pub(crate) fn run(arguments: &[&str]) -> Result {
     let seconds = match arguments {
         [] => SECONDS,

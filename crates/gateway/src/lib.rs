@@ -48,7 +48,7 @@ pub mod internals {
     pub use crate::credential::SigningSecret;
     pub use crate::failure::{Failure, FailureKind, Fault};
     pub use crate::front::s3::{
-        auth, checksum, completed_parts, dispatch, error, operation, payload, support, xml,
+        auth, checksum, completed_parts, dispatch, error, form, operation, payload, support, xml,
     };
     pub use crate::object::body::GatewayBody;
     pub use crate::object::context::{RequestContext, Settings};

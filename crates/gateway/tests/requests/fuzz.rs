@@ -2,6 +2,8 @@
 //!
 //! The input is valid input with damage, so that it passes the first checks. Failures are shrunk and printed.
 
+mod forms;
+
 use std::time::{Duration, Instant};
 
 use bucketry_gateway::internals::error::Result;

@@ -14,7 +14,7 @@ mod date;
 pub mod dispatch;
 pub mod error;
 pub(crate) mod error_document;
-pub(crate) mod form;
+pub mod form;
 pub(crate) mod headers;
 pub mod operation;
 pub(crate) mod part_etag;

@@ -31,11 +31,11 @@ use crate::front::s3::operation::{PutObject, Target};
 use crate::front::s3::payload::{checksum_of, refuse};
 use crate::payload::{BoxError, Expected, PayloadBody, poll_bytes};
 
-pub(crate) use success::Success;
+pub use success::Success;
 pub(crate) use upload::upload;
 
 /// A form, of which everything before the file was read.
-pub(crate) struct UploadForm {
+pub struct UploadForm {
     fields: Fields,
     filename: String,
     delimiter: Delimiter,
@@ -46,13 +46,13 @@ pub(crate) struct UploadForm {
 }
 
 /// A form whose policy has a valid signature.
-pub(crate) struct SignedForm {
+pub struct SignedForm {
     form: UploadForm,
     policy: Policy,
 }
 
 /// Whether the request is a form. Objects may have the same type, so uploads in parts may begin with it.
-pub(crate) fn is_form(head: &Parts) -> bool {
+pub fn is_form(head: &Parts) -> bool {
     const TYPE: &[u8] = b"multipart/form-data";
     head.method == Method::POST
         && head.uri.query().is_none_or(str::is_empty)
@@ -61,8 +61,8 @@ pub(crate) fn is_form(head: &Parts) -> bool {
         })
 }
 
-/// Reads a form up to its file, at most [`fields::MAX_BEFORE`] bytes.
-pub(crate) async fn read<B>(head: &Parts, body: &mut B) -> Result<UploadForm>
+/// Reads a form up to its file, at most 20 KiB.
+pub async fn read<B>(head: &Parts, body: &mut B) -> Result<UploadForm>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
 {
@@ -93,7 +93,7 @@ fn length(headers: &HeaderMap) -> Result<u64> {
 
 impl UploadForm {
     /// Finds the key that signed the form's policy, and checks that the policy hasn't expired.
-    pub(crate) fn authenticate<S: KeySource + ?Sized>(
+    pub fn authenticate<S: KeySource + ?Sized>(
         self,
         verifier: &Verifier,
         keys: &S,
@@ -117,16 +117,18 @@ impl UploadForm {
 }
 
 /// What a form asks for, and its policy allows.
-pub(crate) struct Post {
-    pub(crate) put: PutObject,
+pub struct Post {
+    /// The same request as a `PutObject`.
+    pub put: PutObject,
     /// The headers of a request that puts the same object.
-    pub(crate) headers: HeaderMap,
-    pub(crate) success: Success,
+    pub headers: HeaderMap,
+    /// How to answer once the object is stored.
+    pub success: Success,
 }
 
 impl SignedForm {
     /// Checks the form against its policy. `headers` are those of the request.
-    pub(crate) fn parse(&self, target: &Target, headers: &HeaderMap) -> Result<Post> {
+    pub fn parse(&self, target: &Target, headers: &HeaderMap) -> Result<Post> {
         let bucket = match target {
             Target::Bucket(bucket) => bucket,
             Target::Service | Target::Object(..) => {
@@ -139,7 +141,7 @@ impl SignedForm {
     }
 
     /// Prepares to read the file. Refuses it if its size can't be one that the policy allows.
-    pub(crate) fn into_payload<B>(self, body: B) -> Result<PayloadBody>
+    pub fn into_payload<B>(self, body: B) -> Result<PayloadBody>
     where
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
     {

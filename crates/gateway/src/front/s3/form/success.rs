@@ -11,7 +11,7 @@ use crate::object::body::GatewayBody;
 
 /// How to answer a form that was stored.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Success {
+pub struct Success {
     /// The object's key, without the repository's folder.
     key: String,
     then: Then,
