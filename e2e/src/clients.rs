@@ -31,11 +31,12 @@ pub enum S3Client {
     MinioPy,
     Litestream,
     Restic,
+    DockerRegistry,
 }
 
 impl S3Client {
     /// The clients of data tools and backup programs, most of which bring an S3 implementation of their own.
-    pub const DATA: [Self; 8] = [
+    pub const DATA: [Self; 9] = [
         Self::PyArrow,
         Self::DuckDb,
         Self::Polars,
@@ -44,6 +45,7 @@ impl S3Client {
         Self::MinioPy,
         Self::Litestream,
         Self::Restic,
+        Self::DockerRegistry,
     ];
 
     /// The SDKs and command-line clients.
@@ -75,11 +77,13 @@ impl S3Client {
             Self::MinioPy => "minio-py",
             Self::Litestream => "litestream",
             Self::Restic => "restic",
+            Self::DockerRegistry => "docker-registry",
         }
     }
 
     /// Runs the client's operations in sequence. Maps each operation to `ok` or the reason of its failure; the map of
-    /// a client that is not installed is empty. Only restic can be missing, because no package registry has it.
+    /// a client that is not installed is empty. Only restic and docker-registry can be missing, because no package
+    /// registry has them.
     ///
     /// # Errors
     /// [`Error::OtherEnd`] if the program itself fails. Dropping the future kills the program.
@@ -105,6 +109,7 @@ impl S3Client {
             Self::Boto3 | Self::OlderBoto3 => _ = command.arg(scripts.join("boto3_operations.py")),
             Self::AwsSdkForJavaScript => _ = command.arg(scripts.join("aws_sdk_operations.mjs")),
             Self::AwsCli | Self::S5cmd | Self::Rclone | Self::S3cmd => {}
+            Self::DockerRegistry => _ = command.arg(scripts.join("docker_registry_operations.py")),
             _ => _ = command.arg(scripts.join("data_operations.py")).arg(self.name()),
         }
         at.enter(&mut command, dir.path()).env("MATRIX_PREFIX", format!("{}-{}", at.prefix, self.name()));

@@ -82,7 +82,7 @@ pub(crate) fn run(selection: &Selection) -> Result {
 }
 
 /// Clients that no package registry has, so they are tested only where they are installed.
-const OPTIONAL_CLIENTS: [&str; 1] = ["restic"];
+const OPTIONAL_CLIENTS: [&str; 2] = ["restic", "docker-registry"];
 
 /// Counts an optional client that isn't installed as skipped, once for each kind of provider.
 fn not_installed() -> Tally {
