@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::future::try_join_all;
-use http::{Method, Request, StatusCode};
+use http::header::{CONTENT_TYPE, HOST};
+use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
@@ -31,6 +32,8 @@ pub(crate) struct Work {
     pub(crate) content: Bytes,
     /// The value of `x-amz-content-sha256`.
     pub(crate) payload_hash: String,
+    /// The content type, if the content is a form. It contains its own signature.
+    pub(crate) form: Option<HeaderValue>,
     /// The expected status, and the expected body if it is verified.
     pub(crate) expected: (StatusCode, Option<Bytes>),
     /// How many times the response must repeat the expected body.
@@ -188,6 +191,12 @@ async fn worker(
 fn request(side: &LoadSide, work: &Work) -> Result<Request<Full<Bytes>>> {
     let mut request = Request::new(Full::new(work.content.clone()));
     *request.method_mut() = work.method.clone();
+    if let Some(content_type) = &work.form {
+        *request.uri_mut() = work.path.parse()?;
+        request.headers_mut().insert(HOST, HeaderValue::from_str(&side.signer.host)?);
+        request.headers_mut().insert(CONTENT_TYPE, content_type.clone());
+        return Ok(request);
+    }
     let head = side.signer.sign(&work.method, &work.path, &work.payload_hash)?;
     *request.uri_mut() = head.target.parse()?;
     *request.headers_mut() = head.headers;
@@ -293,6 +302,7 @@ mod tests {
             path: "/".to_owned(),
             content: Bytes::new(),
             payload_hash: "UNSIGNED-PAYLOAD".to_owned(),
+            form: None,
             expected: (StatusCode::OK, Some(Bytes::from("answer"))),
             repeated: 1,
             connections: 2,

@@ -13,7 +13,7 @@ use super::{Field, MIB, S3_BUCKET, read, write};
 use crate::report::{self, Bar};
 use crate::{Plan, Result};
 
-const STREAMS: usize = 32;
+pub(super) const STREAMS: usize = 32;
 /// How much more memory an object of 5 GiB may take than one of 64 MiB: that of a few reads of a connection.
 const FLAT_MIB: f64 = 4.0;
 
@@ -58,7 +58,7 @@ pub(super) async fn measure(
 }
 
 /// The highest resident memory during the work minus the resident memory before it, in MiB.
-async fn growth(side: &LoadSide, work: &Work) -> Result<f64> {
+pub(super) async fn growth(side: &LoadSide, work: &Work) -> Result<f64> {
     let before = side.process.resident()?;
     side.process.forget_peak()?;
     round(side, work).await?;

@@ -1,6 +1,7 @@
 //! The data path, G1 to G5: the gateway compared with its peers, over a storage that responds immediately.
 
 mod documents;
+mod forms;
 pub(crate) mod instructions;
 mod load;
 mod memory;
@@ -155,6 +156,7 @@ fn read(bucket: &str, object: (&str, usize), connections: usize, requests: usize
         path: format!("/{bucket}/{}", object.0),
         content: Bytes::new(),
         payload_hash: payload_hash(PayloadHash::Signed, b""),
+        form: None,
         expected: (StatusCode::OK, Some(content(object.1))),
         repeated: 1,
         connections,
@@ -169,6 +171,7 @@ fn write(bucket: &str, size: usize, how: PayloadHash, connections: usize, reques
         path: format!("/{bucket}/written"),
         payload_hash: payload_hash(how, &content),
         content,
+        form: None,
         expected: (StatusCode::OK, None),
         repeated: 1,
         connections,
@@ -249,11 +252,13 @@ pub(crate) async fn watch(
         Load::ReadLarge => read(S3_BUCKET, LARGE, 4, 24),
         Load::Write => write(S3_BUCKET, LARGE.1, PayloadHash::Signed, 4, 24),
         Load::WriteUnsigned => write(S3_BUCKET, LARGE.1, PayloadHash::Unsigned, 4, 24),
+        Load::Form => forms::form(&field.signer, S3_BUCKET, LARGE.1, 4, 24)?,
     };
     let work = Work { connections: connections.unwrap_or(work.connections), ..work };
     report::complain(&format!("the gateway is process {}", field.deployment.process.id()));
     for _ in 0..rounds {
-        for side in field.sides(&["nginx"]) {
+        let peers: &[&str] = if load == Load::Form { &[] } else { &["nginx"] };
+        for side in field.sides(peers) {
             let response = round(&side, &work).await?;
             report::complain(&format!(
                 "{:14} {:9.1} µs of CPU per request, {:8.1} requests/s, p50 {} µs",
@@ -278,6 +283,8 @@ pub(crate) enum Load {
     Write,
     /// PUT of 64 MiB with an unsigned payload
     WriteUnsigned,
+    /// form with a file of 64 MiB
+    Form,
 }
 
 pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
@@ -296,6 +303,7 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     results.add_large_writes_on_all_cores(&on_all_cores);
     results.authenticated_large_writes(plan, &field, rounds).await?;
     let GatewayResults { mut bars, mut figures } = results;
+    bars.extend(forms::measure(&field, plan, rounds, &mut figures).await?);
     bars.extend(memory::measure(&field, plan, &mut figures).await?);
     bars.extend(refusals(&field, &storage, &small, rounds, &mut figures).await?);
     let (requests, connections) = storage.counts().await?;

@@ -2,12 +2,16 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bucketry_model::hex;
 use bucketry_model::time::{Clock as _, SystemClock};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use ring::digest::{SHA256, digest};
 use ring::hmac;
+use serde_json::json;
 
 use crate::Result;
 
@@ -151,17 +155,49 @@ impl Signer {
         Ok(SignedHead { target: format!("{path}?{query}&X-Amz-Signature={signature}"), headers })
     }
 
+    /// The fields that sign a form, besides those that the conditions name. The policy is valid for an hour.
+    pub(crate) fn form_fields(&self, conditions: &[(&str, &str)]) -> Result<Vec<(&'static str, String)>> {
+        let now = SystemClock.now();
+        let time = now.strftime("%Y%m%dT%H%M%SZ").to_string();
+        let scope = scope(&time);
+        let mut fields = vec![
+            ("x-amz-algorithm", "AWS4-HMAC-SHA256".to_owned()),
+            ("x-amz-credential", format!("{}/{scope}", self.key)),
+            ("x-amz-date", time),
+        ];
+        let known = conditions.iter().map(|(name, value)| json!({ *name: value }));
+        let conditions: Vec<_> =
+            known.chain(fields.iter().map(|(name, value)| json!({ *name: value }))).collect();
+        let expiration = now.checked_add(Duration::from_hours(1))?.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let policy = json!({ "expiration": expiration, "conditions": conditions }).to_string();
+        let policy = STANDARD.encode(policy);
+        let signature = self.mac_in(&scope, &policy);
+        fields.extend([("policy", policy), ("x-amz-signature", signature)]);
+        Ok(fields)
+    }
+
     /// The scope and the signature of a canonical request.
     fn signature(&self, canonical: &str, now: &str) -> (String, String) {
-        let scope = format!("{}/us-east-1/s3/aws4_request", date(now));
+        let scope = scope(now);
         let hash = hex::encode(digest(&SHA256, canonical.as_bytes()).as_ref());
         let to_sign = format!("AWS4-HMAC-SHA256\n{now}\n{scope}\n{hash}");
+        let signature = self.mac_in(&scope, &to_sign);
+        (scope, signature)
+    }
+
+    /// The signature of a text with the key of a scope.
+    fn mac_in(&self, scope: &str, text: &str) -> String {
         let mut key = format!("AWS4{}", self.secret).into_bytes();
         for part in scope.split('/') {
             key = mac(&key, part);
         }
-        (scope, hex::encode(&mac(&key, &to_sign)))
+        hex::encode(&mac(&key, text))
     }
+}
+
+/// The scope of signatures at a time in the form of AWS.
+fn scope(now: &str) -> String {
+    format!("{}/us-east-1/s3/aws4_request", date(now))
 }
 
 /// The day of a time in the form of AWS.
