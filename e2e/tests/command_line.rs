@@ -59,7 +59,7 @@ async fn buckets_are_registered_looked_at_changed_and_removed() -> Result<()> {
     status_and_traffic_are_shown(&terminal).await?;
 
     let moved = ["bucket", "update", "Music", "--name", "Songs", "--bucket", SCOPED_BUCKET];
-    let refused = terminal.run(&moved).await?.with_status(1)?;
+    let refused = terminal.run(&moved).await?.with_status(2)?;
     let said = "--secret-file (or BUCKETRY_BUCKET_SECRET) must be sent again, because --bucket changes";
     assert!(refused.stderr.contains(said), "{refused:?}");
     terminal.text(&[&moved[..], &["--secret-file", &secret]].concat()).await?;
@@ -285,11 +285,44 @@ async fn wrong_usage_is_told_apart_from_failure() -> Result<()> {
         assert_eq!(ended.status(), Some(2), "{wrong:?}: {ended:?}");
         assert!(ended.stderr.len() > 20, "{wrong:?}: {ended:?}");
     }
+    wrong_values_are_named_by_their_flags(&terminal).await?;
     let unreachable = terminal.env("BUCKETRY_URL", "http://127.0.0.1:1").env("BUCKETRY_TOKEN", "bkt_x");
     let ended = unreachable.run(&["bucket", "list"]).await?.with_status(1)?;
     assert!(ended.stderr.contains("127.0.0.1:1"), "{ended:?}");
     for right in [&["--help"][..], &["--version"], &["bucket", "add", "--help"]] {
         assert!(unreachable.text(right).await?.contains("bucketry"), "{right:?}");
+    }
+    Ok(())
+}
+
+/// Values that no server would accept. They are refused before a server is asked, or a login is needed.
+async fn wrong_values_are_named_by_their_flags(terminal: &CommandLine) -> Result<()> {
+    let missing = terminal.home().join("missing.pem").to_string_lossy().into_owned();
+    for (wrong, said) in [
+        (&["bucket", "inventory", "x", "--every", "0h"][..], "--every <TIME>"),
+        (&["bucket", "inventory", "x", "--every", "367d"], "from 1h to 366d"),
+        (&["bucket", "inventory", "x", "--every", "1h", "--requests-per-second", "101"], "from 1 to 100"),
+        (&["bucket", "inventory", "x", "--every", "1h", "--window", "5-6"], "--window <FROM-UNTIL>"),
+        (&["bucket", "inventory", "x", "--window", "01:00-05:00"], "--every <TIME>"),
+        (&["organization", "inventory", "--every", "0d"], "--every <TIME>"),
+        (&["organization", "inventory", "--every", "1h", "--off"], "--off"),
+        (&["bucket", "stats", "x", "--day", "tomorrow"], "--day <DAY>"),
+        (&["bucket", "events", "x", "--limit", "0"], "--limit <LIMIT>"),
+        (&["token", "add", "t", "--expires-at", "tomorrow"], "--expires-at <EXPIRES_AT>"),
+        (&["token", "rm", "my-token"], "<ID>"),
+        (&["audit", "--since", "yesterday"], "--since <TIME>"),
+        (&["audit", "--until", "2026-02-30"], "--until <TIME>"),
+        (&["audit", "--kind", "bukket"], "--kind <KIND>"),
+        (&["audit", "--action", "stolen"], "--action <ACTION>"),
+        (&["audit", "--user", "ann"], "--user <ID>"),
+        (
+            &["login", "--email", "a@b.c", "--password-stdin", "--url", "ftp://127.0.0.1"],
+            "--url (or BUCKETRY_URL)",
+        ),
+        (&["login", "--email", "a@b.c", "--password-stdin", "--api-ca-file", &missing], "--api-ca-file"),
+    ] {
+        let ended = terminal.run(wrong).await?.with_status(2)?;
+        assert!(ended.stderr.contains(said), "{wrong:?} lacks {said}: {ended:?}");
     }
     Ok(())
 }
@@ -406,8 +439,8 @@ async fn refusals_name_what_to_type_at_the_command_line() -> Result<()> {
     let taken = terminal.home().join("taken.db").to_string_lossy().into_owned();
     let data_dir = server.data_dir().to_string_lossy().into_owned();
     for (args, status, said) in [
-        (&["token", "add", "t", "--expires-at", "tomorrow"][..], 1, "--expires-at must be"),
-        (&["bucket", "stats", "Photos", "--day", "tomorrow"], 1, "--day is not a day"),
+        (&["token", "add", "t", "--expires-at", "2020-01-31T00:00:00Z"][..], 2, "--expires-at must be"),
+        (&["bucket", "update", "Photos", "--region", "no region"], 2, "--region "),
         (&["repo", "add", "Mirror", "--bucket", "Photos", "--mode", "mirror"], 1, "pass --master with"),
         (&["repo", "update", "Media", "--mode", "mirror"], 1, "pass --master with"),
         (&["repo", "update", "Media"], 2, "nothing to change"),

@@ -134,7 +134,28 @@ async fn the_command_line_sets_starts_and_shows() -> Result<()> {
     let wrong = terminal
         .run(&["bucket", "inventory", "Photos", "--every", "1h", "--window", "x"])
         .await?
-        .with_status(1)?;
-    assert!(wrong.stderr.contains("--window must be a time window"), "{}", wrong.stderr);
+        .with_status(2)?;
+    assert!(
+        wrong.stderr.contains("--window") && wrong.stderr.contains("must be a time window"),
+        "{}",
+        wrong.stderr
+    );
+    the_organization_has_a_schedule(&terminal).await
+}
+
+/// The schedule of all buckets that have no setting of their own.
+async fn the_organization_has_a_schedule(terminal: &CommandLine) -> Result<()> {
+    let none = terminal.text(&["organization", "inventory"]).await?;
+    assert!(none.trim_end().ends_with("off"), "{none}");
+    let set = ["organization", "inventory", "--every", "7d", "--requests-per-second", "2"];
+    let shown = terminal.text(&set).await?;
+    assert!(shown.contains("every 168 h, 2 requests per second at most"), "{shown}");
+    terminal.run(&["bucket", "inventory", "Photos", "--follow-organization"]).await?.with_status(0)?;
+    let bucket = terminal.text(&["bucket", "inventory", "Photos"]).await?;
+    assert!(bucket.contains("every 168 h") && bucket.contains("set by the organization"), "{bucket}");
+    let schedule = terminal.json(&["organization", "inventory"]).await?;
+    assert_eq!(schedule, json!({ "everyHours": 168, "requestsPerSecond": 2 }));
+    let removed = terminal.json(&["organization", "inventory", "--off"]).await?;
+    assert!(removed.is_null(), "{removed}");
     Ok(())
 }

@@ -104,7 +104,7 @@ async fn a_member_can_not_move_a_bucket_to_another_workspaces_without_its_secret
 
         let terminal = CommandLine::with_token(&server, member.token())?;
         let ended =
-            terminal.run(&["bucket", "update", "Photos", "--bucket", SCOPED_BUCKET]).await?.with_status(1)?;
+            terminal.run(&["bucket", "update", "Photos", "--bucket", SCOPED_BUCKET]).await?.with_status(2)?;
         eprintln!("$ bucketry bucket update Photos --bucket {SCOPED_BUCKET}\n{}", ended.stderr);
         assert!(
             ended.stderr.contains("--secret-file") && ended.stderr.contains("--bucket changes"),

@@ -2,14 +2,18 @@
 
 use std::path::PathBuf;
 
+use bucketry_model::audit::{AuditAction, AuditKind};
+use bucketry_model::id::{TokenId, UserId};
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::argument_values::{date_or_time, day, time};
 use crate::credential_help::credential_help;
 use crate::database::DatabaseUrl;
 #[cfg(feature = "demo")]
 use crate::demo_options::DemoOptions;
-use crate::inventory_arguments::InventoryArguments;
+use crate::inventory_arguments::{InventoryArguments, ScheduleArguments};
 use crate::repository_arguments::{KeyCommand, RepositoryCommand};
 use crate::role::{OrgRole, Role};
 use crate::settings::SettingsLayer;
@@ -96,7 +100,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: WorkspaceCommand,
     },
-    /// Show your organization
+    /// Show your organization, and set when the lists of its buckets are walked
     Organization {
         #[command(subcommand)]
         command: OrganizationCommand,
@@ -279,7 +283,7 @@ pub(crate) enum BucketCommand {
         /// Name or id of the bucket; without it, the traffic of all buckets
         bucket: Option<String>,
         /// Day in UTC, as YYYY-MM-DD [default: today]
-        #[arg(long)]
+        #[arg(long, value_parser = day)]
         day: Option<String>,
     },
 }
@@ -333,6 +337,8 @@ pub(crate) enum WorkspaceCommand {
 pub(crate) enum OrganizationCommand {
     /// Show the organization, its quota and the external id for roles at AWS
     Show,
+    /// Show when the lists of buckets without a setting of their own are walked, or set it
+    Inventory(ScheduleArguments),
 }
 
 #[derive(Debug, Subcommand)]
@@ -416,13 +422,13 @@ pub(crate) enum TokenCommand {
         #[arg(long)]
         role: Option<Role>,
         /// Expiry time in RFC 3339 format, such as 2030-01-31T00:00:00Z
-        #[arg(long)]
+        #[arg(long, value_parser = time)]
         expires_at: Option<String>,
     },
     /// Revoke an API token or end a session, effective immediately
     Rm {
         /// Id of the token or session
-        id: String,
+        id: TokenId,
     },
 }
 
@@ -435,17 +441,25 @@ pub(crate) enum ExportFile {
     Csv,
 }
 
+fn kinds() -> PossibleValuesParser {
+    AuditKind::ALL.iter().map(|kind| kind.as_str()).into()
+}
+
+fn actions() -> PossibleValuesParser {
+    AuditAction::ALL.iter().map(|action| action.as_str()).into()
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct AuditOptions {
-    /// Only this kind of resource, such as bucket, repo, user, token or session
-    #[arg(long)]
+    /// Only this kind of resource
+    #[arg(long, value_parser = kinds(), ignore_case = true)]
     pub(crate) kind: Option<String>,
-    /// Only this action: created, updated, deleted, read, used, signed-in or signed-out
-    #[arg(long)]
+    /// Only this action
+    #[arg(long, value_parser = actions(), ignore_case = true)]
     pub(crate) action: Option<String>,
     /// Only what the user with this id did
     #[arg(long, value_name = "ID")]
-    pub(crate) user: Option<String>,
+    pub(crate) user: Option<UserId>,
     /// Only the resource with this id
     #[arg(long, value_name = "ID")]
     pub(crate) target: Option<String>,
@@ -456,10 +470,10 @@ pub(crate) struct AuditOptions {
     #[arg(long, value_parser = ["done", "refused"])]
     pub(crate) result: Option<String>,
     /// First time: a date, or a time in RFC 3339 format
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = date_or_time)]
     pub(crate) since: Option<String>,
     /// Time after the last one: a date, or a time in RFC 3339 format
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = date_or_time)]
     pub(crate) until: Option<String>,
     /// Show at most this many records
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000), conflicts_with = "export")]

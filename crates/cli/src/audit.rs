@@ -22,7 +22,7 @@ pub(crate) async fn run(remote: &Remote, options: AuditOptions) -> Result<()> {
     let selection = AuditSelection {
         kind: options.kind,
         action: options.action,
-        user_id: options.user,
+        user_id: options.user.map(|id| id.to_string()),
         target_id: options.target,
         workspace_id,
         result: options.result,

@@ -52,6 +52,13 @@ impl Failure {
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let mut text = error.to_string();
+        match &error {
+            ClientError::InvalidUrl { .. } => return Self::Usage(format!("--url (or BUCKETRY_URL): {text}")),
+            ClientError::Certificates { .. } => {
+                return Self::Usage(format!("--api-ca-file (or BUCKETRY_API_CA_FILE): {text}"));
+            }
+            _ => {}
+        }
         if let ClientError::Refused(refusal) = &error {
             // With a single field, the message already is about that field.
             let sentence = text.clone();

@@ -1,14 +1,14 @@
-//! `bucketry bucket inventory`.
+//! `bucketry bucket inventory` and `bucketry organization inventory`.
 
 use bucketry_api_types::bucket::BucketInfo;
 use bucketry_api_types::inventory::{
-    BucketInventory, InventoryChanges, InventoryMode, InventoryResult, SizeSource,
+    BucketInventory, InventoryChanges, InventoryMode, InventoryResult, InventoryScheduleInfo, SizeSource,
 };
 use bucketry_client::ApiClient;
 
 use crate::arguments::Remote;
 use crate::failure::Result;
-use crate::inventory_arguments::InventoryArguments;
+use crate::inventory_arguments::{InventoryArguments, ScheduleArguments};
 use crate::{output, refusal};
 
 /// Changes the setting and starts a walk where that is asked for, then shows how full the bucket is.
@@ -35,21 +35,49 @@ pub(crate) async fn run(
     show(&bucket.name, &view)
 }
 
-fn changes(arguments: &InventoryArguments) -> Option<InventoryChanges> {
-    let only = |mode| InventoryChanges { mode: Some(mode), ..InventoryChanges::default() };
-    match arguments {
-        InventoryArguments { off: true, .. } => Some(only(InventoryMode::Off)),
-        InventoryArguments { follow_organization: true, .. } => Some(only(InventoryMode::Organization)),
-        InventoryArguments { every: Some(hours), requests_per_second, window, .. } => {
-            Some(InventoryChanges {
-                mode: Some(InventoryMode::Own),
-                every_hours: Some(*hours),
-                requests_per_second: *requests_per_second,
-                window: window.clone(),
-            })
+/// Changes the organization's schedule where that is asked for, then shows it.
+pub(crate) async fn organization(
+    remote: &Remote,
+    client: &ApiClient,
+    arguments: &ScheduleArguments,
+) -> Result<()> {
+    let id = client.profile().await?.org_id;
+    let schedule = match schedule_changes(arguments) {
+        None => client.organization_inventory(id).await?,
+        Some(changes) => {
+            let changed = client.set_organization_inventory(id, &changes).await;
+            changed.map_err(|error| refusal::failure(error, refusal::INVENTORY))?
         }
-        _ => None,
+    };
+    if remote.json {
+        return output::json(&schedule);
     }
+    let walks = schedule.as_ref().map_or_else(|| "off".to_owned(), in_words);
+    output::line(&format!("walks through the lists of buckets without a setting of their own: {walks}"))
+}
+
+fn changes(arguments: &InventoryArguments) -> Option<InventoryChanges> {
+    if arguments.follow_organization {
+        return Some(only(InventoryMode::Organization));
+    }
+    schedule_changes(&arguments.schedule)
+}
+
+fn schedule_changes(arguments: &ScheduleArguments) -> Option<InventoryChanges> {
+    match arguments {
+        ScheduleArguments { off: true, .. } => Some(only(InventoryMode::Off)),
+        ScheduleArguments { every: Some(hours), requests_per_second, window, .. } => Some(InventoryChanges {
+            mode: Some(InventoryMode::Own),
+            every_hours: Some(*hours),
+            requests_per_second: *requests_per_second,
+            window: window.clone(),
+        }),
+        ScheduleArguments { .. } => None,
+    }
+}
+
+fn only(mode: InventoryMode) -> InventoryChanges {
+    InventoryChanges { mode: Some(mode), ..InventoryChanges::default() }
 }
 
 fn show(name: &str, view: &BucketInventory) -> Result<()> {
@@ -88,10 +116,14 @@ fn show(name: &str, view: &BucketInventory) -> Result<()> {
 
 fn schedule(view: &BucketInventory) -> String {
     let Some(schedule) = &view.schedule else { return "off".to_owned() };
-    let window = schedule.window.map_or_else(String::new, |window| format!(", {window} UTC"));
     let source = if view.mode == InventoryMode::Organization { ", set by the organization" } else { "" };
+    format!("{}{source}", in_words(schedule))
+}
+
+fn in_words(schedule: &InventoryScheduleInfo) -> String {
+    let window = schedule.window.map_or_else(String::new, |window| format!(", {window} UTC"));
     let rate = schedule.requests_per_second;
-    format!("every {} h, {rate} requests per second at most{window}{source}", schedule.every_hours)
+    format!("every {} h, {rate} requests per second at most{window}", schedule.every_hours)
 }
 
 fn details(result: &InventoryResult) -> Result<()> {

@@ -4,6 +4,7 @@
 //! results.
 
 mod admin;
+mod argument_values;
 mod arguments;
 mod audit;
 mod backup;

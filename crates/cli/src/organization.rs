@@ -3,12 +3,15 @@
 use crate::arguments::{OrganizationCommand, Remote};
 use crate::credentials::connect;
 use crate::failure::Result;
-use crate::output;
+use crate::{inventory, output};
 
 /// Runs a command on the organization.
 pub(crate) async fn run(remote: &Remote, command: OrganizationCommand) -> Result<()> {
     match command {
         OrganizationCommand::Show => show(remote).await,
+        OrganizationCommand::Inventory(arguments) => {
+            inventory::organization(remote, &connect(remote).await?, &arguments).await
+        }
     }
 }
 

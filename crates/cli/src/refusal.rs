@@ -43,10 +43,19 @@ const ADVICE: [(&str, &str); 2] = [
 pub(crate) fn failure(error: ClientError, flags: &Flags) -> Failure {
     match &error {
         ClientError::Refused(refusal) => {
-            in_flags(refusal, flags).map_or_else(|| error.into(), Failure::failed)
+            let Some(message) = in_flags(refusal, flags) else { return error.into() };
+            if is_usage(refusal, flags) { Failure::usage(message) } else { Failure::failed(message) }
         }
         _ => error.into(),
     }
+}
+
+/// Whether all that is wrong is what the user typed, so that another state of the server wouldn't help.
+fn is_usage(refusal: &Refusal, flags: &Flags) -> bool {
+    let is_flag = |field: &str| flags.iter().any(|(name, _)| *name == field);
+    refusal.status == 400
+        && !refusal.fields.is_empty()
+        && refusal.fields.iter().all(|field| is_flag(&field.field))
 }
 
 /// The refusal's message in terms of flags; `None` if it mentions nothing to translate.
@@ -111,6 +120,17 @@ mod tests {
         let response = in_flags(&refusal("", &[("expiresAt", "must be in the future")]), TOKEN).unwrap();
         assert_eq!(response, "--expires-at must be in the future");
         assert_eq!(in_flags(&refusal("", &[("day", "is not a day")]), DAY).unwrap(), "--day is not a day");
+    }
+
+    #[test]
+    fn a_wrong_flag_is_wrong_usage_and_a_taken_name_is_not() {
+        let status =
+            |refusal: Refusal| failure(ClientError::Refused(Box::new(refusal)), BUCKET).exit_status();
+        assert_eq!(status(refusal("", &[("region", "must be a region"), ("name", "is too long")])), 2);
+        let taken = [("name", "is already used")];
+        assert_eq!(status(Refusal { status: 409, ..refusal("", &taken) }), 1);
+        assert_eq!(status(refusal("", &[("region", "is wrong"), ("checks", "are too many")])), 1);
+        assert_eq!(status(refusal("no node is online", &[])), 1);
     }
 
     #[test]

@@ -50,11 +50,6 @@ pub(crate) async fn run(remote: &Remote, command: TokenCommand) -> Result<()> {
             Ok(())
         }
         TokenCommand::Rm { id } => {
-            let id = id.parse().map_err(|_| {
-                Failure::usage(format!(
-                    "{id:?} is not the id of a token; `bucketry token list` shows the ids"
-                ))
-            })?;
             client.revoke_token(id).await?;
             output::done(remote.json, &serde_json::json!({ "revoked": id }), "revoked")
         }

@@ -1,5 +1,6 @@
 //! The organization and its users.
 
+use bucketry_api_types::inventory::{InventoryChanges, InventoryScheduleInfo, OrganizationInventory};
 use bucketry_api_types::organization::{OrganizationAnswer, OrganizationData};
 use bucketry_api_types::organization_user::{
     NewUserRequest, OneOrgUser, OrgUser, OrgUserList, PasswordResetAnswer,
@@ -16,6 +17,26 @@ impl ApiClient {
     /// Returns the caller's organization.
     pub async fn organization(&self, id: OrgId) -> Result<OrganizationData, ClientError> {
         self.get(&format!("/organization/{id}")).await.map(|own: OrganizationAnswer| own.data)
+    }
+
+    /// Returns when the lists of buckets without a setting of their own are walked. `None` for never.
+    pub async fn organization_inventory(
+        &self,
+        id: OrgId,
+    ) -> Result<Option<InventoryScheduleInfo>, ClientError> {
+        let path = format!("/organization/{id}/inventory");
+        self.get(&path).await.map(|set: OrganizationInventory| set.schedule)
+    }
+
+    /// Sets when the lists of buckets without a setting of their own are walked, or with the mode `OFF` that they
+    /// aren't.
+    pub async fn set_organization_inventory(
+        &self,
+        id: OrgId,
+        changes: &InventoryChanges,
+    ) -> Result<Option<InventoryScheduleInfo>, ClientError> {
+        let path = format!("/organization/{id}/inventory");
+        self.put(&path, changes).await.map(|set: OrganizationInventory| set.schedule)
     }
 
     /// Lists the users of the organization.
