@@ -54,6 +54,7 @@ impl Control {
         while store.purge_day_records(first_day, AT_MOST).await? >= full {}
         let first_event = now - SignedDuration::from_hours(settings.keep_events_for_days * 24);
         while store.purge_status_events(first_event, AT_MOST).await? >= full {}
+        while store.purge_node_silences(first_event, AT_MOST).await? >= full {}
         self.plan_inventories(AT_MOST).await?;
         self.warn_of_ending_credentials().await?;
         Ok(())

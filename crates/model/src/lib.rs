@@ -20,6 +20,7 @@ pub mod latency;
 pub mod name;
 pub mod node;
 pub mod node_protocol;
+pub mod node_silence;
 pub mod paste;
 pub mod provider;
 pub mod repository;

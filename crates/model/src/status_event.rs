@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::id::{BucketId, NodeId, WorkspaceId};
+use crate::node_silence::NodeSilence;
 use crate::status::{ProbeFailure, ProbedStatus};
 
 /// A change of a bucket's status at one node.
@@ -33,11 +34,11 @@ pub struct StatusEvent {
 /// A time in which no node reached a bucket, and at least one tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outage {
-    /// When the last of the nodes that had reached the bucket found it OFFLINE.
+    /// When the last of the connected nodes that had reached the bucket found it OFFLINE, was DISCONNECTED or removed.
     pub start: Timestamp,
     /// When a node reached it again. `None` if the outage continues, as far as nodes reported.
     pub end: Option<Timestamp>,
-    /// The reason of the first report.
+    /// The reason of the latest report at that time.
     pub failure: Option<ProbeFailure>,
 }
 
@@ -48,25 +49,83 @@ impl Outage {
     }
 }
 
-/// The outages of one bucket, oldest first, from the events of all nodes in the order of their times.
+/// What one node knows about a bucket.
+struct View<'e> {
+    status: ProbedStatus,
+    at: Timestamp,
+    failure: Option<&'e ProbeFailure>,
+    /// Whether the node was connected, or has reported since.
+    counts: bool,
+}
+
+/// Something that changes the views of nodes.
+enum Step<'e> {
+    /// A node reported a status.
+    Reported(&'e StatusEvent),
+    /// A node became DISCONNECTED or was removed.
+    Lost(&'e NodeSilence),
+    /// A node was heard from again.
+    Returned(NodeId),
+}
+
+/// The outages of one bucket, oldest first, from the events of all nodes in the order of their times, and the times
+/// in which these nodes weren't connected.
 ///
-/// An outage that had begun before the first event isn't found: nothing is known about that time.
-pub fn outages<'e>(events: impl IntoIterator<Item = &'e StatusEvent>) -> Vec<Outage> {
-    let mut nodes: BTreeMap<NodeId, ProbedStatus> = BTreeMap::new();
+/// - A node counts from its first report until it is DISCONNECTED or removed. A DISCONNECTED node counts again with
+///   its last status when it is heard from, a removed one with its next report.
+/// - While no node counts, nobody knows, so an outage neither begins nor ends.
+/// - An outage that had begun before the first event isn't found: nothing is known about that time.
+pub fn outages<'e>(
+    events: impl IntoIterator<Item = &'e StatusEvent>,
+    silences: &'e [NodeSilence],
+) -> Vec<Outage> {
+    let mut views: BTreeMap<NodeId, View<'e>> = BTreeMap::new();
     let mut outages: Vec<Outage> = Vec::new();
-    for event in events {
-        nodes.insert(event.node_id, event.to);
-        let reached = nodes.values().any(|status| *status == ProbedStatus::Online);
+    for (at, step) in steps(events, silences) {
+        match step {
+            Step::Reported(event) => {
+                let StatusEvent { to, at, failure, .. } = event;
+                let view = View { status: *to, at: *at, failure: failure.as_ref(), counts: true };
+                views.insert(event.node_id, view);
+            }
+            Step::Lost(NodeSilence { node_id, was_removed: true, .. }) => drop(views.remove(node_id)),
+            Step::Lost(silence) => set_counts(&mut views, silence.node_id, false),
+            Step::Returned(node_id) => set_counts(&mut views, node_id, true),
+        }
+        let counting = || views.values().filter(|view| view.counts);
+        let reached = counting().any(|view| view.status == ProbedStatus::Online);
         let open = outages.last_mut().filter(|outage| outage.end.is_none());
-        match (open, reached) {
-            (Some(outage), true) => outage.end = Some(event.at),
-            (None, false) => {
-                outages.push(Outage { start: event.at, end: None, failure: event.failure.clone() });
+        match (open, reached, counting().max_by_key(|view| view.at)) {
+            (Some(outage), true, _) => outage.end = Some(at),
+            (None, false, Some(latest)) => {
+                outages.push(Outage { start: at, end: None, failure: latest.failure.cloned() });
             }
             _ => {}
         }
     }
     outages
+}
+
+fn set_counts(views: &mut BTreeMap<NodeId, View<'_>>, node_id: NodeId, counts: bool) {
+    if let Some(view) = views.get_mut(&node_id) {
+        view.counts = counts;
+    }
+}
+
+/// All steps in the order of their times. At the same time, a report comes last, because it is the latest news.
+fn steps<'e>(
+    events: impl IntoIterator<Item = &'e StatusEvent>,
+    silences: &'e [NodeSilence],
+) -> Vec<(Timestamp, Step<'e>)> {
+    let mut steps = Vec::new();
+    for silence in silences {
+        steps.push((silence.from, Step::Lost(silence)));
+        steps.extend(silence.until.map(|until| (until, Step::Returned(silence.node_id))));
+    }
+    steps.extend(events.into_iter().map(|event| (event.at, Step::Reported(event))));
+    // The sort is stable, so events of the same time stay in their order.
+    steps.sort_by_key(|(at, _)| *at);
+    steps
 }
 
 #[cfg(test)]
@@ -89,8 +148,18 @@ mod tests {
         }
     }
 
+    fn silence(node: u8, from: i64, until: Option<i64>) -> NodeSilence {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let node_id = NodeId::new(Timestamp::UNIX_EPOCH, [node; 10]);
+        NodeSilence { node_id, from: at(from), until: until.map(at), was_removed: false }
+    }
+
     fn times(events: &[StatusEvent]) -> Vec<(i64, Option<i64>)> {
-        let found = outages(events);
+        times_with(events, &[])
+    }
+
+    fn times_with(events: &[StatusEvent], silences: &[NodeSilence]) -> Vec<(i64, Option<i64>)> {
+        let found = outages(events, silences);
         found.iter().map(|outage| (outage.start.as_second(), outage.end.map(Timestamp::as_second))).collect()
     }
 
@@ -100,7 +169,7 @@ mod tests {
         let events = [(0, Online), (60, Offline), (180, Online), (600, Offline)];
         let events = events.map(|(second, to)| event(1, second, to));
         assert_eq!(times(&events), [(60, Some(180)), (600, None)]);
-        let found = outages(&events);
+        let found = outages(&events, &[]);
         assert_eq!(found[0].failure.as_ref().map(|failure| failure.message.as_str()), Some("at 60"));
         let now = Timestamp::from_second(700).unwrap();
         assert_eq!(found[0].length(now), SignedDuration::from_secs(120));
@@ -124,5 +193,58 @@ mod tests {
             [(5, None)]
         );
         assert_eq!(times(&[]), []);
+    }
+
+    #[test]
+    fn a_node_that_vanished_while_it_reached_the_bucket_hides_no_outage() {
+        use ProbedStatus::{Offline, Online};
+        let events = [(1, 0, Online), (2, 1, Online), (2, 300, Offline), (2, 400, Online)];
+        let events = events.map(|(node, second, to)| event(node, second, to));
+        assert_eq!(times(&events), [], "node 1 reaches it");
+        assert_eq!(times_with(&events, &[silence(1, 100, None)]), [(300, Some(400))]);
+        // It vanishes in the middle, and is back before the end.
+        assert_eq!(times_with(&events, &[silence(1, 350, None)]), [(350, Some(400))]);
+        assert_eq!(times_with(&events, &[silence(1, 310, Some(370))]), [(310, Some(370))]);
+        let found = outages(&events, &[silence(1, 350, None)]).remove(0);
+        assert_eq!(found.failure.unwrap().message, "at 300", "the reason of the node that still looks");
+    }
+
+    #[test]
+    fn a_removed_node_counts_again_with_its_next_report_only() {
+        use ProbedStatus::{Offline, Online};
+        let events = [(1, 0, Online), (2, 1, Offline), (1, 500, Online)];
+        let events = events.map(|(node, second, to)| event(node, second, to));
+        let removed = NodeSilence { was_removed: true, ..silence(1, 100, Some(200)) };
+        assert_eq!(times_with(&events, &[removed]), [(100, Some(500))]);
+        assert_eq!(times_with(&events, &[silence(1, 100, Some(200))]), [(100, Some(200))]);
+    }
+
+    #[test]
+    fn an_outage_lasts_while_nobody_looks_and_none_begins() {
+        use ProbedStatus::{Offline, Online};
+        let down = [event(1, 0, Online), event(1, 60, Offline), event(1, 600, Online)];
+        assert_eq!(times_with(&down, &[silence(1, 120, Some(300))]), [(60, Some(600))]);
+        let up = [event(1, 0, Online)];
+        assert_eq!(times_with(&up, &[silence(1, 120, Some(300)), silence(1, 500, None)]), []);
+        // What a node reports about the time in which it wasn't connected counts.
+        assert_eq!(times_with(&down, &[silence(1, 30, Some(900))]), [(60, Some(600))]);
+    }
+
+    #[test]
+    fn a_bucket_that_flaps_at_nodes_that_come_and_go_has_ordered_outages() {
+        use ProbedStatus::{Offline, Online};
+        let events: Vec<_> = (0..1_000)
+            .map(|second| {
+                let to = if second % 3 == 0 { Online } else { Offline };
+                event(u8::try_from(second % 2).unwrap(), second, to)
+            })
+            .collect();
+        let silences: Vec<_> = (0..50).map(|n| silence(1, n * 20 + 5, Some(n * 20 + 15))).collect();
+        let found = outages(&events, &silences);
+        assert!(found.len() > 100);
+        let (last, ended) = found.split_last().unwrap();
+        assert!(ended.iter().all(|outage| outage.end.is_some_and(|end| end >= outage.start)));
+        assert!(found.windows(2).all(|pair| pair[0].end.unwrap() <= pair[1].start), "they don't overlap");
+        assert!(last.start >= ended.last().unwrap().end.unwrap());
     }
 }

@@ -30,6 +30,7 @@ pub mod idempotency;
 pub mod inventory;
 mod migrations;
 pub mod node;
+pub mod node_silence;
 pub mod organization;
 pub mod postgres;
 pub mod repository;
@@ -69,6 +70,7 @@ pub trait Store:
     + status_event::StatusEventStore
     + usage::UsageStore
     + node::NodeStore
+    + node_silence::NodeSilenceStore
     + sync::SyncStore
     + vault::VaultStore
     + idempotency::IdempotencyStore

@@ -30,6 +30,7 @@ const SQLITE: &[File] = files! {
     "0011_status_events",
     "0012_audit",
     "0013_inventories",
+    "0018_node_silences",
 };
 
 const POSTGRES: &[File] = files! {
@@ -48,6 +49,7 @@ const POSTGRES: &[File] = files! {
     "0012_status_events",
     "0013_audit",
     "0014_inventories",
+    "0019_node_silences",
 };
 
 /// The migrations of a SQLite database.

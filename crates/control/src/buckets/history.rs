@@ -1,11 +1,13 @@
 //! The history of buckets: changes of their status, and the outages that follow from them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use bucketry_model::id::{BucketId, NodeId, WorkspaceId};
+use bucketry_model::node_silence::NodeSilence;
 use bucketry_model::role::Caller;
 use bucketry_model::status::ProbedStatus;
 use bucketry_model::status_event::{Outage, StatusEvent, outages};
+use bucketry_model::time::is_ahead;
 use bucketry_store::status_event::{EventPosition, EventQuery, EventScope};
 use jiff::Timestamp;
 
@@ -95,9 +97,32 @@ impl Control {
         let mut events = self.inner.store.status_events(&query).await?;
         let complete = events.len() < MOST_EVENTS as usize;
         events.reverse();
-        let mut outages = outages(&events);
+        let now = self.inner.environment.now();
+        let silences = self.silences(&events, until, now).await?;
+        let mut outages = outages(&events, &silences);
         outages.reverse();
-        Ok(BucketOutages { outages, complete, now: self.inner.environment.now() })
+        Ok(BucketOutages { outages, complete, now })
+    }
+
+    /// The times in which the nodes of some events weren't connected, as far as they matter for these events.
+    async fn silences(
+        &self,
+        events: &[StatusEvent],
+        until: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Vec<NodeSilence>> {
+        let Some(first) = events.first() else { return Ok(Vec::new()) };
+        let nodes: BTreeSet<NodeId> = events.iter().map(|event| event.node_id).collect();
+        let mut silences = Vec::new();
+        for node in nodes {
+            let found = self.inner.store.node_silences(node, first.at, now, MOST_EVENTS).await?;
+            // One that seems to have ended in the future is the work of a wrong clock.
+            let matters = |one: &NodeSilence| {
+                !is_ahead(one.until.unwrap_or(one.from), now) && until.is_none_or(|until| one.from <= until)
+            };
+            silences.extend(found.into_iter().filter(matters));
+        }
+        Ok(silences)
     }
 
     /// Whether the caller may read what is retained about a bucket, even if it was deleted.

@@ -8,6 +8,7 @@ mod credentials;
 mod inventories;
 mod moved_buckets;
 mod nodes;
+mod outages;
 mod registry;
 mod repositories;
 mod repository_keys;

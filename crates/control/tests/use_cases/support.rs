@@ -246,7 +246,16 @@ impl FakeNode {
     }
 
     pub(crate) async fn beat(&self, buckets: Vec<BucketStatus>) -> bucketry_control::Result<()> {
-        self.control.heartbeat(sent(&self.signed("/node/status", &Self::heartbeat(buckets)))).await.map(drop)
+        self.beat_as("node-1", buckets).await
+    }
+
+    pub(crate) async fn beat_as(
+        &self,
+        name: &str,
+        buckets: Vec<BucketStatus>,
+    ) -> bucketry_control::Result<()> {
+        let heartbeat = Heartbeat { ip: name.to_owned(), ..Self::heartbeat(buckets) };
+        self.control.heartbeat(sent(&self.signed("/node/status", &heartbeat))).await.map(drop)
     }
 
     pub(crate) async fn count(&self, batch: UsageBatch) -> bucketry_control::Result<()> {

@@ -267,7 +267,12 @@ impl<'s> TestContext<'s> {
     }
 
     pub(super) async fn node(&self, node: &str) -> NodeId {
-        match self.store.register_node(&self.registration(node), &audit(at(0))).await.unwrap() {
+        self.node_at(node, at(0)).await
+    }
+
+    /// Registers a node at this time.
+    pub(super) async fn node_at(&self, node: &str, now: Timestamp) -> NodeId {
+        match self.store.register_node(&self.registration(node), &audit(now)).await.unwrap() {
             NodeRegistered::Registered(node) => node.id,
             NodeRegistered::NameTaken => panic!("the name {node} is taken"),
         }

@@ -235,6 +235,8 @@ macro_rules! contract_stories {
                 a_node_is_touched_while_it_is_registered
                 keys_are_kept_by_organization
                 nodes_of_a_removed_key_must_register_again
+                a_silence_is_stored_when_the_node_is_heard_from_again
+                a_removal_is_stored_when_the_node_registers_again
             }
             sync {
                 every_change_of_a_bucket_is_announced_in_order

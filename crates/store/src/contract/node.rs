@@ -2,8 +2,10 @@
 
 use bucketry_model::id::{NodeId, NodeKeyId};
 use bucketry_model::node_protocol::UsageBatch;
+use bucketry_model::node_silence::NodeSilence;
 use bucketry_model::time::Day;
 use futures_util::future::join;
+use jiff::Timestamp;
 
 use super::fixture::{TestContext, at, audit, fresh, online};
 use super::usage::row;
@@ -153,4 +155,44 @@ pub async fn nodes_of_a_removed_key_must_register_again(store: &dyn Store) {
     store.delete_node_key(Some(context.org), key.id, &audit(at(0))).await.unwrap();
     assert!(!store.touch_node(registration.id, at(2)).await.unwrap());
     assert!(store.touch_node(other, at(2)).await.unwrap());
+}
+
+pub async fn a_silence_is_stored_when_the_node_is_heard_from_again(store: &dyn Store) {
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    let silences = async |since, now| {
+        let found = store.node_silences(node, at(since), at(now), 10).await.unwrap();
+        let seconds = |time: Timestamp| time.as_second() - at(0).as_second();
+        found.iter().map(|one| (seconds(one.from), one.until.map(seconds))).collect::<Vec<_>>()
+    };
+    assert_eq!(silences(0, 59).await, []);
+    assert_eq!(silences(0, 60).await, [(60, None)], "it is silent now");
+    store.touch_node(node, at(59)).await.unwrap();
+    store.touch_node(node, at(118)).await.unwrap();
+    assert_eq!(silences(0, 119).await, [], "it was never silent for long enough");
+    store.touch_node(node, at(500)).await.unwrap();
+    assert_eq!(silences(0, 501).await, [(178, Some(500))]);
+    assert_eq!(silences(0, 560).await, [(560, None), (178, Some(500))]);
+    store.register_node(&context.registration("node-1"), &audit(at(600))).await.unwrap();
+    assert_eq!(silences(0, 601).await, [(560, Some(600)), (178, Some(500))], "a start ends it too");
+    assert_eq!(silences(500, 601).await, [(560, Some(600))]);
+    // The clock is set back, and set right again.
+    store.touch_node(node, at(100)).await.unwrap();
+    store.touch_node(node, at(601)).await.unwrap();
+    assert_eq!(silences(500, 602).await, [(560, Some(600)), (160, Some(601))]);
+
+    assert_eq!(store.purge_node_silences(at(601), 1).await.unwrap(), 1);
+    assert_eq!(store.purge_node_silences(at(601), 5).await.unwrap(), 1);
+    assert_eq!(silences(0, 602).await, [(160, Some(601))]);
+    assert_eq!(store.node_silences(fresh(NodeId::new), at(0), at(9), 5).await.unwrap(), []);
+}
+
+pub async fn a_removal_is_stored_when_the_node_registers_again(store: &dyn Store) {
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    store.unregister_node(node, &audit(at(30))).await.unwrap();
+    let removed = |until| NodeSilence { node_id: node, from: at(30), until, was_removed: true };
+    assert_eq!(store.node_silences(node, at(0), at(200), 10).await.unwrap(), [removed(None)]);
+    assert_eq!(context.node_at("node-1", at(300)).await, node);
+    assert_eq!(store.node_silences(node, at(0), at(301), 10).await.unwrap(), [removed(Some(at(300)))]);
 }

@@ -23,6 +23,7 @@ mod live_workspace;
 mod member;
 mod multi_row;
 mod node;
+mod node_silence;
 mod node_status;
 mod organization;
 mod page;

@@ -11,6 +11,7 @@ use sqlx::query;
 use super::SqlStore;
 use super::columns::Columns;
 use super::dialect::{Row, is_unique_violation};
+use super::node_silence;
 use super::statement::Write;
 use crate::Result;
 use crate::node::{NodeKey, NodeRegistered, NodeRegistration, NodeStore};
@@ -136,6 +137,8 @@ impl SqlStore {
         let back = known.iter().find(|node| node.org_id == registration.org_id).map(|node| node.id);
         let id = back.unwrap_or(registration.id);
         if back.is_some() {
+            node_silence::end_of_silence(&mut write, &id.to_string(), now).await?;
+            node_silence::end_of_removal(&mut write, &id.to_string(), now).await?;
             update(&mut write, id, registration, &recipients, now).await?;
         } else {
             insert(&mut write, registration, &recipients, now).await?;
@@ -174,6 +177,7 @@ impl NodeStore for SqlStore {
 
     async fn touch_node(&self, id: NodeId, now: Timestamp) -> Result<bool> {
         let mut write = self.write().await?;
+        node_silence::end_of_silence(&mut write, &id.to_string(), now).await?;
         let sql = "UPDATE nodes SET last_seen = $2 WHERE id = $1 AND removed_at IS NULL RETURNING org_id";
         let Some(row) = write.row(query(sql).bind(id.to_string()).bind(to_micros(now))).await? else {
             return Ok(false);
