@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use bucketry_e2e::{OPEN_BUCKET, Result, Server, eventually, options, s3_bucket, shared_s3_endpoint, text};
+use bucketry_e2e::{
+    OPEN_BUCKET, Person, RepositoryAccess, Result, Server, eventually, list, options, s3_bucket,
+    shared_s3_endpoint, text,
+};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -69,4 +72,49 @@ fn refused(response: &Value, case: &str, (status, code): (u16, &str), words: &[&
     for word in words {
         assert!(text(&answer[2]).contains(word), "{case}: {word}: {answer}");
     }
+}
+
+/// The records of refused uses of keys, by code.
+async fn refused_uses(owner: &Person) -> Result<Vec<Value>> {
+    let found = owner.get("/audit?kind=repokey&action=used&limit=100").send().await?.json_with_status(200)?;
+    Ok(list(&found["records"]).to_vec())
+}
+
+#[tokio::test]
+async fn refused_uses_of_keys_are_in_the_audit_before_the_server_stops() -> Result<()> {
+    let mut server = Server::start(options()?.env("BUCKETRY_PROBE_INTERVAL", "3600")).await?;
+    let owner = server.owner().await?;
+    let body = s3_bucket("Photos", OPEN_BUCKET, &shared_s3_endpoint()?, &owner.workspace().await?);
+    let id = owner.register(&body).await?;
+    let place = json!([{ "bucketId": id, "folder": "refused-uses", "master": false }]);
+    let fields = json!({ "name": "Refused", "repoBuckets": place });
+    let access = owner.open_repository(&server, &fields, OPEN_BUCKET).await?;
+    let get = async || Ok(access.object(Method::GET, "missing").send().await?.status);
+    eventually("the key being known", SOON, get, |status| *status == 404).await?;
+    let secret = "another-secret-key-of-forty-characters!!".to_owned();
+    let wrong = RepositoryAccess { secret, ..access.clone() };
+    for _ in 0..5 {
+        assert_eq!(wrong.object(Method::GET, "missing").send().await?.status, 403);
+    }
+    for number in 0..5 {
+        let key = format!("BKTNOBODYNOBODYNOB{number:02}");
+        let nobody = RepositoryAccess { key, ..access.clone() };
+        assert_eq!(nobody.object(Method::GET, "missing").send().await?.status, 403);
+    }
+    // A node reports what it counted once a minute, and when it stops.
+    server.terminate().await?;
+    server.restart().await?;
+    let owner = owner.again_at(&server);
+    let look = async || refused_uses(&owner).await;
+    let find = |records: &[Value], code: &str| records.iter().find(|one| one["errorCode"] == code).cloned();
+    let (wrong, unknown) = ("SignatureDoesNotMatch", "InvalidAccessKeyId");
+    let both = |records: &Vec<Value>| find(records, wrong).and(find(records, unknown)).is_some();
+    let records = eventually("a record of each kind", SOON, look, both).await?;
+    let known = find(&records, wrong).unwrap();
+    // The test library finds out with wrong signatures whether the gateway knows the key.
+    assert!(known["repeats"].as_u64() >= Some(5) && known["address"] == "127.0.0.1", "{known}");
+    assert!(known["targetId"].is_string(), "{known}");
+    let unknown = find(&records, unknown).unwrap();
+    assert!(unknown["repeats"].as_u64() >= Some(5) && unknown["actor"] == "embedded", "{unknown}");
+    Ok(())
 }

@@ -114,9 +114,14 @@ mod tests {
 
     use super::*;
     use crate::front::s3::auth::RememberedAuthorization;
+    use crate::request::service::ClientConnection;
 
     fn size_of_future<'a, F>(
-        _: impl FnOnce(&'a Service<S3Front>, Request<Incoming>, &'a RememberedAuthorization) -> F,
+        _: impl FnOnce(
+            &'a Service<S3Front>,
+            Request<Incoming>,
+            &'a ClientConnection<RememberedAuthorization>,
+        ) -> F,
     ) -> usize {
         size_of::<F>()
     }

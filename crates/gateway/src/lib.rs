@@ -35,7 +35,7 @@ pub use failure::Failure;
 pub use gateway::Gateway;
 pub use protection::{BreakerSettings, ProtectionSettings};
 pub use request::access_log::{AccessLog, LoggedRequests};
-pub use request::observer::Observer;
+pub use request::observer::{KeyRefusal, Observer};
 pub use request::stats::{CLASSES, STATUSES, Stats};
 pub use routing::registry::OpenKey;
 pub use routing::seals::Seals;

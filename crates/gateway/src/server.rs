@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bucketry_web::accept::ConnectionLimits;
@@ -17,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::front::Front;
-use crate::request::service::Service;
+use crate::request::service::{ClientConnection, Service};
 use crate::server_settings::ServerSettings;
 
 /// Serves HTTP/1.1 until `stop` is cancelled, as [`serve_connections`] describes. Requests that are cut off at the
@@ -32,8 +33,9 @@ pub(crate) async fn serve<F: Front>(
     // The limit is twice the configured one, so that a head that is only slightly too long gets an error response.
     // Bodies need larger buffers than heads anyway.
     builder.header_read_timeout(settings.head_timeout).max_header_size(2 * settings.max_head_bytes);
-    let connect =
-        |connection, _, watcher| connection_future(connection, Arc::clone(&service), &builder, watcher);
+    let connect = |connection, peer: SocketAddr, watcher| {
+        connection_future(connection, peer, Arc::clone(&service), &builder, watcher)
+    };
     serve_connections(listener, &listener_settings(settings), stop.cancelled(), connect).await;
 }
 
@@ -52,19 +54,21 @@ fn listener_settings(settings: &ServerSettings) -> ListenerSettings {
 /// What the requests of a connection share.
 struct ServedConnection<F: Front> {
     service: Arc<Service<F>>,
-    memory: F::Memory,
+    client: ClientConnection<F::Memory>,
 }
 
 fn connection_future<F: Front>(
     connection: ClientStream,
+    peer: SocketAddr,
     service: Arc<Service<F>>,
     builder: &http1::Builder,
     watcher: StopWatcher,
 ) -> impl Future<Output = ()> + Send + use<F> {
-    let served = Arc::new(ServedConnection { service, memory: F::Memory::default() });
+    let client = ClientConnection { memory: F::Memory::default(), peer: peer.ip().to_canonical() };
+    let served = Arc::new(ServedConnection { service, client });
     let answer = service_fn(move |request: Request<Incoming>| {
         let served = Arc::clone(&served);
-        async move { Ok::<_, Infallible>(served.service.answer(request, &served.memory).await) }
+        async move { Ok::<_, Infallible>(served.service.answer(request, &served.client).await) }
     });
     let mut builder = builder.clone();
     builder.timer(HeadTimer::default());

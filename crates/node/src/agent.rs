@@ -63,6 +63,7 @@ impl Agent {
             meter: UsageMeter::new(Arc::clone(&metrics)),
             metrics,
             key_uses: Arc::default(),
+            refused_keys: Arc::default(),
             offline: Arc::default(),
             open_buckets: Arc::default(),
         };

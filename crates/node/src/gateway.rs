@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use bucketry_gateway::{GatewaySettings, Observer};
+use bucketry_gateway::{GatewaySettings, KeyRefusal, Observer};
 use bucketry_model::id::BucketId;
 use bucketry_model::node_protocol::KeyUse;
 use bucketry_model::usage::UsageRow;
@@ -15,6 +15,7 @@ use crate::key_uses::KeyUses;
 use crate::meter::UsageMeter;
 use crate::offline::OfflineBuckets;
 use crate::probes::Change;
+use crate::refused_keys::RefusedKeys;
 
 /// What a node needs to run a gateway.
 pub struct GatewayStart {
@@ -24,10 +25,11 @@ pub struct GatewayStart {
     pub listener: TcpListener,
 }
 
-/// Passes on what the gateway observes: traffic, key uses, and buckets whose status may have changed.
+/// Passes on what the gateway observes: traffic, key uses and their refusals, and buckets whose status may have changed.
 pub(crate) struct Traffic {
     pub(crate) meter: UsageMeter,
     pub(crate) key_uses: Arc<KeyUses>,
+    pub(crate) refused_keys: Arc<RefusedKeys>,
     pub(crate) probes: mpsc::Sender<Change>,
     pub(crate) offline: Arc<OfflineBuckets>,
 }
@@ -39,6 +41,10 @@ impl Observer for Traffic {
 
     fn key_used(&self, key_use: KeyUse) {
         self.key_uses.note(key_use);
+    }
+
+    fn key_refused(&self, refusal: KeyRefusal) {
+        self.refused_keys.note(refusal);
     }
 
     fn bucket_failed(&self, bucket: BucketId) {

@@ -27,6 +27,7 @@ mod offline;
 mod open_buckets;
 mod outbox;
 mod probes;
+mod refused_keys;
 mod registration;
 mod results;
 mod schedule;

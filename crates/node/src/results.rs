@@ -131,6 +131,7 @@ impl ResultReports {
                 usage: None,
                 results,
                 key_uses: Vec::new(),
+                key_refusals: Vec::new(),
             };
             match self.control_plane.report(&report).await {
                 Ok(()) => {}

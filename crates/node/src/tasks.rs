@@ -27,6 +27,7 @@ use crate::offline::OfflineBuckets;
 use crate::open_buckets::OpenBuckets;
 use crate::outbox::Outbox;
 use crate::probes::{Change, Probes};
+use crate::refused_keys::RefusedKeys;
 use crate::registration::Registration;
 use crate::results::{ResultReports, Results};
 use crate::spool::Spool;
@@ -49,6 +50,7 @@ pub(crate) struct AgentParts {
     pub(crate) results: Arc<Results>,
     pub(crate) meter: UsageMeter,
     pub(crate) key_uses: Arc<KeyUses>,
+    pub(crate) refused_keys: Arc<RefusedKeys>,
     pub(crate) offline: Arc<OfflineBuckets>,
     pub(crate) open_buckets: Arc<OpenBuckets>,
 }
@@ -133,6 +135,7 @@ impl Tasks {
         let traffic = Traffic {
             meter: parts.meter.clone(),
             key_uses: Arc::clone(&parts.key_uses),
+            refused_keys: Arc::clone(&parts.refused_keys),
             probes,
             offline: Arc::clone(&parts.offline),
         };
@@ -230,6 +233,7 @@ impl Tasks {
             registration: Arc::clone(&parts.registration),
             meter: parts.meter.clone(),
             key_uses: Arc::clone(&parts.key_uses),
+            refused_keys: Arc::clone(&parts.refused_keys),
             spool: Arc::new(Mutex::new(spool)),
             spooled: Arc::new(Notify::new()),
             metrics: Arc::clone(&parts.metrics),

@@ -9,7 +9,7 @@ use bucketry_model::usage::UsageRow;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -20,6 +20,7 @@ use crate::jitter::Jitter;
 use crate::key_uses::KeyUses;
 use crate::meter::UsageMeter;
 use crate::metrics::{Metrics, add};
+use crate::refused_keys::RefusedKeys;
 use crate::registration::Registration;
 use crate::spool::{Spool, SpoolError};
 
@@ -33,6 +34,7 @@ pub(crate) struct UsageReports {
     pub(crate) registration: Arc<Registration>,
     pub(crate) meter: UsageMeter,
     pub(crate) key_uses: Arc<KeyUses>,
+    pub(crate) refused_keys: Arc<RefusedKeys>,
     pub(crate) spool: Arc<Mutex<Spool>>,
     pub(crate) spooled: Arc<Notify>,
     pub(crate) metrics: Arc<Metrics>,
@@ -49,9 +51,9 @@ impl UsageReports {
     /// Writes counted traffic at regular intervals, and once more at the end.
     pub(crate) async fn run_flushes(self, stop: CancellationToken) {
         while stop.run_until_cancelled(sleep(self.flush_interval)).await.is_some() {
-            self.flush().await;
+            self.flush(false).await;
         }
-        self.flush().await;
+        self.flush(true).await;
     }
 
     /// Reports spooled traffic until it is stopped, then tries once more.
@@ -82,10 +84,11 @@ impl UsageReports {
     }
 
     /// Cancelling this is safe only at the end of the process, because the write continues in its thread.
-    async fn flush(&self) {
+    async fn flush(&self, is_last: bool) {
+        let refusals_are_due = self.refused_keys.end_interval(Instant::now(), is_last);
         let rows = self.meter.take();
         if rows.is_empty() {
-            if !self.key_uses.is_empty() {
+            if refusals_are_due || !self.key_uses.is_empty() {
                 self.spooled.notify_one();
             }
             return;
@@ -128,7 +131,8 @@ impl UsageReports {
         loop {
             let usage = self.oldest().await;
             let key_uses = self.key_uses.take();
-            if usage.is_none() && key_uses.is_empty() {
+            let key_refusals = self.refused_keys.due();
+            if usage.is_none() && key_uses.is_empty() && key_refusals.is_empty() {
                 return Ok(());
             }
             let number = usage.as_ref().map(|batch| batch.number);
@@ -138,9 +142,10 @@ impl UsageReports {
                 usage,
                 results: Vec::new(),
                 key_uses,
+                key_refusals,
             };
             let outcome = self.control_plane.report(&report).await;
-            // A report with key uses only would be rejected again. In all other cases the key uses are reported
+            // A report without traffic would be rejected again. In all other cases key uses and refusals are reported
             // next time.
             let lost = match &outcome {
                 Ok(()) => false,
@@ -149,6 +154,8 @@ impl UsageReports {
             };
             if lost {
                 self.key_uses.put_back(report.key_uses);
+            } else {
+                self.refused_keys.confirm();
             }
             match outcome {
                 Ok(()) => {
@@ -278,6 +285,7 @@ mod tests {
             control_plane,
             meter: UsageMeter::new(Arc::clone(&metrics)),
             key_uses: Arc::default(),
+            refused_keys: Arc::default(),
             spool: Arc::new(Mutex::new(Spool::open(directory, 1 << 20, "spool").unwrap())),
             spooled: Arc::default(),
             metrics,

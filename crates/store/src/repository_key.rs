@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use bucketry_model::audit::AuditEntry;
-use bucketry_model::id::{OrgId, RepoId, RepoKeyId};
+use bucketry_model::id::{OrgId, RepoId, RepoKeyId, WorkspaceId};
 use bucketry_model::name::Name;
 use bucketry_model::node_protocol::KeyUse;
 use bucketry_model::repository::{KeyAccess, RepositoryKey};
@@ -39,6 +39,18 @@ pub enum KeyInserted {
     TooMany,
 }
 
+/// A key with what it belongs to, for the audit.
+#[expect(missing_docs, reason = "the other fields are columns of the key's row")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyOwner {
+    pub id: RepoKeyId,
+    pub org_id: OrgId,
+    /// The workspace of the key's repository.
+    pub workspace_id: WorkspaceId,
+    pub name: String,
+    pub access_key: String,
+}
+
 /// Stores keys. Every change to a key raises its repository's version and stores a change event for the repository.
 #[async_trait]
 pub trait RepositoryKeyStore {
@@ -52,6 +64,10 @@ pub trait RepositoryKeyStore {
 
     /// The live keys of the given repositories, newest first per repository.
     async fn repository_keys(&self, repositories: &[RepoId]) -> Result<Vec<RepositoryKey>>;
+
+    /// What the given keys belong to, including revoked ones. Keys that the node doesn't serve are left out: `org_id`
+    /// is the organization that it serves, `None` means all.
+    async fn key_owners(&self, org_id: Option<OrgId>, ids: &[RepoKeyId]) -> Result<Vec<KeyOwner>>;
 
     /// Changes the name and the access level of a live key. Returns whether there was such a key.
     async fn update_repository_key(

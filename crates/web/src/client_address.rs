@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::ConnectInfo;
+use http::HeaderMap;
 use http::request::Parts;
 use ipnet::IpNet;
 
@@ -10,12 +11,16 @@ use ipnet::IpNet;
 /// is not a trusted proxy. `None` where the peer is unknown (requests within the process).
 pub fn client_address(parts: &Parts, trusted: &[IpNet]) -> Option<IpAddr> {
     let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
-    let peer = peer.ip().to_canonical();
+    Some(forwarded_address(peer.ip().to_canonical(), &parts.headers, trusted))
+}
+
+/// The same for a peer that is known. `peer` is a canonical address.
+pub fn forwarded_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: IpAddr| trusted.iter().any(|net| net.contains(&address));
     if !is_trusted(peer) {
-        return Some(peer);
+        return peer;
     }
-    let forwarded = parts.headers.get_all("x-forwarded-for").iter().rev();
+    let forwarded = headers.get_all("x-forwarded-for").iter().rev();
     let mut nearest = peer;
     for text in forwarded.filter_map(|value| value.to_str().ok()).flat_map(|list| list.rsplit(',')) {
         // Anything before an unreadable entry comes from an unknown source.
@@ -25,7 +30,7 @@ pub fn client_address(parts: &Parts, trusted: &[IpNet]) -> Option<IpAddr> {
             break;
         }
     }
-    Some(nearest)
+    nearest
 }
 
 #[cfg(test)]

@@ -79,12 +79,14 @@ impl Refusals {
         let code = entry.refusal.as_ref().map(|refusal| refusal.code.to_string()).unwrap_or_default();
         let mut group = Group { actor: Some(actor), kind: entry.kind, action: entry.action, code };
         let has_room = minute.groups.len() < MOST_GROUPS || minute.groups.contains_key(&group);
+        let times = entry.repeats;
         let mut first = AuditEntry { repeats: 0, ..entry };
         if !has_room {
             group.actor = None;
             first.actor = AuditActor::Unknown("others".to_owned());
         }
-        minute.groups.entry(group).or_insert(first).repeats += 1;
+        let grouped = minute.groups.entry(group).or_insert(first);
+        grouped.repeats = grouped.repeats.saturating_add(times);
         due
     }
 

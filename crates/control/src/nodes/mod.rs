@@ -3,6 +3,7 @@
 
 mod inventories;
 mod messages;
+mod refused_keys;
 mod reports;
 mod synchronisation;
 

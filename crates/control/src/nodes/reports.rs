@@ -60,10 +60,12 @@ impl Control {
         drop(message);
         check_batch("results", report.results.len())?;
         check_batch("keyUses", report.key_uses.len())?;
+        check_batch("keyRefusals", report.key_refusals.len())?;
         for result in report.results {
             self.inner.jobs.complete(node.id, result);
         }
         self.note_key_uses(node.org_id, report.key_uses).await?;
+        self.record_key_refusals(&node, report.key_refusals).await?;
         let Some(batch) = report.usage else { return Ok(()) };
         check_batch("usage.rows", batch.rows.len())?;
         if batch.spool.is_empty() || batch.spool.len() > 64 || batch.number == 0 {

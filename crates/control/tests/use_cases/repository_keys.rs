@@ -6,11 +6,13 @@ use std::time::Duration;
 use crate::support::{TestContext, sent};
 use bucketry_control::repositories::{CreatedKey, KeyInput};
 use bucketry_control::{Error, ResourceKind};
-use bucketry_model::id::RepoId;
-use bucketry_model::node_protocol::{KeyUse, NodeRepositoryKey, Report};
+use bucketry_model::audit::{AuditAction, AuditActor, AuditKind};
+use bucketry_model::id::{RepoId, RepoKeyId};
+use bucketry_model::node_protocol::{KeyRefusals, KeyUse, NodeRepositoryKey, Report};
 use bucketry_model::repository::KeyAccess;
 use bucketry_model::role::WorkspaceRole;
 use bucketry_model::time::Clock as _;
+use bucketry_store::audit::AuditFilter;
 use bucketry_vault::SecretContext;
 use jiff::SignedDuration;
 
@@ -134,4 +136,66 @@ async fn a_rotation_seals_the_secrets_of_keys_anew() {
     let after = cx.node.sync("", 0).await.unwrap().repositories[0].clone();
     assert!(after.version > before.version && after.keys[0].secret != before.keys[0].secret);
     assert_eq!(opened(&cx, &after.keys[0]), made.secret.expose());
+}
+
+#[tokio::test]
+async fn refused_uses_of_keys_become_records_of_the_audit() {
+    let cx = TestContext::new().await;
+    let repository = cx.repository_of("Main", &[]).await;
+    let made = key(&cx, repository).await;
+    let now = cx.clock.now();
+    let refusals = |key_id, code: &'static str, address: Option<[u8; 4]>, count| KeyRefusals {
+        key_id,
+        code: code.into(),
+        address: address.map(Into::into),
+        count,
+        at: now,
+    };
+    let unknown = RepoKeyId::new(now, [9; 10]);
+    let key_refusals = vec![
+        refusals(Some(made.id), "SignatureDoesNotMatch", Some([192, 0, 2, 7]), 40),
+        refusals(None, "InvalidAccessKeyId", None, 1_000),
+        refusals(Some(unknown), "AccessDenied", None, 5),
+        refusals(Some(made.id), "AccessDenied", None, 0),
+    ];
+    let report = Report { ip: "node-1".to_owned(), key_refusals, ..Report::default() };
+    cx.control.report(sent(&cx.node.signed("/node/report", &report))).await.unwrap();
+
+    let filter = AuditFilter { action: Some(AuditAction::Used), ..AuditFilter::default() };
+    let mut records = cx.control.audit(&cx.owner, filter, None, 100).await.unwrap();
+    records.sort_by_key(|record| record.entry.repeats);
+    let [of_key, of_node] = records.as_slice() else { panic!("{records:?}") };
+    let entry = &of_key.entry;
+    assert_eq!((entry.kind, entry.repeats), (AuditKind::RepositoryKey, 40));
+    assert_eq!(entry.target.id.as_deref(), Some(made.id.to_string().as_str()));
+    assert_eq!(entry.target.workspace_id, Some(cx.workspace));
+    assert_eq!(entry.actor, AuditActor::Unknown(made.key.clone()));
+    assert_eq!(entry.origin.address, Some([192, 0, 2, 7].into()));
+    assert_eq!(entry.refusal.as_ref().unwrap().code, "SignatureDoesNotMatch");
+    let entry = &of_node.entry;
+    assert_eq!((&entry.actor, entry.repeats), (&AuditActor::Node("node-1".to_owned()), 1_000));
+    assert_eq!((&entry.target.id, entry.refusal.as_ref().unwrap().status), (&None, 403));
+}
+
+#[tokio::test]
+async fn a_node_that_reports_refusals_without_end_fills_a_bounded_number_of_records() {
+    let cx = TestContext::new().await;
+    for _ in 0..50 {
+        let one = |code: usize| KeyRefusals {
+            key_id: None,
+            code: format!("Code{}", code % 2).into(),
+            address: None,
+            count: 3,
+            at: cx.clock.now(),
+        };
+        let key_refusals = (0..100).map(one).collect();
+        let report = Report { ip: "node-1".to_owned(), key_refusals, ..Report::default() };
+        cx.control.report(sent(&cx.node.signed("/node/report", &report))).await.unwrap();
+    }
+    cx.clock.advance(SignedDuration::from_mins(1));
+    cx.control.tidy().await.unwrap();
+    let filter = AuditFilter { action: Some(AuditAction::Used), ..AuditFilter::default() };
+    let records = cx.control.audit(&cx.owner, filter, None, 1_000).await.unwrap();
+    assert_eq!(records.len(), 22, "20 one by one, and one for each code");
+    assert_eq!(records.iter().map(|record| record.entry.repeats).sum::<u32>(), 15_000);
 }

@@ -19,7 +19,8 @@ use crate::failure::{Failure, Fault};
 use crate::object::body::GatewayBody;
 use crate::object::context::RequestContext;
 use crate::payload::{BoxError, PayloadBody, Receipt};
-use crate::routing::registry::{Registry, ServedKey};
+use crate::routing::key_lookup::KeyLookup;
+use crate::routing::registry::ServedKey;
 use crate::routing::resolved_bucket::ResolvedBucket;
 
 /// A protocol that applications use to access the gateway. The stages of a request call its functions in the order
@@ -65,10 +66,13 @@ pub(crate) trait Front: Send + Sync + 'static {
         &self,
         head: &Parts,
         form: Option<Self::Form>,
-        keys: &Registry,
+        keys: &KeyLookup<'_>,
         now: Timestamp,
         memory: &Self::Memory,
     ) -> Result<AuthenticatedKey<Self::Proof>, Self::Error>;
+
+    /// The stable code of an error that refuses the use of a key. `None` for errors that say nothing about the key.
+    fn key_refusal_code(error: &Self::Error) -> Option<&'static str>;
 
     /// Parses the operation.
     fn parse(&self, head: &Parts, proof: &Self::Proof) -> Result<Self::Call, Self::Error>;

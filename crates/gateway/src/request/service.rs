@@ -1,10 +1,12 @@
 //! The stages of a request: authenticate, parse, authorize, route, execute. They are the same for every protocol.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bucketry_model::node_protocol::KeyUse;
 use bucketry_model::time::Clock;
+use bucketry_web::client_address::forwarded_address;
 use bucketry_web::drain::{drain, is_worth_draining};
 use bucketry_web::min_rate_body::{BoxError, MinRateBody, TooSlow};
 use bucketry_web::origins::AllowedOrigins;
@@ -15,6 +17,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::MapErr;
 use hyper::body::Incoming;
+use jiff::Timestamp;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
@@ -30,9 +33,10 @@ use crate::request::detached_write::DetachedWrite;
 use crate::request::execution::{OwnedRequest, execute};
 use crate::request::keep_alive::KeepAliveResponse;
 use crate::request::meter::{BucketMeasurement, ContentMeasurement, Measured, Measurement};
-use crate::request::observer::Observer;
+use crate::request::observer::{KeyRefusal, Observer};
 use crate::request::request_id::{RequestId, RequestIds};
 use crate::request::stats::Counters;
+use crate::routing::key_lookup::{KeyLookup, NamedKey};
 use crate::routing::registry::{Registry, ServedKey};
 use crate::routing::resolved_bucket::ResolvedBucket;
 use crate::routing::route::Route;
@@ -62,23 +66,34 @@ pub(crate) struct Service<F> {
     pub(crate) unattended: TaskTracker,
 }
 
+/// What the requests of a connection have in common.
+pub(crate) struct ClientConnection<M> {
+    /// What authentication remembers.
+    pub(crate) memory: M,
+    /// The other end of the connection, which may be a proxy.
+    pub(crate) peer: IpAddr,
+}
+
 type RequestBody = MapErr<MinRateBody<Incoming>, fn(BoxError) -> BoxError>;
 
 impl<F: Front> Service<F> {
-    /// Answers a request. Dropping the future, as the server does when the client disconnects, counts it. `memory`
-    /// is that of the connection.
-    pub(crate) async fn answer(&self, request: Request<Incoming>, memory: &F::Memory) -> Response<Measured> {
+    /// Answers a request. Dropping the future, as the server does when the client disconnects, counts it.
+    pub(crate) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        client: &ClientConnection<F::Memory>,
+    ) -> Response<Measured> {
         // On the heap, so that connections without a request stay small.
         // The place comes first, so that the future is made there.
         let place = Box::new_uninit();
-        Box::into_pin(Box::write(place, self.serve(request, memory))).await
+        Box::into_pin(Box::write(place, self.serve(request, client))).await
     }
 
     /// An ordinary function that makes the future from its parts: an `async fn` would contain the request twice.
     pub(crate) fn serve<'s>(
         &'s self,
         request: Request<Incoming>,
-        memory: &'s F::Memory,
+        client: &'s ClientConnection<F::Memory>,
     ) -> impl Future<Output = Response<Measured>> + Send + 's {
         let id = self.request_ids.next();
         let measurement = Measurement::begin(
@@ -92,7 +107,7 @@ impl<F: Front> Service<F> {
         let is_worth_draining = is_worth_draining(&parts.headers, parts.version, &body);
         let body = MinRateBody::new(body, self.limits.min_rate(), measurement.received());
         let body = SharedBody::Here(body.map_err(as_request_timeout as fn(BoxError) -> BoxError));
-        let mut stages = Stages { service: self, memory, parts, body, measurement, id };
+        let mut stages = Stages { service: self, client, parts, body, measurement, id };
         async move {
             let mut response = match stages.walk().await {
                 Ok(response) => response,
@@ -114,6 +129,24 @@ impl<F: Front> Service<F> {
             let is_head = stages.parts.method == Method::HEAD;
             stages.measurement.finish(response, is_head)
         }
+    }
+
+    /// Reports that the use of a key was refused, if that is what the error says.
+    fn report_refusal(
+        &self,
+        error: &F::Error,
+        named: Option<NamedKey>,
+        peer: IpAddr,
+        head: &Parts,
+        now: Timestamp,
+    ) {
+        let Some((code, named)) = F::key_refusal_code(error).zip(named) else { return };
+        let key_id = match named {
+            NamedKey::Unknown => None,
+            NamedKey::Known(id) => Some(id),
+        };
+        let address = forwarded_address(peer, &head.headers, &self.limits.trusted_proxies);
+        self.observer.key_refused(KeyRefusal { key_id, code, address: Some(address), at: now });
     }
 
     /// Gives a write everything that it needs to outlive its client.
@@ -144,7 +177,7 @@ impl<F: Front> Service<F> {
 /// A request on its way through the stages.
 struct Stages<'s, F: Front> {
     service: &'s Service<F>,
-    memory: &'s F::Memory,
+    client: &'s ClientConnection<F::Memory>,
     parts: Parts,
     body: SharedBody<RequestBody>,
     measurement: Measurement,
@@ -162,13 +195,18 @@ impl<F: Front> Stages<'_, F> {
         }
         let form = if F::is_form(&self.parts) { Some(Box::pin(self.read_form()).await?) } else { None };
         let (context, proof) = self.admit(form)?;
-        let Self { service, parts, body, measurement, id, .. } = self;
+        let Self { service, client, parts, body, measurement, id } = self;
         let mut call = service.front.parse(parts, &proof)?;
         if let Some(note) = measurement.access_note() {
             note.set_operation(call.name());
         }
         let measured = measurement.classify(call.class());
-        check_access(&context.key, call.access())?;
+        check_access(&context.key, call.access()).map_err(|failure| {
+            let error = F::Error::from(failure);
+            let named = Some(NamedKey::Known(context.key.key.id));
+            service.report_refusal(&error, named, client.peer, parts, context.now);
+            error
+        })?;
         let Some(route) = route::<F>(&context.key, &call)? else {
             let answer = F::execute_without_bucket(&context, &parts.headers, &call);
             return answer.map_err(|failure| failure.error);
@@ -211,10 +249,13 @@ impl<F: Front> Stages<'_, F> {
 
     /// Authenticates the caller, and occupies one of its key's concurrency slots.
     fn admit(&mut self, form: Option<F::Form>) -> Result<(RequestContext, F::Proof), F::Error> {
-        let Self { service, memory, parts, measurement, .. } = self;
+        let Self { service, client, parts, measurement, .. } = self;
         let now = service.clock.now();
-        let AuthenticatedKey { key, proof } =
-            service.front.authenticate(parts, form, &service.registry, now, memory)?;
+        let keys = KeyLookup::new(&service.registry);
+        let authenticated = service.front.authenticate(parts, form, &keys, now, &client.memory);
+        let AuthenticatedKey { key, proof } = authenticated.inspect_err(|error| {
+            service.report_refusal(error, keys.named(), client.peer, parts, now);
+        })?;
         if let Some(note) = measurement.access_note() {
             note.set_key(&key.key.access_key);
         }

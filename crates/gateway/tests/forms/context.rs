@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bucketry_faults::GcsUploadsStub;
-use bucketry_gateway::{Credential, Gateway, GatewaySettings, Observer, OpenKey, Seals};
+use bucketry_gateway::{Credential, Gateway, GatewaySettings, KeyRefusal, Observer, OpenKey, Seals};
 use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::id::{BucketId, OrgId, RepoId, RepoKeyId};
@@ -37,9 +37,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) const WRITER: &str = "BKTWRITERWRITERWRITE";
 pub(crate) const READER: &str = "BKTREADERREADERREADE";
 
-/// The rows that the gateway reported.
+/// The rows and the refusals that the gateway reported.
 #[derive(Default)]
-struct Observed(Mutex<Vec<UsageRow>>);
+struct Observed(Mutex<Vec<UsageRow>>, Mutex<Vec<KeyRefusal>>);
 
 impl Observer for Observed {
     fn count(&self, row: UsageRow) {
@@ -47,6 +47,10 @@ impl Observer for Observed {
     }
 
     fn key_used(&self, _: KeyUse) {}
+
+    fn key_refused(&self, refusal: KeyRefusal) {
+        self.1.lock().unwrap().push(refusal);
+    }
 
     fn bucket_served(&self, _: BucketId) {}
 

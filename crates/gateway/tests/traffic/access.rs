@@ -46,6 +46,31 @@ async fn a_key_that_may_read_cannot_write() {
 }
 
 #[tokio::test]
+async fn refused_uses_of_keys_are_reported_with_key_code_and_address() {
+    let context = TestContext::start("refusals").await;
+    context.client().put("k", Payload::bytes("x"), &put()).await.unwrap();
+    assert_eq!(context.observed.refusals(), [], "accepted requests report nothing");
+    let reader = context.client_with(READER);
+    reader.put("k", Payload::bytes("y"), &put()).await.unwrap_err();
+    let unknown = context.client_with("BKTNOBODYNOBODYNOBOD");
+    unknown.get("k", &GetRequest::default()).await.err().unwrap();
+    let wrong = context.client_with_secret(WRITER, "another-secret-key-of-forty-characters!!");
+    wrong.get("k", &GetRequest::default()).await.err().unwrap();
+    // Without a key there is no use of one.
+    let anonymous = format!("GET /{} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", context.bucket);
+    let mut connection = TcpStream::connect(context.address).await.unwrap();
+    connection.write_all(anonymous.as_bytes()).await.unwrap();
+    connection.read_to_end(&mut Vec::new()).await.unwrap();
+
+    let refusals = context.observed.refusals();
+    let codes: Vec<_> = refusals.iter().map(|one| (one.code, one.key_id.is_some())).collect();
+    let expected = [("AccessDenied", true), ("InvalidAccessKeyId", false), ("SignatureDoesNotMatch", true)];
+    assert_eq!(codes, expected);
+    assert_ne!(refusals[0].key_id, refusals[2].key_id);
+    assert!(refusals.iter().all(|one| one.address == Some([127, 0, 0, 1].into())), "{refusals:?}");
+}
+
+#[tokio::test]
 async fn a_revoked_key_opens_nothing_while_what_it_began_finishes() {
     let context = TestContext::start("revoked").await;
     let content = vec![7; 8 << 20];

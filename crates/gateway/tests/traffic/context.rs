@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bucketry_faults::FaultProxy;
-use bucketry_gateway::{Credential, Gateway, GatewaySettings, Observer, OpenKey, Seals};
+use bucketry_gateway::{Credential, Gateway, GatewaySettings, KeyRefusal, Observer, OpenKey, Seals};
 use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::id::{BucketId, OrgId, RepoId, RepoKeyId};
@@ -32,6 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Observed {
     rows: Mutex<Vec<UsageRow>>,
     key_uses: Mutex<Vec<KeyUse>>,
+    refusals: Mutex<Vec<KeyRefusal>>,
     failures: Mutex<usize>,
 }
 
@@ -42,6 +43,10 @@ impl Observer for Observed {
 
     fn key_used(&self, key_use: KeyUse) {
         self.key_uses.lock().unwrap().push(key_use);
+    }
+
+    fn key_refused(&self, refusal: KeyRefusal) {
+        self.refusals.lock().unwrap().push(refusal);
     }
 
     fn bucket_served(&self, _: BucketId) {}
@@ -63,6 +68,10 @@ impl Observed {
 
     pub(crate) fn key_uses(&self) -> usize {
         self.key_uses.lock().unwrap().len()
+    }
+
+    pub(crate) fn refusals(&self) -> Vec<KeyRefusal> {
+        self.refusals.lock().unwrap().clone()
     }
 
     pub(crate) fn failures(&self) -> usize {
@@ -187,15 +196,24 @@ impl TestContext {
         self.client_of(&self.bucket, access_key)
     }
 
+    /// A client that signs with this secret.
+    pub(crate) fn client_with_secret(&self, access_key: &str, secret: &str) -> SharedDriver {
+        self.open_client(&self.bucket, access_key, secret)
+    }
+
     /// A client that uses this bucket name.
     pub(crate) fn client_of(&self, bucket: &str, access_key: &str) -> SharedDriver {
+        self.open_client(bucket, access_key, SECRET)
+    }
+
+    fn open_client(&self, bucket: &str, access_key: &str, secret: &str) -> SharedDriver {
         let target = BucketTarget {
             location: BucketLocation {
                 key: Some(access_key.to_owned()),
                 region: Some("us-east-1".to_owned()),
                 ..target(bucket, Some(&format!("http://{}", self.address))).location
             },
-            secret: Some(Secret::new(SECRET)),
+            secret: Some(Secret::new(secret)),
         };
         open(&target, &connections()).unwrap()
     }

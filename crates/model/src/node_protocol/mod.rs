@@ -14,6 +14,9 @@ pub use inventory::{
 pub use jobs::{BoundSecret, Job, JobResult, Outcome, SecretOwner, Task, Validation};
 pub use sync::{NodeBucket, NodeRepository, NodeRepositoryBucket, NodeRepositoryKey, SyncAnswer};
 
+use std::borrow::Cow;
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -173,6 +176,27 @@ pub struct KeyUse {
     pub at: Timestamp,
 }
 
+/// The `code` of refusals that exceed what a node counts one by one.
+pub const OTHER_KEY_REFUSALS: &str = "OtherRefusals";
+
+/// Equal refusals of requests with an access key, counted for a minute or longer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyRefusals {
+    /// The key that the requests named. `None` for keys that the node doesn't know, and for [`OTHER_KEY_REFUSALS`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<RepoKeyId>,
+    /// The error code of the responses, such as `SignatureDoesNotMatch`.
+    pub code: Cow<'static, str>,
+    /// Where they came from. `None` for several addresses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<IpAddr>,
+    /// How many there were.
+    pub count: u32,
+    /// Time of the last one.
+    pub at: Timestamp,
+}
+
 /// `POST /node/report`: counted traffic, and results of jobs.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -191,6 +215,9 @@ pub struct Report {
     /// Latest use of each access key that was used since the last report, at most [`MAX_BATCH`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub key_uses: Vec<KeyUse>,
+    /// Refused uses of access keys, at most [`MAX_BATCH`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub key_refusals: Vec<KeyRefusals>,
 }
 
 /// A numbered batch of counted traffic. A node sends batch n + 1 of a spool only after batch n was acknowledged. A

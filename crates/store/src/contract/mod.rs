@@ -180,6 +180,7 @@ macro_rules! contract_stories {
                 the_keys_of_a_removed_repository_are_revoked
                 the_latest_use_of_a_key_is_kept
                 a_use_from_the_future_gives_way
+                the_owner_of_a_key_is_found_even_if_it_was_revoked
             }
             status {
                 probes_become_last_words_and_days

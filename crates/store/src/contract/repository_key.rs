@@ -122,3 +122,21 @@ pub async fn a_use_from_the_future_gives_way(store: &dyn Store) {
     assert_eq!(note(10, 10).await, Some(at(10)));
     assert_eq!(note(5, 10).await, Some(at(10)));
 }
+
+pub async fn the_owner_of_a_key_is_found_even_if_it_was_revoked(store: &dyn Store) {
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    let id = context.repository("main", &[]).await;
+    let (a, b) = (context.key(id, "a").await, context.key(id, "b").await);
+    assert!(store.revoke_repository_key(context.org, id, b, &audit(at(5))).await.unwrap());
+    let unknown = fresh(RepoKeyId::new);
+    let mut owners = store.key_owners(Some(context.org), &[a, b, unknown]).await.unwrap();
+    owners.sort_by(|one, other| one.name.cmp(&other.name));
+    let [first, second] = owners.as_slice() else { panic!("{owners:?}") };
+    assert_eq!((first.id, first.org_id, first.workspace_id), (a, context.org, context.workspace));
+    assert_eq!((first.name.as_str(), second.id), ("a", b));
+    assert_ne!(first.access_key, second.access_key);
+    assert_eq!(store.key_owners(None, &[b]).await.unwrap(), [second.clone()]);
+    assert_eq!(store.key_owners(Some(other.org), &[a, b]).await.unwrap(), []);
+    assert_eq!(store.key_owners(None, &[]).await.unwrap(), []);
+}

@@ -19,7 +19,7 @@ use super::dialect::Row;
 use super::repository_change::note_change;
 use super::statement::{InList, Rows, Write, texts};
 use crate::Result;
-use crate::repository_key::{KeyInserted, NewRepositoryKey, RepositoryKeyStore};
+use crate::repository_key::{KeyInserted, KeyOwner, NewRepositoryKey, RepositoryKeyStore};
 
 /// An empty `org_id` means all organizations.
 const USES: Rows<'static> = Rows {
@@ -105,6 +105,29 @@ impl RepositoryKeyStore for SqlStore {
         let mut keys: Vec<RepositoryKey> = rows.iter().map(key).collect::<Result<_>>()?;
         keys.sort_by_key(|key| (key.repo_id, Reverse((key.created_at, key.id))));
         Ok(keys)
+    }
+
+    async fn key_owners(&self, org_id: Option<OrgId>, ids: &[RepoKeyId]) -> Result<Vec<KeyOwner>> {
+        let list = InList::new(
+            "SELECT k.id, k.org_id, r.workspace_id, k.name, k.access_key FROM repository_keys k \
+             JOIN repositories r ON r.id = k.repo_id WHERE k.id IN (",
+            ")",
+        );
+        let mut owners = Vec::new();
+        for row in self.rows_in_list(&list, &texts(ids)).await? {
+            let mut columns = Columns::of(&row);
+            let owner = KeyOwner {
+                id: columns.parsed()?,
+                org_id: columns.parsed()?,
+                workspace_id: columns.parsed()?,
+                name: columns.text()?,
+                access_key: columns.text()?,
+            };
+            if org_id.is_none_or(|served| served == owner.org_id) {
+                owners.push(owner);
+            }
+        }
+        Ok(owners)
     }
 
     async fn update_repository_key(

@@ -47,7 +47,7 @@ use crate::front::{Access, AuthenticatedKey, Class, Front, FrontCall, KeepAliveF
 use crate::object::body::GatewayBody;
 use crate::object::context::RequestContext;
 use crate::payload::{BoxError, PayloadBody, Receipt};
-use crate::routing::registry::Registry;
+use crate::routing::key_lookup::KeyLookup;
 use crate::routing::resolved_bucket::ResolvedBucket;
 
 /// The front for applications that speak S3.
@@ -119,7 +119,7 @@ impl Front for S3Front {
         &self,
         head: &Parts,
         form: Option<Box<UploadForm>>,
-        keys: &Registry,
+        keys: &KeyLookup<'_>,
         now: Timestamp,
         memory: &RememberedAuthorization,
     ) -> Result<AuthenticatedKey<S3Proof>> {
@@ -142,6 +142,12 @@ impl Front for S3Front {
             }
             outcome => outcome,
         }
+    }
+
+    fn key_refusal_code(error: &S3Error) -> Option<&'static str> {
+        let is_refusal =
+            matches!(error.code, Code::InvalidAccessKeyId | Code::SignatureDoesNotMatch | Code::AccessDenied);
+        is_refusal.then(|| error.code.as_str())
     }
 
     fn parse(&self, head: &Parts, proof: &S3Proof) -> Result<S3Call> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{AccessKey, KeySource};
 use crate::credential::{Credential, SigningSecret};
+use crate::routing::key_lookup::KeyLookup;
 use crate::routing::registry::{Registry, ServedKey};
 
 impl AccessKey for ServedKey {
@@ -14,6 +15,14 @@ impl AccessKey for ServedKey {
 }
 
 impl KeySource for Registry {
+    type Key = Arc<ServedKey>;
+
+    fn find(&self, access_key_id: &str) -> Option<Arc<ServedKey>> {
+        self.key(access_key_id)
+    }
+}
+
+impl KeySource for KeyLookup<'_> {
     type Key = Arc<ServedKey>;
 
     fn find(&self, access_key_id: &str) -> Option<Arc<ServedKey>> {
