@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bucketry_e2e::{
     OPEN_BUCKET, OWNER_EMAIL, OWNER_PASSWORD, Options, Result, Server, eventually, fill_disk, free_disk,
-    ignoring_full_disks, options, s3_bucket, shared_s3_endpoint, text, with,
+    ignoring_full_disks, list, options, s3_bucket, shared_s3_endpoint, text, with,
 };
 use http::Method;
 use serde_json::json;
@@ -27,8 +27,24 @@ async fn nothing_is_stored_half_and_all_goes_on_when_there_is_room_again() -> Re
     let unchecked = with(&new, &json!({ "skipValidation": true }));
     let login = json!({ "email": OWNER_EMAIL, "password": OWNER_PASSWORD });
 
+    let place = json!([{ "bucketId": id, "folder": "full-disk", "master": false }]);
+    let fields = json!({ "name": "Traffic", "repoBuckets": place });
+    let access = owner.open_repository(&server, &fields, OPEN_BUCKET).await?;
+    let put = async || Ok(access.object(Method::PUT, "k").raw("text/plain", "before").send().await?.status);
+    eventually("an object being stored", SOON, put, |status| *status == 200).await?;
+    let records = async || {
+        let found = owner.get("/audit?limit=1000").send().await?.json_with_status(200)?;
+        Ok::<_, bucketry_e2e::Error>(list(&found["records"]).len())
+    };
+    let recorded = records().await?;
+
     fill_disk(&server).await?;
     for _ in 0..2 {
+        // A change that can't be recorded is refused, but traffic needs no record.
+        let stored = access.object(Method::PUT, "k").raw("text/plain", "meanwhile").send().await?;
+        let read = access.object(Method::GET, "k").send().await?;
+        assert_eq!((stored.status, read.status, read.text().as_str()), (200, 200, "meanwhile"));
+        assert_eq!(records().await?, recorded, "the audit can be read, and has no new record");
         for call in [
             owner.post("/bucket", &new),
             owner.post("/bucket", &unchecked),
