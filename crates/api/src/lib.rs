@@ -14,6 +14,7 @@ mod bucket;
 mod caller;
 mod change_body;
 mod cors;
+mod csv;
 mod cursor;
 mod docs_page;
 mod endpoint;

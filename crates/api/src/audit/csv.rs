@@ -1,10 +1,9 @@
-//! Records as CSV (RFC 4180), safe to open in a spreadsheet.
-
-use std::fmt::Write as _;
+//! Records as CSV.
 
 use bucketry_model::audit::{AuditDetail, AuditRecord};
 
 use super::answer::row;
+use crate::csv::write_line;
 
 /// The first line.
 pub(super) const HEADER: &str = "id,timestamp,actorType,userId,actor,tokenId,address,requestId,kind,action,\
@@ -37,54 +36,13 @@ pub(super) fn write(record: &AuditRecord, line: &mut String) {
         detail(record.entry.before.as_ref()),
         detail(record.entry.after.as_ref()),
     ];
-    for (index, cell) in cells.iter().enumerate() {
-        if index > 0 {
-            line.push(',');
-        }
-        write_cell(cell, line);
-    }
-    line.push_str("\r\n");
-}
-
-/// Quotes a cell. A text that a spreadsheet would take for a formula begins with an apostrophe, and control
-/// characters, which include line ends, are written as `\u{…}`.
-fn write_cell(text: &str, line: &mut String) {
-    line.push('"');
-    if text.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']) {
-        line.push('\'');
-    }
-    for character in text.chars() {
-        match character {
-            '"' => line.push_str("\"\""),
-            // Writing to a string can't fail.
-            control if control.is_control() => _ = write!(line, "{}", control.escape_unicode()),
-            other => line.push(other),
-        }
-    }
-    line.push('"');
+    write_line(cells.iter().map(String::as_str), line);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use bucketry_model::audit::{AuditAction, AuditActor, AuditEntry, AuditKind};
-
-    fn cell(text: &str) -> String {
-        let mut line = String::new();
-        write_cell(text, &mut line);
-        line
-    }
-
-    #[test]
-    fn formulas_quotes_and_line_ends_do_no_harm() {
-        assert_eq!(cell("plain, text"), "\"plain, text\"");
-        assert_eq!(cell("say \"hi\""), "\"say \"\"hi\"\"\"");
-        for formula in ["=1+1", "+1", "-1", "@SUM(A1)", " =1+1"] {
-            assert_eq!(cell(formula), format!("\"'{formula}\""));
-        }
-        assert_eq!(cell("\t=1"), "\"'\\u{9}=1\"");
-        assert_eq!(cell("a\r\nb\u{7f}"), "\"a\\u{d}\\u{a}b\\u{7f}\"");
-    }
 
     #[test]
     fn a_line_has_as_many_cells_as_the_header() {
