@@ -5,6 +5,7 @@
 mod accounts;
 mod clocks;
 mod credentials;
+mod event_storm;
 mod inventories;
 mod moved_buckets;
 mod nodes;

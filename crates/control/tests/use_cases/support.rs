@@ -50,7 +50,8 @@ impl TestContext {
 
     pub(crate) async fn with(settings: Settings) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(dir.path(), Options::default()).await.unwrap();
+        let store =
+            SqliteStore::open(dir.path(), Options { durable: false, ..Options::default() }).await.unwrap();
         let clock = Arc::new(ManualClock::at("2026-03-01T10:00:00Z".parse().unwrap()));
         let environment = Environment {
             clock: Arc::clone(&clock) as Arc<dyn bucketry_model::time::Clock>,
