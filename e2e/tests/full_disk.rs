@@ -27,7 +27,8 @@ async fn nothing_is_stored_half_and_all_goes_on_when_there_is_room_again() -> Re
     let unchecked = with(&new, &json!({ "skipValidation": true }));
     let login = json!({ "email": OWNER_EMAIL, "password": OWNER_PASSWORD });
 
-    let place = json!([{ "bucketId": id, "folder": "full-disk", "master": false }]);
+    let used = owner.register(&with(&body, &json!({ "name": "Used" }))).await?;
+    let place = json!([{ "bucketId": used, "folder": "full-disk", "master": false }]);
     let fields = json!({ "name": "Traffic", "repoBuckets": place });
     let access = owner.open_repository(&server, &fields, OPEN_BUCKET).await?;
     let put = async || Ok(access.object(Method::PUT, "k").raw("text/plain", "before").send().await?.status);
@@ -86,6 +87,6 @@ async fn nothing_is_stored_half_and_all_goes_on_when_there_is_room_again() -> Re
     let owner = owner.again_at(&server);
     let names: Vec<_> =
         owner.buckets().await?.iter().map(|bucket| text(&bucket["name"]).to_owned()).collect();
-    assert_eq!(names, ["New", "Renamed"]);
+    assert_eq!(names, ["New", "Used", "Renamed"]);
     Ok(())
 }
