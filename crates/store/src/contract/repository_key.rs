@@ -136,7 +136,7 @@ pub async fn the_owner_of_a_key_is_found_even_if_it_was_revoked(store: &dyn Stor
     assert_eq!((first.id, first.org_id, first.workspace_id), (a, context.org, context.workspace));
     assert_eq!((first.name.as_str(), second.id), ("a", b));
     assert_ne!(first.access_key, second.access_key);
-    assert_eq!(store.key_owners(None, &[b]).await.unwrap(), [second.clone()]);
+    assert_eq!(store.key_owners(None, &[b]).await.unwrap(), std::slice::from_ref(second));
     assert_eq!(store.key_owners(Some(other.org), &[a, b]).await.unwrap(), []);
     assert_eq!(store.key_owners(None, &[]).await.unwrap(), []);
 }
