@@ -102,3 +102,11 @@ async fn uploads_work_where_blocks_cannot_be_listed() {
     }
     assert_eq!(stub.uncommitted(), 0);
 }
+
+#[tokio::test]
+async fn an_upload_outlasts_a_write_to_its_key() {
+    let (stub, context) = stub().await;
+    crate::multipart::an_upload_outlasts_a_write_to_its_key(&context).await;
+    assert_eq!(stub.uncommitted(), 0);
+    assert_eq!(context.get("/one/written").await.text(), "content");
+}
