@@ -1,4 +1,4 @@
-//! `/stats/nodes`: node reports on buckets, current and by day.
+//! `/stats/nodes`: node reports on buckets, current, by hour and by day.
 
 use std::borrow::Cow;
 
@@ -41,6 +41,63 @@ pub struct NodeStatsMinuteList {
     /// One entry per bucket and node: newest bucket first, or in the requested order; then by node name.
     #[cfg_attr(feature = "openapi", schema(inline = false))]
     pub data: Vec<NodeStatsMinute>,
+    /// The cursor of the next page; null on the last page. Absent where the whole list was requested.
+    #[serde(rename = "nextCursor", skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// A bucket's availability and latency in one hour, at one node.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NodeHour {
+    /// The start of the hour, in Unix seconds.
+    #[cfg_attr(feature = "openapi", schema(example = 1_767_225_600))]
+    pub timestamp: i64,
+    /// The share of the observed part of the hour in which the bucket was online, in percent; null if the node observed
+    /// nothing between two probes.
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 100))]
+    pub online: Option<f64>,
+    /// The median latency of the successful probes, in milliseconds; null if there were none.
+    pub p50_latency_ms: Option<u32>,
+    /// The 99th percentile of the latency of the successful probes, in milliseconds; null if there were none.
+    pub p99_latency_ms: Option<u32>,
+    /// The number of probes.
+    pub probes: i64,
+    /// The number of failed probes.
+    pub failures: i64,
+}
+
+/// The latest hours of a bucket at one node.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct NodeStatsHourly {
+    /// The node's id.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = "uuid"))]
+    pub node_id: NodeId,
+    /// The bucket's id.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = "uuid"))]
+    pub bucket_id: BucketId,
+    /// The bucket's id, under its old name.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = "uuid"))]
+    pub unit_id: BucketId,
+    /// The unique name of the node.
+    #[cfg_attr(feature = "openapi", schema(example = "node-1.example.com"))]
+    pub ip: String,
+    /// The hours with probes, newest first.
+    #[cfg_attr(feature = "openapi", schema(inline = false))]
+    pub hours: Vec<NodeHour>,
+}
+
+/// The latest hours of buckets at their nodes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NodeStatsHourlyList {
+    /// Always true.
+    pub success: bool,
+    /// One entry per bucket and node: newest bucket first, or in the requested order; then by node name.
+    #[cfg_attr(feature = "openapi", schema(inline = false))]
+    pub data: Vec<NodeStatsHourly>,
     /// The cursor of the next page; null on the last page. Absent where the whole list was requested.
     #[serde(rename = "nextCursor", skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,

@@ -271,6 +271,14 @@ pub(crate) enum BucketCommand {
         /// Name or id of the bucket
         bucket: String,
     },
+    /// Show availability and latency of a bucket by hour, at each node, for up to seven days
+    Hours {
+        /// Name or id of the bucket
+        bucket: String,
+        /// How many of the latest hours to show
+        #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u8).range(1..=168))]
+        hours: u8,
+    },
     /// Show what a node found when it last validated a bucket
     Diagnosis {
         /// Name or id of the bucket

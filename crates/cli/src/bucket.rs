@@ -73,6 +73,9 @@ pub(crate) async fn run(remote: &Remote, command: BucketCommand) -> Result<()> {
         BucketCommand::Outages { bucket } => {
             history::outages(remote, &client, &find(&client, &bucket).await?).await
         }
+        BucketCommand::Hours { bucket, hours } => {
+            history::hours(remote, &client, &find(&client, &bucket).await?, hours).await
+        }
         BucketCommand::Diagnosis { bucket } => {
             history::diagnosis(remote, &client, &find(&client, &bucket).await?).await
         }

@@ -1,8 +1,10 @@
-//! `bucketry events`, and the commands on the history of a bucket: `events`, `outages` and `diagnosis`.
+//! `bucketry events`, and the commands on the history of a bucket: `events`, `outages`, `hours` and `diagnosis`.
 
 use bucketry_api_types::bucket::BucketInfo;
 use bucketry_api_types::history::StatusEventInfo;
 use bucketry_client::ApiClient;
+use bucketry_model::time::{Clock as _, SystemClock, from_micros, to_wire};
+use jiff::SignedDuration;
 
 use crate::arguments::Remote;
 use crate::checks::checks_text;
@@ -68,6 +70,36 @@ pub(crate) async fn outages(remote: &Remote, client: &ApiClient, bucket: &Bucket
         output::line("only the newest 10,000 changes of the status were considered")?;
     }
     Ok(())
+}
+
+/// Shows the availability and latency of a bucket in its latest hours, at each node.
+pub(crate) async fn hours(
+    remote: &Remote,
+    client: &ApiClient,
+    bucket: &BucketInfo<'_>,
+    hours: u8,
+) -> Result<()> {
+    let start = SystemClock.now() - SignedDuration::from_hours(i64::from(hours) - 1);
+    let found = client.node_hours(&[bucket.id], None, (Some(&to_wire(start)), None)).await?;
+    if remote.json {
+        return output::json(&found);
+    }
+    let milliseconds = |latency: Option<u32>| latency.map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"));
+    let mut rows = Vec::new();
+    for node in &found {
+        rows.extend(node.hours.iter().map(|hour| {
+            vec![
+                node.ip.clone(),
+                to_wire(from_micros(hour.timestamp.saturating_mul(1_000_000))),
+                hour.online.map_or_else(|| "-".to_owned(), |online| format!("{online:.2} %")),
+                milliseconds(hour.p50_latency_ms),
+                milliseconds(hour.p99_latency_ms),
+                hour.probes.to_string(),
+                hour.failures.to_string(),
+            ]
+        }));
+    }
+    output::table(&["NODE", "HOUR", "ONLINE", "P50", "P99", "PROBES", "FAILED"], rows)
 }
 
 /// Shows what a node found when it last validated a bucket.

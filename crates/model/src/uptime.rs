@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::latency::LatencyHistogram;
 use crate::status::{ProbeFailure, ProbedStatus};
-use crate::time::Day;
+use crate::time::{Day, from_micros};
 
 /// One probe of a bucket by a node, and the resulting status.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,11 +93,13 @@ impl DayRecord {
     }
 }
 
-/// Observed time within one day.
+/// Observed time within one hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
     /// In UTC.
     pub day: Day,
+    /// The hour of the day, from 0 to 23.
+    pub hour: u8,
     /// Observed microseconds.
     pub observed_us: i64,
     /// Microseconds in which the bucket was online.
@@ -110,25 +112,29 @@ pub fn longest_gap(interval: SignedDuration) -> SignedDuration {
     (interval * 5 / 2).max(SignedDuration::from_secs(5))
 }
 
-/// The observed time that a new sample at `now` completes: from the previous sample, with its status, split at
-/// midnight UTC. Empty without a previous sample, for samples out of order, and if the gap is too long.
+/// Microseconds in an hour.
+const HOUR_US: i64 = 3_600_000_000;
+
+/// The hour of the day that contains a time, in UTC.
+pub fn hour_of(time: Timestamp) -> u8 {
+    u8::try_from(time.as_microsecond().div_euclid(HOUR_US).rem_euclid(24)).unwrap_or_default()
+}
+
+/// The observed time that a new sample at `now` completes: from the previous sample, with its status, split at every
+/// full hour. Empty without a previous sample, for samples out of order, and if the gap is too long.
 pub fn spans(before: Option<Observed>, now: Timestamp, longest_gap: SignedDuration) -> Vec<Span> {
     let Some(before) = before else { return Vec::new() };
     let gap = now.duration_since(before.at);
     if gap <= SignedDuration::ZERO || gap > longest_gap {
         return Vec::new();
     }
+    let (mut from, now) = (before.at.as_microsecond(), now.as_microsecond());
     let mut spans = Vec::with_capacity(1);
-    let mut from = before.at;
     while from < now {
-        let day = Day::of(from);
-        let until = day.end().min(now);
-        let observed_us = until.as_microsecond() - from.as_microsecond();
+        let until = (from.div_euclid(HOUR_US) * HOUR_US + HOUR_US).min(now);
+        let (observed_us, start) = (until - from, from_micros(from));
         let online_us = if before.status == ProbedStatus::Online { observed_us } else { 0 };
-        spans.push(Span { day, observed_us, online_us });
-        if until <= from {
-            break;
-        }
+        spans.push(Span { day: Day::of(start), hour: hour_of(start), observed_us, online_us });
         from = until;
     }
     spans
@@ -178,6 +184,17 @@ mod tests {
     }
 
     #[test]
+    fn a_span_over_a_full_hour_is_split() {
+        let before = Observed { at: at("2026-03-01T09:59:50Z"), status: ProbedStatus::Online };
+        let found = spans(Some(before), at("2026-03-01T11:00:00Z"), SignedDuration::from_hours(5));
+        let response: Vec<_> = found.iter().map(|span| (span.hour, span.observed_us)).collect();
+        assert_eq!(response, [(9, 10_000_000), (10, 3_600_000_000)]);
+        assert_eq!((hour_of(at("1969-12-31T23:59:59Z")), hour_of(Timestamp::MIN) < 24), (23, true));
+        let end = Observed { at: Timestamp::MAX - MINUTE, status: ProbedStatus::Online };
+        assert_eq!(spans(Some(end), Timestamp::MAX, MINUTE).len(), 1);
+    }
+
+    #[test]
     fn a_gap_in_which_nobody_looked_counts_neither_as_up_nor_as_down() {
         let before = Observed { at: at("2026-03-01T10:00:00Z"), status: ProbedStatus::Online };
         assert!(spans(Some(before), at("2026-03-01T11:00:00Z"), longest_gap(MINUTE)).is_empty());
@@ -196,7 +213,12 @@ mod tests {
         let mut day = DayRecord::default();
         day.count(&online(at("2026-03-01T10:00:00Z"), 10));
         assert!((day.uptime_percent() - 100.0).abs() < f64::EPSILON);
-        day.observe(Span { day: Day::parse("2026-03-01").unwrap(), observed_us: 300, online_us: 100 });
+        day.observe(Span {
+            day: Day::parse("2026-03-01").unwrap(),
+            hour: 10,
+            observed_us: 300,
+            online_us: 100,
+        });
         let failure = ProbeFailure { code: CheckCode::ConnectionRefused, message: "nothing listens".into() };
         day.count(&ProbeSample {
             at: at("2026-03-01T10:01:00Z"),

@@ -1,6 +1,7 @@
 //! What nodes report about buckets: the latest status per node, and a record per day.
 
 use async_trait::async_trait;
+use bucketry_model::hours::DayHours;
 use bucketry_model::id::{BucketId, NodeId, OrgId};
 use bucketry_model::node::Node;
 use bucketry_model::time::Day;
@@ -38,6 +39,19 @@ pub struct NodeDayRecord {
     pub record: DayRecord,
 }
 
+/// The hours of a bucket on one day, as one node saw them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeDayHours {
+    /// The bucket. It may have been removed.
+    pub bucket_id: BucketId,
+    /// The day in UTC.
+    pub day: Day,
+    /// The node. It may have been removed.
+    pub node_id: NodeId,
+    /// The hours with data.
+    pub hours: DayHours,
+}
+
 /// Stores the statuses of buckets.
 #[async_trait]
 pub trait StatusStore {
@@ -61,6 +75,11 @@ pub trait StatusStore {
         first: Day,
         last: Day,
     ) -> Result<Vec<NodeDayRecord>>;
+
+    /// The hours of several buckets from one day to another, both included, in no particular order. Only the latest
+    /// `DAYS_WITH_HOURS` days have hours. Doesn't check visibility. The response has up to buckets × days × nodes
+    /// entries, so callers must limit the buckets.
+    async fn hours_between(&self, ids: &[BucketId], first: Day, last: Day) -> Result<Vec<NodeDayHours>>;
 
     /// Removes day records from before the given day, at most `at_most` at a time. Returns how many.
     async fn purge_day_records(&self, before: Day, at_most: u32) -> Result<u64>;

@@ -21,6 +21,7 @@ const ONE: &[(&str, &str)] = &[
     ("/stats/daily", "workspaceId"),
     ("/stats/minute", "workspaceId"),
     ("/stats/nodes/daily", "workspaceId"),
+    ("/stats/nodes/hourly", "workspaceId"),
     ("/stats/nodes/minute", "workspaceId"),
 ];
 
@@ -35,6 +36,7 @@ const LISTS: &[(&str, &str)] = &[
     ("/stats/minute", "bucketId"),
     ("/stats/minute", "repoId"),
     ("/stats/nodes/daily", "bucketId"),
+    ("/stats/nodes/hourly", "bucketId"),
     ("/stats/nodes/minute", "bucketId"),
 ];
 

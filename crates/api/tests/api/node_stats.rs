@@ -1,4 +1,4 @@
-//! Node reports on buckets: current and by day, also of deleted buckets and of one workspace.
+//! Node reports on buckets: current, by hour and by day, also of deleted buckets and of one workspace.
 
 use bucketry_model::diagnosis::CheckCode;
 use bucketry_model::id::{BucketId, NodeId};
@@ -103,6 +103,72 @@ async fn a_day_has_every_field_of_the_contract_and_outlives_its_bucket() {
 }
 
 #[tokio::test]
+async fn hours_are_those_of_seven_days_and_outlive_their_bucket() {
+    let deployment = Deployment::start().await;
+    assert_eq!(deployment.get("/stats/nodes/hourly").await.body, json!({ "success": true, "data": [] }));
+    let bucket = deployment.add_bucket("photos").await;
+    let week = 7 * DAY;
+    // The clock shows 12:00:00, so a probe of now is the first in its hour.
+    deployment
+        .probe(
+            &bucket,
+            &[(week, Some(1)), (week - 3_600, Some(2)), (120, Some(10)), (60, None), (0, Some(14))],
+        )
+        .await;
+    let hour = |ago: i64, online: Option<f64>, latency: u32, probes: u32, failures: u32| {
+        json!({
+            "timestamp": deployment.clock.now().as_second() - ago, "online": online, "p50_latency_ms": latency,
+            "p99_latency_ms": latency, "probes": probes, "failures": failures,
+        })
+    };
+    let newest = hour(0, None, 14, 1, 0);
+    let hours = [newest.clone(), hour(3_600, Some(50.0), 10, 2, 1), hour(week - 3_600, None, 2, 1, 0)];
+    let entry = |hours: &[Value], node: NodeId| json!([{ "nodeId": node, "bucketId": bucket, "unitId": bucket, "ip": "node-1", "hours": hours }]);
+    let node = deployment.node().await;
+    let response = deployment.get("/stats/nodes/hourly").await;
+    assert_eq!(response.body["data"], entry(&hours, node), "{}", response.text);
+    for (query, expected) in [
+        ("startDate=2026-03-01T12:59:59Z", entry(&[newest], node)),
+        ("endDate=2026-02-28", entry(&hours[2..], node)),
+        ("startDate=2026-03-01&endDate=2026-03-01", entry(&hours[..2], node)),
+        ("endDate=2020-01-01", json!([])),
+    ] {
+        let response = deployment.get(&format!("/stats/nodes/hourly?{query}")).await;
+        assert_eq!(response.body["data"], expected, "{query}: {}", response.text);
+    }
+    for (query, field) in [
+        ("startDate=1032026", "startDate"),
+        ("endDate=x", "endDate"),
+        ("startDate=2026-03-02&endDate=2026-03-01", "startDate"),
+        ("limit=0", "limit"),
+        ("cursor=abc", "cursor"),
+    ] {
+        let refused = deployment.get(&format!("/stats/nodes/hourly?{query}")).await;
+        assert_eq!((refused.status.as_u16(), refused.fields()), (400, vec![field]), "{query}");
+    }
+    assert_eq!(deployment.delete(&format!("/bucket/{bucket}")).await.status, 200);
+    assert_eq!(deployment.get("/stats/nodes/hourly").await.body["data"], json!([]));
+    let named = deployment.get(&format!("/stats/nodes/hourly?unitId={bucket}")).await;
+    assert_eq!(named.body["data"], entry(&hours, node), "{}", named.text);
+}
+
+#[tokio::test]
+async fn a_page_of_hours_has_fifty_buckets_at_most() {
+    let deployment = Deployment::start().await;
+    for number in 0..51 {
+        let bucket = deployment.add_bucket(&format!("bucket-{number}")).await;
+        deployment.probe(&bucket, &[(0, Some(1))]).await;
+    }
+    let page = deployment.get("/stats/nodes/hourly?limit=100").await.body;
+    assert_eq!(page["data"].as_array().unwrap().len(), 50);
+    let cursor = page["nextCursor"].as_str().unwrap();
+    let rest = deployment.get(&format!("/stats/nodes/hourly?limit=100&cursor={cursor}")).await.body;
+    assert_eq!((rest["data"].as_array().unwrap().len(), &rest["nextCursor"]), (1, &Value::Null));
+    let whole = deployment.get("/stats/nodes/hourly").await.body;
+    assert_eq!(whole["data"].as_array().unwrap().len(), 51);
+}
+
+#[tokio::test]
 async fn dates_are_read_from_the_right_and_both_belong_to_the_range() {
     let deployment = Deployment::start().await;
     let bucket = deployment.add_bucket("photos").await;
@@ -144,7 +210,7 @@ async fn pages_count_buckets_and_lead_to_the_end() {
         deployment.clock.advance(SignedDuration::from_secs(1));
     }
     buckets.reverse();
-    for (path, rows) in [("/stats/nodes/minute", 1), ("/stats/nodes/daily", 2)] {
+    for (path, rows) in [("/stats/nodes/minute", 1), ("/stats/nodes/hourly", 1), ("/stats/nodes/daily", 2)] {
         for named in [String::new(), format!("&bucketId={}", buckets.join("%2C"))] {
             let (mut cursor, mut seen) = (String::new(), Vec::new());
             loop {
@@ -181,7 +247,9 @@ async fn statistics_are_those_of_the_workspaces_that_the_caller_can_enter() {
         rows.iter().map(id).collect::<std::collections::BTreeSet<_>>()
     };
     let set = |ids: &[&String]| ids.iter().map(|id| (*id).clone()).collect::<std::collections::BTreeSet<_>>();
-    for path in ["/stats/nodes/minute", "/stats/nodes/daily", "/bucket/stats", "/unit/stats"] {
+    for path in
+        ["/stats/nodes/minute", "/stats/nodes/hourly", "/stats/nodes/daily", "/bucket/stats", "/unit/stats"]
+    {
         for (role, expected) in [
             ("USER", set(&[])),
             ("READ", set(&[own])),

@@ -1,7 +1,8 @@
-//! `/stats/nodes`: what nodes report about buckets, now and by day.
+//! `/stats/nodes`: what nodes report about buckets, now, by hour and by day.
 
 use bucketry_api_types::node_stats::{
-    NodeStatsDaily, NodeStatsDailyList, NodeStatsMinute, NodeStatsMinuteList,
+    NodeStatsDaily, NodeStatsDailyList, NodeStatsHourly, NodeStatsHourlyList, NodeStatsMinute,
+    NodeStatsMinuteList,
 };
 use bucketry_model::id::{BucketId, WorkspaceId};
 
@@ -24,6 +25,25 @@ impl ApiClient {
         let (list, workspace) = selection(buckets, workspace);
         let parameters = [("bucketId", list.as_deref()), ("workspaceId", workspace.as_deref())];
         let rows: NodeStatsMinuteList = self.get(&with_query("/stats/nodes/minute", &parameters)).await?;
+        Ok(rows.data)
+    }
+
+    /// Returns how nodes saw them by hour, for at most the last seven days. `start` and `end` are dates or RFC 3339
+    /// date-times.
+    pub async fn node_hours(
+        &self,
+        buckets: &[BucketId],
+        workspace: Option<WorkspaceId>,
+        (start, end): (Option<&str>, Option<&str>),
+    ) -> Result<Vec<NodeStatsHourly>, ClientError> {
+        let (list, workspace) = selection(buckets, workspace);
+        let parameters = [
+            ("bucketId", list.as_deref()),
+            ("workspaceId", workspace.as_deref()),
+            ("startDate", start),
+            ("endDate", end),
+        ];
+        let rows: NodeStatsHourlyList = self.get(&with_query("/stats/nodes/hourly", &parameters)).await?;
         Ok(rows.data)
     }
 

@@ -195,6 +195,9 @@ macro_rules! contract_stories {
                 words_and_days_of_several_nodes_are_told_by_node_name
                 old_days_are_purged_a_few_at_a_time
                 the_days_of_several_buckets_are_read_at_once
+                the_hours_of_the_latest_days_are_kept
+                hours_of_several_buckets_are_read_at_once
+                a_clock_that_was_ahead_ends_no_hours
             }
             status_event {
                 a_change_of_the_status_is_an_event_and_moves_since

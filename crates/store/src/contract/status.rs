@@ -1,6 +1,7 @@
 //! What nodes report about buckets.
 
 use bucketry_model::diagnosis::CheckCode;
+use bucketry_model::hours::{DAYS_WITH_HOURS, HourRecord};
 use bucketry_model::id::{BucketId, NodeId};
 use bucketry_model::role::Visibility;
 use bucketry_model::status::{ProbeFailure, ProbedStatus};
@@ -260,4 +261,97 @@ pub async fn the_days_of_several_buckets_are_read_at_once(store: &dyn Store) {
     assert!(read(&[a, b], 3, 4).await.is_empty());
     assert!(read(&[a, b], 2, 1).await.is_empty());
     assert!(read(&[], 0, 9).await.is_empty());
+}
+
+const DAY: i64 = 86_400;
+
+/// The stored hours of buckets in their order: the start in hours since the stories began, and the record.
+async fn hours(store: &dyn Store, ids: &[BucketId]) -> Vec<(BucketId, NodeId, i64, HourRecord)> {
+    let (first, last) = (Day::of(at(-100 * DAY)), Day::of(at(100 * DAY)));
+    let mut found = Vec::new();
+    for one in store.hours_between(ids, first, last).await.unwrap() {
+        let start = (one.day.number() - Day::of(at(0)).number()) * 24;
+        let hours = one.hours.records();
+        found.extend(
+            hours.map(|(hour, record)| (one.bucket_id, one.node_id, start + i64::from(hour), record)),
+        );
+    }
+    found.sort_by_key(|(bucket, node, hour, _)| (*bucket, *node, *hour));
+    found
+}
+
+pub async fn the_hours_of_the_latest_days_are_kept(store: &dyn Store) {
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    let bucket = context.bucket("photos").await;
+    let midnight = DAY;
+    // Before a full hour, and after it at midnight.
+    context.probe(node, bucket, &[online(midnight - 90, 10), failed(midnight - 30)]).await;
+    context.probe(node, bucket, &[online(midnight + 30, 20)]).await;
+    let record = |observed_ms, offline_ms, probes, failures, latency| HourRecord {
+        observed_ms,
+        offline_ms,
+        probes,
+        failures,
+        median_ms: Some(latency),
+        p99_ms: Some(latency),
+    };
+    // A latency above 16 ms is reported as the upper end of its bucket.
+    let expected = [
+        (bucket, node, 23, record(90_000, 30_000, 2, 1, 10)),
+        (bucket, node, 24, record(30_000, 30_000, 1, 0, 21)),
+    ];
+    assert_eq!(hours(store, &[bucket]).await, expected);
+
+    let starts = async |expected: &[i64]| {
+        let found: Vec<i64> = hours(store, &[bucket]).await.iter().map(|(_, _, hour, _)| *hour).collect();
+        assert_eq!(found, expected);
+    };
+    for day in 2..DAYS_WITH_HOURS {
+        context.probe(node, bucket, &[online(day * DAY, 1)]).await;
+    }
+    starts(&[23, 24, 48, 72, 96, 120, 144, 168]).await;
+    context.probe(node, bucket, &[online(DAYS_WITH_HOURS * DAY, 1)]).await;
+    starts(&[24, 48, 72, 96, 120, 144, 168, 192]).await;
+    // The node was away. Afterwards, nothing older than the same number of days is left.
+    context.probe(node, bucket, &[online((DAYS_WITH_HOURS + 3) * DAY, 1)]).await;
+    starts(&[96, 120, 144, 168, 192, 264]).await;
+    context.probe(node, bucket, &[online(60 * DAY, 1)]).await;
+    starts(&[60 * 24]).await;
+    assert_eq!(store.day_records(bucket, Day::of(at(0))).await.unwrap().len(), 1, "days remain");
+}
+
+pub async fn hours_of_several_buckets_are_read_at_once(store: &dyn Store) {
+    let context = TestContext::new(store).await;
+    let (one, two) = (context.node("node-1").await, context.node("node-2").await);
+    let (a, b) = (context.bucket("a").await, context.bucket("b").await);
+    context.probe(one, a, &[online(0, 1), online(3_600, 1)]).await;
+    context.probe(two, a, &[online(7_200, 1)]).await;
+    context.probe(one, b, &[online(10_800, 1)]).await;
+    store.delete_bucket(context.org, b, &audit(at(10_801))).await.unwrap();
+    let found: Vec<_> = hours(store, &[a, b, fresh(BucketId::new)])
+        .await
+        .into_iter()
+        .map(|(bucket, node, hour, _)| (bucket, node, hour))
+        .collect();
+    assert_eq!(found, [(a, one, 0), (a, one, 1), (a, two, 2), (b, one, 3)]);
+    assert_eq!(hours(store, &[b]).await.len(), 1);
+    assert!(hours(store, &[]).await.is_empty());
+    let day = |number: i64| Day::of(at(number * DAY));
+    assert!(store.hours_between(&[a], day(1), day(9)).await.unwrap().is_empty());
+    assert!(store.hours_between(&[a], day(1), day(0)).await.unwrap().is_empty());
+}
+
+pub async fn a_clock_that_was_ahead_ends_no_hours(store: &dyn Store) {
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    let bucket = context.bucket("photos").await;
+    context.probe(node, bucket, &[online(0, 1)]).await;
+    let samples = vec![(bucket, online(300 * DAY, 1))];
+    let batch = ProbeBatch { node_id: node, org_id: None, now: at(60), longest_gap: LONGEST_GAP, samples };
+    assert_eq!(store.record_probes(&batch).await.unwrap(), 1);
+    context.probe(node, bucket, &[online(120, 1)]).await;
+    let found: Vec<_> =
+        hours(store, &[bucket]).await.iter().map(|(_, _, hour, one)| (*hour, one.probes)).collect();
+    assert_eq!(found, [(0, 2)], "the range of days ends before the wrong one");
 }

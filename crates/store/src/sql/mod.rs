@@ -16,6 +16,7 @@ mod bucket_list;
 mod columns;
 mod diagnosis;
 mod generation;
+mod hours;
 mod idempotency;
 mod inventory;
 mod inventory_walk;

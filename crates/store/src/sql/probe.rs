@@ -1,19 +1,21 @@
 //! Adding the samples of a heartbeat: reads the stored state of the sampled buckets, applies the rules of
-//! `bucketry_model::uptime` in memory, and writes the outcome with few statements.
+//! `bucketry_model::uptime` and `bucketry_model::hours` in memory, and writes the outcome with few statements.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
+use bucketry_model::hours::DayHours;
 use bucketry_model::id::{BucketId, NodeId, OrgId, WorkspaceId};
 use bucketry_model::status::{ProbeFailure, ProbedStatus};
 use bucketry_model::time::{Day, is_ahead, to_micros};
-use bucketry_model::uptime::{DayRecord, Observed, ProbeSample, spans};
+use bucketry_model::uptime::{DayRecord, Observed, ProbeSample, hour_of, spans};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::query;
 
 use super::SqlStore;
 use super::columns::Columns;
 use super::dialect::for_update;
+use super::hours;
 use super::node_status::{failure_text, node_status};
 use super::row_values::RowValues;
 use super::statement::{InList, Rows, Write, texts};
@@ -60,7 +62,14 @@ struct LastStatus {
     since: Option<Timestamp>,
 }
 
-type DayRecords = BTreeMap<(Day, BucketId), DayRecord>;
+/// What is stored about a day of a bucket.
+#[derive(Default)]
+struct StoredDay {
+    record: DayRecord,
+    hours: DayHours,
+}
+
+type StoredDays = BTreeMap<(Day, BucketId), StoredDay>;
 
 const NODE_STATUSES: Rows<'static> = Rows {
     before: "INSERT INTO bucket_words (bucket_id, node_id, status, latency_ms, at, failure, since) ",
@@ -70,13 +79,14 @@ const NODE_STATUSES: Rows<'static> = Rows {
 };
 const DAYS: Rows<'static> = Rows {
     before: "INSERT INTO day_records (bucket_id, day, node_id, observed_us, online_us, probes, failures, \
-             latency_sum_ms, latencies, last_at, last_status, last_latency_ms, last_sample_failure, last_failure) ",
-    columns: 14,
+             latency_sum_ms, latencies, last_at, last_status, last_latency_ms, last_sample_failure, last_failure, hours) ",
+    columns: 15,
     after: " ON CONFLICT (bucket_id, day, node_id) DO UPDATE SET observed_us = excluded.observed_us, \
             online_us = excluded.online_us, probes = excluded.probes, failures = excluded.failures, \
             latency_sum_ms = excluded.latency_sum_ms, latencies = excluded.latencies, last_at = excluded.last_at, \
             last_status = excluded.last_status, last_latency_ms = excluded.last_latency_ms, \
-            last_sample_failure = excluded.last_sample_failure, last_failure = excluded.last_failure",
+            last_sample_failure = excluded.last_sample_failure, last_failure = excluded.last_failure, \
+            hours = excluded.hours",
 };
 
 impl SqlStore {
@@ -136,7 +146,7 @@ async fn take(write: &mut Write, batch: &ProbeBatch) -> Result<usize> {
     }
     let mut known = known_buckets(write, batch).await?;
     let mut days = day_records(write, batch, &known).await?;
-    let Added { taken, events } = add(batch, &mut known, &mut days);
+    let Added { taken, events, expired } = add(batch, &mut known, &mut days);
     if taken == 0 {
         return Ok(0);
     }
@@ -153,6 +163,7 @@ async fn take(write: &mut Write, batch: &ProbeBatch) -> Result<usize> {
         .await?;
     let days: Vec<_> = days.into_iter().collect();
     write.insert_rows(&DAYS, &days, |values, day| bind_day(values, &node, day)).await?;
+    hours::drop(write, &node, &expired).await?;
     status_event::insert(write, &node, &events).await?;
     for known in known.values().filter(|known| known.changed) {
         write.bump_generation(Some(known.org_id));
@@ -203,7 +214,7 @@ async fn day_records(
     write: &mut Write,
     batch: &ProbeBatch,
     known: &BTreeMap<BucketId, KnownBucket>,
-) -> Result<DayRecords> {
+) -> Result<StoredDays> {
     let mut sampled: BTreeMap<Day, Vec<BucketId>> = BTreeMap::new();
     for (id, sample) in &batch.samples {
         let Some(known) = known.get(id) else { continue };
@@ -213,13 +224,13 @@ async fn day_records(
         }
         sampled.entry(Day::of(sample.at)).or_default().push(*id);
     }
-    let mut records = DayRecords::new();
+    let mut records = StoredDays::new();
     for (day, ids) in sampled {
         let list = InList::new(
             concat!(
                 "SELECT d.bucket_id, ",
                 day_record_columns!(),
-                " FROM day_records d WHERE d.node_id = $1 AND d.day = $2 AND d.bucket_id IN ("
+                ", d.hours FROM day_records d WHERE d.node_id = $1 AND d.day = $2 AND d.bucket_id IN ("
             ),
             ")",
         )
@@ -227,7 +238,10 @@ async fn day_records(
         .number(day.number());
         for row in write.rows_in_list(&list, &texts(ids)).await? {
             let mut columns = Columns::of(&row);
-            records.insert((day, columns.parsed()?), day_record(&mut columns)?);
+            let id = columns.parsed()?;
+            let record = day_record(&mut columns)?;
+            let hours = columns.optional_read(DayHours::from_text)?.unwrap_or_default();
+            records.insert((day, id), StoredDay { record, hours });
         }
     }
     Ok(records)
@@ -244,13 +258,15 @@ struct Added {
     taken: usize,
     /// The changes of statuses.
     events: Vec<NewStatusEvent>,
+    /// The first and the last day whose hours are no longer retained, with the buckets that began a new day.
+    expired: BTreeMap<(Day, Day), Vec<BucketId>>,
 }
 
 /// Adds the samples in their order. Afterwards `days` contains only the records that changed.
-fn add(batch: &ProbeBatch, known: &mut BTreeMap<BucketId, KnownBucket>, days: &mut DayRecords) -> Added {
+fn add(batch: &ProbeBatch, known: &mut BTreeMap<BucketId, KnownBucket>, days: &mut StoredDays) -> Added {
     let mut before = std::mem::take(days);
     let mut added = Added::default();
-    let mut record = |day: Day, id: BucketId, change: &dyn Fn(&mut DayRecord)| match days.entry((day, id)) {
+    let mut record = |day: Day, id: BucketId, change: &dyn Fn(&mut StoredDay)| match days.entry((day, id)) {
         Entry::Occupied(mut record) => change(record.get_mut()),
         Entry::Vacant(place) => {
             change(place.insert(before.remove(&(day, id)).unwrap_or_default()));
@@ -267,9 +283,20 @@ fn add(batch: &ProbeBatch, known: &mut BTreeMap<BucketId, KnownBucket>, days: &m
             continue;
         }
         for span in spans(known.status_row.as_ref().map(observed), sample.at, batch.longest_gap) {
-            record(span.day, *id, &|day| day.observe(span));
+            record(span.day, *id, &|day| {
+                day.record.observe(span);
+                day.hours.observe(span);
+            });
         }
-        record(Day::of(sample.at), *id, &|day| day.count(sample));
+        let day = Day::of(sample.at);
+        let last_day = known.status_row.as_ref().map(|status_row| Day::of(status_row.at));
+        if last_day != Some(day) && !is_ahead(sample.at, batch.now) {
+            added.expired.entry(hours::expired(last_day, day)).or_default().push(*id);
+        }
+        record(day, *id, &|day| {
+            day.record.count(sample);
+            day.hours.count(hour_of(sample.at), sample);
+        });
         let last_latency = known.status_row.as_ref().and_then(|status_row| status_row.latency_ms);
         let latency_ms = match sample.failure {
             None => sample.latency_ms.or(last_latency),
@@ -313,8 +340,8 @@ fn bind_word(values: RowValues, node: &str, id: BucketId, status_row: &LastStatu
         .bind(status_row.since.map(to_micros))
 }
 
-fn bind_day(values: RowValues, node: &str, day: &((Day, BucketId), DayRecord)) -> RowValues {
-    let ((day, id), record) = day;
+fn bind_day(values: RowValues, node: &str, day: &((Day, BucketId), StoredDay)) -> RowValues {
+    let ((day, id), StoredDay { record, hours }) = day;
     let last = record.last.as_ref();
     values
         .bind(id.to_string())
@@ -331,4 +358,5 @@ fn bind_day(values: RowValues, node: &str, day: &((Day, BucketId), DayRecord)) -
         .bind(last.and_then(|sample| sample.latency_ms).map(i64::from))
         .bind(failure_text(last.and_then(|sample| sample.failure.as_ref())))
         .bind(failure_text(record.last_failure.as_ref()))
+        .bind(hours.to_text())
 }

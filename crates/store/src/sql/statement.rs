@@ -112,6 +112,14 @@ impl Write {
         Ok(rows)
     }
 
+    /// Runs a statement with a list of values. The list may have any length.
+    pub(super) async fn execute_in_list(&mut self, list: &InList<'_>, values: &[String]) -> Result<()> {
+        for chunk in values.chunks(LONGEST_LIST) {
+            self.execute(list.query(list.sql(chunk.len()), chunk)).await?;
+        }
+        Ok(())
+    }
+
     /// Runs a statement over many rows, in their order. Returns how many rows it changed.
     pub(super) async fn insert_rows<T>(
         &mut self,

@@ -16,7 +16,7 @@ use super::node_status::{failure, node_status, node_status_row};
 use super::statement::{InList, texts};
 use crate::Result;
 use crate::bucket::NodeStatusRow;
-use crate::status::{NodeDayRecord, ProbeBatch, StatusStore};
+use crate::status::{NodeDayHours, NodeDayRecord, ProbeBatch, StatusStore};
 
 /// The columns of a day's record.
 macro_rules! day_record_columns {
@@ -111,6 +111,10 @@ impl StatusStore for SqlStore {
             })
         };
         self.rows_in_list(&list, &texts(ids)).await?.iter().map(read).collect()
+    }
+
+    async fn hours_between(&self, ids: &[BucketId], first: Day, last: Day) -> Result<Vec<NodeDayHours>> {
+        self.read_hours(ids, first, last).await
     }
 
     async fn purge_day_records(&self, before: Day, at_most: u32) -> Result<u64> {
