@@ -78,6 +78,10 @@ async fn told_exactly(server: &Server, owner: &Person, body: &Value, without: &[
         let elsewhere = owner.get(&format!("{path}?bucketId={other}")).send().await?.json_with_status(200)?;
         assert!(list(&elsewhere["data"]).is_empty(), "{elsewhere}");
     }
+    let workspace = owner.workspace().await?;
+    let hours =
+        owner.get(&format!("/stats/hourly?workspaceId={workspace}")).send().await?.json_with_status(200)?;
+    sums_are(&hours["data"], &sent);
     counted_at_the_provider(owner, &bucket, &folder, figure("stored")).await?;
     healthy_day(owner, &bucket).await
 }
@@ -107,8 +111,16 @@ async fn stats(owner: &Person, path: &str) -> Result<Value> {
     Ok(owner.get(path).send().await?.json_with_status(200)?["stats"].clone())
 }
 
-/// Asserts that the entries of minutes or days add up to what was sent.
+/// Asserts that the entries of minutes or days belong to the bucket and add up to what was sent.
 fn added_up(data: &Value, sent: &Value, bucket: &str, repository: &str) {
+    sums_are(data, sent);
+    for entry in list(data) {
+        let named = (text(&entry["bucketId"]), text(&entry["unitId"]), text(&entry["repoId"]));
+        assert_eq!(named, (bucket, bucket, repository));
+    }
+}
+
+fn sums_are(data: &Value, sent: &Value) {
     let entries = list(data);
     let sum = |member: &str| -> i64 {
         let figure = |value: &Value| value.as_i64().or_else(|| value.as_str()?.parse().ok());
@@ -128,8 +140,6 @@ fn added_up(data: &Value, sent: &Value, bucket: &str, repository: &str) {
     }
     assert_eq!(sum("provider_errors"), 0, "{data}");
     for entry in entries {
-        let named = (text(&entry["bucketId"]), text(&entry["unitId"]), text(&entry["repoId"]));
-        assert_eq!(named, (bucket, bucket, repository));
         assert_eq!(entry["host"], "embedded");
         assert!(entry["timestamp"].as_i64() > Some(0) && entry["latency_ms"].is_number(), "{entry}");
     }
@@ -144,5 +154,10 @@ async fn healthy_day(owner: &Person, bucket: &str) -> Result<()> {
     let node = &response["nodeStats"][0];
     assert_eq!((&node["node_status"], &node["failures"]), (&json!("ONLINE"), &json!(0)), "{response}");
     assert_eq!(node["perc_uptime"].as_f64(), Some(100.0), "{response}");
+    let hours =
+        owner.get(&format!("/stats/nodes/hourly?bucketId={bucket}")).send().await?.json_with_status(200)?;
+    let hours = list(&hours["data"][0]["hours"]);
+    let probes: i64 = hours.iter().filter_map(|hour| hour["probes"].as_i64()).sum();
+    assert!(probes > 0 && hours.iter().all(|hour| hour["failures"] == 0), "{hours:?}");
     Ok(())
 }

@@ -1,8 +1,8 @@
-//! Traffic of buckets and repositories: of all time, and by minute or by day.
+//! Traffic of buckets and repositories: of all time, and by minute or by day; of workspaces by hour.
 
 use std::borrow::Cow;
 
-use bucketry_model::id::{BucketId, RepoId};
+use bucketry_model::id::{BucketId, RepoId, WorkspaceId};
 use serde::{Deserialize, Serialize};
 
 use crate::count::Count;
@@ -128,6 +128,58 @@ pub struct StatsList {
     /// The entries, newest period first.
     #[cfg_attr(feature = "openapi", schema(inline = false))]
     pub data: Vec<StatsData<'static>>,
+    /// The cursor of the next page; null on the last page. Absent where the whole list was requested.
+    #[serde(rename = "nextCursor", skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// The traffic of one hour, for one workspace and node.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct HourlyStats<'a> {
+    /// The start of the hour, in Unix seconds.
+    #[cfg_attr(feature = "openapi", schema(example = 1_767_225_600))]
+    pub timestamp: i64,
+    /// The workspace that the buckets were in at that time.
+    #[serde(rename = "workspaceId")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = "uuid"))]
+    pub workspace_id: WorkspaceId,
+    /// The name of the node that served the requests.
+    #[cfg_attr(feature = "openapi", schema(example = "node-1.example.com"))]
+    pub host: Cow<'a, str>,
+    /// Bytes that clients sent.
+    pub upl_bytes: Count,
+    /// Bytes that clients received.
+    pub dwl_bytes: Count,
+    /// Change of the stored size, in bytes. Negative if more was deleted than written.
+    pub size_change: Count,
+    /// Mean latency per request, in milliseconds.
+    pub latency_ms: f64,
+    /// Mean time to the first byte of the response, in milliseconds.
+    pub first_byte_ms: f64,
+    /// Requests that the node served.
+    pub requests: i64,
+    /// Requests that failed, for any reason.
+    pub errors: i64,
+    /// Failed requests whose error came from the provider.
+    pub provider_errors: i64,
+    /// Requests that read an object or its attributes.
+    pub reads: i64,
+    /// Requests that stored, copied or deleted an object.
+    pub writes: i64,
+    /// Requests that listed objects.
+    pub lists: i64,
+}
+
+/// Traffic by hour and workspace.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct HourlyStatsList {
+    /// Always true.
+    pub success: bool,
+    /// The entries, newest hour first.
+    #[cfg_attr(feature = "openapi", schema(inline = false))]
+    pub data: Vec<HourlyStats<'static>>,
     /// The cursor of the next page; null on the last page. Absent where the whole list was requested.
     #[serde(rename = "nextCursor", skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,

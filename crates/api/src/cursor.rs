@@ -7,7 +7,7 @@ use bucketry_model::time::{from_micros, to_micros};
 use bucketry_store::audit::AuditPosition;
 use bucketry_store::bucket::PageStart;
 use bucketry_store::status_event::EventPosition;
-use bucketry_store::usage::SeriesPosition;
+use bucketry_store::usage::{HourPosition, SeriesPosition};
 
 /// The longest text that is read as a cursor, in bytes.
 const LONGEST: usize = 512;
@@ -60,6 +60,22 @@ impl Cursor for SeriesPosition {
     fn from_plain(plain: &str) -> Option<Self> {
         let (at, series) = plain.strip_prefix('s')?.split_once(':')?;
         Some(Self { at: at.parse().ok()?, series: series.parse().ok()? })
+    }
+}
+
+impl Cursor for HourPosition {
+    fn to_plain(&self) -> String {
+        format!("h{}:{}:{}", self.at, self.workspace_id, self.node_id)
+    }
+
+    fn from_plain(plain: &str) -> Option<Self> {
+        let (at, ids) = plain.strip_prefix('h')?.split_once(':')?;
+        let (workspace_id, node_id) = ids.split_once(':')?;
+        Some(Self {
+            at: at.parse().ok()?,
+            workspace_id: workspace_id.parse().ok()?,
+            node_id: node_id.parse().ok()?,
+        })
     }
 }
 

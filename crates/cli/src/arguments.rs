@@ -311,6 +311,14 @@ pub(crate) enum WorkspaceCommand {
         /// Name or id of the workspace
         workspace: String,
     },
+    /// Show the traffic of a workspace by hour
+    Stats {
+        /// Name or id of the workspace
+        workspace: String,
+        /// How many of the latest hours to show
+        #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=8_760))]
+        hours: u16,
+    },
     /// Rename a workspace
     Rename {
         /// Name or id of the workspace

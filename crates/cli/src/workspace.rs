@@ -1,9 +1,14 @@
 //! `bucketry workspace …`.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use bucketry_api_types::workspace::{WorkspaceInfo, WorkspaceWithMembers};
 use bucketry_client::ApiClient;
 use bucketry_model::id::WorkspaceId;
 use bucketry_model::role::WorkspaceRole;
+use bucketry_model::time::{Clock as _, SystemClock, from_micros, to_wire};
+use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::arguments::{Remote, WorkspaceCommand};
@@ -24,6 +29,10 @@ pub(crate) async fn run(remote: &Remote, command: WorkspaceCommand) -> Result<()
         WorkspaceCommand::Show { workspace } => {
             let id = find_workspace(&client, &workspace).await?;
             show(remote, &client.workspace(id).await?)
+        }
+        WorkspaceCommand::Stats { workspace, hours } => {
+            let id = find_workspace(&client, &workspace).await?;
+            stats(remote, &client, id, hours).await
         }
         WorkspaceCommand::Rename { workspace, name } => {
             let id = find_workspace(&client, &workspace).await?;
@@ -47,6 +56,31 @@ pub(crate) async fn run(remote: &Remote, command: WorkspaceCommand) -> Result<()
             output::done(remote.json, &removed, &format!("removed {user} from {workspace}"))
         }
     }
+}
+
+/// Shows the traffic of the latest hours, summed over nodes.
+async fn stats(remote: &Remote, client: &ApiClient, workspace: WorkspaceId, hours: u16) -> Result<()> {
+    let start = SystemClock.now() - SignedDuration::from_hours(i64::from(hours) - 1);
+    let found = client.hourly_traffic(Some(workspace), (Some(&to_wire(start)), None)).await?;
+    if remote.json {
+        return output::json(&found);
+    }
+    let mut sums: BTreeMap<Reverse<i64>, [i64; 8]> = BTreeMap::new();
+    for one in &found {
+        let bytes = [one.upl_bytes.0, one.dwl_bytes.0, one.size_change.0];
+        let requests = [one.requests, one.reads, one.writes, one.lists, one.errors];
+        let sum = sums.entry(Reverse(one.timestamp)).or_default();
+        for (sum, more) in sum.iter_mut().zip(requests.into_iter().chain(bytes)) {
+            *sum = sum.saturating_add(more);
+        }
+    }
+    let row = |(Reverse(at), sums): (&Reverse<i64>, &[i64; 8])| {
+        let hour = to_wire(from_micros(at.saturating_mul(1_000_000)));
+        std::iter::once(hour).chain(sums.iter().map(i64::to_string)).collect()
+    };
+    let heads =
+        ["HOUR", "REQUESTS", "READS", "WRITES", "LISTS", "ERRORS", "BYTES UP", "BYTES DOWN", "SIZE CHANGE"];
+    output::table(&heads, sums.iter().map(row).collect())
 }
 
 async fn list(remote: &Remote, client: &ApiClient) -> Result<()> {

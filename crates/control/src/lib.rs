@@ -13,6 +13,7 @@ pub mod buckets;
 pub mod credentials;
 pub mod environment;
 pub mod error;
+pub mod hourly_traffic;
 pub mod idempotency;
 pub mod ids;
 pub mod inventories;

@@ -48,6 +48,8 @@ impl Control {
         while store.purge_changes(now - KEEP_CHANGES, AT_MOST).await? >= full {}
         let first_minute = now.as_second() - settings.keep_minutes_for_days * 86_400;
         while store.purge_usage_minutes(first_minute, AT_MOST).await? >= full {}
+        let first_hour = now.as_second() - settings.keep_hours_for_days * 86_400;
+        while store.purge_usage_hours(first_hour, AT_MOST).await? >= full {}
         let first_record = now - SignedDuration::from_hours(settings.keep_audit_for_days * 24);
         while store.purge_audit(first_record, AT_MOST).await? >= full {}
         let first_day = Day::from_number(Day::of(now).number() - settings.keep_days);

@@ -9,6 +9,9 @@ pub const SESSION_DAYS: u16 = 90;
 /// Days to retain traffic by minute, unless a setting overrides it.
 pub const USAGE_MINUTES_DAYS: u16 = 32;
 
+/// Days to retain traffic by hour, unless a setting overrides it.
+pub const USAGE_HOURS_DAYS: u16 = 90;
+
 /// Days to retain changes of the status of buckets, unless a setting overrides it.
 pub const EVENTS_DAYS: u16 = 90;
 
@@ -47,6 +50,8 @@ pub struct Settings {
     pub keep_audit_for_days: i64,
     /// Days to retain traffic by minute. Traffic by day is retained permanently.
     pub keep_minutes_for_days: i64,
+    /// Days to retain traffic by hour and workspace.
+    pub keep_hours_for_days: i64,
     /// Days to retain changes of the status of buckets.
     pub keep_events_for_days: i64,
     /// Number of results of inventories to retain per bucket.
@@ -69,6 +74,7 @@ impl Default for Settings {
             keep_days: 730,
             keep_audit_for_days: AUDIT_DAYS.into(),
             keep_minutes_for_days: USAGE_MINUTES_DAYS.into(),
+            keep_hours_for_days: USAGE_HOURS_DAYS.into(),
             keep_events_for_days: EVENTS_DAYS.into(),
             keep_inventories: INVENTORY_RESULTS.into(),
         }

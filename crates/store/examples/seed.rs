@@ -254,7 +254,7 @@ fn days(target: &SeedTarget, seeded: &[Seeded]) -> QueryBuilder<Sqlite> {
 /// The traffic of each bucket: the row of its series.
 fn traffic(target: &SeedTarget, seeded: &[Seeded]) -> QueryBuilder<Sqlite> {
     let mut statement = QueryBuilder::new(
-        "INSERT INTO usage_series (number, node_id, bucket_id, repo_id, org_id, org_number, day, minute, requests, \
+        "INSERT INTO usage_series (number, node_id, bucket_id, repo_id, org_id, workspace_id, org_number, day, minute, requests, \
          errors, reads, writes, lists, provider_errors, upload_bytes, download_bytes, size_change, latency_sum_ms, \
          first_byte_sum_ms, total_requests, total_upload_bytes, total_download_bytes, total_size_change) ",
     );
@@ -264,6 +264,7 @@ fn traffic(target: &SeedTarget, seeded: &[Seeded]) -> QueryBuilder<Sqlite> {
             .push_bind(one.id.to_string())
             .push_bind("")
             .push_bind(target.org.to_string())
+            .push_bind(target.workspace.to_string())
             .push_bind(ORG_NUMBER)
             .push_bind(Day::of(one.created_at).number())
             .push_bind(one.created_at.as_second().div_euclid(60) * 60);

@@ -30,6 +30,7 @@ const SQLITE: &[File] = files! {
     "0011_status_events",
     "0012_audit",
     "0013_inventories",
+    "0014_hours_and_filters",
     "0018_node_silences",
 };
 
@@ -49,6 +50,7 @@ const POSTGRES: &[File] = files! {
     "0012_status_events",
     "0013_audit",
     "0014_inventories",
+    "0015_hours_and_filters",
     "0019_node_silences",
 };
 

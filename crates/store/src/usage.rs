@@ -1,7 +1,7 @@
-//! Traffic, summed by minute, by day and in total.
+//! Traffic, summed by minute, by day and in total, and by hour for each workspace.
 
 use async_trait::async_trait;
-use bucketry_model::id::{BucketId, NodeId, OrgId, RepoId};
+use bucketry_model::id::{BucketId, NodeId, OrgId, RepoId, WorkspaceId};
 use bucketry_model::node_protocol::UsageBatch;
 use bucketry_model::role::Visibility;
 use bucketry_model::usage::{Resolution, UsageCounts, UsageTotals};
@@ -83,10 +83,48 @@ pub struct SeriesPoint {
     pub counts: UsageCounts,
 }
 
+/// A position in a list of traffic by hour. Reading continues after it, towards older hours.
+#[expect(missing_docs, reason = "the other fields name what the traffic belongs to")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HourPosition {
+    /// The start of the hour, in Unix seconds.
+    pub at: i64,
+    pub workspace_id: WorkspaceId,
+    pub node_id: NodeId,
+}
+
+/// Which part of the traffic by hour to read.
+#[derive(Debug, Clone)]
+pub struct HourQuery {
+    /// The organization whose traffic is read.
+    pub org_id: OrgId,
+    /// The workspaces whose traffic is read. Includes removed ones.
+    pub visible: Visibility,
+    /// The start of the first hour, in Unix seconds.
+    pub first: i64,
+    /// The start of the last hour, in Unix seconds.
+    pub last: i64,
+    /// The end of the previous page. `None` for the first page.
+    pub after: Option<HourPosition>,
+    /// The largest number of entries to return.
+    pub limit: u32,
+}
+
+/// The traffic of one workspace through one node in one hour.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HourPoint {
+    /// The position of this entry in the list.
+    pub position: HourPosition,
+    /// The name of the node, even if it was removed.
+    pub host: String,
+    /// The counts of this hour.
+    pub counts: UsageCounts,
+}
+
 /// Stores traffic.
 #[async_trait]
 pub trait UsageStore {
-    /// Adds a batch of a node's spool to the minutes, days and totals, exactly once.
+    /// Adds a batch of a node's spool to the minutes, hours, days and totals, exactly once.
     ///
     /// Skips rows of buckets that don't belong to the organization that the node serves (`org_id`, `None` means
     /// all). Rows of removed buckets count.
@@ -115,6 +153,13 @@ pub trait UsageStore {
     /// A page of traffic by minute or day, newest period first. Within a period, the order is stable.
     async fn usage_series(&self, query: &SeriesQuery) -> Result<Vec<SeriesPoint>>;
 
+    /// A page of traffic by hour, newest first. Traffic belongs to the workspace that the bucket was in when it was
+    /// counted.
+    async fn usage_hours(&self, query: &HourQuery) -> Result<Vec<HourPoint>>;
+
     /// Removes minutes from before the given Unix second, at most `at_most` at a time. Returns how many.
     async fn purge_usage_minutes(&self, before: i64, at_most: u32) -> Result<u64>;
+
+    /// Removes hours from before the given Unix second, at most `at_most` at a time. Returns how many.
+    async fn purge_usage_hours(&self, before: i64, at_most: u32) -> Result<u64>;
 }

@@ -19,6 +19,7 @@ const ONE: &[(&str, &str)] = &[
     ("/repo", "workspaceId"),
     ("/repo/stats", "workspaceId"),
     ("/stats/daily", "workspaceId"),
+    ("/stats/hourly", "workspaceId"),
     ("/stats/minute", "workspaceId"),
     ("/stats/nodes/daily", "workspaceId"),
     ("/stats/nodes/hourly", "workspaceId"),

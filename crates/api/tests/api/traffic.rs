@@ -1,4 +1,4 @@
-//! Traffic by minute and by day.
+//! Traffic by minute and by day, and of workspaces by hour.
 
 use bucketry_model::id::{BucketId, RepoId};
 use bucketry_model::node_protocol::UsageBatch;
@@ -214,4 +214,64 @@ async fn traffic_is_cut_down_to_a_workspace() {
     assert_eq!(response["stats"], json!([]));
     let response = deployment.get(&format!("/repo?workspaceId={second}&repoId={in_first}")).await.body;
     assert_eq!(response["repos"], json!([]));
+}
+
+#[tokio::test]
+async fn an_hour_has_the_traffic_of_a_workspace_at_a_node() {
+    let deployment = Deployment::start().await;
+    let made = deployment.post("/workspace", json!({ "name": "research" })).await;
+    let second = made.body["workspace"]["id"].as_str().unwrap().to_owned();
+    let first = deployment.first.workspace_id.to_string();
+    let (a, b) = (deployment.add_bucket("a").await, deployment.add_bucket("b").await);
+    let moved = deployment.put(&format!("/bucket/{b}"), json!({ "workspaceId": second })).await;
+    assert_eq!(moved.status, 200, "{}", moved.text);
+    let full = UsageRow {
+        errors: 2,
+        provider_errors: 1,
+        reads: 1,
+        writes: 1,
+        lists: 1,
+        upload_bytes: 1 << 50,
+        download_bytes: 5,
+        size_change: -7,
+        latency_sum_ms: 10,
+        first_byte_sum_ms: 8,
+        ..row(&a, NOON - 60, 4)
+    };
+    let week = 7 * DAY;
+    deployment
+        .count(1, vec![full, row(&a, NOON - week, 1), row(&a, NOON - week - 60, 1), row(&b, NOON, 1)])
+        .await;
+    let expected = json!({
+        "timestamp": NOON - 3_600, "workspaceId": first, "host": "node-1", "upl_bytes": "1125899906842624",
+        "dwl_bytes": "5", "size_change": "-7", "latency_ms": 2.5, "first_byte_ms": 2.0, "requests": 4, "errors": 2,
+        "provider_errors": 1, "reads": 1, "writes": 1, "lists": 1,
+    });
+    let response = deployment.get("/stats/hourly").await;
+    assert_eq!(timestamps(&response.body), [NOON, NOON - 3_600, NOON - week], "{}", response.text);
+    assert_eq!(response.body["data"][1], expected);
+    for (query, expected) in [
+        (format!("workspaceId={first}"), vec![NOON - 3_600, NOON - week]),
+        (format!("workspaceId={second}"), vec![NOON]),
+        ("startDate=2026-02-22&endDate=2026-02-22".to_owned(), vec![NOON - week, NOON - week - 3_600]),
+        ("startDate=2026-03-01T11:59:59Z&endDate=2026-03-01T11:59:59Z".to_owned(), vec![NOON - 3_600]),
+    ] {
+        let response = deployment.get(&format!("/stats/hourly?{query}")).await;
+        assert_eq!(timestamps(&response.body), expected, "{query}: {}", response.text);
+    }
+    let page = deployment.get("/stats/hourly?limit=2").await.body;
+    assert_eq!(timestamps(&page), [NOON, NOON - 3_600]);
+    let cursor = page["nextCursor"].as_str().unwrap();
+    let rest = deployment.get(&format!("/stats/hourly?limit=2&cursor={cursor}")).await.body;
+    assert_eq!((timestamps(&rest), &rest["nextCursor"]), (vec![NOON - week], &Value::Null));
+    for (query, field) in [
+        ("startDate=2025-02-28", "startDate"),
+        ("startDate=2026-03-02", "startDate"),
+        ("endDate=tomorrow", "endDate"),
+        ("limit=1001", "limit"),
+        ("cursor=abc", "cursor"),
+    ] {
+        let refused = deployment.get(&format!("/stats/hourly?{query}")).await;
+        assert_eq!((refused.status.as_u16(), refused.fields()), (400, vec![field]), "{query}");
+    }
 }

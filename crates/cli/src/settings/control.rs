@@ -15,6 +15,7 @@ impl ControlValues {
             api_token_lifetime: limit(self.token_lifetime).map(days),
             keep_audit_for_days: self.audit_retention.max(1).into(),
             keep_minutes_for_days: self.usage_minutes_retention.max(1).into(),
+            keep_hours_for_days: self.usage_hours_retention.max(1).into(),
             keep_events_for_days: self.events_retention.max(1).into(),
             keep_inventories: self.inventory_results.max(1).into(),
             ..bucketry_control::Settings::default()

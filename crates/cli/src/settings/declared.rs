@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use bucketry_control::settings::{
-    AUDIT_DAYS, EVENTS_DAYS, INVENTORY_RESULTS, SESSION_DAYS, USAGE_MINUTES_DAYS,
+    AUDIT_DAYS, EVENTS_DAYS, INVENTORY_RESULTS, SESSION_DAYS, USAGE_HOURS_DAYS, USAGE_MINUTES_DAYS,
 };
 use bucketry_gateway::ProtectionSettings;
 use bucketry_node::ProbeConfig;
@@ -119,6 +119,9 @@ settings! {
         /// Days to retain traffic by minute; traffic by day is retained permanently
         #[arg(value_name = "DAYS", value_parser = value_parser!(u16).range(1..=3_650))]
         usage_minutes_retention: u16 = USAGE_MINUTES_DAYS,
+        /// Days to retain traffic by hour and workspace
+        #[arg(value_name = "DAYS", value_parser = value_parser!(u16).range(1..=3_650))]
+        usage_hours_retention: u16 = USAGE_HOURS_DAYS,
         /// Days to retain changes of the status of buckets
         #[arg(value_name = "DAYS", value_parser = value_parser!(u16).range(1..=3_650))]
         events_retention: u16 = EVENTS_DAYS,

@@ -8,6 +8,7 @@ pub mod node_stats;
 pub mod organization;
 pub mod repository;
 pub mod token;
+pub mod traffic;
 pub mod user;
 pub mod vault;
 pub mod workspace;

@@ -40,6 +40,7 @@ pub mod status_event;
 pub mod sync;
 pub mod token;
 pub mod usage;
+pub mod usage_hours;
 pub mod usage_series;
 pub mod user;
 pub mod vault;
@@ -230,6 +231,13 @@ macro_rules! contract_stories {
                 a_series_of_another_organization_is_not_told
                 a_cursor_walks_a_series_without_gap_or_repetition
             }
+            usage_hours {
+                traffic_is_summed_by_hour_and_workspace
+                traffic_of_a_bucket_that_moved_counts_where_it_is
+                reports_and_a_move_at_once_are_all_counted
+                a_cursor_walks_hours_without_gap_or_repetition
+                old_hours_are_purged_a_few_at_a_time
+            }
             node {
                 a_node_registers_and_is_updated_by_name
                 a_name_belongs_to_one_organization
@@ -303,9 +311,11 @@ mod tests {
     fn every_story_is_in_the_list() {
         let list = include_str!("mod.rs");
         for area in [
+            include_str!("audit.rs"),
             include_str!("bucket.rs"),
             include_str!("bucket_list.rs"),
             include_str!("credential.rs"),
+            include_str!("first_report.rs"),
             include_str!("idempotency.rs"),
             include_str!("inventory.rs"),
             include_str!("node.rs"),
@@ -314,9 +324,12 @@ mod tests {
             include_str!("repository_key.rs"),
             include_str!("repository_use.rs"),
             include_str!("status.rs"),
+            include_str!("status_event.rs"),
             include_str!("sync.rs"),
             include_str!("token.rs"),
             include_str!("usage.rs"),
+            include_str!("usage_hours.rs"),
+            include_str!("usage_series.rs"),
             include_str!("user.rs"),
             include_str!("vault.rs"),
             include_str!("workspace.rs"),

@@ -14,7 +14,7 @@ use sqlx::query;
 use super::columns::Columns;
 use super::dialect::{Row, for_update, is_unique_violation};
 use super::statement::{InList, Write, texts};
-use super::{SqlStore, attachment, inventory, live_workspace, probe};
+use super::{SqlStore, attachment, inventory, live_workspace, probe, series};
 use crate::Result;
 use crate::bucket::{
     BucketDeleted, BucketInserted, BucketQuery, BucketStore, BucketUpdate, BucketUpdated, EndingCredential,
@@ -261,6 +261,9 @@ impl BucketStore for SqlStore {
         }
         if renamed {
             attachment::announce_holders(&mut write, update.org_id, update.id, now).await?;
+        }
+        if workspace != update.workspace_id {
+            series::move_series(&mut write, update.id, update.workspace_id).await?;
         }
         write.bump_generation(Some(update.org_id));
         write.commit().await?;

@@ -41,6 +41,7 @@ mod sync;
 mod token;
 mod transfer;
 mod usage;
+mod usage_hours;
 mod usage_series;
 mod user;
 mod vault;

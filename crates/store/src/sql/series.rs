@@ -4,10 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use bucketry_model::id::{BucketId, NodeId, OrgId, RepoId};
+use bucketry_model::id::{BucketId, NodeId, OrgId, RepoId, WorkspaceId};
 use sqlx::query;
 
 use super::columns::Columns;
+use super::dialect::for_update;
 use super::statement::{InList, Rows, Write, texts};
 use crate::Result;
 
@@ -20,18 +21,23 @@ pub(super) struct Series {
     pub(super) day: i64,
     /// The latest minute in which anything was counted, in Unix seconds. Negative if there is none.
     pub(super) minute: i64,
+    /// The workspace of the bucket. `None` if the bucket was unknown when traffic was moved into series.
+    pub(super) workspace_id: Option<WorkspaceId>,
 }
 
 /// A bucket, and the repository through which it was requested.
 pub(super) type Route = (BucketId, Option<RepoId>);
 
+/// The organization and the workspace of a bucket.
+type Owner = (OrgId, WorkspaceId);
+
 const NO_MINUTE: i64 = -1;
 
 const NEW_SERIES: Rows<'static> = Rows {
-    before: "WITH n (number, node_id, bucket_id, repo_id, org_id, org_number, day, minute) AS (",
-    columns: 8,
+    before: "WITH n (number, node_id, bucket_id, repo_id, org_id, org_number, day, minute, workspace_id) AS (",
+    columns: 9,
     after: ") INSERT INTO usage_series SELECT n.number, n.node_id, n.bucket_id, n.repo_id, n.org_id, n.org_number, \
-            n.day, n.minute, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM n",
+            n.day, n.minute, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, n.workspace_id FROM n",
 };
 
 impl Write {
@@ -63,7 +69,7 @@ impl Write {
         routes: &BTreeMap<Route, i64>,
     ) -> Result<HashMap<Route, Series>> {
         let list = InList::new(
-            "SELECT org_id, bucket_id, repo_id, number, org_number, day, minute FROM usage_series \
+            "SELECT org_id, bucket_id, repo_id, number, org_number, day, minute, workspace_id FROM usage_series \
              WHERE node_id = $1 AND bucket_id IN (",
             ")",
         )
@@ -80,18 +86,22 @@ impl Write {
         Ok(known)
     }
 
-    /// The organizations of the buckets that the node serves. Includes removed buckets.
+    /// The organizations and workspaces of the buckets that the node serves. Includes removed buckets. Locks the
+    /// buckets, so that none moves before its series is stored.
     async fn owners(
         &mut self,
         org_id: Option<OrgId>,
         routes: &BTreeMap<Route, i64>,
-    ) -> Result<HashMap<BucketId, OrgId>> {
-        let list = InList::new("SELECT id, org_id FROM buckets WHERE id IN (", ")");
+    ) -> Result<HashMap<BucketId, Owner>> {
+        let list = InList::new(
+            "SELECT id, org_id, workspace_id FROM buckets WHERE id IN (",
+            concat!(") ORDER BY id", for_update!()),
+        );
         let mut owners = HashMap::new();
         for row in self.rows_in_list(&list, &texts(routes.keys().map(|(bucket, _)| bucket))).await? {
             let mut columns = Columns::of(&row);
-            let (id, owner): (BucketId, OrgId) = (columns.parsed()?, columns.parsed()?);
-            if org_id.is_none_or(|own| own == owner) {
+            let (id, owner): (BucketId, Owner) = (columns.parsed()?, (columns.parsed()?, columns.parsed()?));
+            if org_id.is_none_or(|own| own == owner.0) {
                 owners.insert(id, owner);
             }
         }
@@ -104,9 +114,9 @@ impl Write {
         &mut self,
         node_id: NodeId,
         routes: BTreeMap<Route, i64>,
-        owners: &HashMap<BucketId, OrgId>,
+        owners: &HashMap<BucketId, Owner>,
     ) -> Result<HashMap<Route, Series>> {
-        let organizations: BTreeSet<OrgId> = owners.values().copied().collect();
+        let organizations: BTreeSet<OrgId> = owners.values().map(|(org_id, _)| *org_id).collect();
         let mut next = self.take_numbers(routes.len() + organizations.len()).await?;
         // Another process may have numbered some of them in the meantime.
         let mut numbered = self.known_series(node_id, None, &routes).await?;
@@ -117,9 +127,12 @@ impl Write {
         }
         let mut new = Vec::new();
         for (route, day) in routes {
-            let owner = owners.get(&route.0).and_then(|owner| Some((*owner, *org_numbers.get(owner)?)));
-            if let Some((org_id, org_number)) = owner.filter(|_| !numbered.contains_key(&route)) {
-                let series = Series { number: next, org_number, day, minute: NO_MINUTE };
+            let owner = owners.get(&route.0).and_then(|owner| Some((*owner, *org_numbers.get(&owner.0)?)));
+            if let Some(((org_id, workspace_id), org_number)) =
+                owner.filter(|_| !numbered.contains_key(&route))
+            {
+                let workspace_id = Some(workspace_id);
+                let series = Series { number: next, org_number, day, minute: NO_MINUTE, workspace_id };
                 next += 1;
                 numbered.insert(route, series);
                 new.push((route, org_id, series));
@@ -135,6 +148,7 @@ impl Write {
                 .bind(series.org_number)
                 .bind(series.day)
                 .bind(series.minute)
+                .bind(series.workspace_id.map(|id| id.to_string()).unwrap_or_default())
         })
         .await?;
         Ok(numbered)
@@ -161,6 +175,16 @@ impl Write {
     }
 }
 
+/// Counts the traffic of a bucket that moved in its new workspace from now on. Must be called last, because reports of
+/// nodes lock series after everything else.
+pub(super) async fn move_series(write: &mut Write, bucket: BucketId, to: WorkspaceId) -> Result<()> {
+    // In the order in which reports lock series.
+    let lock = concat!("SELECT number FROM usage_series WHERE bucket_id = $1 ORDER BY number", for_update!());
+    write.rows(query(lock).bind(bucket.to_string())).await?;
+    let sql = "UPDATE usage_series SET workspace_id = $2 WHERE bucket_id = $1";
+    write.execute(query(sql).bind(bucket.to_string()).bind(to.to_string())).await.map(|_| ())
+}
+
 fn series(columns: &mut Columns<'_>) -> Result<(Route, Series)> {
     let route = (columns.parsed()?, columns.parsed_unless_empty()?);
     let series = Series {
@@ -168,6 +192,7 @@ fn series(columns: &mut Columns<'_>) -> Result<(Route, Series)> {
         org_number: columns.number()?,
         day: columns.number()?,
         minute: columns.number()?,
+        workspace_id: columns.parsed_unless_empty()?,
     };
     Ok((route, series))
 }

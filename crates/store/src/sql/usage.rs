@@ -1,11 +1,11 @@
-//! Traffic: each batch is added to minutes, days and totals in one transaction with its number. Apart from minutes
-//! and days that have ended, a batch changes only the rows of its series.
+//! Traffic: each batch is added to minutes, hours, days and totals in one transaction with its number. Apart from
+//! minutes, hours and days that have ended, a batch changes only the rows of its series.
 
 use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
 
 use async_trait::async_trait;
-use bucketry_model::id::{BucketId, NodeId, OrgId, RepoId};
+use bucketry_model::id::{BucketId, NodeId, OrgId, RepoId, WorkspaceId};
 use bucketry_model::node_protocol::UsageBatch;
 use bucketry_model::time::to_micros;
 use bucketry_model::usage::{UsageCounts, UsageRow, UsageTotals};
@@ -19,7 +19,7 @@ use super::row_values::RowValues;
 use super::series::{Route, Series};
 use super::statement::{InList, Rows, Write, texts};
 use crate::bucket::BucketQuery;
-use crate::usage::{BatchCounted, ListedTotals, SeriesPoint, SeriesQuery, UsageStore};
+use crate::usage::{BatchCounted, HourPoint, HourQuery, ListedTotals, SeriesPoint, SeriesQuery, UsageStore};
 use crate::{Result, StoreError};
 
 /// The sum of a stored and an added value. Sizes come from providers, and a wrong one must not stop a whole node
@@ -43,29 +43,30 @@ macro_rules! sum {
 }
 
 macro_rules! add_counts {
-    ($table:literal, $period:literal, $first:tt $(, $count:tt)+) => {
+    ($table:literal, ($key:literal $(, $further:literal)*), $first:tt $(, $count:tt)+) => {
         Rows {
             before: concat!(
-                "INSERT INTO ", $table, " (org_number, ", $period, ", series, ", $first, $(", ", $count,)+ ") "
+                "INSERT INTO ", $table, " (", $key, $(", ", $further,)* ", ", $first, $(", ", $count,)+ ") "
             ),
-            columns: 3 + [$first, $($count),+].len(),
+            columns: [$key $(, $further)*].len() + [$first, $($count),+].len(),
             after: concat!(
-                " ON CONFLICT (org_number, ", $period, ", series) DO UPDATE SET ",
+                " ON CONFLICT (", $key, $(", ", $further,)* ") DO UPDATE SET ",
                 $first, " = ", sum!($table, "excluded", $first),
                 $(", ", $count, " = ", sum!($table, "excluded", $count),)+
             ),
         }
     };
-    ($table:literal, $period:literal) => {
+    ($table:literal, $key:tt) => {
         add_counts!(
-            $table, $period, "requests", "errors", "reads", "writes", "lists", "provider_errors", "upload_bytes",
+            $table, $key, "requests", "errors", "reads", "writes", "lists", "provider_errors", "upload_bytes",
             "download_bytes", "size_change", "latency_sum_ms", "first_byte_sum_ms"
         )
     };
 }
 
-const MINUTES: Rows<'static> = add_counts!("usage_minutes", "minute");
-const DAYS: Rows<'static> = add_counts!("usage_days", "day");
+const MINUTES: Rows<'static> = add_counts!("usage_minutes", ("org_number", "minute", "series"));
+const DAYS: Rows<'static> = add_counts!("usage_days", ("org_number", "day", "series"));
+const HOURS: Rows<'static> = add_counts!("usage_hours", ("org_number", "hour", "workspace_id", "node_id"));
 
 /// Minutes that aren't stored yet, so no conflict has to be resolved.
 const NEW_MINUTES: Rows<'static> = Rows { after: "", ..MINUTES };
@@ -118,9 +119,14 @@ const SERIES: Rows<'static> = add_to_series!(
 );
 
 const SECONDS_A_DAY: i64 = 86_400;
+const SECONDS_AN_HOUR: i64 = 3_600;
 
 /// Organization number, minute or day, series number. This is the primary key of traffic rows.
 type Key = (i64, i64, i64);
+
+/// Organization number, start of the hour in Unix seconds, workspace. With the node, this is the primary key of traffic
+/// by hour.
+type HourKey = (i64, i64, WorkspaceId);
 
 /// What a batch adds to a series.
 struct Addition {
@@ -140,6 +146,7 @@ struct Additions {
     minutes: BTreeMap<Key, UsageCounts>,
     /// Days before the latest one of their series.
     days: BTreeMap<Key, UsageCounts>,
+    hours: BTreeMap<HourKey, UsageCounts>,
 }
 
 impl Additions {
@@ -162,6 +169,10 @@ impl Additions {
                 addition.of_day.add(row);
             } else {
                 all.days.entry((series.org_number, day, series.number)).or_default().add(row);
+            }
+            if let Some(workspace) = series.workspace_id {
+                let hour = row.minute.div_euclid(SECONDS_AN_HOUR) * SECONDS_AN_HOUR;
+                all.hours.entry((series.org_number, hour, workspace)).or_default().add(row);
             }
             // A minute after the latest one can't be stored already.
             let minutes = if row.minute > series.minute { &mut all.new_minutes } else { &mut all.minutes };
@@ -232,6 +243,12 @@ fn bind_row(values: RowValues, (key, counts): &(Key, UsageCounts)) -> RowValues 
     bind_counts(values.bind(org_number).bind(period).bind(series), counts)
 }
 
+fn bind_hour(values: RowValues, node: &str, (key, counts): &(HourKey, UsageCounts)) -> RowValues {
+    let (org_number, hour, workspace) = *key;
+    let values = values.bind(org_number).bind(hour).bind(workspace.to_string()).bind(node.to_owned());
+    bind_counts(values, counts)
+}
+
 fn bind_day(values: RowValues, addition: &Addition) -> RowValues {
     values.bind(addition.series.number).bind(addition.day)
 }
@@ -245,8 +262,8 @@ fn bind_addition(values: RowValues, addition: &Addition) -> RowValues {
 }
 
 impl Write {
-    async fn add(&mut self, additions: Additions) -> Result<()> {
-        let Additions { series, new_minutes, minutes, days } = additions;
+    async fn add(&mut self, node: &str, additions: Additions) -> Result<()> {
+        let Additions { series, new_minutes, minutes, days, hours } = additions;
         let series: Vec<&Addition> = series.values().collect();
         let begun: Vec<&Addition> = series.iter().copied().filter(|one| one.series.day < one.day).collect();
         let closed = self
@@ -264,6 +281,8 @@ impl Write {
         self.insert_rows(&MINUTES, &minutes, bind_row).await?;
         let days: Vec<_> = days.into_iter().collect();
         self.insert_rows(&DAYS, &days, bind_row).await?;
+        let hours: Vec<_> = hours.into_iter().collect();
+        self.insert_rows(&HOURS, &hours, |values, hour| bind_hour(values, node, hour)).await?;
         Ok(())
     }
 }
@@ -307,7 +326,7 @@ impl UsageStore for SqlStore {
                 .or_insert_with(|| day(row));
         }
         let known = write.series_of(node_id, org_id, latest.clone()).await?;
-        write.add(Additions::of(&rows, &known, &latest)).await?;
+        write.add(&node, Additions::of(&rows, &known, &latest)).await?;
         let note = "INSERT INTO usage_spools (node_id, spool, last_number, counted_at) VALUES ($1, $2, $3, $4) \
                     ON CONFLICT (node_id, spool) DO UPDATE SET last_number = excluded.last_number, \
                     counted_at = excluded.counted_at";
@@ -366,10 +385,34 @@ impl UsageStore for SqlStore {
         let remove = "DELETE FROM usage_minutes WHERE (org_number, minute, series) IN \
                       (SELECT org_number, minute, series FROM usage_minutes \
                       WHERE org_number = $1 AND minute < $2 LIMIT $3)";
+        self.purge_by_organization(old, remove, before, at_most).await
+    }
+
+    async fn usage_hours(&self, query: &HourQuery) -> Result<Vec<HourPoint>> {
+        self.hours(query).await
+    }
+
+    async fn purge_usage_hours(&self, before: i64, at_most: u32) -> Result<u64> {
+        let old = "SELECT 1 FROM usage_hours WHERE org_number = $1 AND hour < $2 LIMIT 1";
+        let remove = "DELETE FROM usage_hours WHERE (org_number, hour, workspace_id, node_id) IN \
+                      (SELECT org_number, hour, workspace_id, node_id FROM usage_hours \
+                      WHERE org_number = $1 AND hour < $2 LIMIT $3)";
+        self.purge_by_organization(old, remove, before, at_most).await
+    }
+}
+
+impl SqlStore {
+    /// Removes rows of a table whose primary key begins with the organization and the period, so that the old rows of
+    /// an organization are adjacent. `old` finds out whether an organization has any.
+    async fn purge_by_organization(
+        &self,
+        old: &'static str,
+        remove: &'static str,
+        before: i64,
+        at_most: u32,
+    ) -> Result<u64> {
         let at_most = u64::from(at_most);
         let mut removed = 0;
-        // One organization at a time: the primary key begins with the organization, so that its old minutes are
-        // adjacent.
         for row in self.rows(query("SELECT number FROM usage_organizations")).await? {
             let org_number = Columns::of(&row).number()?;
             if removed < at_most && self.row(query(old).bind(org_number).bind(before)).await?.is_some() {

@@ -279,18 +279,23 @@ fn point(row: &Row, seconds_of_unit: i64) -> Result<SeriesPoint> {
         node_id: columns.parsed()?,
         repo_id: columns.parsed_unless_empty()?,
         host: columns.optional_text()?.unwrap_or_default(),
-        counts: UsageCounts {
-            requests: columns.number()?,
-            errors: columns.number()?,
-            reads: columns.number()?,
-            writes: columns.number()?,
-            lists: columns.number()?,
-            provider_errors: columns.number()?,
-            upload_bytes: columns.number()?,
-            download_bytes: columns.number()?,
-            size_change: columns.number()?,
-            latency_sum_ms: columns.number()?,
-            first_byte_sum_ms: columns.number()?,
-        },
+        counts: counts(&mut columns)?,
+    })
+}
+
+/// Reads the counts of a row, in the order in which every table of traffic has them.
+pub(super) fn counts(columns: &mut Columns<'_>) -> Result<UsageCounts> {
+    Ok(UsageCounts {
+        requests: columns.number()?,
+        errors: columns.number()?,
+        reads: columns.number()?,
+        writes: columns.number()?,
+        lists: columns.number()?,
+        provider_errors: columns.number()?,
+        upload_bytes: columns.number()?,
+        download_bytes: columns.number()?,
+        size_change: columns.number()?,
+        latency_sum_ms: columns.number()?,
+        first_byte_sum_ms: columns.number()?,
     })
 }

@@ -2,7 +2,11 @@
 
 use bucketry_model::id::{NodeId, NodeKeyId};
 use bucketry_model::inventory::{Inventory, InventorySchedule, WalkState};
+use bucketry_model::node_protocol::UsageBatch;
 use bucketry_model::role::Visibility;
+use bucketry_model::status::ProbedStatus;
+use bucketry_model::uptime::ProbeSample;
+use bucketry_model::usage::UsageRow;
 use bucketry_store::bucket::{BucketQuery, BucketStore};
 use bucketry_store::contract::change;
 use bucketry_store::inventory::{InventoryStore, WalkOutcome, WalkOwner};
@@ -10,8 +14,11 @@ use bucketry_store::node::{NodeRegistration, NodeStore};
 use bucketry_store::organization::OrganizationStore;
 use bucketry_store::postgres::PostgresStore;
 use bucketry_store::sqlite::SqliteStore;
+use bucketry_store::status::{ProbeBatch, StatusStore};
 use bucketry_store::sync::{Changes, SyncStore};
 use bucketry_store::transfer::{self, Moved, Source, Target};
+use bucketry_store::usage::UsageStore;
+use jiff::SignedDuration;
 
 use crate::engine::{bucket, now, organization};
 use crate::server::open_new;
@@ -44,6 +51,30 @@ async fn furnished() -> SqliteStore {
     let inventory = Box::new(Inventory::of(WalkState::default(), now(), now()));
     let outcome = WalkOutcome::Finish { inventory, size_change: 0, keep: 1 };
     assert!(store.end_walk(&owner, &outcome, None, now()).await.unwrap());
+    let sample = ProbeSample {
+        at: now(),
+        status: ProbedStatus::Online,
+        latency_ms: Some(9),
+        failure: None,
+        version: None,
+    };
+    let samples = vec![(bucket(1).id, sample)];
+    let probes = ProbeBatch {
+        node_id,
+        org_id: None,
+        now: now(),
+        longest_gap: SignedDuration::from_secs(150),
+        samples,
+    };
+    assert_eq!(store.record_probes(&probes).await.unwrap(), 1);
+    let rows = vec![UsageRow { requests: 1, ..UsageRow::empty(60, bucket(1).id, None) }];
+    let usage = UsageBatch { spool: "s".to_owned(), number: 1, rows };
+    store.add_usage(node_id, None, &usage, now()).await.unwrap();
+    for table in store.tables().await.unwrap() {
+        if ["day_records", "status_events", "usage_hours", "usage_series"].contains(&table.name.as_str()) {
+            assert_eq!(store.count_rows(&table).await.unwrap(), 1, "{}", table.name);
+        }
+    }
     store
 }
 

@@ -1,0 +1,25 @@
+-- Traffic by hour and workspace. Each node has rows of its own, so that reports of different nodes don't wait for each
+-- other. A series knows the workspace of its bucket, so that a report doesn't have to look it up.
+ALTER TABLE usage_series ADD COLUMN workspace_id TEXT NOT NULL DEFAULT '';
+UPDATE usage_series SET workspace_id = (SELECT b.workspace_id FROM buckets b WHERE b.id = usage_series.bucket_id)
+    WHERE bucket_id IN (SELECT b.id FROM buckets b);
+
+CREATE TABLE usage_hours (
+    org_number        BIGINT NOT NULL,
+    hour              BIGINT NOT NULL,
+    workspace_id      TEXT NOT NULL,
+    node_id           TEXT NOT NULL,
+    requests          BIGINT NOT NULL,
+    errors            BIGINT NOT NULL,
+    reads             BIGINT NOT NULL,
+    writes            BIGINT NOT NULL,
+    lists             BIGINT NOT NULL,
+    provider_errors   BIGINT NOT NULL,
+    upload_bytes      BIGINT NOT NULL,
+    download_bytes    BIGINT NOT NULL,
+    size_change       BIGINT NOT NULL,
+    latency_sum_ms    BIGINT NOT NULL,
+    first_byte_sum_ms BIGINT NOT NULL,
+    PRIMARY KEY (org_number, hour, workspace_id, node_id)
+) WITHOUT ROWID;
+CREATE INDEX usage_hours_of_workspace ON usage_hours (workspace_id, hour, node_id);
