@@ -23,3 +23,11 @@ CREATE TABLE usage_hours (
     PRIMARY KEY (org_number, hour, workspace_id, node_id)
 ) WITH (fillfactor = 40);
 CREATE INDEX usage_hours_of_workspace ON usage_hours (workspace_id, hour, node_id);
+
+-- Lists of what is rare must not read everything else: of one action, and of changes to one status. Lists of changes to
+-- any status merge those of each.
+CREATE INDEX audit_of_action ON audit (org_id, action, at, id);
+DROP INDEX status_events_of_org;
+DROP INDEX status_events_of_workspace;
+CREATE INDEX status_events_of_org_to ON status_events (org_id, to_status, at, number);
+CREATE INDEX status_events_of_workspace_to ON status_events (workspace_id, to_status, at, number);

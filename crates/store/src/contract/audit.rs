@@ -175,6 +175,11 @@ pub async fn a_member_sees_own_records_and_those_of_the_workspaces_once(store: &
         assert_eq!(times(&store.audit(&query).await.unwrap()), expected);
         assert_eq!(store.count_audit(&query, 100).await.unwrap(), expected.len() as u64);
     }
+    // More workspaces than one statement merges.
+    let many = (0..100).map(|_| fresh(WorkspaceId::new)).chain([mine]).collect();
+    let scope = AuditScope::Own { user_id: user, workspaces: many };
+    let query = AuditQuery { scope, ..all(context.org) };
+    assert_eq!(times(&store.audit(&query).await.unwrap()), [15, 13, 12, 11, 10].map(at));
 }
 
 pub async fn read_marks_belong_to_a_user_and_an_organization(store: &dyn Store) {

@@ -1,7 +1,7 @@
 //! Changes of the status of buckets, and the last diagnosis.
 
 use bucketry_model::diagnosis::{Check, CheckCode, CheckName};
-use bucketry_model::id::{BucketId, NodeId};
+use bucketry_model::id::{BucketId, NodeId, WorkspaceId};
 use bucketry_model::role::Visibility;
 use bucketry_model::status::{ProbeFailure, ProbedStatus};
 use bucketry_model::status_event::StatusEvent;
@@ -95,6 +95,19 @@ pub async fn events_are_filtered_and_paged_newest_first(store: &dyn Store) {
         ..context.events_of(EventScope::Bucket(two))
     };
     assert_eq!(seconds(&context.events(lost).await), [60]);
+    let workspaces = |more: &[WorkspaceId]| Visibility::Workspaces([&[context.workspace], more].concat());
+    for visible in [
+        Visibility::Organization,
+        workspaces(&[]),
+        workspaces(&[fresh(WorkspaceId::new)]),
+        workspaces(&(0..70).map(|_| fresh(WorkspaceId::new)).collect::<Vec<_>>()),
+    ] {
+        let query = context.events_of(EventScope::Visible(visible));
+        let lost = EventQuery { to: Some(ProbedStatus::Offline), ..query.clone() };
+        assert_eq!(seconds(&context.events(lost).await), [180, 180, 60, 60]);
+        let found = EventQuery { to: Some(ProbedStatus::Online), since: Some(at(100)), ..query };
+        assert_eq!(seconds(&context.events(found).await), [240, 240, 120, 120]);
+    }
 }
 
 pub async fn events_are_seen_in_the_workspace_of_their_time_only(store: &dyn Store) {
@@ -111,7 +124,7 @@ pub async fn events_are_seen_in_the_workspace_of_their_time_only(store: &dyn Sto
     assert_eq!(seconds(&context.events(visible(vec![context.workspace, other])).await), [30, 20, 10]);
     assert!(context.events(visible(vec![])).await.is_empty());
     // More workspaces than one statement merges.
-    let mut many: Vec<_> = (0..100).map(|_| fresh(bucketry_model::id::WorkspaceId::new)).collect();
+    let mut many: Vec<_> = (0..100).map(|_| fresh(WorkspaceId::new)).collect();
     many.extend([context.workspace, other]);
     assert_eq!(seconds(&context.events(visible(many)).await), [30, 20, 10]);
 

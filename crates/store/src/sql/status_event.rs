@@ -1,5 +1,5 @@
 //! Changes of the status of buckets. A page reads only as many rows as it shows, in the order of an index: that of
-//! the bucket, of the organization, of the workspace, or of several workspaces merged.
+//! the bucket, or those of the statuses in the organization or in one or several workspaces, merged.
 
 use std::cmp::Reverse;
 use std::fmt::Write as _;
@@ -21,15 +21,15 @@ use super::statement::{Rows, Write};
 use crate::Result;
 use crate::status_event::{EventPosition, EventQuery, EventScope, StatusEventStore};
 
-/// The largest number of workspaces that one statement merges. If there are more, the pages of several statements
+/// The largest number of workspaces that one statement merges, each with two statuses. If there are more, the pages of several statements
 /// are merged here.
-const MERGED_AT_ONCE: usize = 64;
+const MERGED_AT_ONCE: usize = 32;
 
 const COLUMNS: &str = "SELECT e.number, e.bucket_id, e.workspace_id, e.node_id, e.at, e.from_status, e.to_status, \
                        e.failure, e.version FROM status_events e WHERE ";
-/// Newest first. The parameters are: latest position (time and number), earliest time, status or NULL, limit.
-const RANGE: &str = " AND (e.at, e.number) < ($1, $2) AND e.at >= $3 AND ($4 = '' OR e.to_status = $4)";
-const ORDER: &str = " ORDER BY at DESC, number DESC LIMIT $5";
+/// Newest first. The parameters are: latest position (time and number), earliest time, limit.
+const RANGE: &str = " AND (e.at, e.number) < ($1, $2) AND e.at >= $3";
+const ORDER: &str = " ORDER BY at DESC, number DESC LIMIT $4";
 
 const INSERT: Rows<'static> = Rows {
     before: "INSERT INTO status_events (number, org_id, workspace_id, bucket_id, node_id, at, from_status, to_status, \
@@ -114,6 +114,21 @@ fn page(conditions: &[String]) -> String {
     sql + ORDER
 }
 
+/// The conditions for each status that is listed. Except for that of a bucket, the indexes contain the status, so that a
+/// list of a rare one doesn't read all others.
+fn of_statuses(query: &EventQuery, conditions: &[String]) -> Vec<String> {
+    let both = [ProbedStatus::Online, ProbedStatus::Offline];
+    let statuses = match (&query.to, &query.scope) {
+        (Some(to), _) => std::slice::from_ref(to),
+        (None, EventScope::Bucket(_)) => return conditions.to_vec(),
+        (None, EventScope::Visible(_)) => &both[..],
+    };
+    let with = |condition: &String| {
+        statuses.iter().map(move |to| format!("{condition} AND e.to_status = '{}'", to.as_str())).collect()
+    };
+    conditions.iter().flat_map::<Vec<String>, _>(with).collect()
+}
+
 impl SqlStore {
     async fn event_page(
         &self,
@@ -122,11 +137,11 @@ impl SqlStore {
         values: &[String],
     ) -> Result<Vec<StatusEvent>> {
         let latest = latest(page_query);
-        let mut statement = query(AssertSqlSafe(page(conditions)))
+        let conditions = of_statuses(page_query, conditions);
+        let mut statement = query(AssertSqlSafe(page(&conditions)))
             .bind(latest.at)
             .bind(latest.number)
             .bind(page_query.since.map_or(i64::MIN, to_micros))
-            .bind(page_query.to.map_or("", ProbedStatus::as_str))
             .bind(i64::from(page_query.limit))
             .bind(page_query.org_id.to_string());
         for value in values {
@@ -141,17 +156,17 @@ impl StatusEventStore for SqlStore {
     async fn status_events(&self, query: &EventQuery) -> Result<Vec<StatusEvent>> {
         let workspaces = match &query.scope {
             EventScope::Bucket(bucket) => {
-                let condition = "e.org_id = $6 AND e.bucket_id = $7".to_owned();
+                let condition = "e.org_id = $5 AND e.bucket_id = $6".to_owned();
                 return self.event_page(query, &[condition], &[bucket.to_string()]).await;
             }
             EventScope::Visible(Visibility::Organization) => {
-                return self.event_page(query, &["e.org_id = $6".to_owned()], &[]).await;
+                return self.event_page(query, &["e.org_id = $5".to_owned()], &[]).await;
             }
             EventScope::Visible(Visibility::Workspaces(workspaces)) => workspaces,
         };
         let mut found = Vec::new();
         for merged in workspaces.chunks(MERGED_AT_ONCE) {
-            let condition = |index: usize| format!("e.org_id = $6 AND e.workspace_id = ${}", index + 7);
+            let condition = |index: usize| format!("e.org_id = $5 AND e.workspace_id = ${}", index + 6);
             let conditions: Vec<String> = (0..merged.len()).map(condition).collect();
             let values: Vec<String> = merged.iter().map(ToString::to_string).collect();
             found.append(&mut self.event_page(query, &conditions, &values).await?);
