@@ -14,10 +14,10 @@ use crate::postgres::Postgres;
 use crate::report::{self, Bar, Report};
 use crate::{Plan, Result};
 
-const BUCKETS: usize = 100;
-const LIST: &str = "/bucket";
+pub(crate) const BUCKETS: usize = 100;
+pub(crate) const LIST: &str = "/bucket";
 /// A page with all of them: the same buckets, but pages are not cached.
-const PAGE: &str = "/bucket?limit=100";
+pub(crate) const PAGE: &str = "/bucket?limit=100";
 /// Maximum CPU per request, as a multiple of the baseline's.
 const LIMIT: (f64, &str) = (3.0, "≤ 3 ×");
 
@@ -156,7 +156,8 @@ async fn measure_case(plan: &Plan, usual: &Options, case: &Case) -> Result<(Pair
     Ok((measured, body.len()))
 }
 
-fn has_all_buckets(body: &[u8]) -> Result {
+/// Checks that a list contains all buckets, each ONLINE.
+pub(crate) fn has_all_buckets(body: &[u8]) -> Result {
     let value: Value = serde_json::from_slice(body)?;
     let buckets = value["buckets"].as_array().ok_or("no buckets")?;
     let mut names: Vec<&str> = buckets.iter().filter_map(|bucket| bucket["name"].as_str()).collect();

@@ -12,6 +12,7 @@ mod connection;
 mod cores;
 mod deployment;
 mod gateway;
+mod history;
 mod load;
 mod machine;
 mod n1;
@@ -114,6 +115,9 @@ pub(crate) struct Plan {
     /// The `nginx` binary to compare the gateway with
     #[arg(long, value_parser = absolute)]
     pub(crate) nginx: Option<PathBuf>,
+    /// A `bucketry` binary from before the history of buckets, to compare with
+    #[arg(long, value_parser = absolute)]
+    pub(crate) before: Option<PathBuf>,
     /// The commit that the binary was built from
     #[arg(long)]
     pub(crate) commit: String,
@@ -141,6 +145,8 @@ enum Benchmark {
     G,
     /// Instructions per small GET, compared with nginx; needs valgrind
     Instructions,
+    /// Hours, events and sizes of buckets, compared with a version without them
+    History,
     /// 10,000 buckets probed per minute
     N1,
     /// Memory that unauthenticated clients can use up
@@ -189,6 +195,7 @@ async fn run(plan: Plan) -> Result {
             Benchmark::A4 => a4::measure(&plan).await?,
             Benchmark::G => gateway::measure(&plan).await?,
             Benchmark::Instructions => gateway::instructions::measure(&plan).await?,
+            Benchmark::History => history::measure(&plan).await?,
             Benchmark::N1 => n1::measure(&plan).await?,
             Benchmark::S1 => s1::measure(&plan).await?,
             Benchmark::Size => size::measure(&plan).await?,

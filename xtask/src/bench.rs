@@ -45,6 +45,11 @@ pub(crate) fn run(arguments: &[&str]) -> Result {
     if let Some(proxy) = peers::s3s_proxy(&workspace) {
         bench.arg("--s3s-proxy").arg(proxy);
     }
+    let names = || arguments.iter().filter(|argument| !argument.starts_with("--"));
+    let compares_history = names().count() == 0 || names().any(|name| *name == "history");
+    if let Some(before) = compares_history.then(|| peers::before_history(&workspace)).flatten() {
+        bench.arg("--before").arg(before);
+    }
     command::run(&mut bench)
 }
 

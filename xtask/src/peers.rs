@@ -1,5 +1,5 @@
-//! Installs the programs that the gateway is compared with under `target/bench-tools`. Nothing is installed into
-//! the system.
+//! Installs the programs that Bucketry is compared with, among them an earlier version, under `target/bench-tools`.
+//! Nothing is installed into the system.
 
 use std::ffi::OsString;
 use std::fs;
@@ -57,6 +57,46 @@ pub(crate) fn s3s_proxy(workspace: &Workspace) -> Option<PathBuf> {
             None
         }
     }
+}
+
+/// The last version without the history of buckets, built from its commit. None if it can't be built; the reason is
+/// printed.
+pub(crate) fn before_history(workspace: &Workspace) -> Option<PathBuf> {
+    const COMMIT: &str = "9eb63e80c7d66387cfebcfa4de59dafbcc8a1379";
+    let dir = workspace.target.join("bench-tools/before-history");
+    let program = dir.join("bucketry");
+    if answers(&program, "--version") {
+        return Some(program);
+    }
+    command::complain(
+        "building the version before the history of buckets (only once; as long as the version itself)",
+    );
+    match build(workspace, COMMIT, &dir) {
+        Ok(()) => Some(program).filter(|program| answers(program, "--version")),
+        Err(error) => {
+            command::complain(&format!("the version before the history of buckets is missing: {error}"));
+            None
+        }
+    }
+}
+
+/// Builds the packaged binary of a commit into a directory.
+fn build(workspace: &Workspace, commit: &str, dir: &Path) -> Result {
+    let source = dir.join("source");
+    fs::create_dir_all(dir)?;
+    if !source.exists() {
+        let mut checkout = Command::new("git");
+        checkout.current_dir(&workspace.root).args(["worktree", "add", "--detach", "--force"]);
+        command::run(checkout.arg(&source).arg(commit))?;
+    }
+    let mut build = command::cargo(&source);
+    build
+        .args(["build", "--profile", "dist", "--locked", "-p", "bucketry", "--bin", "bucketry"])
+        .arg("--target-dir")
+        .arg(dir.join("build"));
+    command::run(&mut build)?;
+    fs::copy(dir.join("build/dist/bucketry"), dir.join("bucketry"))?;
+    Ok(())
 }
 
 fn runs(program: &Path) -> bool {
