@@ -8,9 +8,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, Method, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
 use http_body_util::Full;
 use parking_lot::Mutex;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -18,8 +19,8 @@ use crate::http_stub::{Responder, accept, decode, parameter};
 
 /// One bucket in memory. It checks no tokens.
 ///
-/// As documented, an upload is forgotten when it is completed, requests of uploads heed no preconditions, and every
-/// object has a generation.
+/// As documented, an upload is forgotten when it is completed, requests of uploads heed no preconditions, every object
+/// has a generation, and the entity tag of an object changes with its metadata.
 #[derive(Debug)]
 pub struct GcsUploadsStub {
     address: SocketAddr,
@@ -40,6 +41,8 @@ struct UploadedObject {
     content: Bytes,
     attributes: HeaderMap,
     generation: u64,
+    /// Increases with each change of the metadata.
+    metageneration: u64,
 }
 
 #[derive(Debug, Default)]
@@ -72,6 +75,11 @@ impl Responder for Mutex<UploadsBucket> {
         if head.uri.path().starts_with("/upload/storage/v1/") {
             return bucket.put(&body);
         }
+        if head.method == Method::PATCH {
+            // The path is /storage/v1/b/bucket/o/name.
+            let name = decode(head.uri.path().splitn(7, '/').nth(6).unwrap_or_default());
+            return bucket.patch(&name, parameter(query, "ifGenerationMatch").as_deref(), &body);
+        }
         // The path is /bucket/name.
         let name = decode(head.uri.path().splitn(3, '/').nth(2).unwrap_or_default());
         match (&head.method, parameter(query, "uploadId")) {
@@ -91,7 +99,7 @@ impl Responder for Mutex<UploadsBucket> {
                 Some(_) => answer(204, &[], Bytes::new()),
                 None => error(404, "NoSuchUpload"),
             },
-            (&Method::GET | &Method::HEAD, None) => bucket.read(&name),
+            (&Method::GET | &Method::HEAD, None) => bucket.read(&name, &head.headers),
             _ => error(501, "NotImplemented"),
         }
     }
@@ -105,8 +113,27 @@ impl UploadsBucket {
 
     fn store(&mut self, name: String, attributes: HeaderMap, content: Bytes) -> u64 {
         let generation = self.next();
-        self.objects.insert(name, UploadedObject { content, attributes, generation });
+        self.objects.insert(name, UploadedObject { content, attributes, generation, metageneration: 1 });
         generation
+    }
+
+    /// Changes the metadata that the resource names, and removes what is null in it.
+    fn patch(&mut self, name: &str, generation: Option<&str>, body: &Bytes) -> Response<Full<Bytes>> {
+        let Some(object) = self.objects.get_mut(name) else { return error(404, "notFound") };
+        if generation.is_some_and(|generation| generation != object.generation.to_string()) {
+            return error(412, "conditionNotMet");
+        }
+        let resource: Value = serde_json::from_slice(body).unwrap_or_default();
+        for (name, text) in resource["metadata"].as_object().into_iter().flatten() {
+            let Ok(name) = HeaderName::try_from(format!("{METADATA}{name}")) else { continue };
+            match text.as_str().and_then(|text| HeaderValue::from_str(text).ok()) {
+                Some(text) => drop(object.attributes.insert(name, text)),
+                None => drop(object.attributes.remove(name)),
+            }
+        }
+        object.metageneration += 1;
+        let (etag, generation) = (object.etag(), object.generation.to_string());
+        answer(200, &[], json!({ "etag": etag, "generation": generation }).to_string().into())
     }
 
     /// Reads the two parts of an upload with the JSON API: the resource and the content.
@@ -124,7 +151,7 @@ impl UploadsBucket {
         let document = format!(
             "<InitiateMultipartUploadResult><UploadId>{id}</UploadId></InitiateMultipartUploadResult>"
         );
-        let is_stored = |name: &HeaderName| name == CONTENT_TYPE || name.as_str().starts_with("x-goog-meta-");
+        let is_stored = |name: &HeaderName| name == CONTENT_TYPE || name.as_str().starts_with(METADATA);
         let stored = headers.iter().filter(|(name, _)| is_stored(name));
         let attributes = stored.map(|(name, value)| (name.clone(), value.clone())).collect();
         self.uploads.insert(id, UploadInProgress { name, attributes, parts: BTreeMap::new() });
@@ -177,16 +204,38 @@ impl UploadsBucket {
         answer(200, &[], document.into())
     }
 
-    fn read(&self, name: &str) -> Response<Full<Bytes>> {
+    /// Understands ranges with both ends.
+    fn read(&self, name: &str, asked: &HeaderMap) -> Response<Full<Bytes>> {
         let Some(object) = self.objects.get(name) else { return error(404, "NoSuchKey") };
-        let (generation, length) = (object.generation.to_string(), object.content.len().to_string());
-        let etag = format!("\"-{generation}\"");
-        let headers = [("etag", &*etag), ("x-goog-generation", &*generation), ("content-length", &*length)];
-        let mut response = answer(200, &headers, object.content.clone());
+        let size = object.content.len();
+        let range = asked.get("range").and_then(|range| range.to_str().ok());
+        let range = range.and_then(|range| range.strip_prefix("bytes=")?.split_once('-'));
+        let range =
+            range.and_then(|(first, last)| Some((first.parse().ok()?, last.parse::<usize>().ok()? + 1)));
+        let (first, end) = range.unwrap_or((0, size));
+        if first > end || end > size {
+            return error(416, "InvalidRange");
+        }
+        let (etag, generation) = (format!("\"-{}\"", object.etag()), object.generation.to_string());
+        let length = (end - first).to_string();
+        let part = range.map(|_| format!("bytes {first}-{}/{size}", end - 1));
+        let mut headers =
+            vec![("etag", &*etag), ("x-goog-generation", &*generation), ("content-length", &*length)];
+        headers.extend(part.as_deref().map(|part| ("content-range", part)));
+        let status = if part.is_some() { 206 } else { 200 };
+        let mut response = answer(status, &headers, object.content.slice(first..end));
         response.headers_mut().extend(object.attributes.clone());
         response
     }
 }
+
+impl UploadedObject {
+    fn etag(&self) -> String {
+        format!("{}.{}", self.generation, self.metageneration)
+    }
+}
+
+const METADATA: &str = "x-goog-meta-";
 
 /// Any text that differs for different content.
 fn etag_of(content: &Bytes) -> String {

@@ -53,6 +53,8 @@ pub enum FailureKind {
     InvalidDigest,
     /// A part doesn't exist or is not the one that the client named.
     InvalidPart,
+    /// The object has no part with this number.
+    InvalidPartNumber,
     /// A key or a part of one could lead a server outside of the folder.
     InvalidPath,
     /// The range is outside the object.
@@ -206,6 +208,9 @@ impl Failure {
                 refused(FailureKind::PreconditionFailed, "A condition of the request does not hold.")
             }
             ErrorKind::NotModified => refused(FailureKind::NotModified, "The object has not changed."),
+            ErrorKind::RangeNotSatisfiable if answer.code.as_deref() == Some("InvalidPartNumber") => {
+                refused(FailureKind::InvalidPartNumber, "The object has no part with this partNumber.")
+            }
             ErrorKind::RangeNotSatisfiable => {
                 refused(FailureKind::InvalidRange, "The requested range is outside the object.")
             }
@@ -265,7 +270,8 @@ fn of_invalid(answer: &ErrorAnswer) -> Failure {
         Some("InvalidDigest") => (FailureKind::InvalidDigest, "A checksum is malformed."),
         Some("InvalidTag") => (
             FailureKind::InvalidTag,
-            "A tag is malformed or contains a character that the provider doesn't allow, or there are too many.",
+            "A tag is malformed or contains a character that the provider doesn't allow, or there are too many, or they \
+             are too long together.",
         ),
         Some("InvalidObjectState") => {
             (FailureKind::Archived, "The object is archived. Restore it at the bucket's provider.")

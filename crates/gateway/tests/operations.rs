@@ -7,8 +7,28 @@ use bucketry_gateway::internals::operation::{
     Access, Class, Domains, Handling, Name, OPERATIONS, Operation, Query, Row, Scope, Target, parse,
 };
 use bucketry_model::repository::KeyAccess;
-use bucketry_provider::driver::ByteRange;
+use bucketry_provider::driver::{ByteRange, Capabilities, MultipartLimits, S3Protocol};
 use http::{HeaderMap, HeaderName, Method};
+
+/// Those of a provider that has nothing but objects.
+const PLAIN: Capabilities = Capabilities {
+    list_start_after: false,
+    conditional_get: false,
+    put_if_absent: false,
+    put_if_match: false,
+    conditional_completion: false,
+    expires: false,
+    copy: false,
+    tags: false,
+    version_of_every_object: false,
+    hidden_metadata: false,
+    object_parts: false,
+    checksums: false,
+    protocol: S3Protocol::None,
+    max_key_bytes: 1_024,
+    max_put_bytes: 1,
+    multipart: MultipartLimits { min_part_bytes: 1, max_part_bytes: 1, max_parts: 1 },
+};
 
 /// The operation that a request was parsed as.
 #[derive(Debug)]
@@ -25,7 +45,8 @@ fn request(method: &Method, path: &str, headers: &[(&str, &str)]) -> Result<Aske
         .map(|(name, value)| (HeaderName::try_from(*name).unwrap(), value.parse().unwrap()))
         .collect();
     let request = parse(method, &target, &Query::parse(query)?, &headers)?;
-    let refused_header = request.operation.check_headers(&request.headers).err().map(|error| error.message);
+    let refused_header =
+        request.operation.check_headers(&PLAIN, &request.headers).err().map(|error| error.message);
     Ok(Asked { operation: request.operation, refused_header })
 }
 

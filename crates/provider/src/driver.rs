@@ -5,7 +5,10 @@
 //! and closes its connection. If the request changes something, whether the change took effect is unknown.
 
 mod client_text;
+mod hidden_metadata;
+mod object_parts;
 mod passthrough;
+mod tags;
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,7 +22,10 @@ use crate::body::ProviderBody;
 pub use crate::driver::client_text::{
     InvalidText, PageToken, UploadId, VersionId, check_opaque, climbs, resolves_to_nothing,
 };
+pub use crate::driver::hidden_metadata::HiddenMetadata;
+pub use crate::driver::object_parts::{ObjectPart, decode_parts, encode_parts};
 pub use crate::driver::passthrough::{Parameter, S3Passthrough, UpstreamRequest};
+pub use crate::driver::tags::{Tag, decode_tags, encode_tags};
 use crate::error::ProviderError;
 use crate::payload::Payload;
 
@@ -73,11 +79,7 @@ pub trait Lists: Send + Sync {
 #[async_trait]
 pub trait Multipart: Send + Sync {
     /// Begins a multipart upload. Its parts use storage at the provider until it is completed or aborted.
-    async fn create_multipart(
-        &self,
-        key: &str,
-        attributes: &ObjectAttributes,
-    ) -> Result<UploadId, ProviderError>;
+    async fn create_multipart(&self, key: &str, object: &NewUpload) -> Result<UploadId, ProviderError>;
 
     /// Stores one part. Numbers run from 1 to [`MultipartLimits::max_parts`]. An existing part with the number is
     /// replaced.
@@ -92,14 +94,20 @@ pub trait Multipart: Send + Sync {
     /// Lists one page of the stored parts whose numbers are greater than `after`.
     async fn list_parts(&self, key: &str, upload: &UploadId, after: u32) -> Result<PartsPage, ProviderError>;
 
-    /// Completes an upload: creates an object from `parts`, which must be in ascending order.
+    /// Completes an upload: creates an object from its parts.
     async fn complete_multipart(
         &self,
         key: &str,
         upload: &UploadId,
-        parts: &[Part],
-        conditions: &Conditions,
+        completion: &UploadCompletion<'_>,
     ) -> Result<Stored, ProviderError>;
+
+    /// Returns the parts of an object that was uploaded in parts, in ascending order. `info` is what is known about
+    /// the object. Empty if it was stored otherwise, or if the parts are unknown.
+    async fn object_parts(&self, _key: &str, info: &ObjectInfo) -> Result<Vec<ObjectPart>, ProviderError> {
+        let parts = info.hidden.as_deref().and_then(|hidden| hidden.parts.as_deref());
+        Ok(parts.and_then(decode_parts).unwrap_or_default())
+    }
 
     /// Aborts an upload and deletes its parts.
     async fn abort_multipart(&self, key: &str, upload: &UploadId) -> Result<(), ProviderError>;
@@ -146,9 +154,15 @@ pub struct Capabilities {
     pub expires: bool,
     /// Objects can be copied within the provider.
     pub copy: bool,
-    /// [`Tags::get_tags`] and [`Tags::put_tags`] work. If the whole [`protocol`](Capabilities::protocol) is
-    /// supported, requests for tags are forwarded instead.
+    /// Objects have tags, which [`Tags`] reads and changes, and which can be stored along with an object. If the
+    /// whole [`protocol`](Capabilities::protocol) is supported, requests with tags are forwarded instead.
     pub tags: bool,
+    /// Every object has a version, also in buckets that retain no earlier ones.
+    pub version_of_every_object: bool,
+    /// [`HiddenMetadata`] is stored with an object.
+    pub hidden_metadata: bool,
+    /// [`Multipart::object_parts`] needs no [`HiddenMetadata::parts`].
+    pub object_parts: bool,
     /// Checksums in headers (`x-amz-checksum-…`) are verified, stored and returned.
     pub checksums: bool,
     /// How much of the S3 protocol the provider supports.
@@ -368,8 +382,32 @@ pub struct ObjectAttributes {
 pub struct PutRequest {
     /// Headers and metadata to store with the object.
     pub attributes: ObjectAttributes,
+    /// The object's tags. Requires [`Capabilities::tags`].
+    pub tags: Vec<Tag>,
+    /// What only the gateway sees. Requires [`Capabilities::hidden_metadata`].
+    pub hidden: HiddenMetadata,
     /// The conditions that must be met.
     pub conditions: Conditions,
+}
+
+/// An object that is created by a multipart upload.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewUpload {
+    /// Headers and metadata to store with the object.
+    pub attributes: ObjectAttributes,
+    /// The object's tags. Requires [`Capabilities::tags`].
+    pub tags: Vec<Tag>,
+}
+
+/// How a multipart upload is completed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UploadCompletion<'a> {
+    /// The parts of the object, in ascending order.
+    pub parts: &'a [Part],
+    /// The conditions that must be met.
+    pub conditions: Conditions,
+    /// What only the gateway sees. Requires [`Capabilities::hidden_metadata`].
+    pub hidden: HiddenMetadata,
 }
 
 /// The options for copying an object.
@@ -377,6 +415,8 @@ pub struct PutRequest {
 pub struct CopyRequest {
     /// Replaces the attributes of the source. `None` copies them.
     pub attributes: Option<ObjectAttributes>,
+    /// Replaces the tags of the source. `None` copies them. Requires [`Capabilities::tags`].
+    pub tags: Option<Vec<Tag>>,
     /// Conditions on the source.
     pub source_conditions: Conditions,
 }
@@ -396,6 +436,8 @@ pub struct ObjectInfo {
     pub attributes: ObjectAttributes,
     /// How many tags the object has, if the provider returns it.
     pub tag_count: Option<u32>,
+    /// What only the gateway sees. Few objects have any, therefore on the heap.
+    pub hidden: Option<Box<HiddenMetadata>>,
     /// All headers of the provider's response, unchanged.
     pub headers: HeaderMap,
 }
@@ -425,15 +467,6 @@ pub struct Stored {
 pub struct Deleted {
     /// The version that was deleted, or the version of the delete marker.
     pub version: Option<String>,
-}
-
-/// A tag of an object.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tag {
-    /// The name of the tag; S3 calls it the key.
-    pub key: String,
-    /// The value of the tag. May be empty.
-    pub value: String,
 }
 
 /// Which in-progress multipart uploads to list.

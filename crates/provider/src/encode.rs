@@ -52,6 +52,11 @@ impl Query {
     }
 }
 
+/// Appends a text as the name or value of a query parameter.
+pub(crate) fn push_value(out: &mut String, text: &str) {
+    out.extend(utf8_percent_encode(text, VALUE));
+}
+
 /// Encodes a text as one path segment. Slashes are escaped too.
 pub(crate) fn segment(text: &str) -> String {
     utf8_percent_encode(text, VALUE).to_string()

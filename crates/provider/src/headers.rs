@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue};
 use jiff::fmt::rfc2822;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::driver::{ByteRange, Conditions, ObjectAttributes, ObjectInfo};
+use crate::driver::{ByteRange, Conditions, HiddenMetadata, ObjectAttributes, ObjectInfo};
 use crate::error::ProviderError;
 use crate::header_text::{self, disposition, encoded_words, is_plain};
 
@@ -102,6 +102,16 @@ pub(crate) fn put_metadata(
     Ok(())
 }
 
+/// Adds metadata that only the gateway sees, under the same prefix.
+pub(crate) fn put_hidden(
+    headers: &mut HeaderMap,
+    prefix: &str,
+    hidden: &HiddenMetadata,
+) -> Result<(), ProviderError> {
+    let entries = hidden.entries().map(|(name, text)| (name.to_owned(), text.to_owned()));
+    put_metadata(headers, prefix, &entries.collect::<Vec<_>>())
+}
+
 /// The text of a `Range` header.
 pub(crate) fn range(range: ByteRange) -> String {
     range.to_string()
@@ -121,10 +131,16 @@ pub(crate) fn content_range(headers: &HeaderMap) -> Option<(u64, u64, u64)> {
 
 /// Reads an object's metadata from response headers. `prefix` is that of user metadata.
 pub(crate) fn info(headers: HeaderMap, prefix: &str, version: Option<String>) -> ObjectInfo {
+    let mut hidden: Option<Box<HiddenMetadata>> = None;
     let metadata = headers
         .iter()
         .filter_map(|(name, value)| {
-            Some((name.as_str().strip_prefix(prefix)?.to_owned(), header_text::decode(value)))
+            let name = name.as_str().strip_prefix(prefix)?;
+            if HiddenMetadata::is_reserved(name) {
+                hidden.get_or_insert_default().add(name, header_text::decode(value));
+                return None;
+            }
+            Some((name.to_owned(), header_text::decode(value)))
         })
         .collect();
     let attribute = |name: HeaderName| headers.get(name).map(header_text::decode);
@@ -144,6 +160,7 @@ pub(crate) fn info(headers: HeaderMap, prefix: &str, version: Option<String>) ->
             metadata,
         },
         tag_count: None,
+        hidden,
         headers,
     }
 }

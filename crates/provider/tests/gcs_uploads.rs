@@ -6,7 +6,8 @@ mod gcs_target;
 
 use bucketry_provider::body::Payload;
 use bucketry_provider::driver::{
-    Conditions, GetRequest, Multipart, ObjectAttributes, Objects, UploadId, UploadLists, UploadsRequest,
+    GetRequest, Multipart, NewUpload, ObjectAttributes, Objects, UploadCompletion, UploadId, UploadLists,
+    UploadsRequest,
 };
 use bucketry_provider::error::ErrorKind;
 use bucketry_provider::gcs::GcsDriver;
@@ -102,7 +103,7 @@ async fn parts_become_an_object_in_the_order_of_their_numbers() {
     let (driver, _room) = bucket().await;
     let key = "dir/of parts";
     let attributes = ObjectAttributes { content_type: Some("text/parts".into()), ..Default::default() };
-    let upload = driver.create_multipart(key, &attributes).await.unwrap();
+    let upload = driver.create_multipart(key, &NewUpload { attributes, ..Default::default() }).await.unwrap();
     let first = Bytes::from(vec![b'a'; 5 * 1024 * 1024]);
     let second = driver.upload_part(key, &upload, 2, Payload::bytes("the end")).await.unwrap();
     let first_part = driver.upload_part(key, &upload, 1, Payload::bytes(first.clone())).await.unwrap();
@@ -115,7 +116,10 @@ async fn parts_become_an_object_in_the_order_of_their_numbers() {
     assert_eq!((sizes, page.next), (vec![(1, first.len() as u64), (2, 7)], None));
 
     let parts = [first_part, second];
-    driver.complete_multipart(key, &upload, &parts, &Conditions::default()).await.unwrap();
+    driver
+        .complete_multipart(key, &upload, &UploadCompletion { parts: &parts, ..Default::default() })
+        .await
+        .unwrap();
     let read = driver.get(key, &GetRequest::default()).await.unwrap();
     assert_eq!(read.info.attributes.content_type.as_deref(), Some("text/parts"));
     assert_eq!(read.body.collect().await.unwrap().to_bytes(), [&first[..], b"the end"].concat());
@@ -124,10 +128,15 @@ async fn parts_become_an_object_in_the_order_of_their_numbers() {
 #[tokio::test]
 async fn an_aborted_upload_is_gone() {
     let (driver, _room) = bucket().await;
-    let upload = driver.create_multipart("key", &ObjectAttributes::default()).await.unwrap();
+    let upload = driver.create_multipart("key", &NewUpload::default()).await.unwrap();
     let part = driver.upload_part("key", &upload, 1, Payload::bytes("x")).await.unwrap();
     driver.abort_multipart("key", &upload).await.unwrap();
-    assert!(driver.complete_multipart("key", &upload, &[part], &Conditions::default()).await.is_err());
+    assert!(
+        driver
+            .complete_multipart("key", &upload, &UploadCompletion { parts: &[part], ..Default::default() })
+            .await
+            .is_err()
+    );
     let read = driver.get("key", &GetRequest::default()).await;
     assert_eq!(read.unwrap_err().kind(), Some(ErrorKind::ObjectNotFound));
 }

@@ -1,12 +1,19 @@
 //! Which attributes of an object a provider can't store. Those that a client sends are refused. Those of the source of
 //! a copy are left out, and the response names them.
 
-use bucketry_provider::driver::{Capabilities, ObjectAttributes, ObjectInfo};
+use bucketry_provider::driver::{Capabilities, HiddenMetadata, ObjectAttributes, ObjectInfo};
 
 use crate::failure::{Failure, FailureKind};
 
 /// Refuses attributes that a client sent and that the provider can't store.
 pub(crate) fn check(attributes: &ObjectAttributes, can: &Capabilities) -> Result<(), Failure> {
+    let is_reserved = |(name, _): &(String, String)| HiddenMetadata::is_reserved(name);
+    if can.hidden_metadata && attributes.metadata.iter().any(is_reserved) {
+        return Err(Failure::new(
+            FailureKind::InvalidValue,
+            "Names of metadata that begin with bucketry_ are reserved for the gateway. Use other names.",
+        ));
+    }
     if attributes.expires.is_none() || can.expires {
         return Ok(());
     }
@@ -35,8 +42,5 @@ pub(crate) fn of_copy(
         }
         attributes
     });
-    if source.tag_count.is_some_and(|count| count > 0) {
-        left_out.push("tags");
-    }
     (attributes, left_out)
 }

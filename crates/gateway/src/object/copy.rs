@@ -7,7 +7,8 @@ use std::task::{Context as TaskContext, Poll};
 
 use bucketry_provider::body::{Payload, ProviderBody};
 use bucketry_provider::driver::{
-    ByteRange, Conditions, CopyRequest, GetRequest, ObjectAttributes, ObjectRead, PutRequest, Stored,
+    ByteRange, Capabilities, Conditions, CopyRequest, GetRequest, ObjectAttributes, ObjectRead, PutRequest,
+    Stored, Tag,
 };
 use bucketry_provider::error::{ErrorKind, ProviderError};
 use bytes::Bytes;
@@ -18,6 +19,7 @@ use crate::object::context::RequestContext;
 use crate::object::measured_write::{MeasuredWrite, SizeAfter};
 use crate::object::multipart::OpenUpload;
 use crate::object::put::check_length;
+use crate::object::stored_checksum::StoredChecksum;
 use crate::object::write_state::WriteState;
 use crate::object::{attributes, conditions};
 use crate::routing::object_key::ObjectKey;
@@ -31,33 +33,47 @@ pub(crate) struct Copied {
 }
 
 /// Copies an object. If it is dropped midway, the provider may still complete its copy, but a streamed copy stores
-/// nothing. `key` includes the repository's folder. Without `attributes`, the copy gets those of the source.
+/// nothing. `key` includes the repository's folder. Without `attributes` or `tags`, the copy gets those of the source.
 pub(crate) async fn object(
     context: &RequestContext,
     resolved: &ResolvedBucket,
     source: &SourceObject,
     key: &str,
     attributes: Option<ObjectAttributes>,
+    tags: Option<Vec<Tag>>,
 ) -> Result<Copied, Failure> {
     let can = resolved.driver().capabilities();
     attributes.as_ref().map_or(Ok(()), |attributes| attributes::check(attributes, can))?;
     let within = source.resolved.id() == resolved.id();
     let write = MeasuredWrite::prepare(context, resolved, key, &Conditions::default()).await?;
     if within && can.copy {
-        let request = CopyRequest { attributes, source_conditions: source.conditions.clone() };
+        let request = CopyRequest { attributes, tags, source_conditions: source.conditions.clone() };
         let copied = write.run(SizeAfter::Unknown, resolved.driver().copy(&source.key, key, &request)).await;
-        let stored = copied.map_err(|error| source.failure(&error))?;
+        let given = request.tags.as_deref().unwrap_or_default();
+        let stored =
+            copied.map_err(|error| resolved.tagged_failure(given, &error, source.failure(&error)))?;
         Ok(Copied { stored, left_out: Vec::new() })
     } else {
         let read = source.read(None).await?;
-        let (attributes, left_out) = attributes::of_copy(&read.info, attributes, can);
+        let (attributes, mut left_out) = attributes::of_copy(&read.info, attributes, can);
+        let tags = match tags {
+            Some(tags) => tags,
+            None => source.tags(read.info.tag_count, can, &mut left_out).await?,
+        };
         let length = length(&read)?;
         check_length(length, can.max_put_bytes)?;
         let (payload, lost) = streamed(context, read.body, length);
-        let request = PutRequest { attributes, conditions: Conditions::default() };
+        let mut request = PutRequest { attributes, tags, ..PutRequest::default() };
+        // The copy has no parts, of which a composite checksum would be.
+        let checksum = StoredChecksum::of(&read.info).filter(|stored| stored.parts.is_none());
+        if can.hidden_metadata {
+            request.hidden.checksum = checksum.map(|stored| stored.text(Some(length)));
+        }
         let put = resolved.driver().put(key, payload, &request);
         let stored = write.run_begun_by_payload(SizeAfter::Bytes(length), put).await;
-        let stored = stored.map_err(|error| source.lost(resolved, &error, &lost))?;
+        let stored = stored.map_err(|error| {
+            resolved.tagged_failure(&request.tags, &error, source.lost(resolved, &error, &lost))
+        })?;
         Ok(Copied { stored, left_out })
     }
 }
@@ -123,6 +139,24 @@ impl SourceObject {
         }
         let message = format!("A copy of an object to itself must {must}.");
         Err(Failure::new(FailureKind::InvalidRequest, message))
+    }
+
+    /// The tags for a streamed copy. Those that one of the providers doesn't have are left out.
+    async fn tags(
+        &self,
+        count: Option<u32>,
+        can: &Capabilities,
+        left_out: &mut Vec<&'static str>,
+    ) -> Result<Vec<Tag>, Failure> {
+        if count.is_none_or(|count| count == 0) {
+            return Ok(Vec::new());
+        }
+        let driver = self.resolved.driver();
+        if can.tags && driver.capabilities().tags {
+            return driver.get_tags(&self.key).await.map_err(|error| self.failure(&error));
+        }
+        left_out.push("tags");
+        Ok(Vec::new())
     }
 
     async fn read(&self, range: Option<(u64, u64)>) -> Result<ObjectRead, Failure> {

@@ -3,6 +3,8 @@
 use bucketry_provider::driver::{ByteRange, Conditions, GetRequest, ObjectInfo, ObjectRead};
 use bucketry_provider::error::{ProviderError, Unmodified};
 
+use http::HeaderValue;
+
 use crate::failure::{Failure, FailureKind};
 use crate::object::range::RangeCondition;
 use crate::object::{conditions, range};
@@ -37,6 +39,20 @@ impl NotRead {
         }
     }
 
+    /// Adds the entity tag if the provider left it out, and the condition doesn't contain it: S3 always returns it.
+    async fn with_tag(self, resolved: &ResolvedBucket, key: &str, conditions: &Conditions) -> Self {
+        let is_known = conditions.if_none_match.as_deref().is_some_and(|tag| !tag.contains([',', '*']));
+        match self {
+            Self::Unmodified(mut unmodified) if unmodified.etag.is_none() && !is_known => {
+                if let Ok(info) = resolved.driver().head(key, &Conditions::default()).await {
+                    unmodified.etag = info.etag.and_then(|etag| HeaderValue::try_from(etag).ok());
+                }
+                Self::Unmodified(unmodified)
+            }
+            other => other,
+        }
+    }
+
     fn is_outside(&self) -> bool {
         matches!(self, Self::Failed(failure) if failure.kind == FailureKind::InvalidRange)
     }
@@ -51,7 +67,10 @@ pub(crate) async fn get(
 ) -> Result<ObjectRead, NotRead> {
     conditions::of_reading(&request.conditions, resolved.driver().capabilities())?;
     let key = resolved.key(key)?;
-    let part = resolved.driver().get(&key, &request).await.map_err(|error| NotRead::of(resolved, &error));
+    let part = match resolved.driver().get(&key, &request).await {
+        Ok(read) => Ok(read),
+        Err(error) => Err(NotRead::of(resolved, &error).with_tag(resolved, &key, &request.conditions).await),
+    };
     let Some(same) = same else { return part };
     match &part {
         Ok(read) if read.range.is_some() && !is_same(same, &read.info) => {}
@@ -79,8 +98,10 @@ pub(crate) async fn head(
 ) -> Result<ObjectHead, NotRead> {
     conditions::of_reading(conditions, resolved.driver().capabilities())?;
     let key = resolved.key(key)?;
-    let head = resolved.driver().head(&key, conditions).await;
-    let info = head.map_err(|error| NotRead::of(resolved, &error))?;
+    let info = match resolved.driver().head(&key, conditions).await {
+        Ok(info) => info,
+        Err(error) => return Err(NotRead::of(resolved, &error).with_tag(resolved, &key, conditions).await),
+    };
     let wanted = wanted.filter(|_| same.is_none_or(|same| is_same(same, &info)));
     let range = match (wanted, info.size) {
         (Some(wanted), Some(size)) => Some(range::resolve(wanted, size)?),

@@ -1,6 +1,6 @@
 //! Multipart uploads. Clients get sealed upload ids, each valid only for the object that it was issued for.
 
-use bucketry_provider::driver::{self, Conditions, ObjectAttributes, PartsPage, Stored, UploadId};
+use bucketry_provider::driver::{self, Conditions, NewUpload, PartsPage, Stored, UploadCompletion, UploadId};
 
 use crate::failure::Failure;
 use crate::object::context::RequestContext;
@@ -38,13 +38,13 @@ impl OpenUpload {
         self,
         context: &RequestContext,
         resolved: &ResolvedBucket,
-        parts: &[driver::Part],
-        conditions: &Conditions,
+        completion: &UploadCompletion<'_>,
     ) -> Result<Stored, Failure> {
         let Self { key, upload } = self;
+        let conditions = &completion.conditions;
         conditions::of_completing(conditions, resolved.driver().capabilities())?;
         let write = MeasuredWrite::prepare(context, resolved, &key, &Conditions::default()).await?;
-        let completed = resolved.driver().complete_multipart(&key, &upload, parts, conditions);
+        let completed = resolved.driver().complete_multipart(&key, &upload, completion);
         match write.run(SizeAfter::Unknown, completed).await {
             Ok(stored) => Ok(stored),
             Err(error) => Err(resolved.failure(&conditions::unmet(resolved, &key, conditions, error).await)),
@@ -96,13 +96,13 @@ pub(crate) async fn create(
     context: &RequestContext,
     resolved: &ResolvedBucket,
     key: &ObjectKey,
-    attributes: &ObjectAttributes,
+    new: &NewUpload,
 ) -> Result<String, Failure> {
-    attributes::check(attributes, resolved.driver().capabilities())?;
+    attributes::check(&new.attributes, resolved.driver().capabilities())?;
     let key = resolved.key(key)?;
     // Don't start an upload whose id can't be sealed for the client.
     context.key.seals()?;
-    let upload = resolved.driver().create_multipart(&key, attributes).await;
+    let upload = resolved.driver().create_multipart(&key, new).await;
     let upload = upload.map_err(|error| resolved.failure(&error))?;
     resolved.seal_upload(&context.key, &key, &upload)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bucketry_provider::body::Payload;
-use bucketry_provider::driver::{Conditions, Part, Stored, UploadId};
+use bucketry_provider::driver::{Conditions, HiddenMetadata, Part, Stored, UploadCompletion, UploadId};
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use parking_lot::Mutex;
@@ -14,7 +14,9 @@ use parking_lot::Mutex;
 use crate::failure::Failure;
 use crate::object::context::RequestContext;
 use crate::object::measured_write::{MeasuredWrite, SizeAfter};
+use crate::object::stored_checksum::StoredChecksum;
 use crate::payload::PayloadBody;
+use crate::payload::checksum::Checksum;
 use crate::routing::resolved_bucket::ResolvedBucket;
 
 /// Stores an object. `key` includes the repository's folder. The content has at least `first` bytes, and not many
@@ -32,11 +34,17 @@ pub(crate) async fn put(
     // An upload that has begun must be completed or aborted.
     context.begin();
     let upload = begin.await?;
+    let receipt = payload.receipt();
     let stored = match upload_parts(resolved, key, &upload, first, payload).await {
         Ok((parts, size)) => {
             context.record_content(size);
-            let conditions = Conditions::default();
-            let completed = resolved.driver().complete_multipart(key, &upload, &parts, &conditions);
+            let mut hidden = HiddenMetadata::default();
+            if resolved.driver().capabilities().hidden_metadata {
+                let stored = |checksum: &Checksum| StoredChecksum { checksum: checksum.clone(), parts: None };
+                hidden.checksum = receipt.checksum().map(|checksum| stored(checksum).text(Some(size)));
+            }
+            let completion = UploadCompletion { parts: &parts, hidden, ..UploadCompletion::default() };
+            let completed = resolved.driver().complete_multipart(key, &upload, &completion);
             write.run(SizeAfter::Bytes(size), completed).await.map_err(|error| resolved.failure(&error))
         }
         Err(failure) => Err(failure),

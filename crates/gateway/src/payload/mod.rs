@@ -39,6 +39,8 @@ pub struct PayloadBody {
     /// Bytes passed on so far.
     sent: u64,
     sha256: Option<[u8; 32]>,
+    /// The checksum that is known before the content was read. On the heap, because most payloads have none.
+    declared: Option<Box<Checksum>>,
     receipt: Receipt,
     state: PayloadState,
 }
@@ -73,6 +75,7 @@ impl PayloadBody {
     /// it when the first piece is requested.
     pub(crate) fn reading(source: impl ContentSource + 'static, expected: Expected) -> Self {
         let (length, sha256) = (expected.length, expected.sha256);
+        let declared = expected.checksum.clone().map(Box::new);
         let reading = PayloadReader {
             source: Box::new(source),
             may_be_shorter: expected.may_be_shorter,
@@ -86,6 +89,7 @@ impl PayloadBody {
             length,
             sent: 0,
             sha256,
+            declared,
             receipt: Receipt::default(),
             state: PayloadState::Reading(Box::new(reading)),
         }
@@ -98,9 +102,21 @@ impl PayloadBody {
             length: content.len() as u64,
             sent: 0,
             sha256: None,
+            declared: None,
             receipt: Receipt::default(),
             state: PayloadState::Verified(content),
         }
+    }
+
+    /// A payload that was verified, and its checksum.
+    pub(crate) fn of_verified(content: Bytes, checksum: Option<&Checksum>) -> Self {
+        Self { declared: checksum.cloned().map(Box::new), ..Self::of_bytes(content) }
+    }
+
+    /// The checksum that the content has if it is passed on to its end. `None` if the client sent none, or sends it
+    /// after content that was not read yet.
+    pub(crate) fn declared_checksum(&self) -> Option<&Checksum> {
+        self.receipt.checksum().or(self.declared.as_deref())
     }
 
     /// Takes the payload out, and leaves an empty one.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bucketry_model::id::BucketId;
-use bucketry_provider::driver::{Driver, UploadId};
+use bucketry_provider::driver::{Driver, Tag, UploadId};
 use bucketry_provider::error::{ErrorKind, ProviderError};
 
 use crate::failure::Failure;
@@ -92,6 +92,21 @@ impl ResolvedBucket {
                  bucket. The credential needs {} for tags.",
                 self.driver().site().permissions.tags
             );
+        }
+        failure
+    }
+
+    /// Adds to the failure of a write with tags which permission these need.
+    pub(crate) fn tagged_failure(
+        &self,
+        tags: &[Tag],
+        error: &ProviderError,
+        mut failure: Failure,
+    ) -> Failure {
+        if !tags.is_empty() && error.kind() == Some(ErrorKind::AccessDenied) {
+            failure.message.push_str(" To store tags, it also needs ");
+            failure.message.push_str(self.driver().site().permissions.tags);
+            failure.message.push('.');
         }
         failure
     }

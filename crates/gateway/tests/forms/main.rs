@@ -35,13 +35,13 @@ cases! {
             a_key_allows_no_more_than_it_may, what_a_provider_lacks_is_refused;
     }
     azure {
-        stored: a_form_stores_its_file, fields_after_the_file_are_ignored,
+        stored: a_form_stores_its_file, fields_after_the_file_are_ignored, a_form_may_have_tags,
             a_form_that_is_sent_twice_replaces_the_object, what_is_stored_is_counted;
         large: a_large_file_is_streamed, a_large_form_that_breaks_off_stores_nothing;
         refusals: a_damaged_form_stores_nothing, what_a_provider_lacks_is_refused;
     }
     gcs {
-        stored: a_form_stores_its_file, fields_after_the_file_are_ignored,
+        stored: a_form_stores_its_file, fields_after_the_file_are_ignored, a_form_may_have_tags,
             a_form_that_is_sent_twice_replaces_the_object, what_is_stored_is_counted;
         refusals: a_damaged_form_stores_nothing, what_a_provider_lacks_is_refused;
     }

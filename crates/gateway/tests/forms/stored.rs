@@ -113,3 +113,13 @@ pub(crate) async fn what_is_stored_is_counted(context: &TestContext) {
         assert_eq!((row.requests, row.writes, row.errors, row.upload_bytes), (1, 1, 0, 100_000));
     }
 }
+
+pub(crate) async fn a_form_may_have_tags(context: &TestContext) {
+    let tags = "<Tagging><TagSet><Tag><Key>colour</Key><Value>light blue</Value></Tag></TagSet></Tagging>";
+    let answer = Draft::new("k", "x").field("tagging", tags).send(context).await;
+    assert_eq!(answer.status, 204, "{answer:?}");
+    assert_eq!(context.read("k").await.0.info.tag_count, Some(1));
+    let twice = tags.replace("<Tag>", "<Tag><Key>colour</Key></Tag><Tag>");
+    assert_eq!(Draft::new("none", "x").field("tagging", &twice).send(context).await.code(), "InvalidTag");
+    assert!(!context.exists("none").await);
+}

@@ -3,7 +3,7 @@
 use std::any::Any;
 
 use bucketry_provider::body::Payload;
-use bucketry_provider::driver::{Conditions, GetRequest, ListRequest, ObjectAttributes, PutRequest};
+use bucketry_provider::driver::{Conditions, GetRequest, ListRequest, NewUpload, PutRequest};
 use bucketry_provider::error::ErrorKind;
 use bucketry_provider::s3::S3Driver;
 use http_body_util::BodyExt as _;
@@ -39,7 +39,7 @@ async fn a_key_that_may_read_cannot_write() {
     assert_eq!(written.kind(), Some(ErrorKind::AccessDenied));
     let deleted = reader.delete("k", None).await.unwrap_err();
     assert_eq!(deleted.kind(), Some(ErrorKind::AccessDenied));
-    let begun = reader.create_multipart("k", &ObjectAttributes::default()).await.unwrap_err();
+    let begun = reader.create_multipart("k", &NewUpload::default()).await.unwrap_err();
     assert_eq!(begun.kind(), Some(ErrorKind::AccessDenied));
     let read = context.direct.get(&context.stored("k"), &GetRequest::default()).await.unwrap();
     assert_eq!(read.body.collect().await.unwrap().to_bytes(), "x");

@@ -8,7 +8,7 @@ use bucketry_model::usage::UsageRow;
 use bucketry_provider::body::{Payload, ProviderBody};
 use bucketry_provider::connection::ConnectionSettings;
 use bucketry_provider::driver::{
-    Conditions, ObjectAttributes, Parameter, PutRequest, SharedDriver, UpstreamRequest,
+    Conditions, NewUpload, Parameter, PutRequest, SharedDriver, UpstreamRequest,
 };
 use http::{HeaderMap, HeaderName, Method, Response};
 use http_body_util::BodyExt as _;
@@ -79,7 +79,7 @@ async fn a_copy_that_takes_long_is_answered_at_once_and_shows_signs_of_life() {
 async fn what_fails_after_it_was_answered_is_an_error_to_the_client_and_counts_as_one() {
     let (context, proxy) = TestContext::start_behind_proxy("late-error", soon).await;
     let client = context.client();
-    let upload = client.create_multipart("k", &ObjectAttributes::default()).await.unwrap();
+    let upload = client.create_multipart("k", &NewUpload::default()).await.unwrap();
     client.abort_multipart("k", &upload).await.unwrap();
     proxy.set_for("POST", Fault::HoldAnswer);
     let parts = "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber>\

@@ -1,7 +1,7 @@
 //! Features that only providers with S3 support, and what is forwarded in both directions.
 
 use bucketry_gateway::internals::error::Code;
-use bucketry_provider::driver::S3Protocol;
+use bucketry_provider::driver::{NewUpload, S3Protocol};
 use http::{Method, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -152,8 +152,7 @@ pub(crate) async fn uploads_that_go_on_are_listed_in_the_folder_only(context: &T
     let one = begin(context, "/one/a").await;
     let other = begin(context, "/one/dir/b%20%26%20c").await;
     let outside = context.there("../../outside").replace("in/here/../../", "in/her-");
-    let attributes = bucketry_provider::driver::ObjectAttributes::default();
-    let beside = context.one.create_multipart(&outside, &attributes).await.unwrap();
+    let beside = context.one.create_multipart(&outside, &NewUpload::default()).await.unwrap();
     let all = listed(context, "").await;
     let mut keys = all.elements("Key");
     keys.sort_unstable();
@@ -253,4 +252,20 @@ pub(crate) async fn versions_are_read_and_copied(context: &TestContext) {
     let unknown =
         context.refused(Method::GET, "/one/key?versionId=00000000000000000000000000000000", &[]).await;
     assert!(matches!(unknown.code, Code::NoSuchVersion | Code::NoSuchKey), "{unknown}");
+}
+
+/// The bucket has kept versions since before its first object.
+pub(crate) async fn another_version_than_null_is_not_deleted_permanently(context: &TestContext) {
+    context.put("/one/key", "first").await;
+    let version = context.put("/one/key", "second").await.header("x-amz-version-id").to_owned();
+    let refused = context.refused(Method::DELETE, "/one/key?versionId=null", &[]).await;
+    assert_eq!(refused.code, Code::NotImplemented, "{refused}");
+    let document = "<Delete><Object><Key>key</Key><VersionId>null</VersionId></Object></Delete>";
+    let refused = context.ok(Method::POST, "/one?delete", &[], document).await;
+    assert_eq!((refused.elements("Code"), refused.size_change), (vec!["NotImplemented".to_owned()], 0));
+    let read = context.get("/one/key").await;
+    assert_eq!((read.text().as_str(), read.header("x-amz-version-id")), ("second", version.as_str()));
+    context.ok(Method::DELETE, "/one/key", &[], "").await;
+    let old = context.get(&format!("/one/key?versionId={version}")).await;
+    assert_eq!(old.text(), "second", "without a version, the provider retains it");
 }

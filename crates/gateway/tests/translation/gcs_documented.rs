@@ -36,6 +36,18 @@ async fn a_completed_upload_is_gone() {
     multipart::a_completed_upload_is_gone(&context).await;
 }
 
+#[tokio::test]
+async fn an_upload_in_parts_may_have_tags() {
+    let (_stub, context) = stub().await;
+    crate::tags::an_upload_in_parts_may_have_tags(&context).await;
+}
+
+#[tokio::test]
+async fn parts_are_read_and_described() {
+    let (_stub, context) = stub().await;
+    crate::checksums::parts_are_read_and_described(&context).await;
+}
+
 /// The service would ignore them.
 #[tokio::test]
 async fn conditions_on_a_completion_are_refused() {

@@ -58,3 +58,10 @@ async fn an_object_stored_as_gzip_is_copied_as_it_is_stored() {
     assert_eq!((read.text().as_str(), read.header("content-encoding")), (PACKED, "gzip"));
     assert_eq!(read.header("x-amz-meta-colour"), "blue");
 }
+
+/// With an HMAC key, the metadata of an object can't be changed.
+#[tokio::test]
+async fn tags_are_refused() {
+    let (_stub, context) = stub().await;
+    crate::objects::tags_are_refused_where_the_provider_has_none(&context).await;
+}

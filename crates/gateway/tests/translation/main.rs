@@ -3,6 +3,7 @@
 
 mod azure;
 mod azure_documented;
+mod checksums;
 mod context;
 mod copies;
 mod failures;
@@ -44,7 +45,7 @@ macro_rules! cases_of_all {
                 several_objects_are_deleted_at_once, the_bucket_is_asked, what_is_not_offered_changes_nothing,
                 buckets_are_listed_in_pages, the_private_acl_changes_nothing_and_others_are_refused, buckets_are_neither_created_nor_deleted,
                 unknown_headers_are_ignored_and_owners_compared, a_download_resumes_if_the_object_is_the_same,
-                tags_are_refused_where_the_provider_has_none;
+                tags_are_refused_where_the_provider_has_none, the_version_null_is_deleted;
             lists: lists_show_the_folder_only, the_marker_of_the_folder_is_not_listed,
                 pages_join_without_gaps_in_every_form,
                 the_next_marker_is_the_last_name, a_list_starts_after_a_key, tokens_are_good_for_their_list_only, a_list_of_nothing_is_empty;

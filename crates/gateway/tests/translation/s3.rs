@@ -63,7 +63,7 @@ async fn versioned_bucket(case: &str) -> TestContext {
 }
 
 crate::cases! { crate::s3::versioned_bucket;
-    forwarded: versions_are_read_and_copied;
+    forwarded: versions_are_read_and_copied, another_version_than_null_is_not_deleted_permanently;
 }
 
 /// Google stores no `Expires`, and its objects have no tags.

@@ -5,7 +5,7 @@ use http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, ETAG, HeaderName,
 };
 
-use crate::driver::{ObjectAttributes, ObjectInfo, Stored};
+use crate::driver::{HiddenMetadata, ObjectAttributes, ObjectInfo, Stored};
 use crate::error::ProviderError;
 use crate::headers::{self, attribute, text};
 
@@ -58,6 +58,11 @@ pub(super) fn put_metadata(
 ) -> Result<(), ProviderError> {
     let named = attributes.metadata.iter().map(|(name, text)| (identifier(name), text.clone()));
     headers::put_metadata(headers, METADATA, &named.collect::<Vec<_>>())
+}
+
+/// Adds metadata that only the gateway sees. The names are identifiers already.
+pub(super) fn put_hidden(headers: &mut HeaderMap, hidden: &HiddenMetadata) -> Result<(), ProviderError> {
+    headers::put_hidden(headers, METADATA, hidden)
 }
 
 pub(super) fn info(headers: HeaderMap) -> ObjectInfo {
@@ -139,6 +144,25 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn hidden_metadata_has_names_that_need_no_escape() {
+        let hidden =
+            HiddenMetadata { checksum: Some("c".into()), parts: Some("1".into()), ..Default::default() };
+        for (name, _) in hidden.entries() {
+            assert_eq!(identifier(name), name);
+        }
+        let mut headers = HeaderMap::new();
+        put_hidden(&mut headers, &hidden).unwrap();
+        put_metadata(
+            &mut headers,
+            &ObjectAttributes { metadata: vec![("a".into(), "1".into())], ..Default::default() },
+        )
+        .unwrap();
+        let info = info(headers);
+        assert_eq!(info.hidden.as_deref(), Some(&hidden));
+        assert_eq!(info.attributes.metadata, [("a".to_owned(), "1".to_owned())]);
+    }
 
     #[test]
     fn names_become_identifiers_and_stay_readable_where_they_are() {

@@ -9,15 +9,17 @@ use tokio::time::{Instant, sleep};
 
 use crate::azure::AzureDriver;
 use crate::azure::attributes::{
-    SOURCE_CONDITIONS, info, put_attributes, put_metadata, put_properties, quoted, stored, version,
+    SOURCE_CONDITIONS, info, put_attributes, put_hidden, put_metadata, put_properties, quoted, stored,
+    version,
 };
 use crate::azure::request::Call;
+use crate::azure::tags::put_tags;
 use crate::body::ProviderBody;
 use crate::conditions::judge;
 use crate::connection::ResponseTimeout;
 use crate::driver::{
-    ByteRange, Conditions, CopyRequest, Deleted, GetRequest, ObjectAttributes, ObjectInfo, ObjectRead,
-    Objects, PutRequest, Stored, VersionId,
+    ByteRange, Conditions, CopyRequest, Deleted, GetRequest, HiddenMetadata, ObjectAttributes, ObjectInfo,
+    ObjectRead, Objects, PutRequest, Stored, Tags as _, VersionId,
 };
 use crate::encode::Query;
 use crate::error::{ErrorAnswer, ErrorKind, ProviderError};
@@ -63,6 +65,8 @@ impl Objects for AzureDriver {
         let mut call = Call::blob(Method::PUT, key)?;
         call.headers.insert(HeaderName::from_static("x-ms-blob-type"), HeaderValue::from_static("BlockBlob"));
         put_attributes(&mut call.headers, &request.attributes)?;
+        put_hidden(&mut call.headers, &request.hidden)?;
+        put_tags(&mut call.headers, &request.tags)?;
         put_conditions(&mut call.headers, OBJECT_CONDITIONS, &request.conditions)?;
         self.check_exists_if_matched(key, &request.conditions).await?;
         call.payload = Some(payload);
@@ -86,7 +90,7 @@ impl Objects for AzureDriver {
     }
 
     /// Copies within the container. New attributes can only be set after the copy, so for a moment the copy has
-    /// those of its source.
+    /// those of its source. The service doesn't copy tags, so they are looked up before.
     async fn copy(&self, source: &str, key: &str, request: &CopyRequest) -> Result<Stored, ProviderError> {
         let from = Call::blob(Method::GET, source)?;
         let from = self.address.uri(&self.address.path(from.key), &self.with_sas(String::new()))?.to_string();
@@ -94,9 +98,25 @@ impl Objects for AzureDriver {
         let mut from = value(&from)?;
         from.set_sensitive(true);
         call.headers.insert(HeaderName::from_static("x-ms-copy-source"), from);
-        put_conditions(&mut call.headers, SOURCE_CONDITIONS, &request.source_conditions)?;
+        let of_source = self.head(source, &Conditions::default()).await?;
+        let hidden = of_source.hidden.as_deref().cloned().unwrap_or_default();
+        let mut conditions = request.source_conditions.clone();
+        if request.attributes.is_some() && !hidden.is_empty() && conditions.if_match.is_none() {
+            // A checksum must not be stored with other content.
+            conditions.if_match = of_source.etag;
+        }
+        put_conditions(&mut call.headers, SOURCE_CONDITIONS, &conditions)?;
         if let Some(attributes) = &request.attributes {
             put_metadata(&mut call.headers, attributes)?;
+            put_hidden(&mut call.headers, &hidden)?;
+        }
+        match &request.tags {
+            Some(tags) => put_tags(&mut call.headers, tags)?,
+            // Without the permission for tags, the service doesn't return their number.
+            None if of_source.tag_count.is_some_and(|count| count > 0) => {
+                put_tags(&mut call.headers, &self.get_tags(source).await?)?;
+            }
+            None => {}
         }
         call.payload = Some(Payload::bytes(""));
         call.response_timeout = ResponseTimeout::Slow;
@@ -106,7 +126,7 @@ impl Objects for AzureDriver {
             copied = self.finish_copy(key).await?;
         }
         match &request.attributes {
-            Some(attributes) => self.replace_attributes(key, copied, attributes).await,
+            Some(attributes) => self.replace_attributes(key, copied, attributes, &hidden).await,
             None => Ok(copied),
         }
     }
@@ -163,10 +183,11 @@ impl AzureDriver {
         key: &str,
         copied: Stored,
         attributes: &ObjectAttributes,
+        hidden: &HiddenMetadata,
     ) -> Result<Stored, ProviderError> {
         let mut last = copied;
         // A copy request without metadata copied the source's metadata, so it is removed.
-        if attributes.metadata.is_empty() {
+        if attributes.metadata.is_empty() && hidden.is_empty() {
             last = self.set(key, "metadata", &last, HeaderMap::new()).await?;
         }
         let mut headers = HeaderMap::new();

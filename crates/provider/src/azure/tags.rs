@@ -3,16 +3,17 @@
 use std::fmt::Write as _;
 
 use async_trait::async_trait;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use quick_xml::escape::escape;
 
 use crate::azure::AzureDriver;
 use crate::azure::request::Call;
 use crate::connection::ResponseTimeout;
-use crate::driver::{Tag, Tags};
+use crate::driver::{Tag, Tags, encode_tags};
 use crate::encode::Query;
 use crate::error::{ErrorAnswer, ErrorKind, ProviderError};
+use crate::headers::value;
 use crate::payload::Payload;
 use crate::xml::{self, UnexpectedXml};
 
@@ -31,17 +32,31 @@ impl Tags for AzureDriver {
     }
 
     async fn put_tags(&self, key: &str, tags: &[Tag]) -> Result<(), ProviderError> {
-        if !tags.iter().all(|tag| is_allowed(&tag.key) && is_allowed(&tag.value)) {
-            let code = Some("InvalidTag".into());
-            let status = StatusCode::BAD_REQUEST;
-            return Err(ErrorAnswer::new(status, ErrorKind::Invalid, code, &HeaderMap::new()).into());
-        }
+        check(tags)?;
         let query = Query::new(&[("comp", "tags")]);
         let payload = Some(Payload::bytes(write(tags)));
         let mut call = Call { query, payload, ..Call::blob(Method::PUT, key)? };
         call.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml; charset=utf-8"));
         self.send(call).await.map(drop)
     }
+}
+
+/// Adds the tags to a request that stores a blob. Without tags, the request needs no permission for them.
+pub(super) fn put_tags(headers: &mut HeaderMap, tags: &[Tag]) -> Result<(), ProviderError> {
+    if !tags.is_empty() {
+        check(tags)?;
+        headers.insert(HeaderName::from_static("x-ms-tags"), value(&encode_tags(tags))?);
+    }
+    Ok(())
+}
+
+/// Refuses tags that the service doesn't accept.
+fn check(tags: &[Tag]) -> Result<(), ProviderError> {
+    if tags.iter().all(|tag| is_allowed(&tag.key) && is_allowed(&tag.value)) {
+        return Ok(());
+    }
+    let code = Some("InvalidTag".into());
+    Err(ErrorAnswer::new(StatusCode::BAD_REQUEST, ErrorKind::Invalid, code, &HeaderMap::new()).into())
 }
 
 /// Whether the service accepts these characters in names and values of tags.
@@ -82,6 +97,20 @@ fn write(tags: &[Tag]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tags_along_with_a_blob_are_checked_and_encoded() {
+        let tag = |key: &str, value: &str| Tag { key: key.to_owned(), value: value.to_owned() };
+        let mut headers = HeaderMap::new();
+        put_tags(&mut headers, &[]).unwrap();
+        assert!(headers.is_empty(), "without tags, the credential needs no permission for them");
+        put_tags(&mut headers, &[tag("a", "1 + 2"), tag("b/c", "")]).unwrap();
+        assert_eq!(headers["x-ms-tags"], "a=1%20%2B%202&b%2Fc=");
+        for wrong in [tag("ü", ""), tag("a", "1&2"), tag("a\n", "")] {
+            let error = put_tags(&mut headers, &[wrong]).unwrap_err();
+            assert_eq!(error.answer().unwrap().code.as_deref(), Some("InvalidTag"));
+        }
+    }
 
     #[test]
     fn tags_that_were_written_are_read() {

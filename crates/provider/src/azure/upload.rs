@@ -24,11 +24,15 @@ use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::azure::AzureDriver;
-use crate::azure::attributes::{put_attributes, stored};
+use crate::azure::attributes::{put_attributes, put_hidden, stored};
 use crate::azure::request::Call;
-use crate::azure::upload_blocks::{Block, Blocks, Upload};
+use crate::azure::tags::put_tags;
+use crate::azure::upload_blocks::{Block, Blocks, Upload, parts_in};
 use crate::connection::ResponseTimeout;
-use crate::driver::{Conditions, Multipart, ObjectAttributes, Objects, Part, PartsPage, Stored, UploadId};
+use crate::driver::{
+    Conditions, Multipart, NewUpload, ObjectInfo, ObjectPart, Objects, Part, PartsPage, Stored,
+    UploadCompletion, UploadId,
+};
 use crate::encode::Query;
 use crate::error::{ErrorAnswer, ErrorKind, ProviderError};
 use crate::headers::{OBJECT_CONDITIONS, put_conditions, value};
@@ -65,6 +69,12 @@ fn etag_of(id: &str) -> String {
     format!("\"{}\"", id.replace('/', "_"))
 }
 
+/// Adds what is stored with the object to the request that creates it.
+fn put_object(headers: &mut HeaderMap, object: &NewUpload) -> Result<(), ProviderError> {
+    put_attributes(headers, &object.attributes)?;
+    put_tags(headers, &object.tags)
+}
+
 fn invalid_part() -> ProviderError {
     let code = Some("InvalidPart".into());
     ErrorAnswer::new(StatusCode::BAD_REQUEST, ErrorKind::Invalid, code, &HeaderMap::new()).into()
@@ -77,14 +87,10 @@ fn unknown_upload() -> ProviderError {
 #[async_trait]
 impl Multipart for AzureDriver {
     /// Begins an upload by storing its attributes. If the future is dropped, the upload doesn't exist.
-    async fn create_multipart(
-        &self,
-        key: &str,
-        attributes: &ObjectAttributes,
-    ) -> Result<UploadId, ProviderError> {
-        // Attributes that the service would refuse on completion are refused now.
-        put_attributes(&mut HeaderMap::new(), attributes)?;
-        let mut upload = Upload::new(self.connections.clock().now(), attributes);
+    async fn create_multipart(&self, key: &str, object: &NewUpload) -> Result<UploadId, ProviderError> {
+        // What the service would refuse on completion is refused now.
+        put_object(&mut HeaderMap::new(), object)?;
+        let mut upload = Upload::new(self.connections.clock().now(), object);
         upload.id()?;
         let ids = stream::iter(upload.attribute_ids());
         let putting = ids.map(|block| async move { self.put_block(key, &block, Payload::bytes("\0")).await });
@@ -137,13 +143,14 @@ impl Multipart for AzureDriver {
         &self,
         key: &str,
         upload: &UploadId,
-        parts: &[Part],
-        conditions: &Conditions,
+        completion: &UploadCompletion<'_>,
     ) -> Result<Stored, ProviderError> {
+        let UploadCompletion { parts, conditions, hidden } = completion;
         let upload = read(upload)?;
         let ids = block_ids(&upload, parts)?;
         let mut headers = HeaderMap::new();
-        put_attributes(&mut headers, &upload.attributes().ok_or_else(unknown_upload)?)?;
+        put_object(&mut headers, &upload.object().ok_or_else(unknown_upload)?)?;
+        put_hidden(&mut headers, hidden)?;
         put_conditions(&mut headers, OBJECT_CONDITIONS, conditions)?;
         self.check_exists_if_matched(key, conditions).await?;
         if let Some(blocks) = self.blocks_of(key, &upload).await? {
@@ -167,6 +174,11 @@ impl Multipart for AzureDriver {
             }
             outcome => outcome,
         }
+    }
+
+    /// The blob consists of the blocks of its parts.
+    async fn object_parts(&self, key: &str, _info: &ObjectInfo) -> Result<Vec<ObjectPart>, ProviderError> {
+        Ok(parts_in(&self.blocks(key).await?.committed))
     }
 
     /// See the module's documentation. If the future is dropped in the middle, an empty blob may remain.
@@ -342,7 +354,7 @@ mod tests {
     #[test]
     fn clients_can_return_the_entity_tag_of_every_part() {
         for number in 1..=2_000 {
-            let upload = Upload::new(Timestamp::UNIX_EPOCH, &ObjectAttributes::default());
+            let upload = Upload::new(Timestamp::UNIX_EPOCH, &NewUpload::default());
             let etag = etag_of(&upload.part_id(number));
             assert_eq!(check_opaque(&etag, 1_024), Ok(()), "{etag}");
             let part = Part { number, etag, size: 1 };

@@ -11,9 +11,10 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use uuid::{NoContext, Uuid};
 
-use crate::driver::{ObjectAttributes, UploadId};
+use crate::driver::{NewUpload, ObjectAttributes, ObjectPart, Tag, UploadId};
 use crate::error::ProviderError;
 
 /// How many bytes of an upload's attributes fit into the id of a block.
@@ -77,11 +78,11 @@ impl BlockId {
 
 impl Upload {
     /// An upload that begins now.
-    pub(super) fn new(now: Timestamp, attributes: &ObjectAttributes) -> Self {
+    pub(super) fn new(now: Timestamp, object: &NewUpload) -> Self {
         let seconds = u64::try_from(now.as_second()).unwrap_or_default();
         let nanoseconds = u32::try_from(now.subsec_nanosecond()).unwrap_or_default();
         let name = Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, seconds, nanoseconds));
-        Self { name, attributes: write_attributes(attributes), is_unlisted: false }
+        Self { name, attributes: write_object(object), is_unlisted: false }
     }
 
     /// Reads an id. `None` if it isn't one of these uploads.
@@ -98,8 +99,9 @@ impl Upload {
     pub(super) fn id(&self) -> Result<UploadId, ProviderError> {
         let attributes = URL_SAFE_NO_PAD.encode(&self.attributes);
         let mark = if self.is_unlisted { UNLISTED } else { "" };
-        UploadId::new(format!("{}.{attributes}{mark}", self.name.simple()))
-            .map_err(|_| ProviderError::InvalidRequest("the upload's headers and metadata are too long"))
+        UploadId::new(format!("{}.{attributes}{mark}", self.name.simple())).map_err(|_| {
+            ProviderError::InvalidRequest("the headers, the metadata and the tags of the upload are too long")
+        })
     }
 
     /// The name. Names are in the order in which the uploads began.
@@ -117,9 +119,9 @@ impl Upload {
         self.is_unlisted
     }
 
-    /// The attributes of the object. `None` if they are malformed.
-    pub(super) fn attributes(&self) -> Option<ObjectAttributes> {
-        read_attributes(&self.attributes)
+    /// The attributes and tags of the object. `None` if they are malformed.
+    pub(super) fn object(&self) -> Option<NewUpload> {
+        read_object(&self.attributes)
     }
 
     /// When the upload began.
@@ -217,7 +219,16 @@ pub(super) fn uploads_in(blocks: &Blocks) -> Vec<Upload> {
     pieces.into_iter().filter_map(upload).filter(|upload| upload.is_in_progress(blocks)).collect()
 }
 
-fn write_attributes(attributes: &ObjectAttributes) -> Vec<u8> {
+/// The parts of an object. None if its blocks are not those of an upload.
+pub(super) fn parts_in(committed: &[Block]) -> Vec<ObjectPart> {
+    let part = |block: &Block| {
+        let id = BlockId::read(&block.id).filter(|id| id.kind == PART)?;
+        Some(ObjectPart { number: id.number, size: block.size })
+    };
+    committed.iter().map(part).collect::<Option<_>>().unwrap_or_default()
+}
+
+fn write_object(NewUpload { attributes, tags }: &NewUpload) -> Vec<u8> {
     let fields = [
         &attributes.content_type,
         &attributes.cache_control,
@@ -226,15 +237,24 @@ fn write_attributes(attributes: &ObjectAttributes) -> Vec<u8> {
         &attributes.content_language,
     ];
     let count = fields.iter().rposition(|field| field.is_some()).map_or(0, |last| last + 1);
-    serde_json::json!([fields[..count], attributes.metadata]).to_string().into_bytes()
+    let mut list = vec![json!(fields[..count]), json!(attributes.metadata)];
+    if !tags.is_empty() {
+        list.push(tags.iter().map(|tag| json!([tag.key, tag.value])).collect());
+    }
+    Value::Array(list).to_string().into_bytes()
 }
 
-fn read_attributes(json: &[u8]) -> Option<ObjectAttributes> {
-    let (fields, metadata): (Vec<Option<String>>, Vec<(String, String)>) =
-        serde_json::from_slice(json).ok()?;
+fn read_object(json: &[u8]) -> Option<NewUpload> {
+    let mut list = serde_json::from_slice::<Vec<Value>>(json).ok()?.into_iter();
+    let fields: Vec<Option<String>> = serde_json::from_value(list.next()?).ok()?;
+    let metadata: Vec<(String, String)> = serde_json::from_value(list.next()?).ok()?;
+    let tags: Vec<(String, String)> = match list.next() {
+        Some(tags) => serde_json::from_value(tags).ok()?,
+        None => Vec::new(),
+    };
     let mut fields = fields.into_iter();
     let mut next = || fields.next().flatten();
-    Some(ObjectAttributes {
+    let attributes = ObjectAttributes {
         content_type: next(),
         cache_control: next(),
         content_disposition: next(),
@@ -242,37 +262,39 @@ fn read_attributes(json: &[u8]) -> Option<ObjectAttributes> {
         content_language: next(),
         expires: None,
         metadata,
-    })
+    };
+    Some(NewUpload { attributes, tags: tags.into_iter().map(|(key, value)| Tag { key, value }).collect() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn upload(attributes: &ObjectAttributes) -> Upload {
-        Upload::new("2026-05-01T10:00:00Z".parse().unwrap(), attributes)
+    fn upload(object: &NewUpload) -> Upload {
+        Upload::new("2026-05-01T10:00:00Z".parse().unwrap(), object)
     }
 
     fn block(id: String) -> Block {
         Block { id, size: 1 }
     }
 
-    fn attributes() -> ObjectAttributes {
-        ObjectAttributes {
+    fn object() -> NewUpload {
+        let attributes = ObjectAttributes {
             content_type: Some("text/plain".into()),
             content_language: Some("de  ".into()),
             metadata: vec![("a".into(), "b c".repeat(60))],
             ..Default::default()
-        }
+        };
+        NewUpload { attributes, tags: vec![Tag { key: "t".into(), value: "1".into() }] }
     }
 
     #[test]
     fn the_id_contains_name_and_attributes() {
-        for attributes in [ObjectAttributes::default(), attributes()] {
-            let upload = upload(&attributes);
+        for object in [NewUpload::default(), object(), NewUpload { tags: vec![], ..object() }] {
+            let upload = upload(&object);
             let read = Upload::read(&upload.id().unwrap()).unwrap();
             assert_eq!(read, upload);
-            assert_eq!(read.attributes(), Some(attributes));
+            assert_eq!(read.object(), Some(object));
             assert_eq!(read.began(), "2026-05-01T10:00:00Z".parse().ok());
             let mut unlisted = upload.clone();
             unlisted.mark_unlisted();
@@ -286,7 +308,7 @@ mod tests {
 
     #[test]
     fn blocks_belong_to_their_upload_and_have_ids_of_one_length() {
-        let (upload, other) = (upload(&attributes()), upload(&attributes()));
+        let (upload, other) = (upload(&object()), upload(&object()));
         assert_eq!(upload.part_of(&upload.part_id(17)), Some((17, false)));
         assert_eq!(upload.part_of(&upload.empty_id(10_000)), Some((10_000, true)));
         let mut ids = upload.attribute_ids();
@@ -305,7 +327,7 @@ mod tests {
 
     #[test]
     fn parts_are_accepted_until_the_upload_is_completed_or_aborted() {
-        let (one, other) = (upload(&attributes()), upload(&attributes()));
+        let (one, other) = (upload(&object()), upload(&object()));
         let mut blocks = Blocks::default();
         assert!(!one.takes_parts(&blocks), "its blocks were discarded, and nothing was written");
         blocks.exist = true;
@@ -321,8 +343,18 @@ mod tests {
     }
 
     #[test]
+    fn the_blocks_of_an_object_are_its_parts() {
+        let upload = upload(&NewUpload::default());
+        let mut blocks = vec![block(upload.part_id(2)), block(upload.part_id(7))];
+        assert_eq!(parts_in(&blocks), [2, 7].map(|number| ObjectPart { number, size: 1 }));
+        blocks.push(block("Zm9yZWlnbg==".into()));
+        assert_eq!(parts_in(&blocks), [], "another tool wrote the object");
+        assert_eq!(parts_in(&[]), []);
+    }
+
+    #[test]
     fn uploads_in_progress_are_found_by_their_blocks() {
-        let (one, two) = (upload(&attributes()), upload(&ObjectAttributes::default()));
+        let (one, two) = (upload(&object()), upload(&NewUpload::default()));
         let mut blocks = Blocks::default();
         assert_eq!(uploads_in(&blocks), []);
         for upload in [&one, &two] {

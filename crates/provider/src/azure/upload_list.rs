@@ -120,7 +120,7 @@ const LAST: &str = "~";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::driver::ObjectAttributes;
+    use crate::driver::NewUpload;
 
     #[test]
     fn positions_read_back() {
@@ -152,7 +152,7 @@ mod tests {
     fn a_page_ends_in_the_middle_of_a_key() {
         let begun = |seconds: i64| {
             let now = jiff::Timestamp::from_second(1_800_000_000 + seconds).unwrap();
-            Upload::new(now, &ObjectAttributes::default())
+            Upload::new(now, &NewUpload::default())
         };
         let found = || vec![("a".to_owned(), vec![]), ("b".to_owned(), vec![begun(1), begun(2), begun(3)])];
         let all = found();

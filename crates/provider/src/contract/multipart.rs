@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{get, keys, kind, list};
-use crate::driver::{Conditions, Driver, ListRequest, ObjectAttributes};
+use crate::driver::{Conditions, Driver, ListRequest, NewUpload, ObjectAttributes, Part, UploadCompletion};
 use crate::error::ErrorKind;
 use crate::payload::Payload;
 
@@ -13,11 +13,16 @@ fn first_part(driver: &dyn Driver) -> Bytes {
     Bytes::from(vec![b'a'; size.max(1)])
 }
 
+fn of_parts(parts: &[Part]) -> UploadCompletion<'_> {
+    UploadCompletion { parts, ..Default::default() }
+}
+
 /// An object is created from two parts, of which the second is stored first.
 pub async fn parts_become_an_object(driver: &dyn Driver) {
     let attributes = ObjectAttributes { content_type: Some("text/parts".into()), ..Default::default() };
     let key = "made of parts/ü";
-    let upload = driver.create_multipart(key, &attributes).await.expect("create");
+    let upload =
+        driver.create_multipart(key, &NewUpload { attributes, ..Default::default() }).await.expect("create");
     let content = first_part(driver);
     let second = driver.upload_part(key, &upload, 2, Payload::bytes("the end")).await.expect("part 2");
     let first = driver.upload_part(key, &upload, 1, Payload::bytes(content.clone())).await.expect("part 1");
@@ -25,8 +30,7 @@ pub async fn parts_become_an_object(driver: &dyn Driver) {
     assert!(list(driver, ListRequest::default()).await.objects.is_empty(), "parts aren't objects");
 
     let parts = [first, second];
-    let stored =
-        driver.complete_multipart(key, &upload, &parts, &Conditions::default()).await.expect("complete");
+    let stored = driver.complete_multipart(key, &upload, &of_parts(&parts)).await.expect("complete");
     assert!(stored.etag.is_some());
     let expected = [&content[..], b"the end"].concat();
     assert_eq!(get(driver, key).await, expected);
@@ -37,7 +41,7 @@ pub async fn parts_become_an_object(driver: &dyn Driver) {
 
 /// Stored parts can be listed.
 pub async fn stored_parts_are_listed(driver: &dyn Driver) {
-    let upload = driver.create_multipart("key", &ObjectAttributes::default()).await.expect("create");
+    let upload = driver.create_multipart("key", &NewUpload::default()).await.expect("create");
     let mut stored = Vec::new();
     for number in [1, 3, 7] {
         let payload = Payload::bytes(vec![b'x'; number as usize]);
@@ -52,10 +56,10 @@ pub async fn stored_parts_are_listed(driver: &dyn Driver) {
 
 /// After an abort, neither the object nor the upload exists.
 pub async fn an_aborted_upload_is_gone(driver: &dyn Driver) {
-    let upload = driver.create_multipart("key", &ObjectAttributes::default()).await.expect("create");
+    let upload = driver.create_multipart("key", &NewUpload::default()).await.expect("create");
     let part = driver.upload_part("key", &upload, 1, Payload::bytes("x")).await.expect("a part");
     driver.abort_multipart("key", &upload).await.expect("abort");
-    let completed = driver.complete_multipart("key", &upload, &[part], &Conditions::default()).await;
+    let completed = driver.complete_multipart("key", &upload, &of_parts(&[part])).await;
     assert_eq!(kind(completed), ErrorKind::UploadNotFound);
     assert!(list(driver, ListRequest::default()).await.objects.is_empty());
 }

@@ -7,16 +7,20 @@ use http::HeaderMap;
 use http::header::ETAG;
 use serde_json::{Map, Value, json};
 
-use crate::driver::{ListedObject, ObjectAttributes, ObjectInfo, Stored};
+use crate::driver::{HiddenMetadata, ListedObject, ObjectAttributes, ObjectInfo, Stored};
 use crate::error::ProviderError;
+use crate::gcs::tag_text::tags_of;
 use crate::headers::{self, attribute, check_attribute, text};
 
 const METADATA: &str = "x-goog-meta-";
 /// The type of an object that is stored without one.
 pub(super) const DEFAULT_TYPE: &str = "application/octet-stream";
 
-/// An object's attributes as a resource of the JSON API.
-pub(super) fn resource(attributes: &ObjectAttributes) -> Result<Map<String, Value>, ProviderError> {
+/// An object's attributes and hidden metadata as a resource of the JSON API.
+pub(super) fn resource(
+    attributes: &ObjectAttributes,
+    hidden: &HiddenMetadata,
+) -> Result<Map<String, Value>, ProviderError> {
     if attributes.expires.is_some() {
         return Err(ProviderError::InvalidRequest("Google does not store Expires with an object"));
     }
@@ -34,9 +38,10 @@ pub(super) fn resource(attributes: &ObjectAttributes) -> Result<Map<String, Valu
         }
     }
     headers::put_metadata(&mut HeaderMap::new(), METADATA, &attributes.metadata)?;
-    if !attributes.metadata.is_empty() {
-        let metadata: Map<_, _> =
-            attributes.metadata.iter().map(|(name, text)| (name.clone(), json!(text))).collect();
+    let of_client = attributes.metadata.iter().map(|(name, text)| (name.clone(), json!(text)));
+    let hidden = hidden.entries().map(|(name, text)| (name.to_owned(), json!(text)));
+    let metadata: Map<_, _> = of_client.chain(hidden).collect();
+    if !metadata.is_empty() {
         resource.insert("metadata".to_owned(), Value::Object(metadata));
     }
     Ok(resource)
@@ -44,8 +49,11 @@ pub(super) fn resource(attributes: &ObjectAttributes) -> Result<Map<String, Valu
 
 /// The attributes of a copy as a resource of the JSON API. A resource without fields could mean that the copy gets the
 /// attributes of the source, so those that it doesn't get are named.
-pub(super) fn replacing_resource(attributes: &ObjectAttributes) -> Result<Map<String, Value>, ProviderError> {
-    let mut replacing = resource(attributes)?;
+pub(super) fn replacing_resource(
+    attributes: &ObjectAttributes,
+    hidden: &HiddenMetadata,
+) -> Result<Map<String, Value>, ProviderError> {
+    let mut replacing = resource(attributes, hidden)?;
     replacing.entry("contentType").or_insert_with(|| json!(DEFAULT_TYPE));
     for name in ["cacheControl", "contentDisposition", "contentEncoding", "contentLanguage", "metadata"] {
         replacing.entry(name).or_insert(Value::Null);
@@ -53,10 +61,11 @@ pub(super) fn replacing_resource(attributes: &ObjectAttributes) -> Result<Map<St
     Ok(replacing)
 }
 
-/// An object's attributes as headers of the XML API.
+/// An object's attributes and hidden metadata as headers of the XML API.
 pub(super) fn put_attributes(
     headers: &mut HeaderMap,
     attributes: &ObjectAttributes,
+    hidden: &HiddenMetadata,
 ) -> Result<(), ProviderError> {
     use http::header::{
         CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE,
@@ -76,7 +85,8 @@ pub(super) fn put_attributes(
             headers.insert(name, text);
         }
     }
-    headers::put_metadata(headers, METADATA, &attributes.metadata)
+    headers::put_metadata(headers, METADATA, &attributes.metadata)?;
+    headers::put_hidden(headers, METADATA, hidden)
 }
 
 /// An object's metadata in a response of the XML API.
@@ -84,6 +94,8 @@ pub(super) fn info(headers: HeaderMap) -> ObjectInfo {
     let (etag, version) = (etag_of_headers(&headers), generation_of_headers(&headers));
     let mut info = headers::info(headers, METADATA, version);
     info.etag = etag;
+    info.tag_count =
+        info.hidden.as_deref().map(|hidden| u32::try_from(tags_of(hidden).len()).unwrap_or_default());
     info
 }
 
@@ -144,7 +156,9 @@ mod tests {
 
     #[test]
     fn a_copy_with_other_attributes_names_all_of_them() {
-        let replacing = Value::Object(replacing_resource(&ObjectAttributes::default()).unwrap());
+        let replacing = Value::Object(
+            replacing_resource(&ObjectAttributes::default(), &HiddenMetadata::default()).unwrap(),
+        );
         let expected = json!({
             "contentType": "application/octet-stream", "cacheControl": null, "contentDisposition": null,
             "contentEncoding": null, "contentLanguage": null, "metadata": null,
@@ -155,7 +169,7 @@ mod tests {
             metadata: vec![("a".into(), "ü".into())],
             ..Default::default()
         };
-        let replacing = replacing_resource(&given).unwrap();
+        let replacing = replacing_resource(&given, &HiddenMetadata::default()).unwrap();
         assert_eq!(
             (&replacing["cacheControl"], &replacing["metadata"]),
             (&json!("no-store"), &json!({"a": "ü"}))
@@ -164,7 +178,7 @@ mod tests {
 
     #[test]
     fn what_no_header_could_bring_back_is_refused() {
-        let of = |attributes| resource(&attributes).is_err();
+        let of = |attributes| resource(&attributes, &HiddenMetadata::default()).is_err();
         assert!(of(ObjectAttributes { expires: Some("x".into()), ..Default::default() }));
         assert!(of(ObjectAttributes { content_type: Some("a\nb".into()), ..Default::default() }));
         assert!(of(ObjectAttributes { metadata: vec![("a b".into(), "x".into())], ..Default::default() }));

@@ -18,6 +18,10 @@ static FLAVOUR: Flavour = Flavour {
         // Conditions on writes exist by generation only, which the S3 protocol can't express.
         put_if_absent: false,
         put_if_match: false,
+        // The S3 protocol can't change the metadata of an object, in which its tags would be stored.
+        tags: false,
+        version_of_every_object: false,
+        hidden_metadata: false,
         // Versions are generations. Tags and checksums other than MD5 are not supported.
         protocol: S3Protocol::Basic,
         multipart: MultipartLimits { ..CAPABILITIES.multipart },

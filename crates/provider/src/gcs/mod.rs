@@ -18,6 +18,7 @@
 //! - Every object has a generation, which serves as its version here whether or not the bucket retains old ones.
 //! - Conditions on writes exist by generation only. A condition on an entity tag costs a second request. Multipart
 //!   uploads have no conditions.
+//! - Objects have no tags. They are stored as metadata; see `tags`.
 //! - `Expires` is not stored, and the SHA-256 of the content is not verified.
 
 mod attributes;
@@ -29,6 +30,8 @@ mod object;
 mod open_error;
 mod request;
 mod service_account;
+mod tag_text;
+mod tags;
 mod token;
 mod upload;
 
@@ -46,7 +49,7 @@ use http::Method;
 use crate::address::Address;
 use crate::connection::Connections;
 use crate::driver::{
-    Capabilities, Driver, Hints, Lists, MultipartLimits, Permissions, S3Protocol, SharedDriver, Site, Tags,
+    Capabilities, Driver, Hints, Lists, MultipartLimits, Permissions, S3Protocol, SharedDriver, Site,
 };
 use crate::error::{ErrorKind, ProviderError};
 use crate::gcs::completed_uploads::CompletedUploads;
@@ -69,7 +72,10 @@ const CAPABILITIES: Capabilities = Capabilities {
     conditional_completion: false,
     expires: false,
     copy: true,
-    tags: false,
+    tags: true,
+    version_of_every_object: true,
+    hidden_metadata: true,
+    object_parts: false,
     checksums: false,
     protocol: S3Protocol::None,
     max_key_bytes: 1_024,
@@ -83,7 +89,7 @@ static PERMISSIONS: Permissions = Permissions {
             roles/storage.objectAdmin)",
     read: "storage.objects.get (in roles/storage.objectViewer and roles/storage.objectAdmin)",
     delete: "storage.objects.delete (in roles/storage.objectAdmin)",
-    tags: "nothing (Google does not support tags on objects)",
+    tags: "storage.objects.update (in roles/storage.objectAdmin)",
     hints: &Hints {
         key_unknown: "Check the service account's e-mail address, and check that the account exists and is enabled.",
         secret_wrong: "Check that the key belongs to this service account and was not deleted. Create a new one with \
@@ -243,8 +249,6 @@ impl Driver for GcsDriver {
         Ok(())
     }
 }
-
-impl Tags for GcsDriver {}
 
 impl fmt::Debug for GcsDriver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,29 +3,30 @@
 use async_trait::async_trait;
 use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, RANGE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::body::ProviderBody;
 use crate::conditions::judge;
 use crate::connection::ResponseTimeout;
 use crate::driver::{
-    Conditions, CopyRequest, Deleted, GetRequest, ObjectInfo, ObjectRead, Objects, PutRequest, Stored,
-    VersionId,
+    Conditions, CopyRequest, Deleted, GetRequest, HiddenMetadata, ObjectInfo, ObjectRead, Objects,
+    PutRequest, Stored, VersionId,
 };
 use crate::error::{ErrorAnswer, ErrorKind, ProviderError};
 use crate::gcs::GcsDriver;
 use crate::gcs::attributes::{DEFAULT_TYPE, info, replacing_resource, resource, stored};
 use crate::gcs::error::{self, About};
 use crate::gcs::request::{Call, key_segment};
+use crate::gcs::tag_text::text_of;
 use crate::header_text::encoded_words;
 use crate::headers::{OBJECT_CONDITIONS, content_range, put_conditions, range, value};
 use crate::payload::Payload;
 
 /// The fields of an object that the driver needs.
-const FIELDS: &str = "name,size,etag,md5Hash,generation,updated";
+pub(super) const FIELDS: &str = "name,size,etag,md5Hash,generation,updated";
 /// The limit on a resource, which is a few hundred bytes long without its access control list.
-const MAX_RESOURCE_BYTES: usize = 256 * 1024;
+pub(super) const MAX_RESOURCE_BYTES: usize = 256 * 1024;
 
 #[async_trait]
 impl Objects for GcsDriver {
@@ -60,7 +61,8 @@ impl Objects for GcsDriver {
     async fn put(&self, key: &str, payload: Payload, request: &PutRequest) -> Result<Stored, ProviderError> {
         key_segment(key)?;
         let generation = self.pin_for_write(key, &request.conditions).await?;
-        let mut resource = resource(&request.attributes)?;
+        let hidden = HiddenMetadata { tags: text_of(&request.tags)?, ..request.hidden.clone() };
+        let mut resource = resource(&request.attributes, &hidden)?;
         resource.insert("name".to_owned(), json!(key));
         let boundary = Uuid::new_v4().simple().to_string();
         let kind = request.attributes.content_type.as_deref().unwrap_or(DEFAULT_TYPE);
@@ -99,8 +101,7 @@ impl Objects for GcsDriver {
     /// Copies with the rewrite method, in as many steps as the service needs: large objects that change their
     /// storage class take several. If the future is dropped between steps, no copy exists.
     async fn copy(&self, source: &str, key: &str, request: &CopyRequest) -> Result<Stored, ProviderError> {
-        let generation = self.pin_source(source, &request.source_conditions).await?;
-        let resource = request.attributes.as_ref().map(replacing_resource).transpose()?;
+        let (generation, resource) = self.source_of_copy(source, request).await?;
         let mut step: Option<String> = None;
         loop {
             let path = format!(
@@ -194,18 +195,30 @@ impl GcsDriver {
         }
     }
 
-    async fn pin_source(
+    /// Returns the generation that a copy must require of its source, and the resource of the copy if it differs from
+    /// that of the source. The service replaces all metadata or none.
+    async fn source_of_copy(
         &self,
         source: &str,
-        conditions: &Conditions,
-    ) -> Result<Option<String>, ProviderError> {
-        if *conditions == Conditions::default() {
-            return Ok(None);
+        request: &CopyRequest,
+    ) -> Result<(Option<String>, Option<Map<String, Value>>), ProviderError> {
+        let CopyRequest { attributes, tags, source_conditions } = request;
+        let replaces = attributes.is_some() || tags.is_some();
+        if *source_conditions == Conditions::default() && !replaces {
+            return Ok((None, None));
         }
         let info = self.head(source, &Conditions::default()).await?;
-        let held = judge(conditions, info.etag.as_deref(), info.last_modified);
+        let held = judge(source_conditions, info.etag.as_deref(), info.last_modified);
         held.map_err(|_| refused(ErrorKind::PreconditionFailed))?;
-        Ok(info.version)
+        if !replaces {
+            return Ok((info.version, None));
+        }
+        let mut hidden = info.hidden.as_deref().cloned().unwrap_or_default();
+        if let Some(tags) = tags {
+            hidden.tags = text_of(tags)?;
+        }
+        let attributes = attributes.as_ref().unwrap_or(&info.attributes);
+        Ok((info.version, Some(replacing_resource(attributes, &hidden)?)))
     }
 }
 

@@ -11,8 +11,8 @@ use http::{HeaderMap, HeaderValue, Method};
 
 use crate::connection::ResponseTimeout;
 use crate::driver::{
-    Conditions, Multipart, ObjectAttributes, Objects, Part, PartsPage, Stored, UploadId, UploadLists,
-    UploadsPage, UploadsRequest,
+    Conditions, HiddenMetadata, Multipart, NewUpload, Objects, Part, PartsPage, Stored, UploadCompletion,
+    UploadId, UploadLists, UploadsPage, UploadsRequest,
 };
 use crate::encode::Query;
 use crate::error::{ErrorKind, ProviderError};
@@ -20,6 +20,7 @@ use crate::gcs::GcsDriver;
 use crate::gcs::attributes::{etag_of_headers, generation_of_headers, put_attributes};
 use crate::gcs::error::{self, About};
 use crate::gcs::request::Call;
+use crate::gcs::tag_text::text_of;
 use crate::payload::Payload;
 use crate::s3::{MAX_UPLOADS_BYTES, parse_uploads, parts_document, uploads_query};
 use crate::xml::{self, UnexpectedXml};
@@ -29,14 +30,11 @@ const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
 #[async_trait]
 impl Multipart for GcsDriver {
-    async fn create_multipart(
-        &self,
-        key: &str,
-        attributes: &ObjectAttributes,
-    ) -> Result<UploadId, ProviderError> {
+    async fn create_multipart(&self, key: &str, object: &NewUpload) -> Result<UploadId, ProviderError> {
         let mut call = self.upload_call(Method::POST, key, &[("uploads", "")])?;
         call.about = About::Object;
-        put_attributes(&mut call.headers, attributes)?;
+        let hidden = HiddenMetadata { tags: text_of(&object.tags)?, ..HiddenMetadata::default() };
+        put_attributes(&mut call.headers, &object.attributes, &hidden)?;
         call.payload = Some(Payload::bytes(""));
         let mut upload = None;
         self.read_answer(call, "InitiateMultipartUploadResult", |element| {
@@ -98,15 +96,16 @@ impl Multipart for GcsDriver {
         &self,
         key: &str,
         upload: &UploadId,
-        parts: &[Part],
-        conditions: &Conditions,
+        completion: &UploadCompletion<'_>,
     ) -> Result<Stored, ProviderError> {
+        let UploadCompletion { parts, conditions, hidden } = completion;
         if *conditions != Conditions::default() {
             return Err(ProviderError::InvalidRequest("Google supports no conditions on multipart uploads"));
         }
         let document = parts_document(parts);
         match self.complete(key, upload, document.clone()).await {
             Ok(stored) => {
+                let stored = self.with_hidden(key, stored, hidden).await;
                 self.completed_uploads.remember(upload, &document, &stored);
                 Ok(stored)
             }
@@ -160,6 +159,17 @@ impl GcsDriver {
             Ok(info) => Ok(Stored { etag: info.etag.or(etag), version: info.version }),
             Err(_) => Ok(Stored { etag, version: None }),
         }
+    }
+
+    /// Adds metadata that only the gateway sees. The service accepts metadata only when the upload begins, and when the
+    /// object exists. The entity tag of an object that was made of parts changes with its metadata. If the credential
+    /// may not change the object, it lacks this metadata.
+    async fn with_hidden(&self, key: &str, stored: Stored, hidden: &HiddenMetadata) -> Stored {
+        if hidden.is_empty() {
+            return stored;
+        }
+        let entries = hidden.entries().map(|(name, text)| (name, Some(text)));
+        self.patch_metadata(key, stored.version.as_deref(), entries).await.unwrap_or(stored)
     }
 
     /// The result of an earlier completion of the upload with the same parts, if the object is still the one that it

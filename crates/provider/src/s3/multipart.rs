@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use quick_xml::escape::escape;
 
 use crate::connection::ResponseTimeout;
-use crate::driver::{Conditions, Multipart, ObjectAttributes, Part, PartsPage, Stored, UploadId};
+use crate::driver::{Multipart, NewUpload, Part, PartsPage, Stored, UploadCompletion, UploadId};
 use crate::encode::Query;
 use crate::error::ProviderError;
 use crate::payload::Payload;
@@ -25,13 +25,9 @@ const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
 #[async_trait]
 impl Multipart for S3Driver {
-    async fn create_multipart(
-        &self,
-        key: &str,
-        attributes: &ObjectAttributes,
-    ) -> Result<UploadId, ProviderError> {
+    async fn create_multipart(&self, key: &str, new: &NewUpload) -> Result<UploadId, ProviderError> {
         let mut headers = HeaderMap::new();
-        put_attributes(&mut headers, attributes)?;
+        put_attributes(&mut headers, &new.attributes)?;
         let query = Query::new(&[("uploads", "")]);
         let call = Call { query, headers, payload: Some(Payload::bytes("")), ..object(Method::POST, key)? };
         let mut upload = None;
@@ -90,16 +86,15 @@ impl Multipart for S3Driver {
         &self,
         key: &str,
         upload: &UploadId,
-        parts: &[Part],
-        conditions: &Conditions,
+        completion: &UploadCompletion<'_>,
     ) -> Result<Stored, ProviderError> {
         let mut headers = HeaderMap::new();
-        put_conditions(&mut headers, ConditionsOn::Object, conditions)?;
+        put_conditions(&mut headers, ConditionsOn::Object, &completion.conditions)?;
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
         let call = Call {
             query: Query::new(&[("uploadId", upload.as_str())]),
             headers,
-            payload: Some(Payload::bytes(parts_document(parts))),
+            payload: Some(Payload::bytes(parts_document(completion.parts))),
             response_timeout: ResponseTimeout::Slow,
             ..object(Method::POST, key)?
         };

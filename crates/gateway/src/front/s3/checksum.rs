@@ -20,22 +20,6 @@ pub(crate) fn header_name(algorithm: Algorithm) -> &'static str {
     }
 }
 
-/// The name of an algorithm in headers and documents, such as `CRC32`.
-pub(crate) fn name(algorithm: Algorithm) -> &'static str {
-    match algorithm {
-        Algorithm::Crc32 => "CRC32",
-        Algorithm::Crc32c => "CRC32C",
-        Algorithm::Crc64Nvme => "CRC64NVME",
-        Algorithm::Sha1 => "SHA1",
-        Algorithm::Sha256 => "SHA256",
-    }
-}
-
-/// The algorithm with this name, in any case.
-pub(crate) fn of_name(text: &str) -> Option<Algorithm> {
-    Algorithm::ALL.into_iter().find(|algorithm| name(*algorithm).eq_ignore_ascii_case(text))
-}
-
 /// The algorithm of a header name, in any case.
 pub(crate) fn of_header(name: &str) -> Option<Algorithm> {
     Algorithm::ALL.into_iter().find(|algorithm| header_name(*algorithm).eq_ignore_ascii_case(name))

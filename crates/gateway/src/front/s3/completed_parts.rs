@@ -57,7 +57,7 @@ pub fn read_parts(document: &[u8]) -> Result<Vec<CompletedPart>> {
             (2, name) => {
                 if let Some(name) = name.strip_prefix("Checksum") {
                     let text = element.text.trim().to_owned();
-                    elements.checksums.push(DeclaredChecksum { algorithm: checksum::of_name(name), text });
+                    elements.checksums.push(DeclaredChecksum { algorithm: Algorithm::of_name(name), text });
                 }
             }
             _ => {}
@@ -103,7 +103,7 @@ fn check_checksum(part: &CompletedPart, declared: &DeclaredChecksum) -> Result<(
             ),
         ));
     };
-    let name = checksum::name(algorithm);
+    let name = algorithm.name();
     let Some(given) = Checksum::read(algorithm, &declared.text) else {
         let message = format!("The {name} of part {number} is not a checksum of this algorithm.");
         return Err(S3Error::new(Code::InvalidRequest, message));

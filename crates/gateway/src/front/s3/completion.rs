@@ -1,6 +1,6 @@
 //! What `CompleteMultipartUpload` asks for, whether it is passed through or not.
 
-use bucketry_provider::driver::{Conditions, Part};
+use bucketry_provider::driver::{Conditions, HiddenMetadata, ObjectPart, Part, encode_parts};
 
 use crate::failure::{Failure, FailureKind};
 use crate::front::s3::completed_parts::{CompletedPart, read_parts};
@@ -10,6 +10,7 @@ use crate::front::s3::upload_checksum::VerifiedChecksum;
 use crate::front::s3::{conditions, xml};
 use crate::object::context::RequestContext;
 use crate::object::multipart::OpenUpload;
+use crate::object::stored_checksum;
 use crate::payload::PayloadBody;
 use crate::routing::resolved_bucket::ResolvedBucket;
 
@@ -20,8 +21,11 @@ pub(super) struct Completion {
     pub(super) upload: OpenUpload,
     pub(super) parts: Vec<Part>,
     pub(super) conditions: Conditions,
-    /// The checksum of the object that the client sent.
+    /// The checksum of the object: the one that the client sent, or, if it sent none, that of the parts' checksums
+    /// where the gateway stores it.
     pub(super) checksum: Option<VerifiedChecksum>,
+    /// What the gateway stores with the object.
+    pub(super) hidden: HiddenMetadata,
 }
 
 impl CompleteRequest {
@@ -38,16 +42,39 @@ impl CompleteRequest {
         let upload = OpenUpload::new(context, resolved, &key, &upload)?;
         let document = payload.collect_bounded(xml::MAX_BYTES).await?;
         let parts = read_parts(&document)?;
-        let sizes = if expected.needs_sizes() { sizes(resolved, &upload, &parts).await? } else { None };
-        let (parts, checksums): (Vec<_>, Vec<_>) = parts
+        let can = resolved.driver().capabilities();
+        let sizes = if expected.needs_sizes() {
+            sizes(resolved, &upload, &parts).await?
+        } else if can.hidden_metadata
+            && (!can.object_parts
+                || expected.is_computed_from_sizes(parts.iter().map(|part| part.checksum.as_ref())))
+        {
+            // Without them, the object is stored all the same.
+            sizes(resolved, &upload, &parts).await.unwrap_or_default()
+        } else {
+            None
+        };
+        let (parts, checksums): (Vec<Part>, Vec<_>) = parts
             .into_iter()
             .map(|CompletedPart { part, checksum }| {
                 let number = part.number;
                 (part, (number, checksum))
             })
             .unzip();
-        let checksum = expected.verify(&checksums, sizes.as_deref())?;
-        Ok(Completion { key, upload, parts, conditions, checksum })
+        let mut checksum = expected.verify(&checksums, sizes.as_deref())?;
+        let mut hidden = HiddenMetadata::default();
+        if can.hidden_metadata {
+            checksum = checksum.or_else(|| expected.computed(&checksums, sizes.as_deref()));
+            let size = sizes.as_ref().map(|sizes| sizes.iter().sum());
+            hidden.checksum = checksum.as_ref().map(|checksum| checksum.to_stored().text(size));
+            hidden.part_checksums =
+                stored_checksum::text_of_parts(checksums.iter().map(|(_, checksum)| checksum.as_ref()));
+        }
+        if let Some(sizes) = sizes.filter(|_| can.hidden_metadata && !can.object_parts) {
+            let part = |(part, size): (&Part, u64)| ObjectPart { number: part.number, size };
+            hidden.parts = encode_parts(&parts.iter().zip(sizes).map(part).collect::<Vec<_>>());
+        }
+        Ok(Completion { key, upload, parts, conditions, checksum, hidden })
     }
 }
 

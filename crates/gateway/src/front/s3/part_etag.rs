@@ -6,12 +6,11 @@
 
 use bucketry_model::hex;
 
-use crate::front::s3::checksum;
-use crate::payload::checksum::Checksum;
+use crate::payload::checksum::{Algorithm, Checksum};
 
 /// The ETag for the client: `"etag-crc32-1a2b3c4d"`. AWS SDKs don't take an ETag with a hyphen for the part's MD5.
 pub(crate) fn with_checksum(etag: &str, checksum: &Checksum) -> String {
-    let algorithm = checksum::name(checksum.algorithm).to_ascii_lowercase();
+    let algorithm = checksum.algorithm.name().to_ascii_lowercase();
     format!("\"{}-{algorithm}-{}\"", etag.trim_matches('"'), hex::encode(checksum.bytes()))
 }
 
@@ -21,7 +20,7 @@ pub(crate) fn split(etag: &str) -> (String, Option<Checksum>) {
     let parsed = || {
         let (rest, value) = bare.rsplit_once('-')?;
         let (etag, algorithm) = rest.rsplit_once('-')?;
-        let checksum = Checksum::of_bytes(checksum::of_name(algorithm)?, &hex::decode(value)?)?;
+        let checksum = Checksum::of_bytes(Algorithm::of_name(algorithm)?, &hex::decode(value)?)?;
         (!etag.is_empty()).then(|| (format!("\"{etag}\""), Some(checksum)))
     };
     parsed().unwrap_or_else(|| (format!("\"{bare}\""), None))
@@ -30,7 +29,6 @@ pub(crate) fn split(etag: &str) -> (String, Option<Checksum>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::payload::checksum::Algorithm;
 
     #[test]
     fn a_checksum_comes_back_from_the_etag_and_the_rest_is_the_providers() {

@@ -51,6 +51,9 @@ pub fn support(name: Name, can: &Capabilities) -> Support {
         Name::HeadObject | Name::GetObject if is_whole => {
             Noted("ranges, conditions, `response-…`, `versionId`, `partNumber`, checksums, SSE-C")
         }
+        Name::HeadObject | Name::GetObject if can.hidden_metadata => {
+            Noted("ranges, conditions, `response-…`, `partNumber`, checksums; no `versionId`")
+        }
         Name::HeadObject | Name::GetObject if can.conditional_get => {
             Noted("ranges, conditions, `response-…`; no `versionId`, no `partNumber`")
         }
@@ -61,6 +64,9 @@ pub fn support(name: Name, can: &Capabilities) -> Support {
             "the attributes that the provider returns; only `ETag` and size if the provider doesn't support or allow \
              the call",
         ),
+        Name::GetObjectAttributes if can.hidden_metadata => {
+            Noted("`ETag`, size, and the checksums and parts that are stored")
+        }
         Name::GetObjectAttributes => Noted("`ETag` and size; no checksums, no parts"),
         Name::DeleteObject | Name::DeleteObjects => Noted("no conditions, no `versionId` other than `null`"),
         Name::PutObject if is_whole => match (can.put_if_absent, can.put_if_match) {
@@ -72,9 +78,14 @@ pub fn support(name: Name, can: &Capabilities) -> Support {
         Name::PostObject if is_whole => {
             Noted("forms for browsers; tags, checksums, encryption, storage classes")
         }
+        Name::PostObject if can.tags => Noted("forms for browsers; tags, checksums"),
         Name::PostObject => Noted("forms for browsers"),
         Name::CreateMultipartUpload if is_whole => Noted("tags, encryption, storage classes"),
+        Name::CreateMultipartUpload if can.tags => Noted("tags"),
         Name::CompleteMultipartUpload if !can.conditional_completion => Noted("no conditions"),
+        Name::PutObject if can.tags && can.put_if_absent && can.put_if_match => {
+            Noted("`If-None-Match: *`, `If-Match`; tags, checksums")
+        }
         Name::PutObject | Name::CompleteMultipartUpload => match (can.put_if_absent, can.put_if_match) {
             (true, true) => Noted("`If-None-Match: *`, `If-Match`"),
             (true, false) => Noted("`If-None-Match: *`; no `If-Match`"),
@@ -84,6 +95,9 @@ pub fn support(name: Name, can: &Capabilities) -> Support {
         Name::CopyObject if is_whole => Noted(
             "copied by the provider within an account, with tags, versions, encryption, storage classes; else \
              streamed; conditions on the source only",
+        ),
+        Name::CopyObject if can.copy && can.tags => Noted(
+            "copied by the provider within a bucket, else streamed; with tags; conditions on the source only",
         ),
         Name::CopyObject if can.copy => {
             Noted("copied by the provider within a bucket, else streamed; conditions on the source only")

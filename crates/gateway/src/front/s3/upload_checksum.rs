@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::front::s3::checksum;
 use crate::front::s3::error::{Code, Result, S3Error};
+use crate::object::stored_checksum::StoredChecksum;
 use crate::payload::checksum::{Algorithm, Checksum, RunningChecksum, combined};
 
 const PREFIX: &str = "x-amz-checksum-";
@@ -48,6 +49,11 @@ impl ChecksumType {
         Ok(Some(given))
     }
 
+    /// The type that S3 computes unless the client asks for the other.
+    fn default_of(algorithm: Algorithm) -> Self {
+        if algorithm == Algorithm::Crc64Nvme { Self::FullObject } else { Self::Composite }
+    }
+
     fn is_offered_by(self, algorithm: Algorithm) -> bool {
         match self {
             Self::Composite => algorithm != Algorithm::Crc64Nvme,
@@ -72,21 +78,17 @@ impl UploadChecksum {
                 Some(_) => Err(invalid("x-amz-checksum-type needs x-amz-checksum-algorithm.")),
             };
         };
-        let algorithm = name.to_str().ok().and_then(checksum::of_name).ok_or_else(|| {
+        let algorithm = name.to_str().ok().and_then(Algorithm::of_name).ok_or_else(|| {
             invalid("x-amz-checksum-algorithm must be CRC32, CRC32C, CRC64NVME, SHA1 or SHA256.")
         })?;
-        let default = if algorithm == Algorithm::Crc64Nvme {
-            ChecksumType::FullObject
-        } else {
-            ChecksumType::Composite
-        };
-        let kind = ChecksumType::of_headers(headers, Some(algorithm))?.unwrap_or(default);
+        let kind = ChecksumType::of_headers(headers, Some(algorithm))?;
+        let kind = kind.unwrap_or_else(|| ChecksumType::default_of(algorithm));
         Ok(Some(Self { algorithm, kind }))
     }
 
     /// Repeats the declaration in a response, as S3 does.
     pub(crate) fn confirm(self, headers: &mut HeaderMap) {
-        headers.insert(&ALGORITHM, HeaderValue::from_static(checksum::name(self.algorithm)));
+        headers.insert(&ALGORITHM, HeaderValue::from_static(self.algorithm.name()));
         headers.insert(&TYPE, HeaderValue::from_static(self.kind.as_str()));
     }
 }
@@ -181,19 +183,61 @@ impl ExpectedObject {
         }
         Err(S3Error::new(
             Code::BadDigest,
-            format!("The {} of the object is not the one that was sent.", checksum::name(algorithm)),
+            format!("The {} of the object is not the one that was sent.", algorithm.name()),
         ))
     }
 }
 
+impl ExpectedObject {
+    /// Whether [`Self::computed`] needs the sizes of the parts.
+    pub(crate) fn is_computed_from_sizes<'c>(
+        &self,
+        parts: impl Iterator<Item = Option<&'c Checksum>>,
+    ) -> bool {
+        let mut algorithms = parts.map(|checksum| checksum.map(|checksum| checksum.algorithm));
+        let is_full = |algorithm| {
+            self.kind.unwrap_or_else(|| ChecksumType::default_of(algorithm)) == ChecksumType::FullObject
+        };
+        self.checksum.is_none() && algorithms.all(|algorithm| algorithm.is_some_and(is_full))
+    }
+
+    /// The checksum of an object of which the client declared none, from those of its parts. `parts` and `sizes` are as
+    /// in [`Self::verify`]. Without a declared type, it is the usual one of the algorithm.
+    pub(crate) fn computed(
+        &self,
+        parts: &[(u32, Option<Checksum>)],
+        sizes: Option<&[u64]>,
+    ) -> Option<VerifiedChecksum> {
+        if self.checksum.is_some() {
+            return None;
+        }
+        let checksums: Vec<Checksum> =
+            parts.iter().map(|(_, checksum)| checksum.clone()).collect::<Option<_>>()?;
+        let algorithm = checksums.first()?.algorithm;
+        if checksums.iter().any(|checksum| checksum.algorithm != algorithm) {
+            return None;
+        }
+        let kind = self.kind.unwrap_or_else(|| ChecksumType::default_of(algorithm));
+        let checksum = match kind {
+            _ if !kind.is_offered_by(algorithm) => None,
+            ChecksumType::Composite => composite(algorithm, &checksums),
+            ChecksumType::FullObject => full_object(&checksums, sizes?),
+        };
+        Some(VerifiedChecksum { checksum: checksum?, kind, parts: parts.len() })
+    }
+}
+
 impl VerifiedChecksum {
+    /// The checksum as it is stored with the object.
+    pub(crate) fn to_stored(&self) -> StoredChecksum {
+        let parts = (self.kind == ChecksumType::Composite).then_some(self.parts);
+        StoredChecksum { checksum: self.checksum.clone(), parts }
+    }
+
     /// The names and texts of the elements that a response has for the checksum.
     pub(crate) fn elements(&self) -> [(String, String); 2] {
-        let mut value = self.checksum.value().to_str().unwrap_or_default().to_owned();
-        if self.kind == ChecksumType::Composite {
-            value = format!("{value}-{}", self.parts);
-        }
-        let name = format!("Checksum{}", checksum::name(self.checksum.algorithm));
+        let value = self.to_stored().value();
+        let name = format!("Checksum{}", self.checksum.algorithm.name());
         [(name, value), ("ChecksumType".to_owned(), self.kind.as_str().to_owned())]
     }
 }
@@ -223,7 +267,7 @@ fn size(headers: &HeaderMap) -> Result<Option<u64>> {
 /// A checksum header, of which `name` is the part after the prefix. A composite checksum may end with the number of
 /// parts.
 fn whole_checksum(name: &str, value: &HeaderValue) -> Result<(Checksum, Option<usize>)> {
-    let algorithm = checksum::of_name(name).ok_or_else(|| {
+    let algorithm = Algorithm::of_name(name).ok_or_else(|| {
         invalid("The checksum algorithm is not supported. Use CRC32, CRC32C, CRC64NVME, SHA1 or SHA256.")
     })?;
     let malformed = || invalid("The value of an x-amz-checksum-… header is not a checksum of its algorithm.");
@@ -236,7 +280,7 @@ fn whole_checksum(name: &str, value: &HeaderValue) -> Result<(Checksum, Option<u
 }
 
 fn unknown_part(algorithm: Algorithm, number: u32) -> S3Error {
-    let name = checksum::name(algorithm);
+    let name = algorithm.name();
     S3Error::new(
         Code::InvalidRequest,
         format!(

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::front::s3::error::{Code, Result, S3Error};
+use crate::front::s3::object_tags;
 use crate::front::s3::operation::MAX_KEYS;
 
 /// The largest document in a request, in bytes. Enough for 10,000 parts with ETags and checksums, pretty-printed
@@ -19,8 +20,6 @@ pub(crate) const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>
 /// The largest document of tags, in bytes. Enough for ten keys of 128 and values of 256 characters, all of them
 /// escaped.
 pub const MAX_TAGGING_BYTES: usize = 64 * 1024;
-/// The most tags of an object.
-const MAX_TAGS: usize = 10;
 
 /// The characters that `encoding-type=url` leaves as they are. A space becomes `%20`, which decoders for both forms
 /// and paths understand.
@@ -171,17 +170,7 @@ pub fn read_tags(document: &[u8]) -> Result<Vec<Tag>> {
         Ok(())
     });
     read.map_err(|_| malformed("The body is not a well-formed Tagging document."))?;
-    let is_wrong = |(at, tag): (usize, &Tag)| {
-        let twice = tags[..at].iter().any(|other| other.key == tag.key);
-        let (key, value) = (tag.key.chars().count(), tag.value.chars().count());
-        twice || key == 0 || key > 128 || value > 256
-    };
-    if tags.len() > MAX_TAGS || tags.iter().enumerate().any(is_wrong) {
-        return Err(S3Error::new(
-            Code::InvalidTag,
-            "An object can have at most 10 tags. Keys must be unique and have 1 to 128 characters, values at most 256.",
-        ));
-    }
+    object_tags::check(&tags)?;
     Ok(tags)
 }
 

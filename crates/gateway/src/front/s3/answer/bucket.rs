@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::failure::{Failure, FailureKind};
 use crate::front::s3::error::{Code, S3Error};
-use crate::front::s3::operation::demand::OWNER;
+use crate::front::s3::operation::demand::{self, OWNER};
 use crate::front::s3::operation::{Operation, REGION, is_bucket_name};
 use crate::front::s3::response::{self, S3Answer};
 use crate::front::s3::xml::Document;
@@ -17,7 +17,7 @@ use crate::routing::resolved_bucket::ResolvedBucket;
 /// `ListBuckets`: the names that clients of the repository may use, each with the time at which the bucket was
 /// registered, which its id contains.
 pub(crate) fn on_service(context: &RequestContext, operation: &Operation, headers: &HeaderMap) -> S3Answer {
-    operation.check_headers(headers)?;
+    demand::check_all(operation.name(), headers)?;
     let Operation::ListBuckets(list) = operation else {
         return Err(Failure::new(FailureKind::InvalidRequest, "The request must name a bucket.").into());
     };

@@ -1,10 +1,11 @@
 //! `CopyObject` and `UploadPartCopy`.
 
 use bytes::Bytes;
-use http::HeaderName;
+use http::{HeaderMap, HeaderName};
 
 use crate::failure::Failure;
 use crate::front::s3::conditions;
+use crate::front::s3::object_tags;
 use crate::front::s3::operation::{CopyObject, CopySource, Part};
 use crate::front::s3::response::{self, S3Answer};
 use crate::front::s3::xml::Document;
@@ -22,7 +23,9 @@ pub(super) async fn object(
     context: &RequestContext,
     resolved: &ResolvedBucket,
     copying: CopyObject,
+    headers: &HeaderMap,
 ) -> S3Answer {
+    let tags = object_tags::of_copy(headers)?;
     conditions::none(&copying.conditions, "The destination of a copy")?;
     let source = source(context, &copying.source)?;
     let key = resolved.key(&copying.key)?;
@@ -30,7 +33,7 @@ pub(super) async fn object(
         source.check_is_not(resolved, &key, "replace its metadata (x-amz-metadata-directive: REPLACE)")?;
     }
     let Copied { stored, left_out } =
-        object::copy::object(context, resolved, &source, &key, copying.attributes).await?;
+        object::copy::object(context, resolved, &source, &key, copying.attributes, tags).await?;
     let mut response = response::document(result("CopyObjectResult", context, stored.etag.as_deref()));
     let left_out = left_out.join(", ");
     response::put(

@@ -12,6 +12,7 @@ use crate::front::s3::response::{self, S3Answer};
 use crate::front::s3::xml::{self, Document, ObjectToDelete};
 use crate::object;
 use crate::object::context::RequestContext;
+use crate::object::delete::ToDelete;
 use crate::payload::PayloadBody;
 use crate::routing::resolved_bucket::ResolvedBucket;
 
@@ -23,7 +24,8 @@ pub(super) async fn object(
 ) -> S3Answer {
     conditions::none(&deleting.conditions, "DeleteObject")?;
     conditions::no_version(deleting.version.as_ref())?;
-    object::delete::delete(context, resolved, &deleting.key).await?;
+    let DeleteObject { key, is_null, .. } = deleting;
+    object::delete::delete(context, resolved, &ToDelete { key, is_null }).await?;
     Ok(response::empty(StatusCode::NO_CONTENT))
 }
 
@@ -37,9 +39,10 @@ pub(super) async fn objects(
     let document = payload.collect_bounded(xml::MAX_BYTES).await?;
     let wanted = xml::read_delete(&document)?;
     let objects = by_key(wanted.objects);
-    let checked: Vec<Result<ObjectKey, S3Failure>> = objects.iter().map(checked_key).collect();
-    let keys: Vec<ObjectKey> = checked.iter().filter_map(|key| key.as_ref().ok().cloned()).collect();
-    let mut deleted = object::delete::delete_each(context, resolved, &keys).await.into_iter();
+    let checked: Vec<Result<ToDelete, S3Failure>> = objects.iter().map(checked).collect();
+    let wanted_objects: Vec<ToDelete> =
+        checked.iter().filter_map(|object| object.as_ref().ok().cloned()).collect();
+    let mut deleted = object::delete::delete_each(context, resolved, &wanted_objects).await.into_iter();
     let outcomes: Vec<(String, Result<(), S3Failure>)> = objects
         .into_iter()
         .zip(checked)
@@ -85,14 +88,15 @@ fn by_key(objects: Vec<ObjectToDelete>) -> Vec<ObjectToDelete> {
     groups.into_iter().flatten().collect()
 }
 
-fn checked_key(object: &ObjectToDelete) -> Result<ObjectKey, S3Failure> {
+fn checked(object: &ObjectToDelete) -> Result<ToDelete, S3Failure> {
     if object.conditional {
         let message =
             "DeleteObjects does not support conditions, because not every provider has them. Leave them out.";
         return Err(Failure::new(FailureKind::NotImplemented, message).into());
     }
-    conditions::no_version(object.version.as_deref().filter(|version| *version != "null"))?;
-    Ok(ObjectKey::new(object.key.clone())?)
+    let is_null = object.version.as_deref() == Some("null");
+    conditions::no_version(object.version.as_deref().filter(|_| !is_null))?;
+    Ok(ToDelete { key: ObjectKey::new(object.key.clone())?, is_null })
 }
 
 fn write_error(document: &mut Document, key: &str, error: &S3Error) {

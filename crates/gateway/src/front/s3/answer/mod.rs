@@ -1,21 +1,26 @@
 //! Runs S3's operations through `object` and renders the responses. Each group of operations has a module.
 
 mod acl;
+mod attributes;
 mod bucket;
 mod copy;
 mod delete;
 mod list;
 mod multipart;
+mod part;
 mod read;
 mod tagging;
 mod uploads;
 mod write;
 
+use bucketry_provider::driver::NewUpload;
 use http::HeaderMap;
 
 use crate::failure::{Failure, FailureKind};
+pub(crate) use crate::front::s3::answer::attributes::attributes;
 pub(crate) use crate::front::s3::answer::bucket::{create as create_bucket, on_service};
-pub(crate) use crate::front::s3::answer::read::{attributes, check as check_reading};
+pub(crate) use crate::front::s3::answer::read::check as check_reading;
+use crate::front::s3::object_tags;
 use crate::front::s3::operation::Operation;
 use crate::front::s3::response::S3Answer;
 use crate::object::context::RequestContext;
@@ -30,7 +35,7 @@ pub(crate) async fn handle(
     headers: &HeaderMap,
     payload: &mut PayloadBody,
 ) -> S3Answer {
-    operation.check_headers(headers)?;
+    operation.check_headers(resolved.driver().capabilities(), headers)?;
     let (operation, payload) = (operation.take(), payload.take());
     match operation {
         Operation::ListBuckets(_) | Operation::CreateBucket { .. } => {
@@ -54,14 +59,21 @@ pub(crate) async fn handle(
             list::keys(context, resolved, list::Form::Versions, &list).await
         }
         Operation::DeleteObjects => delete::objects(context, resolved, payload).await,
-        Operation::HeadObject(reading) => read::head(resolved, reading).await,
-        Operation::GetObject(reading) => read::get(resolved, reading).await,
-        Operation::GetObjectAttributes(reading) => read::attributes(resolved, reading).await,
-        Operation::PutObject(writing) => write::put(context, resolved, writing, payload).await,
-        Operation::CopyObject(copying) => copy::object(context, resolved, copying).await,
+        Operation::HeadObject(reading) => match reading.part_number {
+            Some(number) => part::head(resolved, reading, number, headers).await,
+            None => read::head(resolved, reading, headers).await,
+        },
+        Operation::GetObject(reading) => match reading.part_number {
+            Some(number) => part::get(resolved, reading, number, headers).await,
+            None => read::get(resolved, reading, headers).await,
+        },
+        Operation::GetObjectAttributes(reading) => attributes::attributes(resolved, reading, headers).await,
+        Operation::PutObject(writing) => write::put(context, resolved, writing, headers, payload).await,
+        Operation::CopyObject(copying) => copy::object(context, resolved, copying, headers).await,
         Operation::DeleteObject(deleting) => delete::object(context, resolved, deleting).await,
         Operation::CreateMultipartUpload { key, attributes, checksum } => {
-            multipart::create(context, resolved, &key, &attributes, checksum).await
+            let new = NewUpload { attributes, tags: object_tags::of_headers(headers)? };
+            multipart::create(context, resolved, &key, &new, checksum).await
         }
         Operation::UploadPart(part) => multipart::upload(context, resolved, part, payload).await,
         Operation::UploadPartCopy { part, source, range } => {

@@ -1,6 +1,6 @@
 //! The multipart operations.
 
-use bucketry_provider::driver::ObjectAttributes;
+use bucketry_provider::driver::{NewUpload, UploadCompletion};
 use http::StatusCode;
 
 use crate::front::s3::answer::bucket::owner;
@@ -23,10 +23,10 @@ pub(super) async fn create(
     context: &RequestContext,
     resolved: &ResolvedBucket,
     key: &ObjectKey,
-    attributes: &ObjectAttributes,
+    new: &NewUpload,
     checksum: Option<UploadChecksum>,
 ) -> S3Answer {
-    let sealed = object::multipart::create(context, resolved, key, attributes).await?;
+    let sealed = object::multipart::create(context, resolved, key, new).await?;
     let mut document = Document::new("InitiateMultipartUploadResult");
     document.element("Bucket", resolved.name());
     document.element("Key", key.as_str());
@@ -59,9 +59,10 @@ pub(super) async fn complete(
     request: CompleteRequest,
     payload: PayloadBody,
 ) -> S3Answer {
-    let Completion { key, upload, parts, conditions, checksum } =
+    let Completion { key, upload, parts, conditions, checksum, hidden } =
         request.read(context, resolved, payload).await?;
-    let stored = upload.complete(context, resolved, &parts, &conditions).await?;
+    let completion = UploadCompletion { parts: &parts, conditions, hidden };
+    let stored = upload.complete(context, resolved, &completion).await?;
     let mut document = Document::new("CompleteMultipartUploadResult");
     document.element("Location", &xml::location(resolved.name(), key.as_str()));
     document.element("Bucket", resolved.name());

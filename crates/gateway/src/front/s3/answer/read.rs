@@ -1,4 +1,4 @@
-//! `HeadObject`, `GetObject`, `GetObjectAttributes`.
+//! `HeadObject` and `GetObject`.
 
 use bucketry_provider::driver::{GetRequest, ObjectInfo};
 use http::header::{CONTENT_LENGTH, ETAG, LAST_MODIFIED};
@@ -9,15 +9,15 @@ use crate::failure::{Failure, FailureKind};
 use crate::front::s3::conditions;
 use crate::front::s3::operation::GetObject;
 use crate::front::s3::response::{self, S3Answer};
-use crate::front::s3::xml::Document;
+use crate::front::s3::stored_checksum;
 use crate::object;
 use crate::object::body::GatewayBody;
 use crate::object::get::{NotRead, ObjectHead};
 use crate::routing::resolved_bucket::ResolvedBucket;
 
 /// `GetObject`.
-pub(super) async fn get(resolved: &ResolvedBucket, reading: GetObject) -> S3Answer {
-    check(&reading)?;
+pub(super) async fn get(resolved: &ResolvedBucket, reading: GetObject, asked: &HeaderMap) -> S3Answer {
+    check_version(&reading)?;
     let request = GetRequest { range: reading.range, conditions: reading.conditions.clone() };
     let read =
         match object::get::get(resolved, &reading.key, request, reading.range_condition.as_deref()).await {
@@ -32,16 +32,19 @@ pub(super) async fn get(resolved: &ResolvedBucket, reading: GetObject) -> S3Answ
     let mut response = Response::new(GatewayBody::object(read.body, length));
     let headers = response.headers_mut();
     describe(headers, &read.info, &reading, length);
-    if let Some(range) = read.range {
-        response::put_range(headers, range, whole);
-        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    match read.range {
+        Some(range) => {
+            response::put_range(headers, range, whole);
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+        }
+        None => stored_checksum::tell(headers, &read.info, asked),
     }
     Ok(response)
 }
 
 /// `HeadObject`.
-pub(super) async fn head(resolved: &ResolvedBucket, reading: GetObject) -> S3Answer {
-    check(&reading)?;
+pub(super) async fn head(resolved: &ResolvedBucket, reading: GetObject, asked: &HeaderMap) -> S3Answer {
+    check_version(&reading)?;
     let same = reading.range_condition.as_deref();
     let head = object::get::head(resolved, &reading.key, reading.range, same, &reading.conditions).await;
     let ObjectHead { info, range } = match head {
@@ -52,36 +55,16 @@ pub(super) async fn head(resolved: &ResolvedBucket, reading: GetObject) -> S3Ans
     let status = if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
     let mut response = response::empty(status);
     describe(response.headers_mut(), &info, &reading, length);
-    if let Some(range) = range {
-        response::put_range(response.headers_mut(), range, info.size);
-    }
-    Ok(response)
-}
-
-/// `GetObjectAttributes`: the ETag and the size. Not every provider reports checksums and parts, so they are left
-/// out, as S3 does for objects without them.
-pub(crate) async fn attributes(resolved: &ResolvedBucket, reading: GetObject) -> S3Answer {
-    check(&reading)?;
-    let info = match object::get::head(resolved, &reading.key, None, None, &reading.conditions).await {
-        Ok(head) => head.info,
-        Err(failure) => return unmodified_or_failed(&reading, failure),
-    };
-    let mut document = Document::new("GetObjectAttributesResponse");
-    document.optional("ETag", info.etag.as_deref().map(|etag| etag.trim_matches('"')));
-    document.element("StorageClass", "STANDARD");
-    document.optional("ObjectSize", info.size.map(|size| size.to_string()).as_deref());
-    let mut response = response::document(document.finish());
-    let mut described = HeaderMap::new();
-    response::describe(&mut described, &info);
-    if let Some(modified) = described.remove(LAST_MODIFIED) {
-        response.headers_mut().insert(LAST_MODIFIED, modified);
+    match range {
+        Some(range) => response::put_range(response.headers_mut(), range, info.size),
+        None => stored_checksum::tell(response.headers_mut(), &info, asked),
     }
     Ok(response)
 }
 
 /// Refuses options that only providers with S3 support.
 pub(crate) fn check(reading: &GetObject) -> Result<(), Failure> {
-    conditions::no_version(reading.version.as_ref())?;
+    check_version(reading)?;
     if reading.part_number.is_some() {
         return Err(Failure::new(
             FailureKind::NotImplemented,
@@ -91,9 +74,13 @@ pub(crate) fn check(reading: &GetObject) -> Result<(), Failure> {
     Ok(())
 }
 
+fn check_version(reading: &GetObject) -> Result<(), Failure> {
+    conditions::no_version(reading.version.as_ref())
+}
+
 /// The response for an unmodified object includes its ETag, which the condition contains if the provider doesn't
 /// return it.
-fn unmodified_or_failed(reading: &GetObject, why: NotRead) -> S3Answer {
+pub(super) fn unmodified_or_failed(reading: &GetObject, why: NotRead) -> S3Answer {
     let unmodified = match why {
         NotRead::Unmodified(unmodified) => unmodified,
         NotRead::Failed(failure) => return Err(failure.into()),
@@ -102,12 +89,14 @@ fn unmodified_or_failed(reading: &GetObject, why: NotRead) -> S3Answer {
     let headers = response.headers_mut();
     let one = reading.conditions.if_none_match.as_deref().filter(|tag| !tag.contains([',', '*']));
     response::put(headers, ETAG, one);
-    headers.extend(unmodified.etag.map(|etag| (ETAG, etag)));
-    headers.extend(unmodified.last_modified.map(|time| (LAST_MODIFIED, time)));
+    for (name, value) in [(ETAG, unmodified.etag), (LAST_MODIFIED, unmodified.last_modified)] {
+        // Not `extend`, which would add the value to that of the condition.
+        value.map(|value| headers.insert(name, value));
+    }
     Ok(response)
 }
 
-fn describe(headers: &mut HeaderMap, info: &ObjectInfo, reading: &GetObject, length: Option<u64>) {
+pub(super) fn describe(headers: &mut HeaderMap, info: &ObjectInfo, reading: &GetObject, length: Option<u64>) {
     response::describe(headers, info);
     for (name, value) in &reading.overrides {
         headers.insert(name, value.clone());

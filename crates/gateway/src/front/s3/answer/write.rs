@@ -2,9 +2,10 @@
 
 use bucketry_provider::driver::PutRequest;
 use http::header::ETAG;
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 
 use crate::front::s3::checksum;
+use crate::front::s3::object_tags;
 use crate::front::s3::operation::PutObject;
 use crate::front::s3::response::{self, S3Answer};
 use crate::object;
@@ -18,11 +19,14 @@ pub(super) async fn put(
     context: &RequestContext,
     resolved: &ResolvedBucket,
     writing: PutObject,
+    headers: &HeaderMap,
     payload: PayloadBody,
 ) -> S3Answer {
     let receipt = payload.receipt();
-    let request = PutRequest { attributes: writing.attributes, conditions: writing.conditions };
-    let stored = object::put::put(context, resolved, &writing.key, &request, payload).await?;
+    let PutObject { key, attributes, conditions } = writing;
+    let tags = object_tags::of_headers(headers)?;
+    let request = PutRequest { attributes, tags, conditions, ..PutRequest::default() };
+    let stored = object::put::put(context, resolved, &key, request, payload).await?;
     Ok(stored_answer(stored.etag.as_deref(), &receipt))
 }
 

@@ -7,7 +7,7 @@
 
 use std::sync::LazyLock;
 
-use bucketry_provider::driver::{Capabilities, UploadId};
+use bucketry_provider::driver::{Capabilities, NewUpload, UploadId};
 use bucketry_web::body_budget::{BodyBudget, BodyLease};
 use bytes::{Bytes, BytesMut};
 use http::header::ETAG;
@@ -20,7 +20,7 @@ use crate::front::s3::form::Success;
 use crate::front::s3::form::file::MAX_AFTER;
 use crate::front::s3::operation::{Operation, PutObject};
 use crate::front::s3::response::{self, S3Answer};
-use crate::front::s3::{dispatch, passthrough};
+use crate::front::s3::{dispatch, object_tags, passthrough};
 use crate::object;
 use crate::object::body::GatewayBody;
 use crate::object::context::RequestContext;
@@ -69,9 +69,11 @@ async fn small(
     payload: PayloadBody,
 ) -> S3Answer {
     let mut lease = IN_MEMORY.lease(false);
+    let receipt = payload.receipt();
     let content = collect(payload, &mut lease).await?;
     context.record_content(content.len() as u64);
-    dispatch::handle(context, resolved, &mut operation, headers, &mut PayloadBody::of_bytes(content)).await
+    let mut payload = PayloadBody::of_verified(content, receipt.checksum());
+    dispatch::handle(context, resolved, &mut operation, headers, &mut payload).await
 }
 
 async fn collect(mut payload: PayloadBody, lease: &mut BodyLease) -> Result<Bytes, Failure> {
@@ -108,17 +110,18 @@ async fn large(
     }
     let is_passed_through = passthrough::takes(context, resolved, &operation, headers);
     if !is_passed_through {
-        operation.check_headers(headers)?;
+        operation.check_headers(can, headers)?;
     }
     let Operation::PutObject(PutObject { key, attributes, .. }) = operation else {
         return Err(Failure::new(FailureKind::NotAllowed, "Forms only store objects.").into());
     };
     let key = resolved.key(&key)?;
+    let new = NewUpload { attributes, tags: object_tags::of_headers(headers)? };
     let begin = async {
         if is_passed_through {
             return passthrough::begin_upload(resolved, &key, headers).await;
         }
-        let begun: Result<UploadId, _> = resolved.driver().create_multipart(&key, &attributes).await;
+        let begun: Result<UploadId, _> = resolved.driver().create_multipart(&key, &new).await;
         begun.map_err(|error| resolved.failure(&error))
     };
     let stored = object::two_parts::put(context, resolved, &key, begin, first, payload).await?;

@@ -5,6 +5,7 @@
 //! what is stored, returned or permitted, because ignoring one of those would be a silent failure. New ones are
 //! likely to belong to one of the families here.
 
+use bucketry_provider::driver::Capabilities;
 use http::{HeaderMap, HeaderName};
 
 use crate::failure::{Failure, FailureKind};
@@ -61,6 +62,23 @@ pub(crate) fn check(name: Name, header: &str, headers: &HeaderMap) -> Result<(),
 /// Checks all headers, where none is passed on.
 pub(crate) fn check_all(name: Name, headers: &HeaderMap) -> Result<(), Failure> {
     headers.keys().map(HeaderName::as_str).try_for_each(|header| check(name, header, headers))
+}
+
+/// Checks all headers of an operation that is translated for a provider with these capabilities.
+pub(crate) fn check_translated(name: Name, can: &Capabilities, headers: &HeaderMap) -> Result<(), Failure> {
+    let mut others = headers.keys().map(HeaderName::as_str).filter(|header| !is_met(name, can, header));
+    others.try_for_each(|header| check(name, header, headers))
+}
+
+/// Whether the operation does what the header asks for.
+fn is_met(name: Name, can: &Capabilities, header: &str) -> bool {
+    match header {
+        "x-amz-tagging" => {
+            can.tags && matches!(name, Name::PutObject | Name::CopyObject | Name::CreateMultipartUpload)
+        }
+        "x-amz-tagging-directive" => can.tags && name == Name::CopyObject,
+        _ => false,
+    }
 }
 
 /// Whether only a provider could do what a header asks for.

@@ -9,7 +9,7 @@ mod table;
 mod target;
 mod values;
 
-use bucketry_provider::driver::{ByteRange, Conditions, ObjectAttributes, VersionId};
+use bucketry_provider::driver::{ByteRange, Capabilities, Conditions, ObjectAttributes, VersionId};
 use http::{HeaderMap, HeaderValue};
 
 use crate::failure::Failure;
@@ -171,6 +171,8 @@ pub struct CopySource {
 pub struct DeleteObject {
     /// The object key.
     pub key: ObjectKey,
+    /// Whether to delete the version `null` permanently.
+    pub is_null: bool,
     /// A version, as in [`GetObject::version`].
     pub version: Option<VersionId>,
     /// Delete only if these conditions hold.
@@ -209,8 +211,8 @@ impl Operation {
 
     /// Refuses headers that demand what only some providers support, such as encryption with the client's key.
     /// `passthrough` may pass such a header on.
-    pub fn check_headers(&self, headers: &HeaderMap) -> Result<(), Failure> {
-        demand::check_all(self.name(), headers)
+    pub fn check_headers(&self, can: &Capabilities, headers: &HeaderMap) -> Result<(), Failure> {
+        demand::check_translated(self.name(), can, headers)
     }
 
     /// The operation without its parameters.

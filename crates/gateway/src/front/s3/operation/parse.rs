@@ -170,6 +170,7 @@ impl Parts<'_> {
             Name::CopyObject => Operation::CopyObject(self.copying()?),
             Name::DeleteObject => Operation::DeleteObject(DeleteObject {
                 key: self.key()?,
+                is_null: self.query.get("versionId") == Some("null"),
                 version: self.version()?,
                 conditions: conditions(self.headers, &OBJECT)?,
             }),

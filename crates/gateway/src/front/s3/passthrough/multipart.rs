@@ -130,7 +130,7 @@ pub(super) async fn complete(
 ) -> S3Answer {
     const ROOT: &str = "CompleteMultipartUploadResult";
     let PassthroughRequest { context, resolved, s3, mut headers } = incoming;
-    let Completion { key, upload, parts, conditions, checksum } =
+    let Completion { key, upload, parts, conditions, checksum, .. } =
         request.read(context, resolved, payload).await?;
     let OpenUpload { key: there, upload } = upload;
     let write = MeasuredWrite::prepare(context, resolved, &there, &Conditions::default()).await?;

@@ -135,6 +135,7 @@ fn put_overrides(headers: &mut HeaderMap, reading: &GetObject) {
 pub(super) async fn attributes(incoming: PassthroughRequest<'_>, reading: GetObject) -> S3Answer {
     const ROOT: &str = "GetObjectAttributesResponse";
     let PassthroughRequest { resolved, s3, headers, .. } = incoming;
+    let asked = headers.clone();
     let key = resolved.key(&reading.key)?;
     let mut query = vec![Parameter::Flag("attributes")];
     query.extend(reading.version.as_ref().map(Parameter::Version));
@@ -148,9 +149,11 @@ pub(super) async fn attributes(incoming: PassthroughRequest<'_>, reading: GetObj
     };
     let answer = match s3.forward_for_document(request, ROOT, MAX_DOCUMENT_BYTES).await {
         Ok(answer) => answer,
-        Err(ProviderError::NotAnObjectStore { .. }) => return answer::attributes(resolved, reading).await,
+        Err(ProviderError::NotAnObjectStore { .. }) => {
+            return answer::attributes(resolved, reading, &asked).await;
+        }
         Err(error) if matches!(error.kind(), Some(ErrorKind::Unsupported | ErrorKind::AccessDenied)) => {
-            return answer::attributes(resolved, reading).await;
+            return answer::attributes(resolved, reading, &asked).await;
         }
         Err(error) => return Err(resolved.failure(&error).into()),
     };
