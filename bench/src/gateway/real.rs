@@ -39,17 +39,13 @@ pub(super) async fn measure(plan: &Plan, cores: Cores, figures: &mut Map<String,
     let (small, large) = if plan.quick { (500, 4) } else { (10_000, 12) };
     let mut bars = Vec::new();
     for (what, work, limits) in [
-        ("GET of 1 KiB", read(S3_BUCKET, SMALL, 16, small), [Limit::Cpu(1.5, "≤ 1.5 ×")].as_slice()),
+        ("GET of 1 KiB", read(S3_BUCKET, SMALL, 16, small), [Limit::Cpu(1.4, "≤ 1.4 ×")].as_slice()),
         (
             "GET of 64 MiB",
             read(S3_BUCKET, LARGE, 4, large),
             &[Limit::Cpu(1.2, "≤ 1.2 ×"), Limit::Throughput(0.95, "≥ 0.95 ×")],
         ),
-        (
-            "PUT of 64 MiB, hash verified",
-            write(S3_BUCKET, LARGE.1, PayloadHash::Signed, 4, large),
-            &[Limit::Throughput(0.75, "≥ 0.75 ×")],
-        ),
+        ("PUT of 64 MiB, hash verified", write(S3_BUCKET, LARGE.1, PayloadHash::Signed, 4, large), &[]),
         (
             "PUT of 64 MiB, unsigned payload",
             write(S3_BUCKET, LARGE.1, PayloadHash::Unsigned, 4, large),
