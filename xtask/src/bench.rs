@@ -42,15 +42,24 @@ pub(crate) fn run(arguments: &[&str]) -> Result {
     if let Some(nginx) = peers::nginx(&workspace) {
         bench.arg("--nginx").arg(nginx);
     }
-    if let Some(proxy) = peers::s3s_proxy(&workspace) {
+    // These take minutes to build.
+    if runs(arguments, "g")
+        && let Some(proxy) = peers::s3s_proxy(&workspace)
+    {
         bench.arg("--s3s-proxy").arg(proxy);
     }
-    let names = || arguments.iter().filter(|argument| !argument.starts_with("--"));
-    let compares_history = names().count() == 0 || names().any(|name| *name == "history");
-    if let Some(before) = compares_history.then(|| peers::before_history(&workspace)).flatten() {
+    if runs(arguments, "history")
+        && let Some(before) = peers::before_history(&workspace)
+    {
         bench.arg("--before").arg(before);
     }
     command::run(&mut bench)
+}
+
+/// Whether a benchmark runs: it is named, or none is.
+fn runs(arguments: &[&str], benchmark: &str) -> bool {
+    let mut named = arguments.iter().filter(|argument| !argument.starts_with('-')).peekable();
+    named.peek().is_none() || named.any(|name| *name == benchmark)
 }
 
 /// The commit that is built, and whether the product's sources differ from it.
@@ -60,4 +69,15 @@ fn commit(workspace: &Workspace) -> Result<String> {
     let changed = git(&["status", "--porcelain", "--untracked-files=no", "--", "crates"])?;
     let changed = if changed.is_empty() { "" } else { " with changes" };
     Ok(format!("{}{changed}", commit.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_benchmarks_run_unless_some_are_named() {
+        assert!(runs(&[], "g") && runs(&["--quick"], "g") && runs(&["n1", "g"], "g"));
+        assert!(!runs(&["instructions"], "g") && !runs(&["a1", "--quick"], "history"));
+    }
 }
