@@ -59,7 +59,7 @@ struct View<'e> {
 }
 
 /// Something that changes the views of nodes.
-enum Step<'e> {
+enum ViewChange<'e> {
     /// A node reported a status.
     Reported(&'e StatusEvent),
     /// A node became DISCONNECTED or was removed.
@@ -83,14 +83,14 @@ pub fn outages<'e>(
     let mut outages: Vec<Outage> = Vec::new();
     for (at, step) in steps(events, silences) {
         match step {
-            Step::Reported(event) => {
+            ViewChange::Reported(event) => {
                 let StatusEvent { to, at, failure, .. } = event;
                 let view = View { status: *to, at: *at, failure: failure.as_ref(), counts: true };
                 views.insert(event.node_id, view);
             }
-            Step::Lost(NodeSilence { node_id, was_removed: true, .. }) => drop(views.remove(node_id)),
-            Step::Lost(silence) => set_counts(&mut views, silence.node_id, false),
-            Step::Returned(node_id) => set_counts(&mut views, node_id, true),
+            ViewChange::Lost(NodeSilence { node_id, was_removed: true, .. }) => drop(views.remove(node_id)),
+            ViewChange::Lost(silence) => set_counts(&mut views, silence.node_id, false),
+            ViewChange::Returned(node_id) => set_counts(&mut views, node_id, true),
         }
         let counting = || views.values().filter(|view| view.counts);
         let reached = counting().any(|view| view.status == ProbedStatus::Online);
@@ -116,13 +116,13 @@ fn set_counts(views: &mut BTreeMap<NodeId, View<'_>>, node_id: NodeId, counts: b
 fn steps<'e>(
     events: impl IntoIterator<Item = &'e StatusEvent>,
     silences: &'e [NodeSilence],
-) -> Vec<(Timestamp, Step<'e>)> {
+) -> Vec<(Timestamp, ViewChange<'e>)> {
     let mut steps = Vec::new();
     for silence in silences {
-        steps.push((silence.from, Step::Lost(silence)));
-        steps.extend(silence.until.map(|until| (until, Step::Returned(silence.node_id))));
+        steps.push((silence.from, ViewChange::Lost(silence)));
+        steps.extend(silence.until.map(|until| (until, ViewChange::Returned(silence.node_id))));
     }
-    steps.extend(events.into_iter().map(|event| (event.at, Step::Reported(event))));
+    steps.extend(events.into_iter().map(|event| (event.at, ViewChange::Reported(event))));
     // The sort is stable, so events of the same time stay in their order.
     steps.sort_by_key(|(at, _)| *at);
     steps

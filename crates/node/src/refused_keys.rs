@@ -19,7 +19,7 @@ const MOST_GROUPS: usize = 200;
 
 /// What makes refusals equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Group {
+struct RefusalGroup {
     /// `None` for keys that the node doesn't know. They are one group, because a client can make up any number.
     key_id: Option<RepoKeyId>,
     code: &'static str,
@@ -27,8 +27,8 @@ struct Group {
 }
 
 #[derive(Debug, Default)]
-struct Counted {
-    groups: HashMap<Group, KeyRefusals>,
+struct RefusalCounts {
+    groups: HashMap<RefusalGroup, KeyRefusals>,
     /// When the interval began.
     began: Option<Instant>,
     /// Those of ended intervals, until they are delivered.
@@ -37,7 +37,7 @@ struct Counted {
 
 /// Counts refusals. The memory is bounded, whatever clients send and however long the control plane is away.
 #[derive(Debug, Default)]
-pub(crate) struct RefusedKeys(Mutex<Counted>);
+pub(crate) struct RefusedKeys(Mutex<RefusalCounts>);
 
 impl RefusedKeys {
     /// Counts a refusal.
@@ -45,14 +45,14 @@ impl RefusedKeys {
         let KeyRefusal { key_id, code, address, at } = refusal;
         let mut counted = self.0.lock();
         let address = address.filter(|_| key_id.is_some());
-        let exact = (Group { key_id, code, address }, MOST_WITH_ADDRESS);
-        let without_address = (Group { key_id, code, address: None }, MOST_GROUPS);
-        let others = Group { key_id: None, code: OTHER_KEY_REFUSALS, address: None };
+        let exact = (RefusalGroup { key_id, code, address }, MOST_WITH_ADDRESS);
+        let without_address = (RefusalGroup { key_id, code, address: None }, MOST_GROUPS);
+        let others = RefusalGroup { key_id: None, code: OTHER_KEY_REFUSALS, address: None };
         let groups = &mut counted.groups;
-        let fits = |(group, most): &(Group, usize)| groups.len() < *most || groups.contains_key(group);
+        let fits = |(group, most): &(RefusalGroup, usize)| groups.len() < *most || groups.contains_key(group);
         let group = [exact, without_address].into_iter().find(fits).map_or(others, |(group, _)| group);
         let first = || {
-            let Group { key_id, code, address } = group;
+            let RefusalGroup { key_id, code, address } = group;
             KeyRefusals { key_id, code: code.into(), address, count: 0, at }
         };
         let refusals = groups.entry(group).or_insert_with(first);
