@@ -38,12 +38,12 @@ fn hour(HourPoint { position, host, counts }: &HourPoint) -> HourlyStats<'_> {
     }
 }
 
-struct Hours {
+struct TrafficHours {
     control: Control,
     traffic: HourlyTraffic,
 }
 
-impl Source for Hours {
+impl Source for TrafficHours {
     type Entry = HourPoint;
     type Position = HourPosition;
 
@@ -94,5 +94,6 @@ pub(crate) async fn hourly(
     let from = params.moments("startDate")?.map(DateOrTime::first);
     let until = params.moments("endDate")?.map(DateOrTime::last);
     let traffic = state.control().hourly_traffic(&caller, params.id("workspaceId")?, from, until).await?;
-    pagination::answer(Hours { control: state.control().clone(), traffic }, Frame::Named("data"), page).await
+    pagination::answer(TrafficHours { control: state.control().clone(), traffic }, Frame::Named("data"), page)
+        .await
 }
