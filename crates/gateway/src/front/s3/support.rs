@@ -39,8 +39,8 @@ pub fn support(name: Name, can: &Capabilities) -> Support {
         }
         Name::GetBucketVersioning => Noted("always reports that versioning is off"),
         Name::ListObjects | Name::ListObjectsV2 if !can.list_start_after => Noted(
-            "`start-after` and `marker` scan the provider's list from its first page, except a marker from a recent \
-             response; continuation tokens don't",
+            "`start-after` and `marker` scan the provider's list from its first page, unless the marker is from a \
+             recent response; continuation tokens need no scan",
         ),
         Name::ListObjectVersions => Noted("lists only current objects, each as version `null`"),
         Name::GetObjectTagging | Name::PutObjectTagging | Name::DeleteObjectTagging
