@@ -26,6 +26,7 @@ pub mod paste;
 pub mod provider;
 pub mod repository;
 pub mod role;
+pub mod search;
 pub mod secret;
 pub mod splitmix;
 pub mod status;

@@ -2,6 +2,7 @@
 //! counts as silent.
 
 use std::fmt;
+use std::str::FromStr;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,19 @@ impl Status {
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+/// The text is not a status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be one of ONLINE, OFFLINE, DISCONNECTED")]
+pub struct UnknownStatus;
+
+impl FromStr for Status {
+    type Err = UnknownStatus;
+    fn from_str(text: &str) -> Result<Self, UnknownStatus> {
+        let all = [Self::Online, Self::Offline, Self::Disconnected];
+        all.into_iter().find(|status| status.as_str().eq_ignore_ascii_case(text.trim())).ok_or(UnknownStatus)
     }
 }
 
@@ -172,6 +186,12 @@ mod tests {
         assert_eq!(worst([Online, Disconnected]), Some(Disconnected));
         assert_eq!(worst([Online]), Some(Online));
         assert_eq!(worst([]), None);
+    }
+
+    #[test]
+    fn a_status_is_read_in_any_case() {
+        assert_eq!("offline".parse(), Ok(Status::Offline));
+        assert_eq!("up".parse::<Status>(), Err(UnknownStatus));
     }
 
     #[test]

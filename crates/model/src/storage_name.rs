@@ -102,13 +102,36 @@ impl From<StorageType> for StorageName {
 impl FromStr for StorageName {
     type Err = UnknownStorageType;
     fn from_str(text: &str) -> Result<Self, UnknownStorageType> {
-        let bare = text.trim().to_ascii_lowercase().replace(['-', '_', ' '], "");
+        let bare = bare(text);
         if let Ok(storage_type) = bare.to_ascii_uppercase().parse::<StorageType>() {
             return Ok(storage_type.into());
         }
         let row = ROWS.iter().find(|row| row.names.contains(&bare.as_str())).ok_or(UnknownStorageType)?;
         Ok(Self { storage_type: row.storage_type, provider: Some(row.provider) })
     }
+}
+
+/// The text is not the name of a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be the name of a provider such as AWS, GCP, AZURE, CLOUDFLARE or MINIO, or OTHER")]
+pub struct UnknownProvider;
+
+/// Reads the names on the wire and those that [`StorageName`] reads.
+impl FromStr for Provider {
+    type Err = UnknownProvider;
+    fn from_str(text: &str) -> Result<Self, UnknownProvider> {
+        let bare = bare(text);
+        if bare == "other" {
+            return Ok(Self::Other);
+        }
+        let row = ROWS.iter().find(|row| row.names.contains(&bare.as_str())).ok_or(UnknownProvider)?;
+        Ok(row.provider)
+    }
+}
+
+/// A name in lower case, without spaces, hyphens and underscores.
+fn bare(text: &str) -> String {
+    text.trim().to_ascii_lowercase().replace(['-', '_', ' '], "")
 }
 
 impl Serialize for StorageName {
@@ -206,6 +229,7 @@ mod tests {
                 "{json}"
             );
             assert_eq!(read(row.provider.as_str()).map(|read| read.0), Some(row.storage_type), "{json}");
+            assert_eq!(row.provider.as_str().parse(), Ok(row.provider));
         }
         assert_eq!(serde_json::to_string(&StorageName::from(StorageType::Blob)).unwrap(), "\"BLOB\"");
     }
@@ -217,6 +241,13 @@ mod tests {
             let endpoint = crate::endpoint::Endpoint::parse(example).unwrap();
             assert_eq!(Provider::recognise(row.storage_type, Some(&endpoint)), row.provider, "{example}");
         }
+    }
+
+    #[test]
+    fn a_provider_is_read_by_any_of_its_names() {
+        assert_eq!("Cloudflare R2".parse(), Ok(Provider::Cloudflare));
+        assert_eq!("other".parse(), Ok(Provider::Other));
+        assert_eq!("S3".parse::<Provider>(), Err(UnknownProvider));
     }
 
     #[test]

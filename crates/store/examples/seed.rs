@@ -171,6 +171,10 @@ async fn fill(connection: &mut SqliteConnection, target: &SeedTarget, from: u64,
     let number = "INSERT INTO usage_numbers (id, last_number) VALUES (1, $1) \
                   ON CONFLICT (id) DO UPDATE SET last_number = excluded.last_number";
     sqlx::query(number).bind(ORG_NUMBER + 1 + i64::try_from(until)?).execute(&mut *transaction).await?;
+    // The next start adds the new buckets to what searches and filters read.
+    sqlx::query("INSERT INTO unlisted (kind, last_id) VALUES ('BUCKET', '') ON CONFLICT DO NOTHING")
+        .execute(&mut *transaction)
+        .await?;
     sqlx::query("UPDATE organizations SET bucket_count = bucket_count + $2 WHERE id = $1")
         .bind(target.org.to_string())
         .bind(i64::try_from(until - from)?)

@@ -28,6 +28,7 @@ pub mod diagnosis;
 pub mod error;
 pub mod idempotency;
 pub mod inventory;
+pub mod listing;
 mod migrations;
 pub mod node;
 pub mod node_silence;
@@ -76,6 +77,7 @@ pub trait Store:
     + idempotency::IdempotencyStore
     + audit::AuditStore
     + inventory::InventoryStore
+    + listing::ListingStore
     + Send
     + Sync
     + 'static

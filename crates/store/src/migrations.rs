@@ -31,6 +31,7 @@ const SQLITE: &[File] = files! {
     "0012_audit",
     "0013_inventories",
     "0014_hours_and_filters",
+    "0015_listings",
     "0018_node_silences",
 };
 
@@ -51,6 +52,7 @@ const POSTGRES: &[File] = files! {
     "0013_audit",
     "0014_inventories",
     "0015_hours_and_filters",
+    "0016_listings",
     "0019_node_silences",
 };
 

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "shared/older_listings.rs"]
+mod older_listings;
 #[path = "shared/older_traffic.rs"]
 mod older_traffic;
 
@@ -93,12 +95,12 @@ async fn furnished(directory: &Path) -> SqliteStore {
     store
 }
 
-async fn run(directory: &Path, sql: &'static str) {
+async fn run(directory: &Path, sql: &str) {
     let options = sqlx::sqlite::SqliteConnectOptions::new()
         .filename(directory.join(DATABASE_FILE))
         .create_if_missing(true);
     let mut connection = options.connect().await.unwrap();
-    sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
 }
 
@@ -180,6 +182,30 @@ async fn traffic_that_an_older_version_counted_is_told_and_goes_on() {
     connection.close().await.unwrap();
 
     older_traffic::is_told_and_goes_on(&open(directory.path()).await, &bucket(1, "")).await;
+}
+
+#[tokio::test]
+async fn what_an_older_version_stored_is_found_after_an_upgrade() {
+    let directory = TempDir::new().unwrap();
+    let store = furnished(directory.path()).await;
+    // More than one slice.
+    for number in 2..=501 {
+        store.insert_bucket(&bucket(number, "x"), &change(now())).await.unwrap();
+    }
+    let organization = organization();
+    older_listings::add_repository(&store, organization.id, organization.workspace.id).await;
+    let before = older_listings::counts(&store, organization.id, "bucket 7").await;
+    store.close().await;
+    drop(store);
+    run(directory.path(), &older_listings::undo(15)).await;
+    let store = open(directory.path()).await;
+    assert_eq!(older_listings::counts(&store, organization.id, "bucket 7").await, before);
+    assert_eq!(before, [501, 0, 11, 1]);
+    store.close().await;
+    drop(store);
+    // Nothing is left to do, and a later start doesn't begin again.
+    run(directory.path(), "DELETE FROM search_words").await;
+    assert_eq!(older_listings::counts(&open(directory.path()).await, organization.id, "bucket").await[2], 0);
 }
 
 #[tokio::test]

@@ -30,6 +30,7 @@ pub mod credential;
 pub mod first_report;
 pub mod idempotency;
 pub mod inventory;
+pub mod listing;
 pub mod node;
 pub mod organization;
 pub mod repository;
@@ -149,6 +150,15 @@ macro_rules! contract_stories {
                 a_cursor_walks_more_workspaces_than_one_statement_merges
                 buckets_made_in_the_same_moment_are_listed_by_id
                 totals_are_listed_like_buckets
+            }
+            listing {
+                buckets_are_found_by_the_beginnings_of_all_words
+                a_bucket_is_found_by_what_it_is_called_now
+                a_status_is_what_connected_nodes_report_now
+                filters_and_orders_walk_all_pages_without_gap_or_repetition
+                results_are_in_the_order_of_words_and_few_can_be_sorted
+                repositories_are_found_and_listed_by_name
+                unused_facets_are_purged
             }
             repository {
                 a_repository_reads_back_with_its_buckets_in_order

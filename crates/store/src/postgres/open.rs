@@ -96,7 +96,7 @@ impl PostgresStore {
         let connecting = address.options().application_name("bucketry").statement_cache_capacity(512);
         within(options, reach(&connecting)).await?;
         let claim = Claim::take(&connecting, how, options.acquire_timeout).await?;
-        prepare(&connecting).await?;
+        let has_unlisted = prepare(&connecting).await?;
         claim.begin(how).await?;
 
         let milliseconds = |time: Duration| time.as_millis().to_string();
@@ -110,7 +110,11 @@ impl PostgresStore {
         let fence = (how == Use::Shared).then(|| claim.fence());
         let pool = pool(options, fence).connect_lazy_with(limited);
         check(&pool).await?;
-        Ok(Self::over(pool, Some(claim)))
+        let store = Self::over(pool, Some(claim));
+        if has_unlisted {
+            store.list_unlisted().await?;
+        }
+        Ok(store)
     }
 }
 
@@ -177,13 +181,17 @@ async fn reach(connecting: &PgConnectOptions) -> Result<String> {
 }
 
 /// Rejects the database of another program, and runs the missing migrations. Without time-outs, because a large
-/// table takes long, and so does waiting for another process that upgrades the schema.
-async fn prepare(connecting: &PgConnectOptions) -> Result<()> {
+/// table takes long, and so does waiting for another process that upgrades the schema. Returns whether the store has
+/// something to fill in.
+async fn prepare(connecting: &PgConnectOptions) -> Result<bool> {
     let unlimited = connecting.clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]);
     let mut connection = unlimited.connect().await.map_err(dialect::error)?;
     claim(&mut connection).await?;
     MIGRATIONS.run(&mut connection).await.map_err(schema_error)?;
-    connection.close().await.map_err(dialect::error)
+    let counted = sqlx::query("SELECT COUNT(*) FROM unlisted").fetch_one(&mut connection).await;
+    let unlisted: i64 = counted.and_then(|row| row.try_get(0)).map_err(dialect::error)?;
+    connection.close().await.map_err(dialect::error)?;
+    Ok(unlisted > 0)
 }
 
 async fn claim(connection: &mut Connection) -> Result<()> {

@@ -14,7 +14,7 @@ use sqlx::query;
 use super::columns::Columns;
 use super::dialect::{Row, for_update, is_unique_violation};
 use super::statement::{InList, Write, texts};
-use super::{SqlStore, attachment, inventory, live_workspace, probe, series};
+use super::{SqlStore, attachment, facets, inventory, live_workspace, probe, series};
 use crate::Result;
 use crate::bucket::{
     BucketDeleted, BucketInserted, BucketQuery, BucketStore, BucketUpdate, BucketUpdated, EndingCredential,
@@ -185,6 +185,7 @@ impl BucketStore for SqlStore {
         if let Some(report) = report {
             probe::take_first(&mut write, new.id, report, now).await?;
         }
+        facets::refresh(&mut write, &[new.id.to_string()], now).await?;
         write.record_change(new.org_id, Subject::Bucket(new.id), now);
         write.bump_generation(Some(new.org_id));
         write.commit().await?;
@@ -245,6 +246,7 @@ impl BucketStore for SqlStore {
         if renamed && attachment::would_share_name(&mut write, update.id, &update.location.bucket).await? {
             return Ok(BucketUpdated::SameNameInRepository);
         }
+        facets::lock(&mut write, &[update.id.to_string()]).await?;
         match update_row(&mut write, update, now).await {
             Err(error) if is_unique_violation(&error) => return Ok(BucketUpdated::NameTaken),
             other => other?,
@@ -259,6 +261,7 @@ impl BucketStore for SqlStore {
         if let Some(report) = report {
             probe::take_first(&mut write, update.id, report, now).await?;
         }
+        facets::refresh(&mut write, &[update.id.to_string()], now).await?;
         if renamed {
             attachment::announce_holders(&mut write, update.org_id, update.id, now).await?;
         }
@@ -284,6 +287,7 @@ impl BucketStore for SqlStore {
         }
         let give_place = "UPDATE organizations SET bucket_count = bucket_count - 1 WHERE id = $1";
         write.execute(query(give_place).bind(&org)).await?;
+        facets::forget_bucket(&mut write, id).await?;
         remove_reports(&mut write, id).await?;
         let forget = "DELETE FROM diagnoses WHERE bucket_id = $1";
         write.execute(query(forget).bind(&bucket)).await?;

@@ -8,11 +8,11 @@ use bucketry_model::time::to_micros;
 use jiff::Timestamp;
 use sqlx::query;
 
-use super::SqlStore;
 use super::columns::Columns;
 use super::dialect::{Row, is_unique_violation};
 use super::node_silence;
 use super::statement::Write;
+use super::{SqlStore, facets};
 use crate::Result;
 use crate::node::{NodeKey, NodeRegistered, NodeRegistration, NodeStore};
 
@@ -119,6 +119,7 @@ async fn remove(write: &mut Write, id: &str, org_id: Option<OrgId>, now: Timesta
     write.execute(query(sql).bind(id).bind(to_micros(now))).await?;
     let forget = "DELETE FROM bucket_words WHERE node_id = $1";
     write.execute(query(forget).bind(id)).await?;
+    facets::forget_node(write, id).await?;
     write.bump_generation(org_id);
     Ok(())
 }

@@ -15,7 +15,7 @@ use crate::bucket::{BucketQuery, PageStart};
 
 /// The largest number of workspaces that one statement merges. If there are more, the pages of several statements
 /// are merged here.
-const MERGED_AT_ONCE: usize = 64;
+pub(super) const MERGED_AT_ONCE: usize = 64;
 
 /// What a list shows: the statement up to its conditions, the alias of the listed table, and the condition on its
 /// rows apart from being live and visible.

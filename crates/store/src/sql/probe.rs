@@ -12,7 +12,6 @@ use bucketry_model::uptime::{DayRecord, Observed, ProbeSample, hour_of, spans};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::query;
 
-use super::SqlStore;
 use super::columns::Columns;
 use super::dialect::for_update;
 use super::hours;
@@ -21,6 +20,7 @@ use super::row_values::RowValues;
 use super::statement::{InList, Rows, Write, texts};
 use super::status::{day_record, day_record_columns};
 use super::status_event::{self, NewStatusEvent};
+use super::{SqlStore, facets};
 use crate::Result;
 use crate::bucket::FirstReport;
 use crate::status::ProbeBatch;
@@ -151,6 +151,8 @@ async fn take(write: &mut Write, batch: &ProbeBatch) -> Result<usize> {
         return Ok(0);
     }
     let node = batch.node_id.to_string();
+    let changed = texts(events.iter().map(|event| event.bucket_id));
+    facets::lock(write, &changed).await?;
     let statuses: Vec<(BucketId, &LastStatus)> = known
         .iter()
         .filter(|(_, known)| known.changed)
@@ -165,6 +167,7 @@ async fn take(write: &mut Write, batch: &ProbeBatch) -> Result<usize> {
     write.insert_rows(&DAYS, &days, |values, day| bind_day(values, &node, day)).await?;
     hours::drop(write, &node, &expired).await?;
     status_event::insert(write, &node, &events).await?;
+    facets::refresh(write, &changed, batch.now).await?;
     for known in known.values().filter(|known| known.changed) {
         write.bump_generation(Some(known.org_id));
     }

@@ -8,12 +8,14 @@ use bucketry_model::id::{BucketId, OrgId, RepoId, WorkspaceId};
 use bucketry_model::name::Name;
 use bucketry_model::node_protocol::NodeRepository;
 use bucketry_model::repository::Repository;
+use bucketry_model::search::Words;
 use bucketry_model::time::to_micros;
 use jiff::Timestamp;
 use sqlx::query;
 
 use super::columns::Columns;
 use super::dialect::{Row, for_update, is_unique_violation};
+use super::search_words::{self, Indexed, SearchKind};
 use super::statement::{InList, Write, texts};
 use super::{SqlStore, attachment, live_workspace, repository_key};
 use crate::Result;
@@ -24,11 +26,16 @@ use crate::repository::{
 };
 use crate::sync::Subject;
 
+/// The words that a repository is found by.
+fn words_of(name: &Name) -> Words {
+    Words::of(&[name.as_str()])
+}
+
 /// Inserts the row. Returns false if a live repository has the name.
 async fn insert_row(write: &mut Write, new: &NewRepository, now: Timestamp) -> Result<bool> {
     let sql = "INSERT INTO repositories (id, org_id, workspace_id, name, name_folded, storage_type, mode, version, \
-               created_at, updated_at, sealing_key, sealing_key_sealed_to) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $8, $9, $10) \
+               created_at, updated_at, sealing_key, sealing_key_sealed_to, words) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $8, $9, $10, $11) \
                ON CONFLICT (org_id, name_folded) WHERE deleted_at IS NULL DO NOTHING";
     let insert = query(sql)
         .bind(new.id.to_string())
@@ -40,13 +47,14 @@ async fn insert_row(write: &mut Write, new: &NewRepository, now: Timestamp) -> R
         .bind(new.mode.as_str())
         .bind(to_micros(now))
         .bind(new.sealing_key.as_ref().map(|key| key.sealed.as_text()))
-        .bind(new.sealing_key.as_ref().map(|key| key.sealed_to.as_str()));
+        .bind(new.sealing_key.as_ref().map(|key| key.sealed_to.as_str()))
+        .bind(words_of(&new.name).to_text());
     Ok(write.execute(insert).await? > 0)
 }
 
 async fn update_row(write: &mut Write, update: &RepositoryUpdate, now: Timestamp) -> Result<()> {
     let sql = "UPDATE repositories SET workspace_id = $2, name = $3, name_folded = $4, storage_type = $5, mode = $6, \
-               version = version + 1, updated_at = $7 WHERE id = $1";
+               version = version + 1, updated_at = $7, words = $8 WHERE id = $1";
     let statement = query(sql)
         .bind(update.id.to_string())
         .bind(update.workspace_id.to_string())
@@ -54,7 +62,8 @@ async fn update_row(write: &mut Write, update: &RepositoryUpdate, now: Timestamp
         .bind(update.name.folded())
         .bind(update.storage_type.as_str())
         .bind(update.mode.as_str())
-        .bind(to_micros(now));
+        .bind(to_micros(now))
+        .bind(words_of(&update.name).to_text());
     write.execute(statement).await.map(|_| ())
 }
 
@@ -84,6 +93,9 @@ impl RepositoryStore for SqlStore {
             return Ok(RepositoryInserted::QuotaExceeded);
         }
         attachment::replace(&mut write, new.id, &new.buckets).await?;
+        let indexed = Indexed { org_id: new.org_id, workspace: new.workspace_id, words: words_of(&new.name) };
+        let id = new.id.to_string();
+        search_words::replace(&mut write, SearchKind::Repository, &id, None, &indexed).await?;
         write.record_change(new.org_id, Subject::Repository(new.id), now);
         write.bump_generation(Some(new.org_id));
         write.commit().await?;
@@ -125,14 +137,18 @@ impl RepositoryStore for SqlStore {
         let now = audit.at;
         let mut write = self.write_audited(audit).await?;
         let sql = concat!(
-            "SELECT version FROM repositories WHERE id = $1 AND org_id = $2 AND deleted_at IS NULL",
+            "SELECT version, workspace_id, words FROM repositories \
+             WHERE id = $1 AND org_id = $2 AND deleted_at IS NULL",
             for_update!()
         );
         let found = query(sql).bind(update.id.to_string()).bind(update.org_id.to_string());
         let Some(row) = write.row(found).await? else { return Ok(RepositoryUpdated::NotFound) };
-        if Columns::of(&row).number()? != update.from_version {
+        let mut stored = Columns::of(&row);
+        if stored.number()? != update.from_version {
             return Ok(RepositoryUpdated::Conflict);
         }
+        let workspace = stored.parsed()?;
+        let old = Indexed { org_id: update.org_id, workspace, words: Words::from_text(&stored.text()?) };
         if !live_workspace::is_live(&mut write, update.org_id, update.workspace_id).await? {
             return Ok(RepositoryUpdated::WorkspaceNotFound);
         }
@@ -144,6 +160,9 @@ impl RepositoryStore for SqlStore {
             other => other?,
         }
         attachment::replace(&mut write, update.id, &update.buckets).await?;
+        let new = Indexed { workspace: update.workspace_id, words: words_of(&update.name), ..old.clone() };
+        let id = update.id.to_string();
+        search_words::replace(&mut write, SearchKind::Repository, &id, Some(&old), &new).await?;
         write.record_change(update.org_id, Subject::Repository(update.id), now);
         write.bump_generation(Some(update.org_id));
         write.commit().await?;
@@ -155,11 +174,13 @@ impl RepositoryStore for SqlStore {
         let mut write = self.write_audited(audit).await?;
         let remove = "UPDATE repositories SET deleted_at = $3, version = version + 1, sealing_key = NULL, \
                       sealing_key_sealed_to = NULL \
-                      WHERE id = $1 AND org_id = $2 AND deleted_at IS NULL";
+                      WHERE id = $1 AND org_id = $2 AND deleted_at IS NULL RETURNING workspace_id, words";
         let remove = query(remove).bind(id.to_string()).bind(org_id.to_string()).bind(to_micros(now));
-        if write.execute(remove).await? == 0 {
-            return Ok(false);
-        }
+        let Some(row) = write.row(remove).await? else { return Ok(false) };
+        let mut removed = Columns::of(&row);
+        let workspace = removed.parsed()?;
+        let old = Indexed { org_id, workspace, words: Words::from_text(&removed.text()?) };
+        search_words::remove(&mut write, SearchKind::Repository, &id.to_string(), &old).await?;
         let give_place = "UPDATE organizations SET repo_count = repo_count - 1 WHERE id = $1";
         write.execute(query(give_place).bind(org_id.to_string())).await?;
         attachment::free(&mut write, id).await?;

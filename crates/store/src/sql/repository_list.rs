@@ -79,6 +79,14 @@ impl SqlStore {
         self.with_places(found).await
     }
 
+    /// The given repositories that are live and in the organization, in no particular order.
+    pub(super) async fn repositories_among(&self, org_id: OrgId, ids: &[String]) -> Result<Vec<Repository>> {
+        let among =
+            concat!(select_repositories!(), " WHERE r.org_id = $1 AND r.deleted_at IS NULL AND r.id IN (");
+        let rows = self.rows_in_list(&InList::new(among, ")").text(org_id), ids).await?;
+        self.with_places(rows.iter().map(repository).collect::<Result<_>>()?).await
+    }
+
     async fn with_places(&self, mut repositories: Vec<Repository>) -> Result<Vec<Repository>> {
         let list = InList::new(
             "SELECT repo_id, bucket_id, position, folder, is_master FROM repository_buckets WHERE repo_id IN (",

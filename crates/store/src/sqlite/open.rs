@@ -59,20 +59,24 @@ impl SqliteStore {
         let lock = lock(data_dir)?;
         let file = data_dir.join(DATABASE_FILE);
         make_private_file(&file).map_err(unavailable)?;
-        prepare(&file, &options).await?;
+        let has_unlisted = prepare(&file, &options).await?;
 
         let writer = pool(1, &options).connect_lazy_with(writing(&file, &options));
         let readers = pool(options.readers.max(1), &options)
             .connect_lazy_with(connecting(&file, &options).read_only(true));
         check_schema(&readers).await?;
-        Ok(Self {
+        let store = Self {
             writer,
             readers,
             generations: Arc::new(Generations::new()),
             file,
             lock: Some(lock),
             _temporary: None,
-        })
+        };
+        if has_unlisted {
+            store.list_unlisted().await?;
+        }
+        Ok(store)
     }
 
     /// Opens the database in a data directory for reading only. Creates, changes and locks nothing, and works while
@@ -159,13 +163,16 @@ fn pool(connections: u32, options: &Options) -> SqlitePoolOptions {
         })
 }
 
-/// Marks a new file as one of Bucketry, rejects the file of another program, and runs the missing migrations.
-async fn prepare(file: &Path, options: &Options) -> Result<()> {
+/// Marks a new file as one of Bucketry, rejects the file of another program, and runs the missing migrations. Returns
+/// whether the store has something to fill in.
+async fn prepare(file: &Path, options: &Options) -> Result<bool> {
     use sqlx::ConnectOptions as _;
     let mut connection = writing(file, options).connect().await.map_err(dialect::error)?;
     claim(&mut connection).await?;
     MIGRATIONS.run(&mut connection).await.map_err(schema_error)?;
-    connection.close().await.map_err(dialect::error)
+    let unlisted: i32 = number(&mut connection, "SELECT COUNT(*) FROM unlisted").await?;
+    connection.close().await.map_err(dialect::error)?;
+    Ok(unlisted > 0)
 }
 
 async fn claim(connection: &mut Connection) -> Result<()> {

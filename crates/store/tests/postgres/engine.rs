@@ -22,8 +22,8 @@ use jiff::Timestamp;
 use sqlx::Connection as _;
 use sqlx::migrate::Migrator;
 
-use crate::older_traffic;
 use crate::server::{address_of, connect, database, empty_database, open, run};
+use crate::{older_listings, older_traffic};
 
 /// The time limit for what must happen eventually.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -296,6 +296,24 @@ async fn traffic_that_an_older_version_counted_is_told_and_goes_on() {
 
     let store = open(&database, &Options::default()).await;
     older_traffic::is_told_and_goes_on(&store, &bucket(1)).await;
+}
+
+#[tokio::test]
+async fn what_an_older_version_stored_is_found_after_an_upgrade() {
+    let database = database().await;
+    let organization = organization();
+    let store = open(&database, &Options::default()).await;
+    store.insert_organization(&organization, &change(now())).await.unwrap();
+    for number in 1..=9 {
+        store.insert_bucket(&bucket(number), &change(now())).await.unwrap();
+    }
+    older_listings::add_repository(&store, organization.id, organization.workspace.id).await;
+    let before = older_listings::counts(&store, organization.id, "bucket 7").await;
+    store.close().await;
+    run(&database, &older_listings::undo(16)).await;
+    let store = open(&database, &Options::default()).await;
+    assert_eq!(older_listings::counts(&store, organization.id, "bucket 7").await, before);
+    assert_eq!(before, [9, 0, 1, 1]);
 }
 
 #[tokio::test]

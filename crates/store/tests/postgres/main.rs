@@ -5,6 +5,9 @@
 mod claim;
 mod contract;
 mod engine;
+mod facets;
+#[path = "../shared/older_listings.rs"]
+mod older_listings;
 #[path = "../shared/older_traffic.rs"]
 mod older_traffic;
 mod server;
