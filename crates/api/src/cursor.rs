@@ -6,11 +6,12 @@ use bucketry_model::id::{BucketId, RepoId, TokenId, UserId, WorkspaceId};
 use bucketry_model::time::{from_micros, to_micros};
 use bucketry_store::audit::AuditPosition;
 use bucketry_store::bucket::PageStart;
+use bucketry_store::listing::{ListPosition, NamePosition, WordPosition};
 use bucketry_store::status_event::EventPosition;
 use bucketry_store::usage::{HourPosition, SeriesPosition};
 
-/// The longest text that is read as a cursor, in bytes.
-const LONGEST: usize = 512;
+/// The longest text that is read as a cursor, in bytes. Enough for a folded name of the longest length.
+const LONGEST: usize = 2_048;
 
 /// A position in a list that can be written as a cursor. Clients must not parse it, because the format may change.
 pub(crate) trait Cursor: Sized + Send + 'static {
@@ -101,6 +102,37 @@ impl Cursor for AuditPosition {
     }
 }
 
+macro_rules! list_cursors {
+    ($($letter:literal $id:ident),+) => {$(
+        impl Cursor for ListPosition<$id> {
+            fn to_plain(&self) -> String {
+                match self {
+                    Self::Newest(start) => start.to_plain(),
+                    Self::Name(NamePosition { name, id }) => format!(concat!("n", $letter, "{}:{}"), id, name),
+                    Self::Word(WordPosition { reading, word, id }) => {
+                        format!(concat!("w", $letter, "{}:{}:{}"), reading, id, word)
+                    }
+                }
+            }
+
+            fn from_plain(plain: &str) -> Option<Self> {
+                if let Some(named) = plain.strip_prefix(concat!("n", $letter)) {
+                    let (id, name) = named.split_once(':')?;
+                    return Some(Self::Name(NamePosition { name: name.to_owned(), id: id.parse().ok()? }));
+                }
+                if let Some(found) = plain.strip_prefix(concat!("w", $letter)) {
+                    let mut parts = found.splitn(3, ':');
+                    let (reading, id) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+                    return Some(Self::Word(WordPosition { reading, word: parts.next()?.to_owned(), id }));
+                }
+                PageStart::from_plain(plain).map(Self::Newest)
+            }
+        }
+    )+};
+}
+
+list_cursors!('b' BucketId, 'r' RepoId);
+
 macro_rules! id_cursors {
     ($($letter:literal $id:ident),+) => {$(
         impl Cursor for $id {
@@ -142,9 +174,22 @@ mod tests {
         assert_eq!(PageStart::from_text(&text), Some(start));
         assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
         assert_eq!(UserId::from_text(&text), None);
-        for wrong in ["", "x", "AAAA", "!!", &"A".repeat(600), &AfterName("x".into()).to_text()] {
+        for wrong in ["", "x", "AAAA", "!!", &"A".repeat(2_100), &AfterName("x".into()).to_text()] {
             assert_eq!(PageStart::<BucketId>::from_text(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn positions_of_every_order_read_back() {
+        let id = BucketId::new(from_micros(5), [1; 10]);
+        let start = PageStart { created_at: from_micros(60), id };
+        let name = NamePosition { name: "ü:".repeat(127), id };
+        let word = WordPosition { reading: 2, word: "photos".to_owned(), id };
+        for position in [ListPosition::Newest(start), ListPosition::Name(name), ListPosition::Word(word)] {
+            assert_eq!(ListPosition::from_text(&position.to_text()), Some(position));
+        }
+        assert_eq!(ListPosition::<RepoId>::from_text(&start.to_text()), None);
+        assert_eq!(ListPosition::from_text(&start.to_text()), Some(ListPosition::Newest(start)));
     }
 
     #[test]

@@ -115,6 +115,15 @@ impl ApiError {
         error
     }
 
+    /// 400 for several fields, each with what is wrong with it.
+    pub(crate) fn fields(wrong: Vec<(String, String)>) -> Self {
+        let sentences: Vec<_> = wrong.iter().map(|(field, message)| format!("{field} {message}")).collect();
+        let mut error = Self::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", sentences.join("; "));
+        let wrong = wrong.into_iter().map(|(field, message)| WrongField { field: field.into(), message });
+        error.0.answer.fields.extend(wrong);
+        error
+    }
+
     /// 400 for required fields that are absent.
     pub(crate) fn missing(fields: Vec<String>) -> Self {
         let wrong = |field: String| WrongField { field: field.into(), message: "is required".to_owned() };

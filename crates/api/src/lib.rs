@@ -50,6 +50,7 @@ mod stats;
 mod systemevent;
 mod token;
 mod unit;
+mod unknown_parameters;
 mod user;
 mod vault;
 mod workspace;

@@ -28,7 +28,7 @@ const PIECE: usize = 64 << 10;
 const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
 
 /// Where the entries of a list come from.
-pub(crate) trait Source: Send + 'static {
+pub(crate) trait Source: Send + Sync + 'static {
     /// What is read.
     type Entry: Send + 'static;
     /// The position of an entry in the list.
@@ -40,6 +40,26 @@ pub(crate) trait Source: Send + 'static {
         after: Option<Self::Position>,
         limit: u32,
     ) -> impl Future<Output = ApiResult<Vec<Self::Entry>>> + Send;
+
+    /// Reads a page and where the next one begins. A source overrides this if its pages may be short although the
+    /// list goes on.
+    fn read_page(
+        &self,
+        after: Option<Self::Position>,
+        limit: u32,
+    ) -> impl Future<Output = ApiResult<ReadPage<Self>>> + Send
+    where
+        Self: Sized,
+    {
+        async move {
+            // Read one more than requested, to see whether there is a next page.
+            let mut entries = self.read(after, limit.saturating_add(1)).await?;
+            let more = entries.len() > limit as usize;
+            entries.truncate(limit as usize);
+            let next = entries.last().filter(|_| more).map(Self::position);
+            Ok(ReadPage { entries, next })
+        }
+    }
 
     /// The position of this entry in the list.
     fn position(entry: &Self::Entry) -> Self::Position;
@@ -56,6 +76,14 @@ pub(crate) trait Source: Send + 'static {
     fn at_once(&self) -> u32 {
         PAGE
     }
+}
+
+/// A page of a source.
+pub(crate) struct ReadPage<S: Source> {
+    /// The entries.
+    pub(crate) entries: Vec<S::Entry>,
+    /// Where the next page begins. `None` on the last page.
+    pub(crate) next: Option<S::Position>,
 }
 
 /// The JSON around the entries.
@@ -119,11 +147,8 @@ async fn part<S: Source>(
     after: Option<S::Position>,
     limit: u32,
 ) -> ApiResult<Response> {
-    // Read one more than requested, to see whether there is a next page.
-    let mut entries = source.read(after, limit + 1).await?;
-    let more = entries.len() > limit as usize;
-    entries.truncate(limit as usize);
-    let next = entries.last().filter(|_| more).map(|last| S::position(last).to_text());
+    let ReadPage { entries, next } = source.read_page(after, limit).await?;
+    let next = next.map(|next| next.to_text());
     let mut buffer = BytesMut::new();
     frame.open(&mut buffer);
     let mut written = 0;
@@ -223,10 +248,10 @@ impl<S: Source> Reading<S> {
                 return Ok(false);
             }
             let at_once = self.source.at_once();
-            let page = self.source.read(self.after.clone(), at_once).await?;
-            self.last_page = page.len() < at_once as usize;
-            self.after = page.last().map(S::position).or(self.after.take());
-            self.entries = page.into();
+            let ReadPage { entries, next } = self.source.read_page(self.after.take(), at_once).await?;
+            self.last_page = next.is_none();
+            self.after = next;
+            self.entries = entries.into();
         }
     }
 }

@@ -1,12 +1,15 @@
 //! Path and query parameters.
 
+use std::fmt::Display;
 use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, Path, Query};
 use bucketry_control::ResourceKind;
 use bucketry_control::ids::{is_absent, read_id, read_list};
 use bucketry_model::id::{BucketId, NodeId, OrgId, RepoId, RepoKeyId, TokenId, UserId, WorkspaceId};
+use bucketry_model::search::SearchWords;
 use bucketry_model::time::Day;
+use bucketry_store::listing::{ListOrder, ListPosition};
 use http::StatusCode;
 use http::request::Parts;
 use jiff::{SignedDuration, Timestamp};
@@ -14,6 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::cursor::Cursor;
 use crate::error::{ApiError, ApiResult};
 use crate::state::ApiState;
+use crate::unknown_parameters::KnownParameters;
 
 /// The largest `limit`, in entries per page.
 pub(crate) const MAX_LIMIT: u32 = 1_000;
@@ -141,7 +145,7 @@ impl DateOrTime {
 }
 
 /// The query parameters, without absent ones: empty values, and the texts `undefined` and `null`, which JavaScript
-/// clients send for missing values.
+/// clients send for missing values. A list's parameters that the OpenAPI document doesn't have are refused.
 pub(crate) struct Params(Vec<(String, String)>);
 
 impl FromRequestParts<ApiState> for Params {
@@ -156,6 +160,7 @@ impl FromRequestParts<ApiState> for Params {
             )
         })?;
         pairs.retain(|(_, value)| !is_absent(value));
+        KnownParameters::check(&parts.extensions, pairs.iter().map(|(name, _)| name.as_str()))?;
         Ok(Self(pairs))
     }
 }
@@ -186,6 +191,60 @@ impl Params {
     /// A parameter that takes a list of texts.
     pub(crate) fn texts(&self, name: &'static str) -> Vec<String> {
         self.list(&[name]).map(str::to_owned).collect()
+    }
+
+    /// A parameter that takes a list of values, each once.
+    pub(crate) fn values<T: FromStr<Err: Display> + PartialEq>(
+        &self,
+        name: &'static str,
+    ) -> ApiResult<Vec<T>> {
+        let mut values = Vec::new();
+        for text in self.list(&[name]) {
+            let value = text.parse().map_err(|error: T::Err| ApiError::field(name, error.to_string()))?;
+            if !values.contains(&value) {
+                values.push(value);
+            }
+        }
+        Ok(values)
+    }
+
+    /// The parameter `search`: beginnings of words.
+    pub(crate) fn search(&self) -> ApiResult<Option<SearchWords>> {
+        let read =
+            |text| SearchWords::parse(text).map_err(|error| ApiError::field("search", error.to_string()));
+        self.text("search")?.map(read).transpose()
+    }
+
+    /// The parameter `sort`: the order of a list.
+    pub(crate) fn sort(&self) -> ApiResult<Option<ListOrder>> {
+        match self.text("sort")? {
+            None => Ok(None),
+            Some("newest") => Ok(Some(ListOrder::Newest)),
+            Some("name") => Ok(Some(ListOrder::Name)),
+            Some(_) => Err(ApiError::field("sort", "must be newest or name")),
+        }
+    }
+
+    /// The part of a list that `limit` and `cursor` ask for, if its order depends on `search` and `sort`. A cursor of
+    /// another order is refused.
+    pub(crate) fn page_in_order<Id>(&self) -> ApiResult<Page<ListPosition<Id>>>
+    where
+        ListPosition<Id>: Cursor,
+    {
+        let page = self.page()?;
+        let Page::Part { after: Some(after), .. } = &page else { return Ok(page) };
+        let is_of_order = match (self.search()?, self.sort()?) {
+            (Some(_), None) => matches!(after, ListPosition::Word(_)),
+            (_, Some(ListOrder::Name)) => matches!(after, ListPosition::Name(_)),
+            (_, Some(ListOrder::Newest) | None) => matches!(after, ListPosition::Newest(_)),
+        };
+        if is_of_order {
+            return Ok(page);
+        }
+        Err(ApiError::field(
+            "cursor",
+            "must be a nextCursor from this same list, with the same search and sort",
+        ))
     }
 
     /// A parameter that takes a date-time, or a date for a whole UTC day.

@@ -16,6 +16,7 @@ use crate::observe::ObservedApi;
 use crate::openapi::{OpenApiDocument, ServedDocument};
 use crate::refusals::record_refusals;
 use crate::state::ApiState;
+use crate::unknown_parameters::KnownParameters;
 use crate::{cors, docs_page, not_served, openapi};
 
 /// All endpoints.
@@ -64,13 +65,14 @@ pub fn openapi_json() -> String {
 /// one shape for everything else.
 pub fn router(state: ApiState) -> Router {
     let document = ServedDocument(Bytes::from(openapi_json()));
-    let (router, _) = routes().split_for_parts();
+    let (router, described) = routes().split_for_parts();
     let router = router
         .route("/docs/{asset}", get(docs_page::asset))
         .merge(not_served::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
         .layer(Extension(document))
+        .layer(Extension(KnownParameters::of(&described)))
         .layer(catch_panics(panicked))
         .layer(middleware::from_fn_with_state(state.clone(), record_refusals));
     let router = match cors::layer(&state.settings().allowed_origins) {

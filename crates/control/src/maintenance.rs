@@ -16,6 +16,8 @@ const AT_MOST: u32 = 5_000;
 const KEEP_CHANGES: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How long responses to idempotent requests are retained.
 const KEEP_REQUESTS: SignedDuration = SignedDuration::from_hours(24);
+/// How long facets that no bucket has are retained, so that a transaction that has just found one can still use it.
+const KEEP_FACETS: SignedDuration = SignedDuration::from_hours(24);
 /// How long ended sessions are retained, so that reuse of a refresh token is still detected.
 const KEEP_TOKENS: SignedDuration = SignedDuration::from_hours(30 * 24);
 
@@ -57,6 +59,7 @@ impl Control {
         let first_event = now - SignedDuration::from_hours(settings.keep_events_for_days * 24);
         while store.purge_status_events(first_event, AT_MOST).await? >= full {}
         while store.purge_node_silences(first_event, AT_MOST).await? >= full {}
+        store.purge_facets(now - KEEP_FACETS).await?;
         self.plan_inventories(AT_MOST).await?;
         self.warn_of_ending_credentials().await?;
         Ok(())

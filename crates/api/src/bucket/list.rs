@@ -5,10 +5,11 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use bucketry_api_types::bucket::BucketList;
 use bucketry_control::Control;
-use bucketry_control::buckets::BucketView;
-use bucketry_model::id::WorkspaceId;
+use bucketry_control::buckets::{BucketListInput, BucketView, FoundPage};
+use bucketry_model::id::{BucketId, WorkspaceId};
 use bucketry_model::role::Caller;
 use bucketry_store::bucket::PageStart;
+use bucketry_store::listing::ListPosition;
 use serde::Serialize;
 
 use super::answer::bucket_info;
@@ -17,7 +18,7 @@ use crate::endpoint::RequestSample;
 use crate::error::ApiResult;
 use crate::list_cache::ListKey;
 use crate::openapi::{BadRequest, InOrganization, Signed};
-use crate::pagination::{self, Frame, Source, Whole, json};
+use crate::pagination::{self, Frame, ReadPage, Source, Whole, json};
 use crate::params::{Page, Params};
 use crate::state::ApiState;
 
@@ -47,9 +48,50 @@ impl Source for Buckets {
     }
 }
 
+/// The buckets that a caller may see and that parameters select or order.
+struct SearchedBuckets {
+    control: Control,
+    caller: Caller,
+    input: BucketListInput,
+}
+
+impl Source for SearchedBuckets {
+    type Entry = BucketView;
+    type Position = ListPosition<BucketId>;
+
+    async fn read(&self, after: Option<Self::Position>, limit: u32) -> ApiResult<Vec<BucketView>> {
+        Ok(self.read_page(after, limit).await?.entries)
+    }
+
+    async fn read_page(&self, after: Option<Self::Position>, limit: u32) -> ApiResult<ReadPage<Self>> {
+        let found = self.control.search_buckets(&self.caller, &self.input, after, limit).await?;
+        let FoundPage { entries, next } = found;
+        Ok(ReadPage { entries, next })
+    }
+
+    fn position(entry: &BucketView) -> Self::Position {
+        ListPosition::Newest(PageStart { created_at: entry.bucket.created_at, id: entry.bucket.id })
+    }
+
+    fn show(entry: &BucketView) -> impl Serialize {
+        bucket_info(entry)
+    }
+}
+
+fn input(params: &Params) -> ApiResult<BucketListInput> {
+    Ok(BucketListInput {
+        workspace: params.id("workspaceId")?,
+        statuses: params.values("status")?,
+        providers: params.values("provider")?,
+        storage_types: params.values("storageType")?,
+        words: params.search()?,
+        order: params.sort()?,
+    })
+}
+
 /// Lists the buckets that the caller may see.
 ///
-/// Newest first. Without `limit` and `cursor`, the whole list is returned.
+/// Without `limit` and `cursor`, the whole list is returned.
 #[utoipa::path(
     get,
     path = "/bucket",
@@ -58,8 +100,13 @@ impl Source for Buckets {
     security(("bearer" = [])),
     params(
         ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only the buckets of this workspace"),
+        ("status" = Option<String>, Query, description = "Only buckets with this status: `ONLINE`, `OFFLINE` or `DISCONNECTED`; several are separated by commas"),
+        ("provider" = Option<String>, Query, description = "Only buckets at this provider, by a name that `provider` in a response may have, or by another name such as `r2`; several are separated by commas"),
+        ("storageType" = Option<String>, Query, description = "Only buckets of this type: `S3`, `GCS` or `BLOB`; several are separated by commas"),
+        ("search" = Option<String>, Query, description = "Only buckets whose `name` and `bucket` have words that begin like each of these words, whatever their case and accents. At most 255 characters and 8 words"),
+        ("sort" = Option<String>, Query, description = "The order: `newest` or `name`. By default the newest first, or with `search` in the order of the words found. With `search`, at most 1,000 results can be sorted"),
         ("walletAddress" = Option<String>, Query, deprecated, description = "Ignored; some clients send it"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page. With a filter or `search`, a page may have fewer although there is a `nextCursor`"),
         ("cursor" = Option<String>, Query, description = "The `nextCursor` of the previous page"),
     ),
     responses(
@@ -72,12 +119,23 @@ pub(crate) async fn list(
     State(state): State<ApiState>,
     params: Params,
 ) -> ApiResult<Response> {
-    let workspace = params.id("workspaceId")?;
-    let page = params.page()?;
+    let input = input(&params)?;
+    let page = params.page_in_order()?;
     let control = state.control();
-    let source = Buckets { control: control.clone(), caller: caller.0.clone(), workspace };
     let frame = Frame::Named("buckets");
-    let Page::Whole = page else { return pagination::answer(source, frame, page).await };
+    if !input.is_plain() {
+        let source = SearchedBuckets { control: control.clone(), caller: caller.0.clone(), input };
+        return pagination::answer(source, frame, page).await;
+    }
+    let workspace = input.workspace;
+    let source = Buckets { control: control.clone(), caller: caller.0.clone(), workspace };
+    if let Page::Part { after, limit } = page {
+        let after = match after {
+            Some(ListPosition::Newest(start)) => Some(start),
+            _ => None,
+        };
+        return pagination::answer(source, frame, Page::Part { after, limit }).await;
+    }
     let key = ListKey {
         org_id: caller.org_id,
         visible: control.visible(&caller, workspace).await?,

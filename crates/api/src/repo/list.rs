@@ -5,10 +5,12 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use bucketry_api_types::repository::RepoList;
 use bucketry_control::Control;
-use bucketry_control::repositories::RepositoryView;
+use bucketry_control::buckets::FoundPage;
+use bucketry_control::repositories::{RepositoryListInput, RepositoryView};
 use bucketry_model::id::{RepoId, WorkspaceId};
 use bucketry_model::role::Caller;
 use bucketry_store::bucket::PageStart;
+use bucketry_store::listing::ListPosition;
 use serde::Serialize;
 
 use super::answer::repo;
@@ -16,7 +18,7 @@ use crate::caller::Authenticated;
 use crate::endpoint::RequestSample;
 use crate::error::{ApiError, ApiResult};
 use crate::openapi::{BadRequest, InOrganization, Signed};
-use crate::pagination::{self, Frame, Source};
+use crate::pagination::{self, Frame, ReadPage, Source};
 use crate::params::Params;
 use crate::state::ApiState;
 
@@ -29,19 +31,25 @@ const MOST_NAMED: usize = 100;
 struct RepositorySource {
     control: Control,
     caller: Caller,
-    workspace: Option<WorkspaceId>,
+    input: RepositoryListInput,
 }
 
 impl Source for RepositorySource {
     type Entry = RepositoryView;
-    type Position = PageStart<RepoId>;
+    type Position = ListPosition<RepoId>;
 
-    async fn read(&self, after: Option<PageStart<RepoId>>, limit: u32) -> ApiResult<Vec<RepositoryView>> {
-        Ok(self.control.list_repositories(&self.caller, self.workspace, after, limit).await?)
+    async fn read(&self, after: Option<Self::Position>, limit: u32) -> ApiResult<Vec<RepositoryView>> {
+        Ok(self.read_page(after, limit).await?.entries)
     }
 
-    fn position(entry: &RepositoryView) -> PageStart<RepoId> {
-        PageStart { created_at: entry.repository.created_at, id: entry.repository.id }
+    async fn read_page(&self, after: Option<Self::Position>, limit: u32) -> ApiResult<ReadPage<Self>> {
+        let found = self.control.search_repositories(&self.caller, &self.input, after, limit).await?;
+        let FoundPage { entries, next } = found;
+        Ok(ReadPage { entries, next })
+    }
+
+    fn position(entry: &RepositoryView) -> Self::Position {
+        ListPosition::Newest(PageStart { created_at: entry.repository.created_at, id: entry.repository.id })
     }
 
     fn show(entry: &RepositoryView) -> impl Serialize {
@@ -51,7 +59,7 @@ impl Source for RepositorySource {
 
 /// Lists repositories with their buckets and access keys.
 ///
-/// Newest first. Without `limit` and `cursor`, the whole list is returned. With `repoId` (at most 100 ids), the
+/// Without `limit` and `cursor`, the whole list is returned. With `repoId` (at most 100 ids), the
 /// named repositories are returned; those that don't exist are left out.
 #[utoipa::path(
     get,
@@ -61,6 +69,9 @@ impl Source for RepositorySource {
     security(("bearer" = [])),
     params(
         ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only the repositories of this workspace"),
+        ("search" = Option<String>, Query, description = "Only repositories whose `name` has words that begin like each of these words, whatever their case and accents. At most 255 characters and 8 words. Can't be combined with `repoId`"),
+        ("sort" = Option<String>, Query, description = "The order: `newest` or `name`. By default the newest first, or with `search` in the order of the words found. With `search`, at most 1,000 results can be sorted"),
+        ("walletAddress" = Option<String>, Query, deprecated, description = "Ignored; some clients send it"),
         ("repoId" = Option<String>, Query, description = "Only these repositories: ids, separated by commas"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page"),
         ("cursor" = Option<String>, Query, description = "The `nextCursor` of the previous page"),
@@ -76,12 +87,18 @@ pub(crate) async fn list(
     params: Params,
 ) -> ApiResult<Response> {
     let workspace: Option<WorkspaceId> = params.id("workspaceId")?;
-    let page = params.page()?;
+    let input = RepositoryListInput { workspace, words: params.search()?, order: params.sort()? };
+    let page = params.page_in_order()?;
     let Some(ids) = params.ids::<RepoId>(&["repoId"])? else {
         let control = state.control().clone();
-        let source = RepositorySource { control, caller: caller.0.clone(), workspace };
+        let source = RepositorySource { control, caller: caller.0.clone(), input };
         return pagination::answer(source, Frame::Named("repos"), page).await;
     };
+    for (name, is_given) in [("search", input.words.is_some()), ("sort", input.order.is_some())] {
+        if is_given {
+            return Err(ApiError::field(name, "can't be combined with repoId"));
+        }
+    }
     if ids.len() > MOST_NAMED {
         return Err(ApiError::field("repoId", format!("must list at most {MOST_NAMED} ids")));
     }

@@ -19,7 +19,7 @@ impl Deployment {
     }
 
     /// Records probes of a bucket: seconds before now, and the latency of a successful one.
-    async fn probe(&self, bucket: &str, probes: &[(i64, Option<u32>)]) {
+    pub(crate) async fn probe(&self, bucket: &str, probes: &[(i64, Option<u32>)]) {
         let bucket: BucketId = bucket.parse().unwrap();
         let sample = |(ago, latency_ms): &(i64, Option<u32>)| {
             let failure = ProbeFailure { code: CheckCode::ConnectionRefused, message: "nobody".to_owned() };

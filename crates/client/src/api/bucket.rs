@@ -7,11 +7,50 @@ use bucketry_api_types::bucket_fields::{BucketChanges, NewBucketRequest, TrialFi
 use bucketry_api_types::bucket_status::{BucketStatusAnswer, DayAnswer, NodeDay, WhichDay};
 use bucketry_api_types::inventory::{BucketInventory, InventoryChanges};
 use bucketry_api_types::traffic::{BucketTraffic, BucketTrafficList};
+use bucketry_model::bucket::StorageType;
 use bucketry_model::id::{BucketId, WorkspaceId};
+use bucketry_model::provider::Provider;
+use bucketry_model::status::Status;
 use serde_json::Value;
 
 use super::{ApiClient, with_query};
 use crate::error::ClientError;
+
+/// The order of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListSort {
+    /// The newest first.
+    Newest,
+    /// By name.
+    Name,
+}
+
+impl ListSort {
+    /// The value of the parameter `sort`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Newest => "newest",
+            Self::Name => "name",
+        }
+    }
+}
+
+/// Which buckets to list, and in which order. An empty list restricts nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BucketListSelection {
+    /// Only the buckets of this workspace.
+    pub workspace: Option<WorkspaceId>,
+    /// Only buckets with any of these statuses.
+    pub statuses: Vec<Status>,
+    /// Only buckets at any of these providers.
+    pub providers: Vec<Provider>,
+    /// Only buckets of any of these types.
+    pub storage_types: Vec<StorageType>,
+    /// Only buckets that have words which begin like these.
+    pub search: Option<String>,
+    /// The order. `None`: newest first, or in the order of the found words.
+    pub sort: Option<ListSort>,
+}
 
 impl ApiClient {
     /// Lists the buckets that the caller sees, newest first: one page, or all without a limit.
@@ -24,6 +63,33 @@ impl ApiClient {
         let (workspace, limit) = (workspace.map(|id| id.to_string()), limit.map(|limit| limit.to_string()));
         let parameters =
             [("workspaceId", workspace.as_deref()), ("limit", limit.as_deref()), ("cursor", cursor)];
+        self.get(&with_query("/bucket", &parameters)).await
+    }
+
+    /// Lists the buckets that a selection names: one page, or all without a limit. A page may be short although there is
+    /// a next one.
+    pub async fn select_buckets(
+        &self,
+        selection: &BucketListSelection,
+        limit: Option<u32>,
+        cursor: Option<&str>,
+    ) -> Result<BucketList, ClientError> {
+        let joined = |values: Vec<&str>| (!values.is_empty()).then(|| values.join(","));
+        let workspace = selection.workspace.map(|id| id.to_string());
+        let statuses = joined(selection.statuses.iter().map(|status| status.as_str()).collect());
+        let providers = joined(selection.providers.iter().map(|provider| provider.as_str()).collect());
+        let types = joined(selection.storage_types.iter().map(|one| one.as_str()).collect());
+        let limit = limit.map(|limit| limit.to_string());
+        let parameters = [
+            ("workspaceId", workspace.as_deref()),
+            ("status", statuses.as_deref()),
+            ("provider", providers.as_deref()),
+            ("storageType", types.as_deref()),
+            ("search", selection.search.as_deref()),
+            ("sort", selection.sort.map(ListSort::as_str)),
+            ("limit", limit.as_deref()),
+            ("cursor", cursor),
+        ];
         self.get(&with_query("/bucket", &parameters)).await
     }
 

@@ -8,6 +8,7 @@ use bucketry_model::id::{RepoId, RepoKeyId, WorkspaceId};
 use bucketry_model::repository::KeyAccess;
 use serde_json::Value;
 
+use super::bucket::ListSort;
 use super::{ApiClient, with_query};
 use crate::error::ClientError;
 
@@ -26,6 +27,27 @@ impl ApiClient {
         let (workspace, limit) = (workspace.map(|id| id.to_string()), limit.map(|limit| limit.to_string()));
         let parameters =
             [("workspaceId", workspace.as_deref()), ("limit", limit.as_deref()), ("cursor", cursor)];
+        self.get(&with_query("/repo", &parameters)).await
+    }
+
+    /// Lists the repositories that have words which begin like those of `search`, or all in an order: one page, or the
+    /// whole list without a limit. A page may be short although there is a next one.
+    pub async fn select_repositories(
+        &self,
+        workspace: Option<WorkspaceId>,
+        search: Option<&str>,
+        sort: Option<ListSort>,
+        limit: Option<u32>,
+        cursor: Option<&str>,
+    ) -> Result<RepoList<'static>, ClientError> {
+        let (workspace, limit) = (workspace.map(|id| id.to_string()), limit.map(|limit| limit.to_string()));
+        let parameters = [
+            ("workspaceId", workspace.as_deref()),
+            ("search", search),
+            ("sort", sort.map(ListSort::as_str)),
+            ("limit", limit.as_deref()),
+            ("cursor", cursor),
+        ];
         self.get(&with_query("/repo", &parameters)).await
     }
 

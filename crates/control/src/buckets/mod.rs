@@ -15,6 +15,7 @@ mod node_statistics;
 mod pasted;
 mod read;
 mod same_bucket;
+mod search;
 mod selection;
 mod statistics;
 mod stored_secret;
@@ -29,6 +30,7 @@ pub use node_hours::{BucketHours, HourSelection, MOST_BUCKETS_OF_HOURS, NodeHour
 pub use node_statistics::{BucketDays, BucketStates, NodeDayRow, NodeState, NodeStatistics};
 pub use read::{BucketView, Generation, NodeStatusView};
 pub use same_bucket::OtherRegistration;
+pub use search::{BucketListInput, FoundPage};
 pub use selection::BucketSelection;
 pub use statistics::{BucketTotals, NodeDayView};
 pub use validate::Validated;

@@ -85,10 +85,7 @@ impl Control {
 
     /// Adds the current state to listed buckets.
     pub(crate) async fn views_of(&self, listed: Vec<ListedBucket>) -> Result<Vec<BucketView>> {
-        let now = self.inner.environment.now();
-        let nodes = self.known_nodes().await?;
-        let connected: Vec<NodeId> =
-            nodes.iter().filter(|node| is_connected(node.last_seen, now)).map(|node| node.id).collect();
+        let connected = self.connected_node_ids().await?;
         let ids: Vec<BucketId> = listed.iter().map(|one| one.bucket.id).collect();
         let mut holders = self.repositories_by_bucket(&ids).await?;
         let view = |one: ListedBucket| {

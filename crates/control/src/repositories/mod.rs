@@ -13,7 +13,7 @@ pub use crate::error::RepoErrorCode;
 pub use create::CreatedRepository;
 pub use input::{RepositoryBucketInput, RepositoryInput};
 pub use keys::{CreatedKey, KeyInput};
-pub use read::{AttachedBucket, RepositoryView};
+pub use read::{AttachedBucket, RepositoryListInput, RepositoryView};
 
 pub use statistics::{RepositorySelection, RepositoryTotals};
 

@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use bucketry_model::id::{BucketId, RepoId, WorkspaceId};
 use bucketry_model::repository::{Repository, RepositoryBucket, RepositoryKey};
 use bucketry_model::role::{Caller, WorkspaceRole};
+use bucketry_model::search::SearchWords;
 use bucketry_model::status::{Status, worst};
 use bucketry_store::bucket::PageStart;
+use bucketry_store::listing::{ListOrder, ListPosition, RepositorySearch};
 use bucketry_store::repository::RepositoryQuery;
 
-use crate::buckets::BucketView;
+use crate::buckets::{BucketView, FoundPage};
 use crate::{Control, Result};
 
 /// A repository with its buckets and its live keys.
@@ -30,6 +32,17 @@ pub struct AttachedBucket {
     pub attachment: RepositoryBucket,
     /// The bucket as lists show it; `None` if it was deleted while the repository was being read.
     pub bucket: Option<BucketView>,
+}
+
+/// Which repositories a list shows, and in which order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RepositoryListInput {
+    /// Only the repositories of this workspace.
+    pub workspace: Option<WorkspaceId>,
+    /// Only repositories that have all of these words.
+    pub words: Option<SearchWords>,
+    /// The order. `None`: newest first, or in the order of the found words.
+    pub order: Option<ListOrder>,
 }
 
 impl RepositoryView {
@@ -55,6 +68,29 @@ impl Control {
         let query = RepositoryQuery { org_id: caller.org_id, visible, after, limit };
         let page = self.inner.store.repositories(&query).await?;
         self.with_buckets_and_keys(caller, page).await
+    }
+
+    /// Returns a page of the repositories that the caller may see: those that have all of these words, or all of
+    /// them, in an order.
+    pub async fn search_repositories(
+        &self,
+        caller: &Caller,
+        input: &RepositoryListInput,
+        after: Option<ListPosition<RepoId>>,
+        limit: u32,
+    ) -> Result<FoundPage<RepositoryView, RepoId>> {
+        let visible = self.visible(caller, input.workspace).await?;
+        let search = RepositorySearch {
+            org_id: caller.org_id,
+            visible,
+            words: input.words.clone(),
+            order: input.order,
+            after,
+            limit,
+        };
+        let FoundPage { entries, next } =
+            FoundPage::of(self.inner.store.search_repositories(&search).await?)?;
+        Ok(FoundPage { entries: self.with_buckets_and_keys(caller, entries).await?, next })
     }
 
     /// Returns one repository.

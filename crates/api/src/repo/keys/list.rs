@@ -10,8 +10,8 @@ use super::super::answer::repo_key;
 use crate::caller::Authenticated;
 use crate::endpoint::RequestSample;
 use crate::error::ApiResult;
-use crate::openapi::{InOrganization, Signed};
-use crate::params::PathId;
+use crate::openapi::{BadRequest, InOrganization, Signed};
+use crate::params::{Params, PathId};
 use crate::state::ApiState;
 
 pub(crate) const SAMPLE: RequestSample = RequestSample::get("/repo/{repoId}/apikey");
@@ -26,13 +26,14 @@ pub(crate) const SAMPLE: RequestSample = RequestSample::get("/repo/{repoId}/apik
     params(("repoId" = String, Path, format = "uuid", description = "The repository")),
     responses(
         (status = 200, description = "The keys", body = RepoKeyList<'static>),
-        Signed, InOrganization,
+        Signed, InOrganization, BadRequest,
     ),
 )]
 pub(crate) async fn list(
     caller: Authenticated,
     State(state): State<ApiState>,
     PathId(id): PathId<RepoId>,
+    _: Params,
 ) -> ApiResult<Response> {
     use axum::response::IntoResponse as _;
     let keys = state.control().repository_keys(&caller, id).await?;

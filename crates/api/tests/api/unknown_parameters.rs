@@ -1,0 +1,66 @@
+//! Query parameters that a list doesn't have.
+
+use serde_json::Value;
+
+use crate::deployment::Deployment;
+
+const NOBODY: &str = "00000000-0000-7000-8000-000000000001";
+
+/// The paths of all lists: the `GET`s that have parameters in the query, or return keys.
+fn lists() -> Vec<String> {
+    let document: Value = serde_json::from_str(&bucketry_api::openapi_json()).unwrap();
+    let has_query = |item: &Value| {
+        let parameters = item["get"]["parameters"].as_array();
+        parameters.is_some_and(|all| all.iter().any(|one| one["in"] == "query"))
+    };
+    let paths = document["paths"].as_object().unwrap().iter();
+    let found = paths.filter(|(path, item)| has_query(item) || *path == "/repo/{repoId}/apikey");
+    // Nodes sign the query of this call, which is no list.
+    let found = found.filter(|(path, _)| *path != "/node/sync").map(|(path, _)| path.clone());
+    found.map(|path| path.replace("{bucketId}", NOBODY).replace("{repoId}", NOBODY)).collect()
+}
+
+#[tokio::test]
+async fn every_list_refuses_parameters_that_it_does_not_have() {
+    let deployment = Deployment::start().await;
+    let lists = lists();
+    assert!(lists.len() > 15, "{lists:?}");
+    for path in lists {
+        let refused = deployment.get(&format!("{path}?curser=x&owner=me&empty=&gone=undefined")).await;
+        assert_eq!(
+            (refused.status.as_u16(), refused.code()),
+            (400, "INVALID_REQUEST"),
+            "{path}: {}",
+            refused.text
+        );
+        assert_eq!(refused.fields(), ["curser", "owner"], "{path}");
+        let has_cursor = ["/apikey", "/export", "/outages"].iter().all(|end| !path.ends_with(end));
+        assert!(!has_cursor || refused.text.contains("did you mean cursor?"), "{path}: {}", refused.text);
+    }
+}
+
+#[tokio::test]
+async fn parameters_of_the_public_client_are_not_refused() {
+    let deployment = Deployment::start().await;
+    for query in [
+        "/bucket?walletAddress=0x1",
+        "/repo?walletAddress=0x1",
+        "/workspace?walletAddress=0x1",
+        "/stats/daily?unitId=x&bucketId=x",
+        "/stats/nodes/minute?unitId=x",
+        "/unit/stats?bucketId=x",
+        "/node?nodeServices=1",
+    ] {
+        let answer = deployment.get(query).await;
+        assert_eq!(answer.status, 200, "{query}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn an_error_names_a_bounded_number_of_parameters_without_control_characters() {
+    let deployment = Deployment::start().await;
+    let many: String = (0..100).map(|number| format!("p{number}%0A{}=1&", "x".repeat(200))).collect();
+    let refused = deployment.get(&format!("/bucket?{many}")).await;
+    assert_eq!(refused.fields().len(), 8);
+    assert!(refused.text.len() < 4_000 && !refused.text.contains("\\n"), "{}", refused.text);
+}

@@ -1,0 +1,106 @@
+//! Lists of buckets by status, provider, type and words.
+
+use bucketry_model::bucket::StorageType;
+use bucketry_model::id::{BucketId, NodeId, WorkspaceId};
+use bucketry_model::provider::Provider;
+use bucketry_model::role::Caller;
+use bucketry_model::search::SearchWords;
+use bucketry_model::status::{Status, is_connected};
+use bucketry_store::listing::{BucketFilter, BucketSearch, ListOrder, ListPage, ListPosition, SORTABLE};
+
+use super::BucketView;
+use crate::{Control, Error, Result};
+
+/// Which buckets a list shows, and in which order. An empty list restricts nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BucketListInput {
+    /// Only the buckets of this workspace.
+    pub workspace: Option<WorkspaceId>,
+    /// Only buckets with any of these statuses.
+    pub statuses: Vec<Status>,
+    /// Only buckets at any of these providers.
+    pub providers: Vec<Provider>,
+    /// Only buckets of any of these types.
+    pub storage_types: Vec<StorageType>,
+    /// Only buckets that have all of these words.
+    pub words: Option<SearchWords>,
+    /// The order. `None`: newest first, or in the order of the found words.
+    pub order: Option<ListOrder>,
+}
+
+impl BucketListInput {
+    /// Whether the list shows all buckets of the workspace or of all workspaces, newest first.
+    pub fn is_plain(&self) -> bool {
+        self.statuses.is_empty()
+            && self.providers.is_empty()
+            && self.storage_types.is_empty()
+            && self.words.is_none()
+            && self.order != Some(ListOrder::Name)
+    }
+}
+
+/// A page of a list, and where the next one begins.
+#[derive(Debug, Clone)]
+pub struct FoundPage<T, Id> {
+    /// The entries. There may be fewer than requested, even none, although the list goes on.
+    pub entries: Vec<T>,
+    /// Where the next page begins. `None` on the last page.
+    pub next: Option<ListPosition<Id>>,
+}
+
+impl<T, Id> FoundPage<T, Id> {
+    /// The page, or an error that says what to change.
+    pub(crate) fn of(page: ListPage<T, Id>) -> Result<Self> {
+        match page {
+            ListPage::Found { entries, next } => Ok(Self { entries, next }),
+            ListPage::TooManyToSort => Err(Error::field(
+                "sort",
+                format!(
+                    "can't be used, because more than {SORTABLE} results match: search for more words, or leave it out"
+                ),
+            )),
+        }
+    }
+}
+
+impl Control {
+    /// Returns a page of the buckets that the caller may see and that a list is to show.
+    ///
+    /// A workspace of another organization is not found; one that the caller can't access is forbidden.
+    pub async fn search_buckets(
+        &self,
+        caller: &Caller,
+        input: &BucketListInput,
+        after: Option<ListPosition<BucketId>>,
+        limit: u32,
+    ) -> Result<FoundPage<BucketView, BucketId>> {
+        let visible = self.visible(caller, input.workspace).await?;
+        let filter = BucketFilter {
+            statuses: input.statuses.clone(),
+            providers: input.providers.clone(),
+            storage_types: input.storage_types.clone(),
+            connected: self.connected_node_ids().await?,
+        };
+        let search = BucketSearch {
+            org_id: caller.org_id,
+            visible,
+            filter,
+            words: input.words.clone(),
+            order: input.order,
+            after,
+            limit,
+        };
+        let FoundPage { entries, next } = FoundPage::of(self.inner.store.search_buckets(&search).await?)?;
+        let mut entries = self.views_of(entries).await?;
+        // A node may have reported after the page was selected.
+        entries.retain(|view| input.statuses.is_empty() || input.statuses.contains(&view.status));
+        Ok(FoundPage { entries, next })
+    }
+
+    /// The connected nodes.
+    pub(crate) async fn connected_node_ids(&self) -> Result<Vec<NodeId>> {
+        let now = self.inner.environment.now();
+        let nodes = self.known_nodes().await?;
+        Ok(nodes.iter().filter(|node| is_connected(node.last_seen, now)).map(|node| node.id).collect())
+    }
+}
