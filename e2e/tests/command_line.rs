@@ -45,7 +45,7 @@ async fn buckets_are_registered_looked_at_changed_and_removed() -> Result<()> {
     let all_online = |listed: &Value| each(listed, "status") == ["ONLINE"; 3];
     let listed = eventually("all buckets being ONLINE", SOON, look, all_online).await?;
     assert_eq!(each(&listed, "name"), ["Music", "Films", "Photos"]);
-    let table = terminal.text(&["bucket", "list"]).await?;
+    let table = terminal.text(&["bucket", "list", "-o", "wide"]).await?;
     for word in ["NAME", "STATUS", "LATENCY", "Photos", "ONLINE", &films] {
         assert!(table.contains(word), "{word}: {table}");
     }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 const FORMULA_STARTS: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
 
 /// Adds a line with these cells.
-pub(crate) fn write_line<'c>(cells: impl IntoIterator<Item = &'c str>, to: &mut String) {
+pub fn write_line<'c>(cells: impl IntoIterator<Item = &'c str>, to: &mut String) {
     for (index, cell) in cells.into_iter().enumerate() {
         if index > 0 {
             to.push(',');
@@ -18,7 +18,7 @@ pub(crate) fn write_line<'c>(cells: impl IntoIterator<Item = &'c str>, to: &mut 
 
 /// Quotes a cell. A text that a spreadsheet would take for a formula begins with an apostrophe. Characters that end a
 /// line, control a terminal or hide what follows are written as `\u{…}`.
-fn write_cell(text: &str, to: &mut String) {
+pub fn write_cell(text: &str, to: &mut String) {
     to.push('"');
     let is_passed_over = |c: char| c.is_whitespace() || is_escaped(c);
     if text.trim_start_matches(is_passed_over).starts_with(FORMULA_STARTS) {
@@ -36,7 +36,7 @@ fn write_cell(text: &str, to: &mut String) {
 }
 
 /// Control characters, line and paragraph separators, and marks without width or that change the direction of text.
-fn is_escaped(character: char) -> bool {
+pub fn is_escaped(character: char) -> bool {
     character.is_control()
         || matches!(
             character,

@@ -14,7 +14,7 @@ mod bucket;
 mod caller;
 mod change_body;
 mod cors;
-mod csv;
+pub mod csv;
 mod cursor;
 mod docs_page;
 mod endpoint;

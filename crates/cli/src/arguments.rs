@@ -14,6 +14,7 @@ use crate::database::DatabaseUrl;
 #[cfg(feature = "demo")]
 use crate::demo_options::DemoOptions;
 use crate::inventory_arguments::{InventoryArguments, ScheduleArguments};
+use crate::list_arguments::BucketListArguments;
 use crate::repository_arguments::{KeyCommand, RepositoryCommand};
 use crate::role::{OrgRole, Role};
 use crate::settings::SettingsLayer;
@@ -46,9 +47,28 @@ pub(crate) struct Remote {
         help_heading = "Connection"
     )]
     pub(crate) api_ca_file: Option<PathBuf>,
-    /// Print JSON instead of a table
+    /// How to print the result: a table that fits the terminal; all columns in full, with ids; for lists, CSV; or JSON
+    #[arg(short, long, global = true, value_name = "FORMAT", conflicts_with = "json")]
+    pub(crate) output: Option<OutputFormat>,
+    /// Print JSON, like `-o json`
     #[arg(long, global = true)]
     pub(crate) json: bool,
+}
+
+impl Remote {
+    /// The same with `json` set if `-o json` was given.
+    pub(crate) fn with_json_of_output(self) -> Self {
+        Self { json: self.json || self.output == Some(OutputFormat::Json), ..self }
+    }
+}
+
+/// How a result is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum OutputFormat {
+    Table,
+    Wide,
+    Csv,
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -211,11 +231,7 @@ pub(crate) struct BucketFields {
 pub(crate) enum BucketCommand {
     /// List buckets
     #[command(visible_alias = "ls")]
-    List {
-        /// Show only the buckets of this workspace (name or id)
-        #[arg(long)]
-        workspace: Option<String>,
-    },
+    List(BucketListArguments),
     /// Register a bucket
     #[command(after_long_help = credential_help())]
     Add {

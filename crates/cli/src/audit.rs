@@ -10,7 +10,20 @@ use crate::arguments::{AuditOptions, ExportFile, Remote};
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
 use crate::output;
+use crate::table::{Cell, Column, Table};
 use crate::workspace::find_workspace;
+
+const COLUMNS: &[Column] = &[
+    Column::new("TIME", "time", 1),
+    Column::text("WHO", "who", 0, 16),
+    Column::text("ADDRESS", "address", 6, 15),
+    Column::new("ACTION", "action", 2),
+    Column::new("KIND", "kind", 3),
+    Column::text("NAME", "name", 4, 16),
+    Column::text("RESULT", "result", 5, 10),
+    Column::only_wide("TARGET ID", "target_id"),
+    Column::only_wide("ID", "id"),
+];
 
 /// Shows or exports records.
 pub(crate) async fn run(remote: &Remote, options: AuditOptions) -> Result<()> {
@@ -36,12 +49,11 @@ pub(crate) async fn run(remote: &Remote, options: AuditOptions) -> Result<()> {
     if remote.json {
         return output::json(&records);
     }
-    let header = ["TIME", "WHO", "ADDRESS", "ACTION", "KIND", "NAME", "RESULT"];
-    output::table(&header, records.iter().map(row).collect())
+    Table::new(COLUMNS, records.iter().map(row)).print(remote)
 }
 
-fn row(record: &AuditRow<'_>) -> Vec<String> {
-    let or_dash = |text: Option<&str>| text.filter(|text| !text.is_empty()).unwrap_or("-").to_owned();
+fn row(record: &AuditRow<'_>) -> Vec<Cell> {
+    let filled = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
     let who = record
         .actor
         .as_deref()
@@ -54,22 +66,18 @@ fn row(record: &AuditRow<'_>) -> Vec<String> {
             format!("refused: {}{times}", record.error_code.as_deref().unwrap_or_default())
         }
     };
-    // A failed login has any text as its e-mail address, which must not control the terminal.
-    let printable =
-        |text: String| text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-    [
-        record.timestamp.to_string(),
-        who,
-        or_dash(record.address.as_deref()),
-        record.action.to_string(),
-        record.kind.to_string(),
-        or_dash(
-            record.target_name.as_deref().filter(|name| !name.is_empty()).or(record.target_id.as_deref()),
-        ),
-        result,
+    let name = filled(record.target_name.as_deref());
+    vec![
+        Cell::time(Some(record.timestamp)),
+        Cell::text(who),
+        Cell::optional(filled(record.address.as_deref())),
+        Cell::text(&record.action),
+        Cell::text(&record.kind),
+        Cell::optional(name.or_else(|| filled(record.target_id.as_deref()))),
+        Cell::text(result),
+        Cell::optional(record.target_id.as_deref()),
+        Cell::text(record.id),
     ]
-    .map(printable)
-    .into()
 }
 
 /// Writes all records, page by page.

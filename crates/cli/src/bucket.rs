@@ -8,15 +8,41 @@ use bucketry_model::bucket::StorageType;
 use bucketry_model::id::WorkspaceId;
 use bucketry_model::status::Status;
 use bucketry_model::time::{Clock as _, SystemClock, to_wire};
-use jiff::Timestamp;
 
 use crate::arguments::{BucketCommand, BucketFields, Remote};
 use crate::bucket_fields::{EnteredBucket, new_bucket, storage_type_of, trial};
 use crate::checks::checks_text;
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
+use crate::table::{Cell, Column, Table};
 use crate::workspace::find_workspace;
-use crate::{bucket_fields, bucket_paste, history, inventory, output, refusal};
+use crate::{bucket_fields, bucket_list, bucket_paste, history, inventory, output, refusal};
+
+const STATUS_COLUMNS: &[Column] = &[
+    Column::text("NODE", "node", 0, 16),
+    Column::text("REGION", "region", 5, 10),
+    Column::new("STATUS", "status", 1),
+    Column::new("SINCE", "since", 3),
+    Column::number("LATENCY", "latency_ms", 4),
+    Column::new("LAST PROBED", "last_probed", 6),
+    Column::text("REASON", "reason", 2, 12),
+];
+const TOTALS_COLUMNS: &[Column] = &[
+    Column::text("BUCKET", "bucket", 0, 20),
+    Column::number("REQUESTS", "requests", 1),
+    Column::number("BYTES UP", "bytes_up", 2),
+    Column::number("BYTES DOWN", "bytes_down", 3),
+    Column::number("SIZE CHANGE", "size_change_bytes", 4),
+];
+const DAY_COLUMNS: &[Column] = &[
+    Column::text("NODE", "node", 0, 16),
+    Column::number("UPTIME", "uptime_percent", 1),
+    Column::number("MEAN", "mean_latency_ms", 2),
+    Column::number("P50", "p50_latency_ms", 5),
+    Column::number("P99", "p99_latency_ms", 3),
+    Column::number("PROBES", "probes", 6),
+    Column::number("FAILED", "failed_probes", 4),
+];
 
 /// The page size when searching for a bucket by name.
 const PAGE: u32 = 1_000;
@@ -25,7 +51,7 @@ const PAGE: u32 = 1_000;
 pub(crate) async fn run(remote: &Remote, command: BucketCommand) -> Result<()> {
     let client = connect(remote).await?;
     match command {
-        BucketCommand::List { workspace } => list(remote, &client, workspace).await,
+        BucketCommand::List(arguments) => bucket_list::list(remote, &client, arguments).await,
         BucketCommand::Add { name, fields } => add(remote, &client, name, *fields).await,
         BucketCommand::Show { bucket } => show(remote, &find(&client, &bucket).await?),
         BucketCommand::Update { bucket_ref, name, fields } => {
@@ -85,34 +111,6 @@ pub(crate) async fn run(remote: &Remote, command: BucketCommand) -> Result<()> {
         }
         BucketCommand::Stats { bucket, day } => stats(remote, &client, bucket, day).await,
     }
-}
-
-async fn list(remote: &Remote, client: &ApiClient, workspace: Option<String>) -> Result<()> {
-    let workspace = match workspace {
-        Some(workspace) => Some(find_workspace(client, &workspace).await?),
-        None => None,
-    };
-    let buckets = all(client, workspace).await?;
-    if remote.json {
-        return output::json(&buckets);
-    }
-    let now = SystemClock.now();
-    let rows = buckets.iter().map(|bucket| {
-        let mut status = bucket.status.to_string();
-        if let Some(error) = &bucket.last_error {
-            status = format!("{status} {error}");
-        }
-        vec![
-            bucket.name.to_string(),
-            bucket.bucket.to_string(),
-            bucket.provider.to_string(),
-            status,
-            latency(bucket.latency_ms),
-            expiry(bucket.credential_expires_at.map(|moment| moment.0), now),
-            bucket.id.to_string(),
-        ]
-    });
-    output::table(&["NAME", "BUCKET", "PROVIDER", "STATUS", "LATENCY", "EXPIRES", "ID"], rows.collect())
 }
 
 async fn add(remote: &Remote, client: &ApiClient, name: String, fields: BucketFields) -> Result<()> {
@@ -205,16 +203,16 @@ async fn status(remote: &Remote, client: &ApiClient, bucket: &str) -> Result<()>
     }
     let rows = status.node_status.iter().map(|node| {
         vec![
-            node.ip.clone(),
-            node.region.clone(),
-            node.status.to_string(),
-            or_dash(node.offline_since.or(node.online_since)),
-            latency((node.status == Status::Online).then_some(node.latency_ms)),
-            node.last_updated.to_string(),
-            node.last_error.as_deref().unwrap_or("-").to_owned(),
+            Cell::text(&node.ip),
+            Cell::text(&node.region),
+            Cell::status(node.status),
+            Cell::time(node.offline_since.or(node.online_since)),
+            Cell::milliseconds((node.status == Status::Online).then_some(node.latency_ms)),
+            Cell::time(Some(node.last_updated)),
+            Cell::optional(node.last_error.as_deref()),
         ]
     });
-    output::table(&["NODE", "REGION", "STATUS", "SINCE", "LATENCY", "LAST PROBED", "REASON"], rows.collect())
+    Table::new(STATUS_COLUMNS, rows).print(remote)
 }
 
 async fn stats(
@@ -243,41 +241,29 @@ async fn stats(
     let rows = totals.iter().map(|totals| {
         let id = totals.bucket_id.to_string();
         vec![
-            bucket.as_ref().map_or(id, |bucket| bucket.name.to_string()),
-            totals.total_count.to_string(),
-            totals.total_upload_bytes.to_string(),
-            totals.total_download_bytes.to_string(),
-            totals.total_size_change.to_string(),
+            Cell::text(bucket.as_ref().map_or(id, |bucket| bucket.name.to_string())),
+            Cell::count(totals.total_count),
+            Cell::bytes(totals.total_upload_bytes.0),
+            Cell::bytes(totals.total_download_bytes.0),
+            Cell::bytes(totals.total_size_change.0),
         ]
     });
-    output::table(&["BUCKET", "REQUESTS", "BYTES UP", "BYTES DOWN", "SIZE CHANGE"], rows.collect())?;
+    Table::new(TOTALS_COLUMNS, rows).print(remote)?;
     if bucket.is_none() {
         return Ok(());
     }
-    let milliseconds = |latency: Option<u32>| latency.map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"));
     let rows = days.iter().map(|node| {
         vec![
-            node.ip.clone(),
-            format!("{:.2} %", node.perc_uptime),
-            format!("{:.1} ms", node.avg_latency_ms),
-            milliseconds(node.p50_latency_ms),
-            milliseconds(node.p99_latency_ms),
-            node.probes.to_string(),
-            node.failures.to_string(),
+            Cell::text(&node.ip),
+            Cell::with_unit(format!("{:.2} %", node.perc_uptime), node.perc_uptime),
+            Cell::with_unit(format!("{:.1} ms", node.avg_latency_ms), node.avg_latency_ms),
+            Cell::milliseconds(node.p50_latency_ms),
+            Cell::milliseconds(node.p99_latency_ms),
+            Cell::count(node.probes),
+            Cell::count(node.failures),
         ]
     });
-    output::table(&["NODE", "UPTIME", "MEAN", "P50", "P99", "PROBES", "FAILED"], rows.collect())
-}
-
-/// When a credential expires, relative to now, because users look for what expires soon.
-fn expiry(at: Option<Timestamp>, now: Timestamp) -> String {
-    let Some(at) = at else { return "-".to_owned() };
-    let hours = at.duration_since(now).as_hours();
-    match hours {
-        ..0 => "expired".to_owned(),
-        0..48 => format!("in {hours} h"),
-        _ => format!("in {} days", hours / 24),
-    }
+    Table::new(DAY_COLUMNS, rows).print(remote)
 }
 
 fn or_dash(value: Option<impl Display>) -> String {
@@ -304,18 +290,6 @@ pub(crate) async fn find(client: &ApiClient, name_or_id: &str) -> Result<BucketI
                 "there is no bucket {name_or_id:?} that you have access to; `bucketry bucket list` shows your buckets"
             );
             return Err(Failure::failed(text));
-        }
-        cursor = page.next_cursor;
-    }
-}
-
-async fn all(client: &ApiClient, workspace: Option<WorkspaceId>) -> Result<Vec<BucketInfo<'static>>> {
-    let (mut buckets, mut cursor) = (Vec::new(), None);
-    loop {
-        let page = client.buckets(workspace, Some(PAGE), cursor.as_deref()).await?;
-        buckets.extend(page.buckets);
-        if page.next_cursor.is_none() {
-            return Ok(buckets);
         }
         cursor = page.next_cursor;
     }
@@ -368,18 +342,5 @@ mod tests {
                          → Grant s3:ListBucket.
 1 of 2 checks passed";
         assert_eq!(text, expected);
-    }
-
-    #[test]
-    fn an_end_is_told_from_now() {
-        let now: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
-        for (at, response) in [
-            (None, "-"),
-            (Some("2026-02-27T00:00:00.000Z"), "expired"),
-            (Some("2026-03-02T06:00:00.000Z"), "in 30 h"),
-            (Some("2026-03-08T06:00:00.000Z"), "in 7 days"),
-        ] {
-            assert_eq!(expiry(at.map(|text| text.parse().unwrap()), now), response);
-        }
     }
 }

@@ -2,6 +2,7 @@
 
 use bucketry_api_types::bucket::BucketInfo;
 use bucketry_api_types::history::StatusEventInfo;
+use bucketry_api_types::moment::Moment;
 use bucketry_client::ApiClient;
 use bucketry_model::time::{Clock as _, SystemClock, from_micros, to_wire};
 use jiff::SignedDuration;
@@ -11,7 +12,34 @@ use crate::checks::checks_text;
 use crate::credentials::connect;
 use crate::failure::Result;
 use crate::output;
+use crate::table::{Cell, Column, Table};
 use crate::workspace::find_workspace;
+
+const EVENT_COLUMNS: &[Column] = &[
+    Column::new("TIME", "time", 1),
+    Column::text("BUCKET", "bucket", 0, 16),
+    Column::text("NODE", "node", 4, 12),
+    Column::new("FROM", "from", 5),
+    Column::new("TO", "to", 2),
+    Column::text("REASON", "reason", 3, 12),
+    Column::only_wide("BUCKET ID", "bucket_id"),
+    Column::only_wide("ID", "id"),
+];
+const HOUR_COLUMNS: &[Column] = &[
+    Column::text("NODE", "node", 0, 12),
+    Column::new("HOUR", "hour", 1),
+    Column::number("ONLINE", "online_percent", 2),
+    Column::number("P50", "p50_latency_ms", 5),
+    Column::number("P99", "p99_latency_ms", 3),
+    Column::number("PROBES", "probes", 6),
+    Column::number("FAILED", "failed_probes", 4),
+];
+const OUTAGE_COLUMNS: &[Column] = &[
+    Column::new("START", "start", 0),
+    Column::new("END", "end", 2),
+    Column::number("LENGTH", "seconds", 1),
+    Column::text("REASON", "reason", 3, 12),
+];
 
 /// Shows the newest changes of the status of all buckets, or of those in a workspace.
 pub(crate) async fn events(remote: &Remote, workspace: Option<String>, limit: u32) -> Result<()> {
@@ -38,17 +66,18 @@ fn show_events(remote: &Remote, events: &[StatusEventInfo]) -> Result<()> {
         return output::json(&events);
     }
     let rows = events.iter().map(|event| {
-        let from = event.from.map_or_else(|| "-".to_owned(), |from| from.to_string());
         vec![
-            event.at.to_string(),
-            event.bucket_name.clone(),
-            event.ip.clone().unwrap_or_else(|| "(removed)".to_owned()),
-            from,
-            event.to.to_string(),
-            event.last_error.as_deref().unwrap_or("-").to_owned(),
+            Cell::time(Some(event.at)),
+            Cell::text(&event.bucket_name),
+            Cell::text(event.ip.as_deref().unwrap_or("(removed)")),
+            event.from.map_or_else(Cell::absent, Cell::status),
+            Cell::status(event.to),
+            Cell::optional(event.last_error.as_deref()),
+            Cell::text(event.bucket_id),
+            Cell::text(event.id),
         ]
     });
-    output::table(&["TIME", "BUCKET", "NODE", "FROM", "TO", "REASON"], rows.collect())
+    Table::new(EVENT_COLUMNS, rows).print(remote)
 }
 
 /// Shows the outages of a bucket.
@@ -59,13 +88,13 @@ pub(crate) async fn outages(remote: &Remote, client: &ApiClient, bucket: &Bucket
     }
     let rows = found.outages.iter().map(|outage| {
         vec![
-            outage.start.to_string(),
-            outage.end.map_or_else(|| "ongoing".to_owned(), |end| end.to_string()),
-            length(outage.seconds),
-            outage.last_error.as_deref().unwrap_or("-").to_owned(),
+            Cell::time(Some(outage.start)),
+            outage.end.map_or_else(|| Cell::with_exact("ongoing", ""), |end| Cell::time(Some(end))),
+            Cell::with_unit(length(outage.seconds), outage.seconds),
+            Cell::optional(outage.last_error.as_deref()),
         ]
     });
-    output::table(&["START", "END", "LENGTH", "REASON"], rows.collect())?;
+    Table::new(OUTAGE_COLUMNS, rows).print(remote)?;
     if !found.complete {
         output::line("only the newest 10,000 changes of the status were considered")?;
     }
@@ -84,22 +113,22 @@ pub(crate) async fn hours(
     if remote.json {
         return output::json(&found);
     }
-    let milliseconds = |latency: Option<u32>| latency.map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"));
     let mut rows = Vec::new();
     for node in &found {
         rows.extend(node.hours.iter().map(|hour| {
             vec![
-                node.ip.clone(),
-                to_wire(from_micros(hour.timestamp.saturating_mul(1_000_000))),
-                hour.online.map_or_else(|| "-".to_owned(), |online| format!("{online:.2} %")),
-                milliseconds(hour.p50_latency_ms),
-                milliseconds(hour.p99_latency_ms),
-                hour.probes.to_string(),
-                hour.failures.to_string(),
+                Cell::text(&node.ip),
+                Cell::time(Some(Moment(from_micros(hour.timestamp.saturating_mul(1_000_000))))),
+                hour.online
+                    .map_or_else(Cell::absent, |online| Cell::with_unit(format!("{online:.2} %"), online)),
+                Cell::milliseconds(hour.p50_latency_ms),
+                Cell::milliseconds(hour.p99_latency_ms),
+                Cell::count(hour.probes),
+                Cell::count(hour.failures),
             ]
         }));
     }
-    output::table(&["NODE", "HOUR", "ONLINE", "P50", "P99", "PROBES", "FAILED"], rows)
+    Table::new(HOUR_COLUMNS, rows).print(remote)
 }
 
 /// Shows what a node found when it last validated a bucket.

@@ -9,7 +9,19 @@ use bucketry_client::ApiClient;
 use crate::arguments::Remote;
 use crate::failure::Result;
 use crate::inventory_arguments::{InventoryArguments, ScheduleArguments};
+use crate::table::{Cell, Column, Table};
 use crate::{output, refusal};
+
+const CLASS_COLUMNS: &[Column] = &[
+    Column::text("STORAGE CLASS", "storage_class", 0, 13),
+    Column::number("OBJECTS", "objects", 1),
+    Column::number("SIZE", "bytes", 2),
+];
+const PREFIX_COLUMNS: &[Column] = &[
+    Column::text("PREFIX", "prefix", 0, 20),
+    Column::number("OBJECTS", "objects", 1),
+    Column::number("SIZE", "bytes", 2),
+];
 
 /// Changes the setting and starts a walk where that is asked for, then shows how full the bucket is.
 pub(crate) async fn run(
@@ -32,7 +44,7 @@ pub(crate) async fn run(
     if remote.json {
         return output::json(&view);
     }
-    show(&bucket.name, &view)
+    show(remote, &bucket.name, &view)
 }
 
 /// Changes the organization's schedule where that is asked for, then shows it.
@@ -80,7 +92,7 @@ fn only(mode: InventoryMode) -> InventoryChanges {
     InventoryChanges { mode: Some(mode), ..InventoryChanges::default() }
 }
 
-fn show(name: &str, view: &BucketInventory) -> Result<()> {
+fn show(remote: &Remote, name: &str, view: &BucketInventory) -> Result<()> {
     let mut rows = vec![("bucket", name.to_owned()), ("walks", schedule(view))];
     if let Some(next) = view.next_at {
         rows.push(("next", next.to_string()));
@@ -111,7 +123,7 @@ fn show(name: &str, view: &BucketInventory) -> Result<()> {
         }
     }
     output::pairs(&rows)?;
-    view.results.first().map_or(Ok(()), details)
+    view.results.first().map_or(Ok(()), |result| details(remote, result))
 }
 
 fn schedule(view: &BucketInventory) -> String {
@@ -126,42 +138,22 @@ fn in_words(schedule: &InventoryScheduleInfo) -> String {
     format!("every {} h, {rate} requests per second at most{window}", schedule.every_hours)
 }
 
-fn details(result: &InventoryResult) -> Result<()> {
+fn details(remote: &Remote, result: &InventoryResult) -> Result<()> {
     output::line(&format!(
         "\nlast walk: {:.1} s, requests: {}{}",
         result.active_ms.0 as f64 / 1_000.0,
         result.requests,
         if result.ordered { "" } else { ", keys were not in order" },
     ))?;
-    let row = |name: String, objects: String, bytes: String| vec![name, objects, bytes];
     if !result.storage_classes.is_empty() {
-        let rows = result.storage_classes.iter();
-        let rows = rows
-            .map(|one| row(printable(&one.storage_class), one.objects.to_string(), one.bytes.to_string()));
-        output::table(&["STORAGE CLASS", "OBJECTS", "BYTES"], rows.collect())?;
+        let rows = result.storage_classes.iter().map(|one| {
+            vec![Cell::text(&one.storage_class), Cell::count(one.objects), Cell::bytes(one.bytes.0)]
+        });
+        Table::new(CLASS_COLUMNS, rows).print(remote)?;
     }
     let rows = result.largest_prefixes.iter().map(|one| {
-        let name = if one.prefix.is_empty() { "(no prefix)".to_owned() } else { printable(&one.prefix) };
-        row(name, one.objects.to_string(), one.bytes.to_string())
+        let name = if one.prefix.is_empty() { "(no prefix)" } else { &one.prefix };
+        vec![Cell::with_exact(name, &one.prefix), Cell::count(one.objects), Cell::bytes(one.bytes.0)]
     });
-    output::table(&["PREFIX", "OBJECTS", "BYTES"], rows.collect())
-}
-
-/// A text from the provider, without characters that control a terminal.
-fn printable(text: &str) -> String {
-    let mut printable = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() { printable.extend(c.escape_unicode()) } else { printable.push(c) }
-    }
-    printable
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn prefixes_do_not_control_the_terminal() {
-        assert_eq!(printable("a\u{1b}[2Jü/"), "a\\u{1b}[2Jü/");
-    }
+    Table::new(PREFIX_COLUMNS, rows).print(remote)
 }

@@ -11,6 +11,15 @@ use crate::failure::{Failure, Result};
 use crate::output;
 use crate::repository::find;
 use crate::repository_arguments::KeyCommand;
+use crate::table::{Cell, Column, Table};
+
+const COLUMNS: &[Column] = &[
+    Column::text("NAME", "name", 0, 16),
+    Column::new("ACCESS", "access", 2),
+    Column::new("KEY", "key", 1),
+    Column::new("LAST USED", "last_used", 3),
+    Column::only_wide("ID", "id"),
+];
 
 /// Runs a command on access keys.
 pub(crate) async fn run(remote: &Remote, command: KeyCommand) -> Result<()> {
@@ -22,10 +31,16 @@ pub(crate) async fn run(remote: &Remote, command: KeyCommand) -> Result<()> {
                 return output::json(&keys);
             }
             let row = |key: &RepoKey<'_>| {
-                let used = key.last_used_at.map_or_else(|| "never".to_owned(), |at| at.to_string());
-                vec![key.name.to_string(), key.access_type.as_str().to_owned(), key.key.to_string(), used]
+                let never = || Cell::with_exact("never", "");
+                vec![
+                    Cell::text(&key.name),
+                    Cell::text(key.access_type.as_str()),
+                    Cell::text(&key.key),
+                    key.last_used_at.map_or_else(never, |at| Cell::time(Some(at))),
+                    Cell::text(key.id),
+                ]
             };
-            output::table(&["NAME", "ACCESS", "KEY", "LAST USED"], keys.iter().map(row).collect())
+            Table::new(COLUMNS, keys.iter().map(row)).print(remote)
         }
         KeyCommand::Add { name, repo, access } => {
             let repo = find(&client, &repo).await?;

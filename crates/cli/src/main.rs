@@ -10,6 +10,7 @@ mod audit;
 mod backup;
 mod bucket;
 mod bucket_fields;
+mod bucket_list;
 mod bucket_paste;
 mod checks;
 mod connect;
@@ -30,6 +31,7 @@ mod history;
 mod inventory;
 mod inventory_arguments;
 mod key;
+mod list_arguments;
 mod listener_url;
 mod log_file;
 mod logging;
@@ -39,6 +41,7 @@ mod node;
 mod node_identity;
 mod organization;
 mod output;
+mod printable;
 mod program;
 mod refusal;
 mod repository;
@@ -47,10 +50,12 @@ mod role;
 mod sealed_secrets;
 mod serve;
 mod settings;
+mod table;
 mod text_file;
 mod token;
 mod user;
 mod vault;
+mod watch;
 mod workspace;
 
 use std::process::ExitCode;
@@ -80,7 +85,7 @@ fn run(arguments: Arguments) -> Result<()> {
         .enable_all()
         .build()
         .map_err(|error| Failure::because("can't start", &error))?;
-    let remote = arguments.remote;
+    let remote = arguments.remote.with_json_of_output();
     let done = runtime.block_on(async {
         match arguments.command {
             Command::Serve(options) => serve::run(*options).await,

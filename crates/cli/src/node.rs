@@ -6,6 +6,16 @@ use crate::arguments::{NodeCommand, Remote};
 use crate::credentials::connect;
 use crate::failure::Result;
 use crate::output;
+use crate::table::{Cell, Column, Table};
+
+const COLUMNS: &[Column] = &[
+    Column::text("NAME", "name", 0, 16),
+    Column::text("REGION", "region", 3, 10),
+    Column::text("VERSION", "version", 4, 8),
+    Column::new("STATUS", "status", 1),
+    Column::new("LAST SEEN", "last_seen", 2),
+    Column::only_wide("ID", "id"),
+];
 
 /// Runs a command on nodes.
 pub(crate) async fn run(remote: &Remote, command: NodeCommand) -> Result<()> {
@@ -18,18 +28,15 @@ pub(crate) async fn run(remote: &Remote, command: NodeCommand) -> Result<()> {
             }
             let row = |node: &RegisteredNode| {
                 vec![
-                    node.ip.clone(),
-                    node.region.clone(),
-                    node.version.clone(),
-                    node.status.to_string(),
-                    node.last_updated.to_string(),
-                    node.id.to_string(),
+                    Cell::text(&node.ip),
+                    Cell::text(&node.region),
+                    Cell::text(&node.version),
+                    Cell::status(node.status),
+                    Cell::time(Some(node.last_updated)),
+                    Cell::text(node.id),
                 ]
             };
-            output::table(
-                &["NAME", "REGION", "VERSION", "STATUS", "LAST SEEN", "ID"],
-                nodes.iter().map(row).collect(),
-            )
+            Table::new(COLUMNS, nodes.iter().map(row)).print(remote)
         }
     }
 }

@@ -2,8 +2,6 @@
 
 use std::io::Write as _;
 
-use comfy_table::presets::NOTHING;
-use comfy_table::{ContentArrangement, Table};
 use serde::Serialize;
 
 use crate::failure::{Failure, Result};
@@ -28,8 +26,12 @@ pub(crate) fn remark(text: &str) {
 
 /// Prints a value as JSON.
 pub(crate) fn json(value: &impl Serialize) -> Result<()> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| Failure::failed(error.to_string()))?;
-    line(&text)
+    line(&json_text(value)?)
+}
+
+/// A value as JSON.
+pub(crate) fn json_text(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string_pretty(value).map_err(|error| Failure::failed(error.to_string()))
 }
 
 /// Prints the result of a change: as JSON for programs, as a sentence for people.
@@ -42,14 +44,4 @@ pub(crate) fn pairs(rows: &[(&str, String)]) -> Result<()> {
     let width = rows.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
     let lines: Vec<String> = rows.iter().map(|(label, value)| format!("{label:width$}  {value}")).collect();
     line(&lines.join("\n"))
-}
-
-/// Prints rows as a table.
-pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>) -> Result<()> {
-    let mut table = Table::new();
-    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(header);
-    for row in rows {
-        table.add_row(row);
-    }
-    line(&table.to_string())
 }

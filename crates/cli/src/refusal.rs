@@ -27,6 +27,16 @@ pub(crate) const TOKEN: &Flags = &[
     ("workspaceId", "--workspace"),
 ];
 
+/// The parameters of a list.
+pub(crate) const LIST: &Flags = &[
+    ("workspaceId", "--workspace"),
+    ("status", "--status"),
+    ("provider", "--provider"),
+    ("storageType", "--type"),
+    ("search", "--search"),
+    ("sort", "--sort"),
+];
+
 /// The fields of a request for a day.
 pub(crate) const DAY: &Flags = &[("day", "--day")];
 /// Flags of `bucket inventory`.

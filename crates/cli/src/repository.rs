@@ -1,5 +1,7 @@
 //! `bucketry repo …`.
 
+use std::collections::HashMap;
+
 use bucketry_api_types::repository::{BucketPlace, NewRepo, Repo, RepoBucket, RepoChanges, RepoProposal};
 use bucketry_client::{ApiClient, ClientError};
 use bucketry_model::bucket::StorageType;
@@ -13,9 +15,27 @@ use crate::bucket::{self, only_workspace};
 use crate::connect::{Connection, REGION, new_secret};
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
+use crate::list_arguments::RepositoryListArguments;
 use crate::repository_arguments::{ConnectOptions, Mode, RepositoryChanges, RepositoryCommand};
+use crate::table::{Cell, Column, Table};
 use crate::workspace::find_workspace;
-use crate::{output, refusal};
+use crate::{output, refusal, watch};
+
+const COLUMNS: &[Column] = &[
+    Column::text("NAME", "name", 0, 20),
+    Column::new("MODE", "mode", 3),
+    Column::new("STATUS", "status", 1),
+    Column::text("BUCKETS", "buckets", 2, 16),
+    Column::text("WORKSPACE", "workspace", 5, 10),
+    Column::number("KEYS", "keys", 4),
+    Column::only_wide("ID", "id"),
+];
+const TOTALS_COLUMNS: &[Column] = &[
+    Column::text("REPOSITORY", "repository", 0, 20),
+    Column::number("BYTES UP", "bytes_up", 1),
+    Column::number("BYTES DOWN", "bytes_down", 2),
+    Column::number("SIZE CHANGE", "size_change_bytes", 3),
+];
 
 /// The page size when searching for a repository by name.
 const PAGE: u32 = 1_000;
@@ -24,7 +44,7 @@ const PAGE: u32 = 1_000;
 pub(crate) async fn run(remote: &Remote, command: RepositoryCommand) -> Result<()> {
     let client = connect(remote).await?;
     match command {
-        RepositoryCommand::List { workspace } => list(remote, &client, workspace).await,
+        RepositoryCommand::List(arguments) => list(remote, &client, arguments).await,
         RepositoryCommand::Add { name, buckets, mode, master, workspace, dry_run } => {
             let workspace_id = match workspace {
                 Some(workspace) => find_workspace(&client, &workspace).await?,
@@ -50,26 +70,49 @@ pub(crate) async fn run(remote: &Remote, command: RepositoryCommand) -> Result<(
     }
 }
 
-async fn list(remote: &Remote, client: &ApiClient, workspace: Option<String>) -> Result<()> {
-    let workspace = match workspace {
-        Some(workspace) => Some(find_workspace(client, &workspace).await?),
+async fn list(remote: &Remote, client: &ApiClient, arguments: RepositoryListArguments) -> Result<()> {
+    let workspace = match &arguments.workspace {
+        Some(workspace) => Some(find_workspace(client, workspace).await?),
         None => None,
     };
-    let repos = all(client, workspace).await?;
-    if remote.json {
-        return output::json(&repos);
+    watch::print(arguments.watch, || list_text(remote, client, workspace, &arguments)).await
+}
+
+async fn list_text(
+    remote: &Remote,
+    client: &ApiClient,
+    workspace: Option<WorkspaceId>,
+    arguments: &RepositoryListArguments,
+) -> Result<String> {
+    let (search, sort) = (arguments.search.as_deref(), arguments.sort.map(Into::into));
+    let (mut repos, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = client.select_repositories(workspace, search, sort, Some(PAGE), cursor.as_deref()).await;
+        let page = page.map_err(|error| refusal::failure(error, refusal::LIST))?;
+        repos.extend(page.repos);
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            break;
+        }
     }
+    if remote.json {
+        return output::json_text(&repos);
+    }
+    let workspaces = client.workspaces().await?.into_iter();
+    let names: HashMap<WorkspaceId, String> =
+        workspaces.map(|one| (one.workspace.id, one.workspace.name)).collect();
     let row = |repo: &Repo<'_>| {
         vec![
-            repo.name.to_string(),
-            repo.mode.as_str().to_owned(),
-            repo.status.map_or_else(|| "-".to_owned(), |status| status.to_string()),
-            buckets_text(repo),
-            repo.api_keys.len().to_string(),
-            repo.id.to_string(),
+            Cell::text(&repo.name),
+            Cell::text(repo.mode.as_str()),
+            repo.status.map_or_else(Cell::absent, Cell::status),
+            Cell::text(buckets_text(repo)),
+            Cell::text(names.get(&repo.workspace_id).unwrap_or(&repo.workspace_id.to_string())),
+            Cell::count(repo.api_keys.len()),
+            Cell::text(repo.id),
         ]
     };
-    output::table(&["NAME", "MODE", "STATUS", "BUCKETS", "KEYS", "ID"], repos.iter().map(row).collect())
+    Ok(Table::new(COLUMNS, repos.iter().map(row)).text(remote))
 }
 
 async fn add(remote: &Remote, client: &ApiClient, name: &str, fields: NewRepo, dry_run: bool) -> Result<()> {
@@ -206,13 +249,13 @@ async fn stats(remote: &Remote, client: &ApiClient, repo: Option<String>) -> Res
     }
     let rows = repos.iter().zip(&totals).map(|(repo, totals)| {
         vec![
-            repo.name.to_string(),
-            totals.total_upload_bytes.to_string(),
-            totals.total_download_bytes.to_string(),
-            totals.total_size_change.to_string(),
+            Cell::text(&repo.name),
+            Cell::bytes(totals.total_upload_bytes.0),
+            Cell::bytes(totals.total_download_bytes.0),
+            Cell::bytes(totals.total_size_change.0),
         ]
     });
-    output::table(&["REPOSITORY", "BYTES UP", "BYTES DOWN", "SIZE CHANGE"], rows.collect())
+    Table::new(TOTALS_COLUMNS, rows).print(remote)
 }
 
 async fn print_settings(remote: &Remote, client: &ApiClient, options: ConnectOptions) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::list_arguments::RepositoryListArguments;
 use crate::role::Role;
 
 /// How requests are routed to the buckets of a repository.
@@ -32,11 +33,7 @@ pub(crate) enum Tool {
 pub(crate) enum RepositoryCommand {
     /// List repositories
     #[command(visible_alias = "ls")]
-    List {
-        /// Show only the repositories of this workspace (name or id)
-        #[arg(long)]
-        workspace: Option<String>,
-    },
+    List(RepositoryListArguments),
     /// Create a repository
     Add {
         /// Name of the repository

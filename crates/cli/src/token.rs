@@ -1,14 +1,23 @@
 //! `bucketry token …`.
 
-use bucketry_api_types::moment::Moment;
 use bucketry_api_types::token::{NewTokenRequest, Token, TokenType};
 use bucketry_model::role::WorkspaceRole;
 
 use crate::arguments::{Remote, TokenCommand};
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
+use crate::table::{Cell, Column, Table};
 use crate::workspace::find_workspace;
 use crate::{output, refusal};
+
+const COLUMNS: &[Column] = &[
+    Column::new("KIND", "kind", 2),
+    Column::text("NAME", "name", 0, 16),
+    Column::new("CREATED", "created", 4),
+    Column::new("EXPIRES", "expires", 3),
+    // A token has no other name that is unique, and `token rm` takes this one.
+    Column::new("ID", "id", 1),
+];
 
 /// Runs a command on tokens.
 pub(crate) async fn run(remote: &Remote, command: TokenCommand) -> Result<()> {
@@ -24,11 +33,15 @@ pub(crate) async fn run(remote: &Remote, command: TokenCommand) -> Result<()> {
                     TokenType::Session => "SESSION",
                     TokenType::Api => "API",
                 };
-                let expires = token.expires_at.as_ref().map_or_else(|| "-".to_owned(), Moment::to_string);
-                let (name, created) = (token.name.clone(), token.created_at.to_string());
-                vec![kind.to_owned(), name, created, expires, token.id.to_string()]
+                vec![
+                    Cell::text(kind),
+                    Cell::text(&token.name),
+                    Cell::time(Some(token.created_at)),
+                    Cell::time(token.expires_at),
+                    Cell::text(token.id),
+                ]
             };
-            output::table(&["KIND", "NAME", "CREATED", "EXPIRES", "ID"], tokens.iter().map(row).collect())
+            Table::new(COLUMNS, tokens.iter().map(row)).print(remote)
         }
         TokenCommand::Add { name, workspace, role, expires_at } => {
             let workspace_id = match workspace {

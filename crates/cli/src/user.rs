@@ -10,7 +10,15 @@ use crate::arguments::{Remote, UserCommand};
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
 use crate::first_start::generated_password;
+use crate::table::{Cell, Column, Table};
 use crate::{login, output};
+
+const COLUMNS: &[Column] = &[
+    Column::text("E-MAIL", "email", 0, 20),
+    Column::text("NAME", "name", 2, 12),
+    Column::new("ROLE", "role", 1),
+    Column::only_wide("ID", "id"),
+];
 
 /// Runs a command on users.
 pub(crate) async fn run(remote: &Remote, command: UserCommand) -> Result<()> {
@@ -50,9 +58,9 @@ async fn list(remote: &Remote, client: &ApiClient) -> Result<()> {
         let name = format!("{} {}", user.name, user.last_name);
         let role = OrgRole::from_number(user.org_role.into())
             .map_or_else(|_| String::new(), |role| role.to_string());
-        vec![user.email.clone(), name, role, user.id.to_string()]
+        vec![Cell::text(&user.email), Cell::text(name), Cell::text(role), Cell::text(user.id)]
     });
-    output::table(&["E-MAIL", "NAME", "ROLE", "ID"], rows.collect())
+    Table::new(COLUMNS, rows).print(remote)
 }
 
 /// Creates a user, and prints the password if it was `made_up`.

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use bucketry_api_types::moment::Moment;
 use bucketry_api_types::workspace::{WorkspaceInfo, WorkspaceWithMembers};
 use bucketry_client::ApiClient;
 use bucketry_model::id::WorkspaceId;
@@ -11,11 +12,31 @@ use bucketry_model::time::{Clock as _, SystemClock, from_micros, to_wire};
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::arguments::{Remote, WorkspaceCommand};
+use crate::arguments::{OutputFormat, Remote, WorkspaceCommand};
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
 use crate::output;
+use crate::table::{Cell, Column, Table};
 use crate::user::find_user;
+
+const COLUMNS: &[Column] = &[
+    Column::text("NAME", "name", 0, 16),
+    Column::number("MEMBERS", "members", 1),
+    Column::only_wide("ID", "id"),
+];
+const HOUR_COLUMNS: &[Column] = &[
+    Column::new("HOUR", "hour", 0),
+    Column::number("REQUESTS", "requests", 1),
+    Column::number("READS", "reads", 6),
+    Column::number("WRITES", "writes", 7),
+    Column::number("LISTS", "lists", 8),
+    Column::number("ERRORS", "errors", 2),
+    Column::number("BYTES UP", "bytes_up", 3),
+    Column::number("BYTES DOWN", "bytes_down", 4),
+    Column::number("SIZE CHANGE", "size_change_bytes", 5),
+];
+const MEMBER_COLUMNS: &[Column] =
+    &[Column::text("MEMBER", "member", 0, 16), Column::new("ROLE", "role", 1), Column::only_wide("ID", "id")];
 
 /// Runs a command on workspaces.
 pub(crate) async fn run(remote: &Remote, command: WorkspaceCommand) -> Result<()> {
@@ -75,12 +96,13 @@ async fn stats(remote: &Remote, client: &ApiClient, workspace: WorkspaceId, hour
         }
     }
     let row = |(Reverse(at), sums): (&Reverse<i64>, &[i64; 8])| {
-        let hour = to_wire(from_micros(at.saturating_mul(1_000_000)));
-        std::iter::once(hour).chain(sums.iter().map(i64::to_string)).collect()
+        let hour = Cell::time(Some(Moment(from_micros(at.saturating_mul(1_000_000)))));
+        let (requests, bytes) = sums.split_at(5);
+        let requests = requests.iter().map(Cell::count);
+        let bytes = bytes.iter().copied().map(Cell::bytes);
+        std::iter::once(hour).chain(requests).chain(bytes).collect()
     };
-    let heads =
-        ["HOUR", "REQUESTS", "READS", "WRITES", "LISTS", "ERRORS", "BYTES UP", "BYTES DOWN", "SIZE CHANGE"];
-    output::table(&heads, sums.iter().map(row).collect())
+    Table::new(HOUR_COLUMNS, sums.iter().map(row)).print(remote)
 }
 
 async fn list(remote: &Remote, client: &ApiClient) -> Result<()> {
@@ -90,9 +112,9 @@ async fn list(remote: &Remote, client: &ApiClient) -> Result<()> {
     }
     let row = |entry: &WorkspaceWithMembers| {
         let workspace = &entry.workspace;
-        vec![workspace.name.clone(), entry.users.len().to_string(), workspace.id.to_string()]
+        vec![Cell::text(&workspace.name), Cell::count(entry.users.len()), Cell::text(workspace.id)]
     };
-    output::table(&["NAME", "MEMBERS", "ID"], workspaces.iter().map(row).collect())
+    Table::new(COLUMNS, workspaces.iter().map(row)).print(remote)
 }
 
 fn show(remote: &Remote, found: &WorkspaceWithMembers) -> Result<()> {
@@ -100,11 +122,13 @@ fn show(remote: &Remote, found: &WorkspaceWithMembers) -> Result<()> {
         return output::json(found);
     }
     let WorkspaceWithMembers { workspace, users } = found;
-    output::line(&format!("{} ({})", workspace.name, workspace.id))?;
-    let rows = users
-        .iter()
-        .map(|member| vec![member.user.email.clone(), member.role.to_string(), member.user_id.to_string()]);
-    output::table(&["MEMBER", "ROLE", "ID"], rows.collect())
+    if remote.output != Some(OutputFormat::Csv) {
+        output::line(&format!("{} ({})", workspace.name, workspace.id))?;
+    }
+    let rows = users.iter().map(|member| {
+        vec![Cell::text(&member.user.email), Cell::text(member.role), Cell::text(member.user_id)]
+    });
+    Table::new(MEMBER_COLUMNS, rows).print(remote)
 }
 
 /// Adds a member, or changes the role of one.

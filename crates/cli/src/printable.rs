@@ -1,0 +1,33 @@
+//! Texts from elsewhere, such as names and messages of providers, without characters that control a terminal.
+
+use std::fmt::Write as _;
+
+use bucketry_api::csv::is_escaped;
+
+/// The text with control characters, line ends and invisible marks that reorder text escaped.
+pub(crate) fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' => printable.push_str("\\n"),
+            '\r' => printable.push_str("\\r"),
+            '\t' => printable.push_str("\\t"),
+            // Writing to a string can't fail.
+            hidden if is_escaped(hidden) => _ = write!(printable, "{}", hidden.escape_unicode()),
+            other => printable.push(other),
+        }
+    }
+    printable
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_does_not_control_the_terminal() {
+        assert_eq!(printable("a\u{1b}[2Jü/\u{9b}m"), "a\\u{1b}[2Jü/\\u{9b}m");
+        assert_eq!(printable("two\nlines\r\n\tend"), "two\\nlines\\r\\n\\tend");
+        assert_eq!(printable("exe\u{202e}gpj"), "exe\\u{202e}gpj");
+    }
+}
