@@ -18,6 +18,8 @@ use crate::{Plan, Result};
 
 /// Maximum 99th percentile with the most buckets, as a multiple of that with the fewest.
 const LIMIT: (f64, &str) = (1.5, "≤ 1.5 ×");
+/// The same for searches and filters.
+const SEARCH_LIMIT: (f64, &str) = (2.0, "≤ 2 ×");
 const MIB: f64 = 1_048_576.0;
 /// Consecutive requests of one kind to one server.
 const TURN: usize = 20;
@@ -29,10 +31,21 @@ enum RegistryCall {
     Status,
     Day,
     Create,
+    FilteredPage,
+    FoundPage,
+    FoundBucket,
 }
 
 impl RegistryCall {
-    const ALL: [Self; 4] = [Self::FirstPage, Self::Status, Self::Day, Self::Create];
+    const ALL: [Self; 7] = [
+        Self::FirstPage,
+        Self::Status,
+        Self::Day,
+        Self::Create,
+        Self::FilteredPage,
+        Self::FoundPage,
+        Self::FoundBucket,
+    ];
 
     fn describe(self) -> &'static str {
         match self {
@@ -40,6 +53,16 @@ impl RegistryCall {
             Self::Status => "one bucket's status",
             Self::Day => "one bucket's day",
             Self::Create => "registering a bucket (without validation)",
+            Self::FilteredPage => "100 buckets by status and provider, sorted by name, at growing depth",
+            Self::FoundPage => "100 buckets with a word that all have, at growing depth",
+            Self::FoundBucket => "the bucket with a common and a rare word",
+        }
+    }
+
+    fn limit(self) -> (f64, &'static str) {
+        match self {
+            Self::FirstPage | Self::Status | Self::Day | Self::Create => LIMIT,
+            Self::FilteredPage | Self::FoundPage | Self::FoundBucket => SEARCH_LIMIT,
         }
     }
 }
@@ -51,6 +74,8 @@ struct Sized {
     connection: Connection,
     samples: Vec<Sample>,
     next: usize,
+    /// Where the next pages of the lists begin that are read page by page.
+    cursors: BTreeMap<RegistryCall, String>,
 }
 
 /// The durations of one round, by kind of call and number of buckets.
@@ -183,7 +208,7 @@ async fn on(plan: &Plan, extent: &Extent, seeded: &[Seeded]) -> Result<MeasuredR
         let deployment = Deployment::start(one.options(plan).arg("--no-node")).await?;
         let connection = deployment.connect().await?;
         let (buckets, samples) = (one.buckets, one.samples.clone());
-        servers.push(Sized { buckets, deployment, connection, samples, next: 0 });
+        servers.push(Sized { buckets, deployment, connection, samples, next: 0, cursors: BTreeMap::new() });
     }
     report::complain("warming up");
     for one in seeded {
@@ -244,6 +269,12 @@ async fn round(servers: &mut [Sized], turns: usize, number: usize) -> Result<Tim
 }
 
 impl Sized {
+    /// The next page of a list of which every page is full.
+    fn next_page(&self, call: RegistryCall, list: &str) -> String {
+        let cursor = self.cursors.get(&call).map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
+        format!("{list}&limit=100{cursor}")
+    }
+
     async fn time(&mut self, call: RegistryCall) -> Result<Duration> {
         self.next += 1;
         let Sample { id, day } = self.samples[self.next % self.samples.len()];
@@ -259,6 +290,17 @@ impl Sized {
                 let bucket = new_bucket(&name, &self.deployment.workspace, "https://s3.example.com");
                 (Method::POST, "/bucket".to_owned(), Some(bucket))
             }
+            RegistryCall::FilteredPage => (
+                Method::GET,
+                self.next_page(call, "/bucket?status=DISCONNECTED&provider=OTHER&sort=name"),
+                None,
+            ),
+            RegistryCall::FoundPage => (Method::GET, self.next_page(call, "/bucket?search=seed"), None),
+            RegistryCall::FoundBucket => {
+                // A number with as many digits as the largest one, so that only one bucket has it.
+                let number = self.buckets - 1 - self.next as u64 % (self.buckets / 10 * 9);
+                (Method::GET, format!("/bucket?search=seeded%20{number}&limit=100"), None)
+            }
         };
         let answered = self.connection.call(method, &path, body.as_ref()).await?;
         self.connection.expect_ok(&path, answered)?;
@@ -266,6 +308,14 @@ impl Sized {
         let entries = |name: &str| answer[name].as_array().map_or(0, Vec::len);
         let complete = match call {
             RegistryCall::FirstPage => entries("buckets") == 100 && answer["nextCursor"].is_string(),
+            RegistryCall::FilteredPage | RegistryCall::FoundPage => {
+                match answer["nextCursor"].as_str() {
+                    Some(cursor) => _ = self.cursors.insert(call, cursor.to_owned()),
+                    None => _ = self.cursors.remove(&call),
+                }
+                entries("buckets") == 100
+            }
+            RegistryCall::FoundBucket => entries("buckets") == 1,
             RegistryCall::Status => entries("nodeStatus") == 1,
             RegistryCall::Day => entries("nodeStats") == 1,
             RegistryCall::Create => {
@@ -332,7 +382,7 @@ fn bars_of(calls: &[Growth], sizes: &[u64], place: &str, barred: bool) -> Vec<Ba
             let response =
                 format!("{ratio} × ({:.0} µs; p50 {:.2} ×)", growth.p99.median, growth.p50_to_fewest.median);
             if barred {
-                Bar::at_most(&what, LIMIT, ratio.median, response)
+                Bar::at_most(&what, growth.call.limit(), ratio.median, response)
             } else {
                 Bar::reported(&what, response)
             }
