@@ -29,7 +29,7 @@ async fn put(context: &TestContext, path: &str, content: &[u8]) -> Answer {
 }
 
 /// The checksum and its type that a read returns.
-fn told(answer: &Answer) -> (&str, &str) {
+fn checksum_and_type(answer: &Answer) -> (&str, &str) {
     (answer.header("x-amz-checksum-crc32"), answer.header("x-amz-checksum-type"))
 }
 
@@ -39,11 +39,11 @@ pub(crate) async fn a_checksum_is_stored_with_the_object(context: &TestContext) 
         let expected = crc32(content);
         for method in [Method::GET, Method::HEAD] {
             let answer = context.ok(method.clone(), "/one/key", &[ENABLED], "").await;
-            assert_eq!(told(&answer), (expected.as_str(), "FULL_OBJECT"), "{method}");
+            assert_eq!(checksum_and_type(&answer), (expected.as_str(), "FULL_OBJECT"), "{method}");
             let hidden = answer.headers.keys().any(|name| name.as_str().contains("bucketry"));
             assert!(!hidden, "{:?}", answer.headers);
             let answer = context.ok(method, "/one/key", &[], "").await;
-            assert_eq!(told(&answer), ("", ""), "only if it is asked for");
+            assert_eq!(checksum_and_type(&answer), ("", ""), "only if it is asked for");
         }
         let attributes = context.get("/one/key?attributes").await;
         assert_eq!(attributes.elements("ChecksumCRC32"), [expected.as_str()]);
@@ -51,12 +51,12 @@ pub(crate) async fn a_checksum_is_stored_with_the_object(context: &TestContext) 
     }
     let part = context.ok(Method::GET, "/one/key", &[ENABLED, ("range", "bytes=0-9")], "").await;
     assert_eq!(
-        (part.status, told(&part)),
+        (part.status, checksum_and_type(&part)),
         (StatusCode::PARTIAL_CONTENT, ("", "")),
         "it isn't that of the range"
     );
     context.put("/one/key", "other").await;
-    assert_eq!(told(&context.ok(Method::GET, "/one/key", &[ENABLED], "").await), ("", ""));
+    assert_eq!(checksum_and_type(&context.ok(Method::GET, "/one/key", &[ENABLED], "").await), ("", ""));
 }
 
 pub(crate) async fn a_refused_checksum_stores_nothing(context: &TestContext) {
@@ -78,13 +78,13 @@ pub(crate) async fn a_copy_has_the_checksum_of_its_source(context: &TestContext)
         for headers in [&[source][..], &replacing] {
             context.ok(Method::PUT, path, headers, "").await;
             let read = context.ok(Method::GET, path, &[ENABLED], "").await;
-            assert_eq!(told(&read), ("y/Q5Jg==", "FULL_OBJECT"), "{path} {headers:?}");
+            assert_eq!(checksum_and_type(&read), ("y/Q5Jg==", "FULL_OBJECT"), "{path} {headers:?}");
         }
     }
     // New tags change nothing about the content.
     let tags = "<Tagging><TagSet><Tag><Key>a</Key><Value>1</Value></Tag></TagSet></Tagging>";
     context.ok(Method::PUT, "/one/from?tagging", &[], tags).await;
-    assert_eq!(told(&context.ok(Method::HEAD, "/one/from", &[ENABLED], "").await).0, "y/Q5Jg==");
+    assert_eq!(checksum_and_type(&context.ok(Method::HEAD, "/one/from", &[ENABLED], "").await).0, "y/Q5Jg==");
 }
 
 fn part_element(number: u32, etag: &str) -> String {
@@ -115,7 +115,7 @@ pub(crate) async fn parts_are_read_and_described(context: &TestContext) {
     let composite = format!("{}-3", crc32(&of_parts));
     assert_eq!(done.elements("ChecksumCRC32"), [composite.as_str()]);
     let head = context.ok(Method::HEAD, "/one/large", &[ENABLED], "").await;
-    assert_eq!(told(&head), (composite.as_str(), "COMPOSITE"));
+    assert_eq!(checksum_and_type(&head), (composite.as_str(), "COMPOSITE"));
     assert_eq!(head.header("x-amz-mp-parts-count"), "", "only if a part is asked for");
     assert_eq!(head.header("etag"), done.element("ETag").unwrap());
 
@@ -177,7 +177,7 @@ pub(crate) async fn an_object_without_parts_is_its_first_part(context: &TestCont
             ("9", ""),
             "{method}"
         );
-        assert_eq!(told(&read).0, "y/Q5Jg==");
+        assert_eq!(checksum_and_type(&read).0, "y/Q5Jg==");
         let second = context.refused(method, "/one/key?partNumber=2", &[]).await;
         assert_eq!(second.code, Code::InvalidPartNumber);
     }
