@@ -7,10 +7,12 @@ mod a1;
 mod a2;
 mod a3;
 mod a4;
+mod audit;
 mod baseline;
 mod connection;
 mod cores;
 mod deployment;
+mod events;
 mod gateway;
 mod history;
 mod load;
@@ -141,6 +143,10 @@ enum Benchmark {
     A3,
     /// Usage reports, compared with plain inserts of the same rows
     A4,
+    /// What records of changes cost
+    Audit,
+    /// An event storm, and what events cost
+    E,
     /// The data path (G1 to G5), compared with nginx, rclone and s3s-proxy
     G,
     /// Instructions per small GET, compared with nginx; needs valgrind
@@ -193,6 +199,8 @@ async fn run(plan: Plan) -> Result {
             Benchmark::A2 => a2::measure(&plan).await?,
             Benchmark::A3 => a3::measure(&plan).await?,
             Benchmark::A4 => a4::measure(&plan).await?,
+            Benchmark::Audit => audit::measure(&plan).await?,
+            Benchmark::E => events::measure(&plan).await?,
             Benchmark::G => gateway::measure(&plan).await?,
             Benchmark::Instructions => gateway::instructions::measure(&plan).await?,
             Benchmark::History => history::measure(&plan).await?,

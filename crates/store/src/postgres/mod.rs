@@ -45,6 +45,7 @@ pub struct PostgresStore {
     writer: Pool<Db>,
     readers: Pool<Db>,
     generations: Arc<Generations>,
+    skip_audit: bool,
     shared: SharedGenerations,
     /// `None` if the registry is only read.
     claim: Option<Claim>,

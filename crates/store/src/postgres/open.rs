@@ -33,6 +33,10 @@ pub struct Options {
     pub statement_timeout: Duration,
     /// How long a statement waits for a row or table that another transaction has locked.
     pub lock_timeout: Duration,
+    /// Stores changes without their records in the audit. Only benchmarks set it, to measure what these cost. No
+    /// setting or flag of the server may, so that an operator can't switch the audit off.
+    #[doc(hidden)]
+    pub skip_audit: bool,
 }
 
 impl Default for Options {
@@ -42,6 +46,7 @@ impl Default for Options {
             acquire_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(30),
             lock_timeout: Duration::from_secs(10),
+            skip_audit: false,
         }
     }
 }
@@ -87,6 +92,7 @@ impl PostgresStore {
             writer: pool.clone(),
             readers: pool,
             generations: Arc::new(Generations::new()),
+            skip_audit: false,
             shared: SharedGenerations::default(),
             claim,
         }
@@ -110,7 +116,7 @@ impl PostgresStore {
         let fence = (how == Use::Shared).then(|| claim.fence());
         let pool = pool(options, fence).connect_lazy_with(limited);
         check(&pool).await?;
-        let store = Self::over(pool, Some(claim));
+        let store = Self { skip_audit: options.skip_audit, ..Self::over(pool, Some(claim)) };
         if has_unlisted {
             store.list_unlisted().await?;
         }

@@ -59,6 +59,7 @@ impl SqlStore {
             audited: Vec::new(),
             touched: Touched::default(),
             generations: Arc::clone(&self.generations),
+            skip_audit: self.skip_audit,
         })
     }
 
@@ -78,6 +79,7 @@ pub(super) struct Write {
     audited: Vec<AuditEntry>,
     touched: Touched,
     generations: Arc<Generations>,
+    skip_audit: bool,
 }
 
 impl Write {
@@ -146,7 +148,9 @@ impl Write {
 
     /// Stores records with the commit.
     pub(super) fn audit(&mut self, entries: &[AuditEntry]) {
-        self.audited.extend_from_slice(entries);
+        if !self.skip_audit {
+            self.audited.extend_from_slice(entries);
+        }
     }
 
     /// Makes cached responses about an organization's buckets outdated with the commit. `None` for all

@@ -38,6 +38,7 @@ pub struct SqliteStore {
     writer: Pool<Db>,
     readers: Pool<Db>,
     generations: Arc<Generations>,
+    skip_audit: bool,
     file: PathBuf,
     // Held until the store is dropped. `None` if the database is only read.
     lock: Option<DataDirLock>,

@@ -35,6 +35,10 @@ pub struct Options {
     pub durable: bool,
     /// The largest size of the file in pages of 4 KiB. For tests of a full disk.
     pub max_pages: Option<u32>,
+    /// Stores changes without their records in the audit. Only benchmarks set it, to measure what these cost. No
+    /// setting or flag of the server may, so that an operator can't switch the audit off.
+    #[doc(hidden)]
+    pub skip_audit: bool,
 }
 
 impl Default for Options {
@@ -45,6 +49,7 @@ impl Default for Options {
             busy_timeout: Duration::from_secs(5),
             durable: true,
             max_pages: None,
+            skip_audit: false,
         }
     }
 }
@@ -69,6 +74,7 @@ impl SqliteStore {
             writer,
             readers,
             generations: Arc::new(Generations::new()),
+            skip_audit: options.skip_audit,
             file,
             lock: Some(lock),
             _temporary: None,
@@ -90,6 +96,7 @@ impl SqliteStore {
             writer: readers.clone(),
             readers,
             generations: Arc::new(Generations::new()),
+            skip_audit: false,
             file,
             lock: None,
             _temporary: None,

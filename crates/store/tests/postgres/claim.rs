@@ -13,6 +13,7 @@ const IMPATIENT: Options = Options {
     acquire_timeout: Duration::from_secs(1),
     statement_timeout: Duration::from_secs(30),
     lock_timeout: Duration::from_secs(10),
+    skip_audit: false,
 };
 
 /// Ends all other sessions of a database, as a restart of the server would.
