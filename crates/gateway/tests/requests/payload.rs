@@ -78,6 +78,29 @@ async fn a_body_is_as_long_as_announced() {
 }
 
 #[tokio::test]
+async fn content_without_a_length_is_not_taken_for_an_empty_object() {
+    let empty = sha256(b"");
+    for target in ["/b/k", "/b/k?partNumber=1&uploadId=u", "/b/k?x-id=PutObject", "/b/acl"] {
+        for content in [UNSIGNED, &empty] {
+            let draft = || Draft::new("PUT", target, content);
+            assert_eq!(outcome(draft(), &[]).await, Err(MissingContentLength), "{target}");
+            assert_eq!(outcome(draft().header("content-length", 0), &[]).await.unwrap(), b"", "{target}");
+        }
+    }
+    let presigned = Draft::new("PUT", "/b/k", UNSIGNED).presign("60");
+    assert_eq!(receive(&presigned, Vec::new()).await.unwrap_err().code, MissingContentLength);
+    // A header takes the place of the document.
+    for (method, target) in [
+        ("PUT", "/b/k?acl="),
+        ("PUT", "/b?acl="),
+        ("PUT", "/b/k?tagging=&versionId=v"),
+        ("POST", "/b?delete="),
+    ] {
+        assert_eq!(outcome(Draft::new(method, target, &empty), &[]).await.unwrap(), b"", "{target}");
+    }
+}
+
+#[tokio::test]
 async fn checksums_are_verified_whichever_it_is() {
     for (name, right) in [
         ("x-amz-checksum-crc32", "DUoRhQ=="),

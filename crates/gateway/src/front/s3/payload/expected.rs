@@ -22,7 +22,7 @@ const NO_CHECKSUMS: [&str; 3] = ["x-amz-checksum-algorithm", "x-amz-checksum-mod
 /// What the payload of a request must be.
 pub(super) fn of(request: &Parts, declared: Declared, presigned: bool) -> Result<Expected> {
     let headers = &request.headers;
-    let length = length(headers, declared)?;
+    let length = length(request, declared)?;
     if length > 0 && !matches!(declared, Declared::Chunks { .. }) && is_chunked(headers) {
         return Err(S3Error::new(
             Code::InvalidRequest,
@@ -52,7 +52,8 @@ pub(super) fn of(request: &Parts, declared: Declared, presigned: bool) -> Result
     })
 }
 
-fn length(headers: &HeaderMap, declared: Declared) -> Result<u64> {
+fn length(request: &Parts, declared: Declared) -> Result<u64> {
+    let headers = &request.headers;
     let content = number(headers, &CONTENT_LENGTH)?;
     if matches!(declared, Declared::Chunks { .. }) {
         let decoded = number(headers, &X_AMZ_DECODED_CONTENT_LENGTH)?.ok_or_else(|| {
@@ -71,7 +72,8 @@ fn length(headers: &HeaderMap, declared: Declared) -> Result<u64> {
     }
     match content {
         Some(length) => Ok(length),
-        None if headers.contains_key(TRANSFER_ENCODING) => {
+        // In HTTP, such a request has no body. A client that forgets the length would store an empty object.
+        None if headers.contains_key(TRANSFER_ENCODING) || stores_content(request) => {
             Err(S3Error::new(Code::MissingContentLength, "You must provide the Content-Length HTTP header."))
         }
         None => Ok(0),
@@ -110,6 +112,13 @@ fn without_chunked(value: &str) -> Option<String> {
     };
     let kept: Vec<&str> = value.split(',').filter(is_kept).collect();
     (!kept.is_empty()).then(|| kept.join(",").trim().to_owned())
+}
+
+/// Whether the body is content to store, and not a document with an ACL or tags, in whose place a header may be sent.
+fn stores_content(request: &Parts) -> bool {
+    let query = request.uri.query().unwrap_or_default();
+    let is_document = |part: &str| matches!(part.split('=').next(), Some("acl" | "tagging"));
+    request.method == Method::PUT && !query.split('&').any(is_document)
 }
 
 /// Whether the request completes a multipart upload. Its checksum is that of the object, not of the document.
