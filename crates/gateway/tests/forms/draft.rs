@@ -25,6 +25,8 @@ pub(crate) struct Draft {
     access_key: &'static str,
     secret: &'static str,
     lifetime: SignedDuration,
+    /// How the policy writes its expiration.
+    time_format: &'static str,
     pub(crate) filename: &'static str,
     pub(crate) content: Vec<u8>,
     /// What follows the file.
@@ -40,6 +42,7 @@ impl Draft {
             access_key: WRITER,
             secret: SECRET,
             lifetime: SignedDuration::from_mins(5),
+            time_format: "%FT%T.000Z",
             filename: "cat.jpg",
             content: content.into(),
             end: END.to_owned(),
@@ -77,6 +80,11 @@ impl Draft {
         Self { lifetime: SignedDuration::from_secs(-1), ..self }
     }
 
+    /// A policy that writes its expiration in another form.
+    pub(crate) fn expiring(self, time_format: &'static str) -> Self {
+        Self { time_format, ..self }
+    }
+
     pub(crate) fn ending(self, end: &str) -> Self {
         Self { end: end.to_owned(), ..self }
     }
@@ -108,9 +116,9 @@ impl Draft {
                 value.replace("${filename}", self.filename).replace('\\', "\\\\").replace('"', "\\\"");
             conditions.push(format!(r#"["eq", "${name}", "{value}"]"#));
         }
-        let expiration = now + self.lifetime;
+        let expiration = (now + self.lifetime).strftime(self.time_format);
         let policy =
-            format!(r#"{{"expiration": "{expiration:.3}", "conditions": [{}]}}"#, conditions.join(", "));
+            format!(r#"{{"expiration": "{expiration}", "conditions": [{}]}}"#, conditions.join(", "));
         let policy = STANDARD.encode(policy);
         let signature = hex::encode(&self.sign(&time[..8], &policy));
         let mut body = String::new();

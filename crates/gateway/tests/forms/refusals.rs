@@ -15,6 +15,7 @@ pub(crate) async fn a_policy_is_kept_to_the_letter(context: &TestContext) {
     let form = || Draft::new("k", "12345");
     for (what, form, code) in [
         ("an expired policy", form().expired(), "AccessDenied"),
+        ("an expiration that isn't in UTC", form().expiring("%F %T.123456+00:00"), "InvalidPolicyDocument"),
         ("no condition on a field", form().uncovered("x-amz-meta-a", "1"), "AccessDenied"),
         ("no condition on an unknown field", form().uncovered("submit", "Upload"), "AccessDenied"),
         ("no condition on the bucket", form().without_bucket(), "AccessDenied"),

@@ -41,9 +41,9 @@ impl Policy {
         let Some(Value::String(expiration)) = policy.remove("expiration") else {
             return Err(invalid("Policy missing expiration."));
         };
-        let expiration = expiration
-            .parse()
-            .map_err(|_| invalid("the expiration must be a time in UTC such as 2026-12-01T12:00:00.000Z"))?;
+        let expiration = utc_time(&expiration).ok_or_else(|| {
+            invalid("the expiration must be a time in UTC such as 2026-12-01T12:00:00.000Z")
+        })?;
         let Some(Value::Array(list)) = policy.remove("conditions") else {
             return Err(invalid("Policy missing conditions."));
         };
@@ -172,6 +172,24 @@ fn simple(condition: Map<String, Value>) -> Result<Condition> {
     }
 }
 
+/// A time as policies have it: ISO 8601 in UTC, with or without fractions of a second. The parser alone would also read
+/// other time zones, and spaces in place of the `T`, which S3 refuses.
+fn utc_time(text: &str) -> Option<Timestamp> {
+    const SHAPE: &[u8] = b"0000-00-00T00:00:00";
+    let (time, fraction) = text.strip_suffix('Z')?.split_at_checked(SHAPE.len())?;
+    let has_shape = time.bytes().zip(SHAPE).all(|(byte, shape)| match shape {
+        b'0' => byte.is_ascii_digit(),
+        other => byte == *other,
+    });
+    let is_fraction = |text: &str| {
+        text.strip_prefix('.').is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    if !has_shape || !(fraction.is_empty() || is_fraction(fraction)) {
+        return None;
+    }
+    text.parse().ok()
+}
+
 /// A number of bytes. Some libraries write it as a string.
 fn bytes(value: &Value) -> Option<u64> {
     match value {
@@ -290,6 +308,39 @@ mod tests {
         let expired = policy.check_expiry("2026-12-01T12:00:00Z".parse().unwrap()).unwrap_err();
         assert_eq!(expired.message, "Invalid according to Policy: Policy expired.");
         assert_eq!(expired.code, Code::AccessDenied);
+    }
+
+    #[test]
+    fn an_expiration_is_a_time_in_utc() {
+        let code = |time: &str| {
+            let policy = parse(&format!(r#"{{"expiration": "{time}", "conditions": []}}"#));
+            policy.err().map(|error| error.code)
+        };
+        for time in ["2026-11-29T13:00:00Z", "2026-11-29T13:00:00.000Z", "2026-11-29T13:00:00.123456Z"] {
+            assert_eq!(code(time), None, "{time}");
+        }
+        for time in [
+            "",
+            "tomorrow",
+            "2026-11-29 13:00:00.123456+00:00",
+            "2026-11-29 13:00:00Z",
+            "2026-11-29t13:00:00Z",
+            "2026-11-29T13:00:00z",
+            "2026-11-29T13:00:00",
+            "2026-11-29T13:00:00+00:00",
+            "2026-11-29T14:00:00+01:00",
+            "2026-11-29T13:00:00.Z",
+            "2026-11-29T13:00:00,5Z",
+            "2026-11-29T13:00Z",
+            "2026-11-29",
+            "20261129T130000Z",
+            "2026-02-30T13:00:00Z",
+            "2026-11-29T13:00:00Z[UTC]",
+            " 2026-11-29T13:00:00Z",
+            "２026-11-29T13:00:00Z",
+        ] {
+            assert_eq!(code(time), Some(Code::InvalidPolicyDocument), "{time}");
+        }
     }
 
     #[test]
