@@ -1,8 +1,8 @@
 //! Reads objects and what is known about them.
 
+use bucketry_provider::conditions::judge;
 use bucketry_provider::driver::{ByteRange, Conditions, GetRequest, ObjectInfo, ObjectRead};
-use bucketry_provider::error::{ProviderError, Unmodified};
-
+use bucketry_provider::error::{ErrorKind, ProviderError, Unmodified};
 use http::HeaderValue;
 
 use crate::failure::{Failure, FailureKind};
@@ -39,12 +39,16 @@ impl NotRead {
         }
     }
 
-    /// Adds the entity tag if the provider left it out, and the condition doesn't contain it: S3 always returns it.
+    /// Adds the entity tag if the provider left it out, and the condition doesn't contain it: S3 always returns it. If the
+    /// object was modified in the meantime, its tag isn't that of the client's copy, and none is added.
     async fn with_tag(self, resolved: &ResolvedBucket, key: &str, conditions: &Conditions) -> Self {
         let is_known = conditions.if_none_match.as_deref().is_some_and(|tag| !tag.contains([',', '*']));
         match self {
             Self::Unmodified(mut unmodified) if unmodified.etag.is_none() && !is_known => {
-                if let Ok(info) = resolved.driver().head(key, &Conditions::default()).await {
+                if let Ok(info) = resolved.driver().head(key, &Conditions::default()).await
+                    && judge(conditions, info.etag.as_deref(), info.last_modified)
+                        == Err(ErrorKind::NotModified)
+                {
                     unmodified.etag = info.etag.and_then(|etag| HeaderValue::try_from(etag).ok());
                 }
                 Self::Unmodified(unmodified)
