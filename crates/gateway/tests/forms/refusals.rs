@@ -143,6 +143,8 @@ pub(crate) async fn what_a_provider_lacks_is_refused(context: &TestContext) {
     ] {
         refused(context, field, Draft::new("k", "x").field(field, value), "NotImplemented").await;
     }
+    let unknown = Draft::new("k", "x").field("acl", "public-ready");
+    refused(context, "an ACL that S3 doesn't have", unknown, "InvalidArgument").await;
     let header = format!("x-amz-acl: public-read\r\n{}", content_type());
     let answer = context.send("/photos", &header, &Draft::new("k", "x").body(), None).await;
     assert_eq!(answer.code(), "NotImplemented");

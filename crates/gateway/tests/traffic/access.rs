@@ -101,14 +101,14 @@ async fn a_refused_upload_is_not_told_to_go_on() {
 #[tokio::test]
 async fn who_makes_a_bucket_is_told_how_one_is_got() {
     let context = TestContext::start("make").await;
-    for (name, code) in
-        [(context.bucket.as_str(), "BucketAlreadyOwnedByYou"), ("elsewhere", "NotImplemented")]
-    {
+    let create = async |name: &str| {
         let client = context.client_of(name, WRITER);
         let s3: &dyn Any = client.forwarder().unwrap();
-        let refused = s3.downcast_ref::<S3Driver>().unwrap().create_bucket().await.unwrap_err();
-        assert_eq!(refused.answer().unwrap().code.as_deref(), Some(code), "{name}");
-    }
+        s3.downcast_ref::<S3Driver>().unwrap().create_bucket().await
+    };
+    create(&context.bucket).await.unwrap();
+    let refused = create("elsewhere").await.unwrap_err();
+    assert_eq!(refused.answer().unwrap().code.as_deref(), Some("NotImplemented"));
 }
 
 #[tokio::test]

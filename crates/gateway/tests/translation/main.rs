@@ -44,6 +44,7 @@ macro_rules! cases_of_all {
                 what_other_tools_store_comes_back_encoded, a_condition_on_a_missing_object_finds_none, the_change_of_size_is_measured,
                 several_objects_are_deleted_at_once, the_bucket_is_asked, what_is_not_offered_changes_nothing,
                 buckets_are_listed_in_pages, the_private_acl_changes_nothing_and_others_are_refused, buckets_are_neither_created_nor_deleted,
+                an_acl_that_s3_does_not_have_is_invalid,
                 unknown_headers_are_ignored_and_owners_compared, a_download_resumes_if_the_object_is_the_same,
                 tags_are_refused_where_the_provider_has_none, the_version_null_is_deleted;
             lists: lists_show_the_folder_only, the_marker_of_the_folder_is_not_listed,

@@ -294,7 +294,7 @@ pub(crate) async fn the_bucket_is_asked(context: &TestContext) {
     assert!(context.get("/one?versioning").await.text().contains("<VersioningConfiguration"));
     assert_eq!(context.get("/").await.elements("Name"), ["absent", "one", "two"]);
     assert_eq!(context.get("/?prefix=t").await.elements("Name"), ["two"]);
-    assert_eq!(context.refused(Method::PUT, "/one", &[]).await.code, Code::BucketAlreadyOwnedByYou);
+    assert_eq!(context.ok(Method::PUT, "/one", &[], "").await.header("location"), "/one");
     assert_eq!(context.refused(Method::PUT, "/other", &[]).await.code, Code::NotImplemented);
     assert_eq!(context.refused(Method::HEAD, "/other", &[]).await.code, Code::NoSuchBucket);
     let waiting = context.refused(Method::GET, "/absent/key", &[]).await;
@@ -407,18 +407,58 @@ pub(crate) async fn the_private_acl_changes_nothing_and_others_are_refused(conte
 pub(crate) async fn buckets_are_neither_created_nor_deleted(context: &TestContext) {
     context.put("/one/key", "content").await;
     for (method, path, code) in [
-        (Method::PUT, "/one", Code::BucketAlreadyOwnedByYou),
         (Method::PUT, "/new-bucket", Code::NotImplemented),
         (Method::PUT, "/Not_A_Name", Code::InvalidBucketName),
         (Method::PUT, "/ab", Code::InvalidBucketName),
         (Method::PUT, "/192.168.5.4", Code::InvalidBucketName),
+        (Method::PUT, "/foo.-bar", Code::InvalidBucketName),
+        (Method::PUT, "/foo-.bar", Code::InvalidBucketName),
         (Method::DELETE, "/one", Code::NotImplemented),
         (Method::DELETE, "/new-bucket", Code::NoSuchBucket),
         (Method::DELETE, "/Not_A_Name", Code::NoSuchBucket),
     ] {
         assert_eq!(context.refused(method.clone(), path, &[]).await.code, code, "{method} {path}");
     }
+    // As S3 in us-east-1: a bucket that the caller has is there, so creating it again succeeds and changes nothing.
+    let usual = [("x-amz-acl", "private"), ("x-amz-object-ownership", "BucketOwnerEnforced")];
+    for headers in [&[][..], &usual] {
+        let again = context.ok(Method::PUT, "/one", headers, "").await;
+        assert_eq!((again.status, again.header("location")), (StatusCode::OK, "/one"), "{headers:?}");
+        assert!(again.body.is_empty());
+    }
+    for (header, code) in [
+        (("x-amz-acl", "public-read"), Code::NotImplemented),
+        (("x-amz-acl", "public-ready"), Code::InvalidArgument),
+        (("x-amz-bucket-object-lock-enabled", "true"), Code::NotImplemented),
+        (("x-amz-grant-read", "id=1"), Code::NotImplemented),
+    ] {
+        assert_eq!(context.refused(Method::PUT, "/one", &[header]).await.code, code, "{header:?}");
+        assert_eq!(context.refused(Method::PUT, "/new-bucket", &[header]).await.code, code, "{header:?}");
+    }
     assert_eq!(context.get("/one/key").await.text(), "content");
+}
+
+/// Clients of every operation with an ACL learn the same of a misspelt one.
+pub(crate) async fn an_acl_that_s3_does_not_have_is_invalid(context: &TestContext) {
+    context.put("/one/key", TEXT).await;
+    let source = ("x-amz-copy-source", "one/key");
+    for (method, path, also) in [
+        (Method::PUT, "/one/new", None),
+        (Method::PUT, "/one/new", Some(source)),
+        (Method::POST, "/one/new?uploads", None),
+        (Method::PUT, "/one/key?acl", None),
+        (Method::PUT, "/one?acl", None),
+    ] {
+        for (acl, code) in
+            [("public-ready", Code::InvalidArgument), ("authenticated-read", Code::NotImplemented)]
+        {
+            let headers: Vec<_> = also.into_iter().chain([("x-amz-acl", acl)]).collect();
+            let error = context.refused(method.clone(), path, &headers).await;
+            assert_eq!(error.code, code, "{method} {path} {acl}");
+            assert!(error.message.contains("x-amz-acl"), "{error}");
+        }
+    }
+    assert_eq!(context.count().await, 1);
 }
 
 pub(crate) async fn what_is_not_offered_changes_nothing(context: &TestContext) {

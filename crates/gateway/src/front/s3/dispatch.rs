@@ -32,7 +32,7 @@ pub async fn handle(
     payload: &mut PayloadBody,
 ) -> Result<Response<GatewayBody>, S3Failure> {
     if let Operation::CreateBucket { name } = operation {
-        return answer::create_bucket(name, Some(resolved));
+        return answer::create_bucket(name, Some(resolved), headers);
     }
     if let Support::Refused(why) = support(operation.name(), resolved.driver().capabilities()) {
         return Err(Failure::new(FailureKind::NotImplemented, why).into());
@@ -53,7 +53,7 @@ pub fn handle_without_bucket(
     headers: &HeaderMap,
 ) -> Result<Response<GatewayBody>, S3Failure> {
     match operation {
-        Operation::CreateBucket { name } => answer::create_bucket(name, None),
+        Operation::CreateBucket { name } => answer::create_bucket(name, None, headers),
         _ => answer::on_service(context, operation, headers),
     }
 }

@@ -14,7 +14,6 @@ pub enum Code {
     AuthorizationHeaderMalformed,
     AuthorizationQueryParametersError,
     BadDigest,
-    BucketAlreadyOwnedByYou,
     EntityTooLarge,
     EntityTooSmall,
     ExpiredToken,
@@ -71,7 +70,6 @@ impl Code {
             Self::AuthorizationHeaderMalformed => "AuthorizationHeaderMalformed",
             Self::AuthorizationQueryParametersError => "AuthorizationQueryParametersError",
             Self::BadDigest => "BadDigest",
-            Self::BucketAlreadyOwnedByYou => "BucketAlreadyOwnedByYou",
             Self::EntityTooLarge => "EntityTooLarge",
             Self::EntityTooSmall => "EntityTooSmall",
             Self::ExpiredToken => "ExpiredToken",
@@ -134,7 +132,7 @@ impl Code {
                 StatusCode::NOT_FOUND
             }
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::BucketAlreadyOwnedByYou | Self::OperationAborted => StatusCode::CONFLICT,
+            Self::OperationAborted => StatusCode::CONFLICT,
             Self::MissingContentLength => StatusCode::LENGTH_REQUIRED,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::InvalidPartNumber | Self::InvalidRange => StatusCode::RANGE_NOT_SATISFIABLE,

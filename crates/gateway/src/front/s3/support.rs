@@ -25,8 +25,8 @@ pub fn support(name: Name, can: &Capabilities) -> Support {
             "the repository's buckets, each in `us-east-1` and with the time at which it was registered",
         ),
         Name::CreateBucket => Noted(
-            "creates nothing: `BucketAlreadyOwnedByYou` if the repository has the bucket, `InvalidBucketName` if S3 doesn't \
-             allow the name, else `NotImplemented`",
+            "creates nothing: 200 with `Location` if the repository has the bucket, as S3 in `us-east-1`; `InvalidBucketName` \
+             if S3 doesn't allow the name, else `NotImplemented`",
         ),
         Name::DeleteBucket => Noted(
             "deletes nothing: `NoSuchBucket` if the repository doesn't have the bucket, else `NotImplemented`",

@@ -1,12 +1,13 @@
 //! Operations on the endpoint and on buckets.
 
+use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use jiff::Timestamp;
 
 use crate::failure::{Failure, FailureKind};
 use crate::front::s3::error::{Code, S3Error};
 use crate::front::s3::operation::demand::{self, OWNER};
-use crate::front::s3::operation::{Operation, REGION, is_bucket_name};
+use crate::front::s3::operation::{Name, Operation, REGION, is_bucket_name};
 use crate::front::s3::response::{self, S3Answer};
 use crate::front::s3::xml::Document;
 use crate::object;
@@ -47,21 +48,30 @@ pub(super) fn owner(document: &mut Document, name: &str) {
     });
 }
 
-/// `CreateBucket`: some clients create their bucket before using it, and continue if it already exists.
-pub(crate) fn create(name: &str, bucket: Option<&ResolvedBucket>) -> S3Answer {
-    Err(match bucket {
-        Some(_) => S3Error::new(Code::BucketAlreadyOwnedByYou, "The repository already has this bucket."),
-        None if !is_bucket_name(name) => S3Error::new(
-            Code::InvalidBucketName,
-            "The specified bucket is not valid: names have 3 to 63 lower-case letters, digits, hyphens and dots.",
-        ),
-        None => S3Error::new(
-            Code::NotImplemented,
-            "Buckets can't be created through the gateway. Register the bucket in Bucketry and attach it to the \
-             repository.",
-        ),
+/// `CreateBucket`: some clients create their bucket before using it. For a bucket that exists they get the success that
+/// S3 returns to the owner in [`REGION`], so that a script may run twice.
+pub(crate) fn create(name: &str, bucket: Option<&ResolvedBucket>, headers: &HeaderMap) -> S3Answer {
+    if bucket.is_none() && !is_bucket_name(name) {
+        let message = "The specified bucket is not valid: names have 3 to 63 lower-case letters, digits, hyphens and \
+                       dots, and begin and end with a letter or digit, as does each part between dots.";
+        return Err(S3Error::new(Code::InvalidBucketName, message).into());
     }
-    .into())
+    let has_usual_headers = demand::check_all(Name::CreateBucket, headers);
+    if bucket.is_some() {
+        // A success would say that the bucket is as the headers demand.
+        has_usual_headers?;
+        let mut response = response::empty(StatusCode::OK);
+        response::put(response.headers_mut(), LOCATION, Some(&format!("/{name}")));
+        return Ok(response);
+    }
+    if let Err(failure) = has_usual_headers
+        && failure.kind == FailureKind::InvalidValue
+    {
+        return Err(failure.into());
+    }
+    let message = "Buckets can't be created through the gateway. Register the bucket in Bucketry and attach it to the \
+                   repository.";
+    Err(S3Error::new(Code::NotImplemented, message).into())
 }
 
 /// `DeleteBucket`, for a bucket that the repository has.

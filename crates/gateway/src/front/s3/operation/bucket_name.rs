@@ -9,11 +9,13 @@ const RESERVED_ENDS: [&str; 5] = ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--t
 /// providers allow.
 pub(crate) fn is_bucket_name(name: &str) -> bool {
     let is_alphanumeric = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    // S3 still requires it of each label, because names are parts of host names.
+    let is_label = |label: &str| {
+        label.bytes().next().is_some_and(is_alphanumeric) && label.bytes().last().is_some_and(is_alphanumeric)
+    };
     (3..=63).contains(&name.len())
         && name.bytes().all(|byte| is_alphanumeric(byte) || byte == b'-' || byte == b'.')
-        && name.bytes().next().is_some_and(is_alphanumeric)
-        && name.bytes().last().is_some_and(is_alphanumeric)
-        && !name.contains("..")
+        && name.split('.').all(is_label)
         && name.parse::<std::net::Ipv4Addr>().is_err()
         && !RESERVED_BEGINNINGS.iter().any(|reserved| name.starts_with(reserved))
         && !RESERVED_ENDS.iter().any(|reserved| name.ends_with(reserved))
@@ -38,6 +40,9 @@ mod tests {
             ".abc",
             "abc.",
             "a..b",
+            "foo.-bar",
+            "foo-.bar",
+            "a.b-.c.d",
             "192.168.5.4",
             "a b c",
             "büch",

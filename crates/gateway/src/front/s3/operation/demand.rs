@@ -45,17 +45,43 @@ const DEMANDS: &[&str] = &[
     "x-amz-website-redirect-location",
     "x-amz-write-offset-bytes",
 ];
+/// Headers that change a new bucket. S3 ignores them in requests about objects.
+const DEMANDS_ON_BUCKETS: &[&str] = &["x-amz-bucket-object-lock-enabled", "x-amz-object-ownership"];
+
+/// The values of a header whose values S3 enumerates.
+struct KnownValues {
+    /// Those that change nothing, because everything here is like this. Some clients always send them.
+    usual: &'static [&'static str],
+    /// All others that S3 knows.
+    others: &'static [&'static str],
+}
 
 /// Checks a header that isn't passed on to the provider. Fails if it can't be ignored.
 pub(crate) fn check(name: Name, header: &str, headers: &HeaderMap) -> Result<(), Failure> {
-    // Nearly all headers end here. `CreateBucket` creates nothing, so its headers don't matter.
-    if !header.starts_with("x-amz-") || header.starts_with(METADATA) || name == Name::CreateBucket {
+    // Nearly all headers end here.
+    if !header.starts_with("x-amz-") || header.starts_with(METADATA) {
         return Ok(());
     }
-    match header {
-        "x-amz-expected-bucket-owner" | "x-amz-source-expected-bucket-owner" => check_owner(header, headers),
-        _ if is_demand(header) && !has_usual_value(header, headers) => Err(not_offered(header)),
-        _ => Ok(()),
+    if let "x-amz-expected-bucket-owner" | "x-amz-source-expected-bucket-owner" = header {
+        return check_owner(header, headers);
+    }
+    let is_of_new_bucket = name == Name::CreateBucket && DEMANDS_ON_BUCKETS.contains(&header);
+    if !is_demand(header) && !is_of_new_bucket {
+        return Ok(());
+    }
+    let Some(KnownValues { usual, others }) = known_values(header) else { return Err(not_offered(header)) };
+    let all_in = |known: &[&[&str]]| {
+        headers
+            .get_all(header)
+            .iter()
+            .all(|value| known.iter().any(|list| list.iter().any(|one| one.as_bytes() == value.as_bytes())))
+    };
+    if all_in(&[usual]) {
+        Ok(())
+    } else if others.is_empty() || all_in(&[usual, others]) {
+        Err(not_offered(header))
+    } else {
+        Err(unknown_value(header, usual, others))
     }
 }
 
@@ -87,17 +113,33 @@ fn is_demand(header: &str) -> bool {
         || (FAMILIES.iter().any(|family| header.starts_with(family)) && !UNDERSTOOD.contains(&header))
 }
 
-/// Some clients always send these headers with their default values.
-fn has_usual_value(header: &str, headers: &HeaderMap) -> bool {
-    let usual: &[&[u8]] = match header {
-        "x-amz-acl" => &[b"private", b"bucket-owner-full-control"],
-        "x-amz-storage-class" => &[b"STANDARD"],
-        "x-amz-tagging-directive" => &[b"COPY"],
-        "x-amz-object-lock-legal-hold" => &[b"OFF"],
-        "x-amz-bypass-governance-retention" => &[b"false"],
-        _ => return false,
-    };
-    headers.get_all(header).iter().all(|value| usual.contains(&value.as_bytes()))
+/// The values of a header, if S3 enumerates them.
+fn known_values(header: &str) -> Option<KnownValues> {
+    Some(match header {
+        "x-amz-acl" => KnownValues {
+            usual: &["private", "bucket-owner-full-control"],
+            others: &[
+                "public-read",
+                "public-read-write",
+                "authenticated-read",
+                "aws-exec-read",
+                "bucket-owner-read",
+                "log-delivery-write",
+            ],
+        },
+        // Providers have classes of their own, and S3 often gets new ones.
+        "x-amz-storage-class" => KnownValues { usual: &["STANDARD"], others: &[] },
+        "x-amz-tagging-directive" => KnownValues { usual: &["COPY"], others: &["REPLACE"] },
+        "x-amz-object-lock-mode" => KnownValues { usual: &[], others: &["GOVERNANCE", "COMPLIANCE"] },
+        "x-amz-object-lock-legal-hold" => KnownValues { usual: &["OFF"], others: &["ON"] },
+        "x-amz-bypass-governance-retention" | "x-amz-bucket-object-lock-enabled" => {
+            KnownValues { usual: &["false"], others: &["true"] }
+        }
+        "x-amz-object-ownership" => {
+            KnownValues { usual: &["BucketOwnerEnforced"], others: &["BucketOwnerPreferred", "ObjectWriter"] }
+        }
+        _ => return None,
+    })
 }
 
 /// A client names the owner so that it doesn't touch a bucket of somebody else. The gateway doesn't know the accounts
@@ -120,6 +162,12 @@ fn not_offered(header: &str) -> Failure {
          configure this at the provider."
     );
     Failure::new(FailureKind::NotImplemented, message)
+}
+
+/// The error for a value that S3 doesn't have either.
+fn unknown_value(header: &str, usual: &[&str], others: &[&str]) -> Failure {
+    let known = [usual, others].concat().join(", ");
+    Failure::new(FailureKind::InvalidValue, format!("The header {header} must be one of: {known}."))
 }
 
 #[cfg(test)]
@@ -173,10 +221,44 @@ mod tests {
             let refused = checked(Name::PutObject, header, &[value]).unwrap_err();
             assert_eq!(refused.kind, FailureKind::NotImplemented, "{header}");
             assert!(refused.message.contains(header));
-            assert_eq!(checked(Name::CreateBucket, header, &[value]), Ok(()), "nothing is created");
         }
         let twice = checked(Name::PutObject, "x-amz-acl", &["private", "public-read"]);
         assert!(twice.is_err(), "every value counts");
+    }
+
+    #[test]
+    fn a_value_that_s3_does_not_have_is_told_apart_from_one_that_it_has() {
+        for (header, known, unknown) in [
+            ("x-amz-acl", "public-read", "public-ready"),
+            ("x-amz-acl", "bucket-owner-read", "Private"),
+            ("x-amz-acl", "log-delivery-write", ""),
+            ("x-amz-tagging-directive", "REPLACE", "replace"),
+            ("x-amz-object-lock-mode", "COMPLIANCE", "NONE"),
+            ("x-amz-object-lock-legal-hold", "ON", "on"),
+            ("x-amz-bypass-governance-retention", "true", "yes"),
+        ] {
+            let kind = |values: &[&'static str]| checked(Name::PutObject, header, values).unwrap_err().kind;
+            assert_eq!(kind(&[known]), FailureKind::NotImplemented, "{header}: {known}");
+            assert_eq!(kind(&[unknown]), FailureKind::InvalidValue, "{header}: {unknown}");
+            assert_eq!(kind(&[known, unknown]), FailureKind::InvalidValue, "every value counts");
+        }
+        let refused = checked(Name::PutObject, "x-amz-acl", &["public-ready"]).unwrap_err();
+        assert!(refused.message.contains("x-amz-acl must be one of: private, "), "{}", refused.message);
+        let class = checked(Name::PutObject, "x-amz-storage-class", &["ARCHIVE"]).unwrap_err();
+        assert_eq!(class.kind, FailureKind::NotImplemented, "a provider may have it");
+    }
+
+    #[test]
+    fn what_a_new_bucket_would_have_counts_only_there() {
+        for (header, usual, other) in [
+            ("x-amz-bucket-object-lock-enabled", "false", "true"),
+            ("x-amz-object-ownership", "BucketOwnerEnforced", "ObjectWriter"),
+        ] {
+            assert_eq!(checked(Name::CreateBucket, header, &[usual]), Ok(()), "{header}");
+            let refused = checked(Name::CreateBucket, header, &[other]).unwrap_err();
+            assert_eq!(refused.kind, FailureKind::NotImplemented, "{header}");
+            assert_eq!(checked(Name::PutObject, header, &[other]), Ok(()), "{header}");
+        }
     }
 
     #[test]
