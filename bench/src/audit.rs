@@ -69,6 +69,8 @@ async fn open_sqlite(directory: &Path, skip_audit: bool) -> Result<SqliteStore> 
 struct Renamed {
     org: OrgId,
     id: BucketId,
+    /// Its position among the buckets, which keeps its names apart from those of others.
+    index: usize,
     number: usize,
 }
 
@@ -77,14 +79,14 @@ impl Renamed {
         let org = store.organizations(1).await?.first().ok_or("no organization")?.id;
         let page = store.node_buckets_after(Some(org), None, 1_000).await?;
         let id = page.get(index).ok_or("too few buckets")?.id;
-        Ok(Self { org, id, number: 0 })
+        Ok(Self { org, id, index, number: 0 })
     }
 
     /// Renames the bucket, as `PUT /bucket/{bucketId}` does, and returns how long that took.
     async fn rename(&mut self, store: &dyn Store) -> Result<Duration> {
         let bucket = store.bucket(self.org, self.id).await?.ok_or("the bucket is gone")?;
         self.number += 1;
-        let name = Name::parse(&format!("renamed {}", self.number))?;
+        let name = Name::parse(&format!("renamed {}, {}", self.index, self.number))?;
         let audit = entry(self.org, SystemClock.now(), &name);
         let update = BucketUpdate {
             id: self.id,
@@ -100,7 +102,7 @@ impl Renamed {
         let start = Instant::now();
         let updated = store.update_bucket(&update, &audit).await?;
         let took = start.elapsed();
-        if updated == BucketUpdated::Updated { Ok(took) } else { Err("not renamed".into()) }
+        if updated == BucketUpdated::Updated { Ok(took) } else { Err(format!("not renamed: {updated:?}").into()) }
     }
 }
 

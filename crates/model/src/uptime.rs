@@ -191,7 +191,8 @@ mod tests {
         assert_eq!(response, [(9, 10_000_000), (10, 3_600_000_000)]);
         assert_eq!((hour_of(at("1969-12-31T23:59:59Z")), hour_of(Timestamp::MIN) < 24), (23, true));
         let end = Observed { at: Timestamp::MAX - MINUTE, status: ProbedStatus::Online };
-        assert_eq!(spans(Some(end), Timestamp::MAX, MINUTE).len(), 1);
+        let last = spans(Some(end), Timestamp::MAX, MINUTE);
+        assert_eq!(last.iter().map(|span| span.observed_us).sum::<i64>(), 60_000_000, "the last hour ends");
     }
 
     #[test]
