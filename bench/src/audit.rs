@@ -102,7 +102,11 @@ impl Renamed {
         let start = Instant::now();
         let updated = store.update_bucket(&update, &audit).await?;
         let took = start.elapsed();
-        if updated == BucketUpdated::Updated { Ok(took) } else { Err(format!("not renamed: {updated:?}").into()) }
+        if updated == BucketUpdated::Updated {
+            Ok(took)
+        } else {
+            Err(format!("not renamed: {updated:?}").into())
+        }
     }
 }
 

@@ -162,7 +162,8 @@ mod tests {
         assert_eq!(SearchWords::parse(" -_./ "), Err(InvalidSearch::NoWord));
         assert_eq!(SearchWords::parse("a b c d e f g h i"), Err(InvalidSearch::TooManyWords));
         assert_eq!(SearchWords::parse("p pho photos p").unwrap().prefixes(), ["photos"]);
-        let many: String = (0..100).map(|number| format!("w{number} ")).collect();
+        let many: Vec<String> = (0..100).map(|number| format!("w{number}")).collect();
+        let many = many.join(" ");
         assert_eq!(Words::of(&[&many]).iter().count(), MAX_WORDS);
         assert_eq!(words(&"x".repeat(200)).len(), MAX_WORD_CHARS);
         assert_eq!(SearchWords::parse(&"x".repeat(200)).unwrap().prefixes()[0].len(), MAX_WORD_CHARS);

@@ -16,8 +16,11 @@ fn offline(seconds: i64) -> ProbeSample {
     ProbeSample { status: ProbedStatus::Offline, ..online(seconds, 0) }
 }
 
-fn words(text: &str) -> Option<SearchWords> {
-    Some(SearchWords::parse(text).unwrap())
+/// Whether a bucket with this provider, online or not, is expected.
+type Selects = fn(Provider, bool) -> bool;
+
+fn words(text: &str) -> SearchWords {
+    SearchWords::parse(text).unwrap()
 }
 
 fn all(context: &TestContext<'_>) -> BucketSearch {
@@ -55,7 +58,7 @@ async fn walk(context: &TestContext<'_>, search: &BucketSearch) -> Vec<String> {
 }
 
 async fn found(context: &TestContext<'_>, text: &str) -> Vec<String> {
-    let mut names = walk(context, &BucketSearch { words: words(text), ..all(context) }).await;
+    let mut names = walk(context, &BucketSearch { words: Some(words(text)), ..all(context) }).await;
     names.sort();
     names
 }
@@ -98,7 +101,7 @@ pub async fn a_bucket_is_found_by_what_it_is_called_now(store: &dyn Store) {
         assert_eq!(found(&context, text).await, ["receipts"], "{text}");
     }
     for (workspace, count) in [(context.workspace, 0), (second, 1)] {
-        for words in [words("receipts"), None] {
+        for words in [Some(words("receipts")), None] {
             let visible = Visibility::Workspaces(vec![workspace]);
             let search = BucketSearch { visible, words, order: Some(ListOrder::Name), ..all(&context) };
             assert_eq!(walk(&context, &search).await.len(), count);
@@ -171,7 +174,7 @@ pub async fn filters_and_orders_walk_all_pages_without_gap_or_repetition(store: 
         context.probe(node, new.id, &[if is_online { online(100, 1) } else { offline(100) }]).await;
         made.push((label, now, workspace, provider, is_online));
     }
-    let filters: [(BucketFilter, fn(Provider, bool) -> bool); 4] = [
+    let filters: [(BucketFilter, Selects); 4] = [
         (BucketFilter::default(), |_, _| true),
         (BucketFilter { statuses: vec![Status::Offline], ..BucketFilter::default() }, |_, online| !online),
         (
@@ -212,7 +215,8 @@ pub async fn filters_and_orders_walk_all_pages_without_gap_or_repetition(store: 
                 expected.sort_by(|a, b| a.0.cmp(&b.0));
                 assert_eq!(listed, expected.iter().map(|made| made.0.as_str()).collect::<Vec<_>>());
                 // The same with a word that all of them have.
-                let mut sorted = walk(&context, &BucketSearch { words: words("x"), ..search.clone() }).await;
+                let mut sorted =
+                    walk(&context, &BucketSearch { words: Some(words("x")), ..search.clone() }).await;
                 sorted.sort();
                 assert_eq!(sorted, listed);
             }
@@ -231,7 +235,7 @@ pub async fn results_are_in_the_order_of_words_and_few_can_be_sorted(store: &dyn
         ids.push(context.bucket(&label).await);
     }
     let search =
-        |text: &str, order, limit| BucketSearch { words: words(text), order, limit, ..all(&context) };
+        |text: &str, order, limit| BucketSearch { words: Some(words(text)), order, limit, ..all(&context) };
     let results = walk(&context, &search("bulk", None, 97)).await;
     assert_eq!(results.len(), many);
     assert!(try_walk(&context, &search("bulk", Some(ListOrder::Name), 97)).await.is_none());
@@ -260,7 +264,7 @@ pub async fn repositories_are_found_and_listed_by_name(store: &dyn Store) {
         let mut search = RepositorySearch {
             org_id: context.org,
             visible: visible.clone(),
-            words: text.and_then(words),
+            words: text.map(words),
             order,
             after: None,
             limit: 1,

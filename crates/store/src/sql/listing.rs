@@ -313,10 +313,10 @@ fn merged_parts(of: KeyTable, order: ListOrder, parts: &[(Option<String>, Option
         for column in
             [workspace.as_ref().map(|_| "workspace_id"), facet.map(|_| "facet")].into_iter().flatten()
         {
-            part.push_str(&format!(" AND {table}.{column} = ${parameter}"));
+            part.extend([" AND ", table, ".", column, " = $", &parameter.to_string()]);
             parameter += 1;
         }
-        part.push_str(&format!(" AND {after}"));
+        part.extend([" AND ", &after]);
         merged.push_str(if index == 0 { "" } else { " UNION ALL " });
         merged.push_str(&if parts.len() == 1 { part } else { part_of_union(&part, order) });
     }
@@ -334,10 +334,8 @@ fn in_order<T>(ids: &[String], entries: Vec<T>, id: impl Fn(&T) -> String) -> Ve
 impl ListingStore for SqlStore {
     async fn search_buckets(&self, search: &BucketSearch) -> Result<ListPage<ListedBucket, BucketId>> {
         let restricts = !search.filter.is_empty() || search.words.is_none();
-        let facets = match restricts {
-            true => Some(self.facets_selected(search.org_id, &search.filter).await?),
-            false => None,
-        };
+        let facets =
+            if restricts { Some(self.facets_selected(search.org_id, &search.filter).await?) } else { None };
         let of = KeyQuery {
             table: BUCKET_KEYS,
             org_id: search.org_id,

@@ -25,7 +25,7 @@ impl SqlStore {
             let mut transactions = 0_u64;
             while self.list_some(kind).await? {
                 transactions += 1;
-                if transactions % MESSAGE_EVERY == 0 {
+                if transactions.is_multiple_of(MESSAGE_EVERY) {
                     let done = transactions * AT_ONCE.cast_unsigned();
                     tracing::info!(
                         kind,

@@ -116,7 +116,7 @@ fn no_line_is_wider_than_the_terminal_or_ends_in_a_blank() {
 #[test]
 fn one_long_name_widens_only_its_own_line() {
     let drawn = drawn(None, false, false);
-    let widths: Vec<usize> = drawn.lines().map(|line| line.width()).collect();
+    let widths: Vec<usize> = drawn.lines().map(unicode_width::UnicodeWidthStr::width).collect();
     assert!(widths[2] > widths[1] + 70 && drawn.contains(&"long-name-".repeat(12)), "{widths:?}");
 }
 
