@@ -76,7 +76,7 @@ async fn changes_of_a_repository_and_its_keys_hold_within_seconds() -> Result<()
     let elsewhere = json!({ "repoBuckets": attached(&id, &format!("{folder}-other")) });
     let moved = owner.put(&repository, &elsewhere);
     // Writes work again as soon as the bucket is back, in another folder.
-    let look = async || Ok(access.object(Method::PUT, "there").send().await?.status);
+    let look = async || Ok(access.object(Method::PUT, "there").raw("text/plain", "x").send().await?.status);
     eprintln!("{}", holds_soon("a bucket put back into another folder", moved, look, 200).await?);
     assert_eq!(get(&access, "here").await?, 404, "it is in the previous folder");
     assert_eq!(get(&access, "there").await?, 200);

@@ -34,7 +34,8 @@ async fn a_folder_in_the_demo_is_no_object_and_a_copy_into_it_is_quick() -> Resu
         prefix: String::new(),
     };
 
-    let put = async || Ok(access.object(Method::PUT, "photos/a.jpg").send().await?.status);
+    let put =
+        async || Ok(access.object(Method::PUT, "photos/a.jpg").raw("image/jpeg", "x").send().await?.status);
     eventually("an object being stored", SOON, put, |status| *status == 200).await?;
     for key in ["photos", "photos/", "greetings"] {
         assert_eq!(access.object(Method::HEAD, key).send().await?.status, 404, "HEAD {key}");
@@ -49,7 +50,7 @@ async fn a_folder_in_the_demo_is_no_object_and_a_copy_into_it_is_quick() -> Resu
     assert_eq!(access.object(Method::HEAD, "photos/a.jpg").send().await?.status, 200);
 
     let long = "k".repeat(200);
-    let refused = access.object(Method::PUT, &long).send().await?;
+    let refused = access.object(Method::PUT, &long).raw("text/plain", "x").send().await?;
     assert!(refused.text().contains("KeyTooLongError"), "{}", refused.text());
     let tree = terminal.home().join("tree");
     for name in ["b.jpg", "2026/c.jpg", "2026/may/d.jpg", "2026/a+b%20c.jpg"] {
