@@ -60,9 +60,9 @@ async fn wrong_filters_name_the_flag() -> Result<()> {
     let (_server, terminal) = deployment().await?;
     let long = "a".repeat(10_000);
     for (flags, status, message) in [
-        (["--search", long.as_str()], 1, "--search must be at most 255 characters long"),
+        (["--search", long.as_str()], 2, "--search must be at most 255 characters long"),
         (["--search", "--"], 2, "a value is required"),
-        (["--search", "..."], 1, "--search must contain a letter or a digit"),
+        (["--search", "..."], 2, "--search must contain a letter or a digit"),
         (["--status", "up"], 2, "must be one of ONLINE, OFFLINE, DISCONNECTED"),
         (["--provider", "nobody"], 2, "must be the name of a provider"),
         (["--sort", "size"], 2, "newest, name"),
