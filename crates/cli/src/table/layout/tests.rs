@@ -1,3 +1,5 @@
+//! Tables at different widths, piped, wide and in colour.
+
 use bucketry_model::status::Status;
 
 use super::*;
