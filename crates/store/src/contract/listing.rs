@@ -1,3 +1,5 @@
+//! Searching, filtering and sorting buckets and repositories.
+
 use bucketry_model::bucket::{BucketLocation, StorageType};
 use bucketry_model::id::{BucketId, NodeId, RepoId, WorkspaceId};
 use bucketry_model::provider::Provider;
