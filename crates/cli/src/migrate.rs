@@ -6,7 +6,7 @@ use bucketry_model::time::{Clock as _, SystemClock};
 use bucketry_store::Store as _;
 use bucketry_store::postgres::{self, PostgresStore};
 use bucketry_store::sqlite::{self, DATABASE_FILE, SqliteStore};
-use bucketry_store::transfer::{self, Moved, Source, Step, Table, Target};
+use bucketry_store::transfer::{self, Moved, Source, Step, StoredTable, Target};
 use bucketry_vault::Identities;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -162,7 +162,7 @@ struct MigrationSummary {
 }
 
 impl MigrationSummary {
-    fn with(&mut self, step: Step, table: &Table, rows: u64) -> u64 {
+    fn with(&mut self, step: Step, table: &StoredTable, rows: u64) -> u64 {
         match &mut self.current {
             Some((last, name, count)) if *last == step && *name == table.name => *count = rows,
             current => {
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn progress_goes_on_from_table_to_table() {
-        let table = |name: &str| Table { name: name.to_owned(), columns: Vec::new(), key: 0 };
+        let table = |name: &str| StoredTable { name: name.to_owned(), columns: Vec::new(), key: 0 };
         let mut done = MigrationSummary::default();
         assert_eq!(done.with(Step::Moving, &table("a"), 10), 10);
         assert_eq!(done.with(Step::Moving, &table("b"), 5), 15);

@@ -121,7 +121,7 @@ pub struct RepositorySearch {
 
 /// A page, or why there is none.
 #[derive(Debug, Clone)]
-pub enum ListPage<T, Id> {
+pub enum SearchPage<T, Id> {
     /// The page.
     Found {
         /// The entries. There may be fewer than the limit, even none, although the list goes on.
@@ -139,10 +139,10 @@ pub trait ListingStore {
     /// A page of live buckets. Its cost depends on the size of the page, not on the number of buckets.
     ///
     /// A search without an order looks at a limited number of buckets per page.
-    async fn search_buckets(&self, search: &BucketSearch) -> Result<ListPage<ListedBucket, BucketId>>;
+    async fn search_buckets(&self, search: &BucketSearch) -> Result<SearchPage<ListedBucket, BucketId>>;
 
     /// A page of live repositories, in the same way.
-    async fn search_repositories(&self, search: &RepositorySearch) -> Result<ListPage<Repository, RepoId>>;
+    async fn search_repositories(&self, search: &RepositorySearch) -> Result<SearchPage<Repository, RepoId>>;
 
     /// Deletes combinations of facets that no bucket has and that weren't used since the given time. Returns how many.
     async fn purge_facets(&self, unused_since: Timestamp) -> Result<u64>;

@@ -82,7 +82,7 @@ pub struct Column {
 
 /// A table of the registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Table {
+pub struct StoredTable {
     /// The name, the same in both engines.
     pub name: String,
     /// The columns. Those of the primary key come first, in the key's order.
@@ -131,10 +131,15 @@ pub trait Source: Send + Sync {
     async fn is_undisturbed(&self) -> bool;
 
     /// The number of rows in a table.
-    async fn count_rows(&self, table: &Table) -> Result<u64>;
+    async fn count_rows(&self, table: &StoredTable) -> Result<u64>;
 
     /// At most `limit` rows after a key, in the order of the key.
-    async fn rows_after(&self, table: &Table, after: Option<&[Cell]>, limit: u32) -> Result<Vec<Vec<Cell>>>;
+    async fn rows_after(
+        &self,
+        table: &StoredTable,
+        after: Option<&[Cell]>,
+        limit: u32,
+    ) -> Result<Vec<Vec<Cell>>>;
 }
 
 /// The store that a registry is moved to.
@@ -145,15 +150,15 @@ pub trait Target: Source {
 
     /// Begins a transfer into an empty registry, or resumes the one that was begun. Returns false if the registry
     /// contains other data.
-    async fn begin_transfer(&self, tables: &[Table]) -> Result<bool>;
+    async fn begin_transfer(&self, tables: &[StoredTable]) -> Result<bool>;
 
     /// How far the transfer of a table has come.
-    async fn transfer_cursor(&self, table: &Table) -> Result<TransferCursor>;
+    async fn transfer_cursor(&self, table: &StoredTable) -> Result<TransferCursor>;
 
     /// Stores rows, and the position after them.
     async fn put_rows(
         &self,
-        table: &Table,
+        table: &StoredTable,
         rows: &[Vec<Cell>],
         transfer_cursor: &TransferCursor,
     ) -> Result<()>;
@@ -200,8 +205,8 @@ pub enum Step {
 pub async fn run(
     from: &dyn Source,
     to: &dyn Target,
-    tables: &[Table],
-    mut progress: impl FnMut(Step, &Table, u64),
+    tables: &[StoredTable],
+    mut progress: impl FnMut(Step, &StoredTable, u64),
 ) -> Result<Moved> {
     if !to.begin_transfer(tables).await? {
         return Ok(Moved::TargetInUse);
@@ -236,7 +241,11 @@ pub async fn run(
     Ok(Moved::Whole { rows: moved })
 }
 
-async fn digest<S: Source + ?Sized>(of: &S, table: &Table, mut progress: impl FnMut(u64)) -> Result<Digest> {
+async fn digest<S: Source + ?Sized>(
+    of: &S,
+    table: &StoredTable,
+    mut progress: impl FnMut(u64),
+) -> Result<Digest> {
     let mut digest = Digest::default();
     let mut after: Option<Vec<Cell>> = None;
     loop {

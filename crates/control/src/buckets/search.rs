@@ -6,7 +6,7 @@ use bucketry_model::provider::Provider;
 use bucketry_model::role::Caller;
 use bucketry_model::search::SearchWords;
 use bucketry_model::status::{Status, is_connected};
-use bucketry_store::listing::{BucketFilter, BucketSearch, ListOrder, ListPage, ListPosition, SORTABLE};
+use bucketry_store::listing::{BucketFilter, BucketSearch, ListOrder, ListPosition, SORTABLE, SearchPage};
 
 use super::BucketView;
 use crate::{Control, Error, Result};
@@ -50,10 +50,10 @@ pub struct FoundPage<T, Id> {
 
 impl<T, Id> FoundPage<T, Id> {
     /// The page, or an error that says what to change.
-    pub(crate) fn of(page: ListPage<T, Id>) -> Result<Self> {
+    pub(crate) fn of(page: SearchPage<T, Id>) -> Result<Self> {
         match page {
-            ListPage::Found { entries, next } => Ok(Self { entries, next }),
-            ListPage::TooManyToSort => Err(Error::field(
+            SearchPage::Found { entries, next } => Ok(Self { entries, next }),
+            SearchPage::TooManyToSort => Err(Error::field(
                 "sort",
                 format!(
                     "can't be used, because more than {SORTABLE} results match: search for more words, or leave it out"

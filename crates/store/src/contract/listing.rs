@@ -11,7 +11,7 @@ use bucketry_model::uptime::ProbeSample;
 use super::fixture::{TestContext, at, audit, location, name, online};
 use crate::Store;
 use crate::bucket::{BucketInserted, BucketUpdate, NewBucket};
-use crate::listing::{BucketFilter, BucketSearch, ListOrder, ListPage, RepositorySearch, SORTABLE};
+use crate::listing::{BucketFilter, BucketSearch, ListOrder, RepositorySearch, SORTABLE, SearchPage};
 use crate::repository::RepositoryUpdate;
 
 fn offline(seconds: i64) -> ProbeSample {
@@ -42,8 +42,8 @@ async fn try_walk(context: &TestContext<'_>, search: &BucketSearch) -> Option<Ve
     let (mut search, mut names) = (search.clone(), Vec::new());
     loop {
         match context.store.search_buckets(&search).await.unwrap() {
-            ListPage::TooManyToSort => return None,
-            ListPage::Found { entries, next } => {
+            SearchPage::TooManyToSort => return None,
+            SearchPage::Found { entries, next } => {
                 assert!(entries.len() <= usize::try_from(search.limit).unwrap());
                 names.extend(entries.iter().map(|one| one.bucket.name.to_string()));
                 search.after = Some(match next {
@@ -273,7 +273,8 @@ pub async fn repositories_are_found_and_listed_by_name(store: &dyn Store) {
         };
         let mut ids = Vec::new();
         loop {
-            let ListPage::Found { entries, next } = store.search_repositories(&search).await.unwrap() else {
+            let SearchPage::Found { entries, next } = store.search_repositories(&search).await.unwrap()
+            else {
                 panic!("too many")
             };
             ids.extend(entries.iter().map(|one| one.id));

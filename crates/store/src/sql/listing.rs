@@ -21,7 +21,7 @@ use super::page::MERGED_AT_ONCE;
 use super::search_words::{Candidate, Scopes, SearchKind};
 use crate::bucket::{ListedBucket, PageStart};
 use crate::listing::{
-    BucketSearch, ListOrder, ListPage, ListPosition, ListingStore, NamePosition, RepositorySearch,
+    BucketSearch, ListOrder, ListPosition, ListingStore, NamePosition, RepositorySearch, SearchPage,
     WordPosition,
 };
 use crate::{Result, StoreError};
@@ -332,7 +332,7 @@ fn in_order<T>(ids: &[String], entries: Vec<T>, id: impl Fn(&T) -> String) -> Ve
 
 #[async_trait]
 impl ListingStore for SqlStore {
-    async fn search_buckets(&self, search: &BucketSearch) -> Result<ListPage<ListedBucket, BucketId>> {
+    async fn search_buckets(&self, search: &BucketSearch) -> Result<SearchPage<ListedBucket, BucketId>> {
         let restricts = !search.filter.is_empty() || search.words.is_none();
         let facets =
             if restricts { Some(self.facets_selected(search.org_id, &search.filter).await?) } else { None };
@@ -346,14 +346,14 @@ impl ListingStore for SqlStore {
             after: search.after.as_ref(),
             limit: search.limit,
         };
-        let Some((ids, next)) = self.keys(&of).await? else { return Ok(ListPage::TooManyToSort) };
+        let Some((ids, next)) = self.keys(&of).await? else { return Ok(SearchPage::TooManyToSort) };
         let among: Vec<BucketId> = ids.iter().map(|id| parsed(id)).collect::<Result<_>>()?;
         let found = self.list_among(search.org_id, &among).await?;
         let entries = in_order(&ids, found, |one| one.bucket.id.to_string());
-        Ok(ListPage::Found { entries, next })
+        Ok(SearchPage::Found { entries, next })
     }
 
-    async fn search_repositories(&self, search: &RepositorySearch) -> Result<ListPage<Repository, RepoId>> {
+    async fn search_repositories(&self, search: &RepositorySearch) -> Result<SearchPage<Repository, RepoId>> {
         let of = KeyQuery {
             table: REPOSITORY_KEYS,
             org_id: search.org_id,
@@ -364,8 +364,8 @@ impl ListingStore for SqlStore {
             after: search.after.as_ref(),
             limit: search.limit,
         };
-        let Some((ids, next)) = self.keys(&of).await? else { return Ok(ListPage::TooManyToSort) };
-        Ok(ListPage::Found { entries: self.repositories_in_order(search.org_id, &ids).await?, next })
+        let Some((ids, next)) = self.keys(&of).await? else { return Ok(SearchPage::TooManyToSort) };
+        Ok(SearchPage::Found { entries: self.repositories_in_order(search.org_id, &ids).await?, next })
     }
 
     async fn purge_facets(&self, unused_since: Timestamp) -> Result<u64> {

@@ -9,14 +9,14 @@ use super::columns::Columns;
 use super::dialect::{self, Query, Row};
 use super::row_values::RowValues;
 use super::statement::Rows;
-use crate::transfer::{Cell, Kind, Source, Table, Target, TransferCursor};
+use crate::transfer::{Cell, Kind, Source, StoredTable, Target, TransferCursor};
 use crate::{Result, StoreError};
 
-fn names(table: &Table) -> String {
+fn names(table: &StoredTable) -> String {
     table.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-fn key_names(table: &Table) -> String {
+fn key_names(table: &StoredTable) -> String {
     table.columns.iter().take(table.key).map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
@@ -24,7 +24,7 @@ fn parameters(count: usize) -> String {
     (1..=count).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
 }
 
-fn cells(table: &Table, row: &Row) -> Result<Vec<Cell>> {
+fn cells(table: &StoredTable, row: &Row) -> Result<Vec<Cell>> {
     let mut columns = Columns::of(row);
     let read = |column: &crate::transfer::Column| {
         Ok(match column.kind {
@@ -53,7 +53,7 @@ fn key_text(key: &[Cell]) -> String {
     Value::from(key.iter().map(value).collect::<Vec<_>>()).to_string()
 }
 
-fn key_of(table: &Table, text: &str) -> Result<Vec<Cell>> {
+fn key_of(table: &StoredTable, text: &str) -> Result<Vec<Cell>> {
     let damaged = || StoreError::Damaged("column last_key".to_owned());
     let values: Vec<Value> = serde_json::from_str(text).map_err(|_| damaged())?;
     let read = |(value, column): (&Value, &crate::transfer::Column)| match column.kind {
@@ -70,12 +70,17 @@ impl Source for SqlStore {
         self.is_claimed().await
     }
 
-    async fn count_rows(&self, table: &Table) -> Result<u64> {
+    async fn count_rows(&self, table: &StoredTable) -> Result<u64> {
         let sql = AssertSqlSafe(format!("SELECT COUNT(*) FROM {}", table.name));
         self.row(query(sql)).await?.map_or(Ok(0), |row| Columns::of(&row).narrow())
     }
 
-    async fn rows_after(&self, table: &Table, after: Option<&[Cell]>, limit: u32) -> Result<Vec<Vec<Cell>>> {
+    async fn rows_after(
+        &self,
+        table: &StoredTable,
+        after: Option<&[Cell]>,
+        limit: u32,
+    ) -> Result<Vec<Vec<Cell>>> {
         let key = key_names(table);
         let transfer_cursor = match after {
             Some(_) => format!(" WHERE ({key}) > ({})", parameters(table.key)),
@@ -100,7 +105,7 @@ impl Target for SqlStore {
         Ok(self.row(query(dialect::FIND_TRANSFER)).await?.is_some())
     }
 
-    async fn begin_transfer(&self, tables: &[Table]) -> Result<bool> {
+    async fn begin_transfer(&self, tables: &[StoredTable]) -> Result<bool> {
         if self.unfinished_transfer().await? {
             return Ok(true);
         }
@@ -122,7 +127,7 @@ impl Target for SqlStore {
         Ok(true)
     }
 
-    async fn transfer_cursor(&self, table: &Table) -> Result<TransferCursor> {
+    async fn transfer_cursor(&self, table: &StoredTable) -> Result<TransferCursor> {
         let sql = "SELECT last_key, moved FROM unfinished_transfer WHERE name = $1";
         let Some(row) = self.row(query(sql).bind(table.name.as_str())).await? else {
             return Ok(TransferCursor::default());
@@ -134,7 +139,7 @@ impl Target for SqlStore {
 
     async fn put_rows(
         &self,
-        table: &Table,
+        table: &StoredTable,
         rows: &[Vec<Cell>],
         transfer_cursor: &TransferCursor,
     ) -> Result<()> {

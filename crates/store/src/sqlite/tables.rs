@@ -4,7 +4,7 @@ use sqlx::query;
 
 use super::SqliteStore;
 use super::dialect::{self, Row};
-use crate::transfer::{Column, Kind, Table};
+use crate::transfer::{Column, Kind, StoredTable};
 use crate::{Result, StoreError};
 
 fn text(row: &Row, column: &str) -> Result<String> {
@@ -14,7 +14,7 @@ fn text(row: &Row, column: &str) -> Result<String> {
 
 impl SqliteStore {
     /// All tables, each after those that it refers to.
-    pub async fn tables(&self) -> Result<Vec<Table>> {
+    pub async fn tables(&self) -> Result<Vec<StoredTable>> {
         let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND substr(name, 1, 7) <> 'sqlite_' \
                    AND name NOT IN ('_sqlx_migrations', 'unfinished_transfer') ORDER BY name";
         let mut waiting = Vec::new();
@@ -23,7 +23,7 @@ impl SqliteStore {
             let referred = self.referred_by(&name).await?;
             waiting.push((self.table(name).await?, referred));
         }
-        let mut ordered: Vec<Table> = Vec::new();
+        let mut ordered: Vec<StoredTable> = Vec::new();
         while !waiting.is_empty() {
             let is_there = |name: &String| ordered.iter().any(|table| table.name == *name);
             let next = waiting
@@ -37,7 +37,7 @@ impl SqliteStore {
         Ok(ordered)
     }
 
-    async fn table(&self, name: String) -> Result<Table> {
+    async fn table(&self, name: String) -> Result<StoredTable> {
         use sqlx::Row as _;
         let sql = "SELECT name, type, pk FROM pragma_table_info($1) ORDER BY pk = 0, pk, cid";
         let (mut columns, mut key) = (Vec::new(), 0);
@@ -53,7 +53,7 @@ impl SqliteStore {
             columns.push(Column { name: text(&row, "name")?, kind });
             key += usize::from(row.try_get::<i64, _>("pk").map_err(dialect::error)? > 0);
         }
-        Ok(Table { name, columns, key })
+        Ok(StoredTable { name, columns, key })
     }
 
     async fn referred_by(&self, name: &str) -> Result<Vec<String>> {

@@ -9,7 +9,7 @@ use bucketry_model::role::Visibility;
 use bucketry_model::search::SearchWords;
 use bucketry_store::Store;
 use bucketry_store::contract::change;
-use bucketry_store::listing::{BucketFilter, BucketSearch, ListOrder, ListPage, RepositorySearch};
+use bucketry_store::listing::{BucketFilter, BucketSearch, ListOrder, RepositorySearch, SearchPage};
 use bucketry_store::repository::{NewRepository, RepositoryInserted};
 use jiff::Timestamp;
 
@@ -57,7 +57,7 @@ pub(crate) async fn counts(store: &dyn Store, org_id: OrgId, word: &str) -> [usi
         BucketSearch { filter: others, ..all.clone() },
         BucketSearch { words: words.clone(), order: None, ..all },
     ] {
-        let ListPage::Found { entries, .. } = store.search_buckets(&search).await.unwrap() else {
+        let SearchPage::Found { entries, .. } = store.search_buckets(&search).await.unwrap() else {
             panic!("too many")
         };
         counts.push(entries.len());
@@ -71,7 +71,7 @@ pub(crate) async fn counts(store: &dyn Store, org_id: OrgId, word: &str) -> [usi
         after: None,
         limit: 10,
     };
-    let ListPage::Found { entries, .. } = store.search_repositories(&search).await.unwrap() else {
+    let SearchPage::Found { entries, .. } = store.search_repositories(&search).await.unwrap() else {
         panic!("too many")
     };
     [counts[0], counts[1], counts[2], entries.len()]
