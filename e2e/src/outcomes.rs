@@ -45,7 +45,7 @@ impl Outcomes {
     pub fn surprises(&self) -> Vec<String> {
         let known: BTreeSet<_> = known_failures()
             .filter(|(provider, client, _)| {
-                *provider == self.provider && self.by_client.contains_key(*client)
+                *provider == self.provider && self.by_client.get(*client).is_some_and(|ran| !ran.is_empty())
             })
             .map(|(_, client, operation)| (client, operation))
             .collect();
