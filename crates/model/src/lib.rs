@@ -12,6 +12,7 @@ pub mod credential;
 pub mod credential_kind;
 pub mod diagnosis;
 pub mod endpoint;
+pub mod finding;
 pub mod hex;
 pub mod hours;
 pub mod id;

@@ -15,6 +15,7 @@
 mod address;
 pub mod azure;
 pub mod body;
+mod check_finding;
 pub mod conditions;
 pub mod connection;
 mod connector;
@@ -25,7 +26,6 @@ mod dial;
 pub mod driver;
 mod encode;
 pub mod error;
-mod finding;
 pub mod gcs;
 pub mod header_text;
 mod headers;

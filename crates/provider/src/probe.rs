@@ -10,9 +10,9 @@ use std::time::Duration;
 use bucketry_model::status::ProbeFailure;
 use tokio::time::{Instant, timeout};
 
+use crate::check_finding::{Action, CheckFinding};
 use crate::driver::{Driver, ListRequest};
 use crate::error::{ErrorKind, ProviderError};
-use crate::finding::{Action, Finding};
 
 /// The result of a probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub async fn probe(driver: &dyn Driver, deadline: Duration) -> Probe {
         Err(_) => (start.elapsed(), Err(ProviderError::TimedOut)),
     };
     let failure = |error| {
-        let finding = Finding::of(&error, Action::List, &driver.site());
+        let finding = CheckFinding::of(&error, Action::List, &driver.site());
         ProbeFailure { code: finding.code, message: finding.message }
     };
     Probe { latency, outcome: outcome.map_err(failure) }

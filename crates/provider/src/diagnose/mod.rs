@@ -30,10 +30,10 @@ use bucketry_model::bucket::BucketTarget;
 use bucketry_model::diagnosis::{Check, CheckCode, CheckName, CheckScope, Diagnosis};
 use tokio::time::{Instant, timeout};
 
+use crate::check_finding::{Action, CheckFinding, upper_first};
 use crate::connection::Connections;
 use crate::driver::{SharedDriver, Site};
 use crate::error::{ErrorKind, ProviderError};
-use crate::finding::{Action, Finding, upper_first};
 use crate::open::{OpenError, open};
 use crate::probe::first_key;
 use crate::tls::TlsFailure;
@@ -263,7 +263,7 @@ impl Run {
     }
 
     fn fail(&mut self, name: CheckName, took: Duration, error: &ProviderError, action: Action) {
-        let Finding { code, message, hint } = Finding::of(error, action, &self.site);
+        let CheckFinding { code, message, hint } = CheckFinding::of(error, action, &self.site);
         self.push(name, took, message, Some(code), hint);
     }
 

@@ -9,9 +9,9 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{Run, StopChecks};
+use crate::check_finding::{Action, CheckFinding};
 use crate::driver::{Driver, GetRequest, PutRequest, SharedDriver, Stored, VersionId};
 use crate::error::{ErrorKind, ProviderError};
-use crate::finding::{Action, Finding};
 use crate::payload::Payload;
 
 /// The key prefix of all probe objects, so that one left behind can be recognised.
@@ -55,7 +55,8 @@ impl Run {
         match deleted {
             Ok(()) => self.pass(CheckName::Delete, took, "The key can delete objects."),
             Err(error) => {
-                let Finding { code, message, hint } = Finding::of(&error, Action::Delete, &self.site);
+                let CheckFinding { code, message, hint } =
+                    CheckFinding::of(&error, Action::Delete, &self.site);
                 let denied = error.kind() == Some(ErrorKind::AccessDenied);
                 let stays = if denied { "remains" } else { "may remain" };
                 let message = format!("{message} The object {} {stays} in the bucket.", object.key);

@@ -23,13 +23,13 @@ pub(crate) enum Action {
 
 /// A failure, explained to the user. Contains no text from the provider, except a region whose form was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Finding {
+pub(crate) struct CheckFinding {
     pub(crate) code: CheckCode,
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
 }
 
-impl Finding {
+impl CheckFinding {
     fn new(code: CheckCode, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { code, message: message.into(), hint: Some(hint.into()) }
     }
@@ -318,7 +318,7 @@ mod tests {
     #[test]
     fn a_host_that_does_not_resolve_is_named() {
         let site = site("s3.exmaple.com", "photos");
-        let finding = Finding::of(&ProviderError::DnsFailed, Action::List, &site);
+        let finding = CheckFinding::of(&ProviderError::DnsFailed, Action::List, &site);
         assert_eq!(finding.message, "The host s3.exmaple.com can't be resolved.");
     }
 
@@ -340,7 +340,7 @@ mod tests {
     }
 
     fn hint(error: &ProviderError, site: &Site) -> String {
-        Finding::of(error, Action::List, site).hint.unwrap()
+        CheckFinding::of(error, Action::List, site).hint.unwrap()
     }
 
     #[test]
@@ -381,14 +381,14 @@ mod tests {
 
     #[test]
     fn a_malformed_request_is_not_to_be_repeated() {
-        let finding = Finding::of(&answer(400, ErrorKind::Invalid), Action::List, &site("h", "photos"));
+        let finding = CheckFinding::of(&answer(400, ErrorKind::Invalid), Action::List, &site("h", "photos"));
         let hint = finding.hint.unwrap();
         assert!(hint.contains("storage type") && !hint.contains("Try again"), "{hint}");
     }
 
     #[test]
     fn a_read_only_key_is_offered_a_read_only_validation() {
-        let hint = |action| Finding::denied(action, &PERMISSIONS).hint.unwrap();
+        let hint = |action| CheckFinding::denied(action, &PERMISSIONS).hint.unwrap();
         assert!(hint(Action::Write).starts_with("Grant s3:PutObject"));
         assert!(hint(Action::Write).contains("--read-only"));
         assert!(hint(Action::Delete).contains("--read-only"));
