@@ -1,6 +1,7 @@
 //! AUDIT: what the record of a change costs, and whether pruning records delays changes.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bucketry_model::audit::{AuditAction, AuditActor, AuditDetail, AuditEntry, AuditKind};
@@ -24,7 +25,7 @@ const BUCKETS: u64 = 1_000;
 /// Changes per round and side.
 const CHANGES: usize = 100;
 /// The most records that one transaction deletes, as in the product.
-const AT_MOST: u32 = 5_000;
+const AT_MOST: u32 = 1_000;
 const LIMIT: (f64, &str) = (1.15, "≤ 1.15 ×");
 
 pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
@@ -173,11 +174,25 @@ async fn compare(
     Ok(())
 }
 
-/// Renames a bucket over and over.
-async fn rename_repeatedly(store: &dyn Store, bucket: &mut Renamed, times: &mut Vec<Duration>) -> Result {
-    loop {
+/// Renames a bucket over and over until `stop` is set. A change isn't broken off, because nobody would know whether it
+/// was stored.
+async fn rename_until(stop: &AtomicBool, store: &dyn Store, bucket: &mut Renamed) -> Result<Vec<Duration>> {
+    let mut times = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
         times.push(bucket.rename(store).await?);
         tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    Ok(times)
+}
+
+/// Prunes all records before a time as the product does, and returns how many there were.
+async fn prune_all(store: &dyn Store, before: Timestamp) -> Result<u64> {
+    let mut pruned = 0;
+    loop {
+        match store.purge_audit(before, AT_MOST).await? {
+            0 => return Ok(pruned),
+            some => pruned += some,
+        }
     }
 }
 
@@ -198,28 +213,22 @@ async fn prune(
     for _ in 0..records / old.len() {
         store.record(&old).await?;
     }
-    let mut alone = Vec::new();
-    let window =
-        tokio::time::timeout(Duration::from_secs(10), rename_repeatedly(store, &mut bucket, &mut alone))
-            .await;
-    if let Ok(failed) = window {
-        failed?;
-    }
-    let mut meanwhile = Vec::new();
+    let stop = AtomicBool::new(false);
+    let window = async {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        stop.store(true, Ordering::Relaxed);
+    };
+    let (alone, ()) = tokio::join!(rename_until(&stop, store, &mut bucket), window);
+    let alone = alone?;
+    let stop = AtomicBool::new(false);
     let start = Instant::now();
     let pruning = async {
-        let mut pruned = 0;
-        loop {
-            match store.purge_audit(long_ago + SignedDuration::from_hours(1), AT_MOST).await? {
-                0 => return Ok::<u64, bucketry_store::StoreError>(pruned),
-                some => pruned += some,
-            }
-        }
+        let pruned = prune_all(store, long_ago + SignedDuration::from_hours(1)).await;
+        stop.store(true, Ordering::Relaxed);
+        pruned
     };
-    let pruned = tokio::select! {
-        pruned = pruning => pruned?,
-        failed = rename_repeatedly(store, &mut bucket, &mut meanwhile) => return failed,
-    };
+    let (meanwhile, pruned) = tokio::join!(rename_until(&stop, store, &mut bucket), pruning);
+    let (meanwhile, pruned) = (meanwhile?, pruned?);
     let took = start.elapsed().as_secs_f64();
     if pruned != records as u64 {
         return Err(format!("{pruned} records were pruned, expected {records}").into());

@@ -11,7 +11,7 @@ use crate::{Control, Result};
 /// How often maintenance runs.
 const INTERVAL: Duration = Duration::from_mins(5);
 /// The maximum number of rows that a statement deletes.
-const AT_MOST: u32 = 5_000;
+const AT_MOST: u32 = 1_000;
 /// How long change events are retained. A node that was away for longer gets a new snapshot.
 const KEEP_CHANGES: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How long responses to idempotent requests are retained.
