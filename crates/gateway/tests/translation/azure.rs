@@ -34,7 +34,9 @@ crate::cases! { crate::azure::context;
         a_completed_upload_is_gone, a_completion_may_need_an_object, a_wrong_part_is_named, an_aborted_upload_is_gone_beside_an_object, an_upload_outlasts_a_write_to_its_key, a_listed_upload_can_be_completed, an_empty_last_part_is_stored;
     forwarded: uploads_that_go_on_are_listed_in_the_folder_only, pages_of_uploads_join_without_gaps;
     copies: a_copy_may_lose_all_metadata;
-    upload_checksums: what_is_declared_about_an_upload_is_verified, a_declared_completion_may_be_repeated,
+    upload_checksums: what_is_declared_about_an_upload_is_verified,
+        a_repeated_completion_verifies_and_returns_the_checksum,
+        a_completion_without_a_checksum_returns_that_of_the_parts, a_declared_completion_may_be_repeated,
         an_unknown_algorithm_begins_no_upload;
     tags: tags_are_replaced_and_taken_away, malformed_tags_change_nothing, tags_are_stored_along_with_an_object,
         metadata_and_tags_of_a_copy_are_replaced_separately, an_upload_in_parts_may_have_tags, reserved_metadata_is_refused;

@@ -47,7 +47,9 @@ crate::cases_of_all! { crate::s3::context }
 crate::cases! { crate::s3::context;
     multipart: parts_become_an_object, an_aborted_upload_is_gone, a_completion_may_need_an_object;
     copies: a_copy_may_lose_all_metadata;
-    upload_checksums: what_is_declared_about_an_upload_is_verified, an_unknown_algorithm_begins_no_upload;
+    upload_checksums: what_is_declared_about_an_upload_is_verified,
+        a_repeated_completion_verifies_and_returns_the_checksum,
+        a_completion_without_a_checksum_returns_that_of_the_parts, an_unknown_algorithm_begins_no_upload;
     tags: tags_are_replaced_and_taken_away, malformed_tags_change_nothing;
     forwarded: tags_are_kept_with_the_object, what_is_kept_at_s3_passes_both_ways,
         a_checksum_behind_a_small_payload_is_kept, parts_are_read_by_number, parts_are_copied_by_the_provider,

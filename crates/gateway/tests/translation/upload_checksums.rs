@@ -98,6 +98,38 @@ pub(crate) async fn a_declared_completion_may_be_repeated(context: &TestContext)
     assert_eq!(again.size_change, 0, "it is counted once");
 }
 
+/// The response to the first completion may be lost, and by then the provider has forgotten the parts.
+pub(crate) async fn a_repeated_completion_verifies_and_returns_the_checksum(context: &TestContext) {
+    let upload = Upload::begin(context).await;
+    let whole = crc32(&[FIRST, SECOND].concat());
+    let size = (FIRST.len() + SECOND.len()).to_string();
+    let declared = [
+        ("x-amz-mp-object-size", size.as_str()),
+        ("x-amz-checksum-crc32", whole.as_str()),
+        ("x-amz-checksum-type", "FULL_OBJECT"),
+    ];
+    for attempt in ["the first", "a repeated"] {
+        let done = upload.complete(&declared, ["", ""]).await.unwrap();
+        assert_eq!(done.elements("ChecksumCRC32"), std::slice::from_ref(&whole), "{attempt} completion");
+        assert_eq!(done.elements("ChecksumType"), ["FULL_OBJECT"], "{attempt} completion");
+    }
+    let wrong = crc32(b"other");
+    for (headers, code) in [
+        (&[("x-amz-checksum-crc32", wrong.as_str())][..], Code::BadDigest),
+        (&[("x-amz-mp-object-size", "5")], Code::InvalidRequest),
+    ] {
+        assert_eq!(upload.complete(headers, ["", ""]).await.unwrap_err(), code, "{headers:?}");
+    }
+}
+
+pub(crate) async fn a_completion_without_a_checksum_returns_that_of_the_parts(context: &TestContext) {
+    let upload = Upload::begin(context).await;
+    let decoded = [FIRST, SECOND].map(|content| STANDARD.decode(crc32(content)).unwrap());
+    let done = upload.complete(&[], ["", ""]).await.unwrap();
+    assert_eq!(done.elements("ChecksumCRC32"), [format!("{}-2", crc32(&decoded.concat()))]);
+    assert_eq!(done.elements("ChecksumType"), ["COMPOSITE"]);
+}
+
 pub(crate) async fn an_unknown_algorithm_begins_no_upload(context: &TestContext) {
     let headers = [("x-amz-checksum-algorithm", "MD4")];
     let error = context.refused(Method::POST, "/one/key?uploads", &headers).await;

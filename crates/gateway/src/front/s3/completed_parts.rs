@@ -5,7 +5,7 @@ use bucketry_provider::xml;
 
 use crate::front::s3::checksum;
 use crate::front::s3::error::{Code, Result, S3Error};
-use crate::front::s3::part_etag;
+use crate::front::s3::part_etag::{self, PartContent};
 use crate::front::s3::xml::malformed;
 use crate::payload::checksum::{Algorithm, Checksum};
 
@@ -19,8 +19,15 @@ const MAX_PARTS: usize = 10_000;
 pub struct CompletedPart {
     /// The part with the provider's ETag. The size is unknown, and 0.
     pub part: Part,
+    /// What its ETag says about the content, if a checksum was verified when the part was uploaded.
+    pub content: Option<PartContent>,
+}
+
+impl CompletedPart {
     /// The checksum that was verified when the part was uploaded.
-    pub checksum: Option<Checksum>,
+    pub(crate) fn checksum(&self) -> Option<&Checksum> {
+        self.content.as_ref().map(|content| &content.checksum)
+    }
 }
 
 /// The elements of a part that has not ended yet.
@@ -47,8 +54,8 @@ pub fn read_parts(document: &[u8]) -> Result<Vec<CompletedPart>> {
             (1, "Part") => {
                 let PartElements { number, etag, checksums } = std::mem::take(&mut elements);
                 let number = number.ok_or(xml::UnexpectedXml)?;
-                let (etag, checksum) = part_etag::split(&etag.ok_or(xml::UnexpectedXml)?);
-                parts.push((CompletedPart { part: Part { number, etag, size: 0 }, checksum }, checksums));
+                let (etag, content) = part_etag::split(&etag.ok_or(xml::UnexpectedXml)?);
+                parts.push((CompletedPart { part: Part { number, etag, size: 0 }, content }, checksums));
             }
             (2, "PartNumber") => {
                 elements.number = Some(element.text.trim().parse().map_err(|_| xml::UnexpectedXml)?);
@@ -108,7 +115,7 @@ fn check_checksum(part: &CompletedPart, declared: &DeclaredChecksum) -> Result<(
         let message = format!("The {name} of part {number} is not a checksum of this algorithm.");
         return Err(S3Error::new(Code::InvalidRequest, message));
     };
-    match part.checksum.as_ref().filter(|uploaded| uploaded.algorithm == algorithm) {
+    match part.checksum().filter(|uploaded| uploaded.algorithm == algorithm) {
         Some(uploaded) if *uploaded == given => Ok(()),
         Some(_) => Err(S3Error::new(
             Code::InvalidPart,
@@ -157,7 +164,7 @@ mod tests {
         let part = |etag: &str, checksum: &str| {
             of(&format!("<Part>{checksum}<PartNumber>1</PartNumber><ETag>{etag}</ETag></Part>"))
         };
-        let marked = "&quot;e-crc32-00000001&quot;";
+        let marked = "&quot;e-crc32-00000001-5&quot;";
         let parts = part(marked, "<ChecksumCRC32> AAAAAQ== </ChecksumCRC32>").unwrap();
         assert_eq!(parts[0].part.etag, "\"e\"", "the provider gets its own ETag");
         assert_eq!(part(marked, "").unwrap(), parts, "a client may leave the checksum out");
@@ -176,7 +183,7 @@ mod tests {
     fn the_longest_document_of_parts_and_that_of_keys_are_taken() {
         let part = |n: usize| {
             format!(
-                "\n  <Part>\n    <ETag>&quot;{n:052}-sha256-{n:064}&quot;</ETag>\n    <ChecksumSHA256>{}</ChecksumSHA256>\n    \
+                "\n  <Part>\n    <ETag>&quot;{n:052}-sha256-{n:064}-5368709120&quot;</ETag>\n    <ChecksumSHA256>{}</ChecksumSHA256>\n    \
                  <PartNumber>{n}</PartNumber>\n  </Part>",
                 Checksum::of_bytes(
                     Algorithm::Sha256,

@@ -21,8 +21,7 @@ pub(super) struct Completion {
     pub(super) upload: OpenUpload,
     pub(super) parts: Vec<Part>,
     pub(super) conditions: Conditions,
-    /// The checksum of the object: the one that the client sent, or, if it sent none, that of the parts' checksums
-    /// where the gateway stores it.
+    /// The checksum of the object: the one that the client sent, or, if it sent none, that of the parts' checksums.
     pub(super) checksum: Option<VerifiedChecksum>,
     /// What the gateway stores with the object.
     pub(super) hidden: HiddenMetadata,
@@ -47,24 +46,26 @@ impl CompleteRequest {
             sizes(resolved, &upload, &parts).await?
         } else if can.hidden_metadata
             && (!can.object_parts
-                || expected.is_computed_from_sizes(parts.iter().map(|part| part.checksum.as_ref())))
+                || expected.is_computed_from_sizes(parts.iter().map(CompletedPart::checksum)))
         {
             // Without them, the object is stored all the same.
             sizes(resolved, &upload, &parts).await.unwrap_or_default()
         } else {
             None
         };
+        let claimed = claimed_sizes(&parts);
         let (parts, checksums): (Vec<Part>, Vec<_>) = parts
             .into_iter()
-            .map(|CompletedPart { part, checksum }| {
+            .map(|CompletedPart { part, content }| {
                 let number = part.number;
-                (part, (number, checksum))
+                (part, (number, content.map(|content| content.checksum)))
             })
             .unzip();
-        let mut checksum = expected.verify(&checksums, sizes.as_deref())?;
+        let known = sizes.as_deref().or(claimed.as_deref());
+        let checksum = expected.verify(&checksums, known)?;
+        let checksum = checksum.or_else(|| expected.computed(&checksums, known));
         let mut hidden = HiddenMetadata::default();
         if can.hidden_metadata {
-            checksum = checksum.or_else(|| expected.computed(&checksums, sizes.as_deref()));
             let size = sizes.as_ref().map(|sizes| sizes.iter().sum());
             hidden.checksum = checksum.as_ref().map(|checksum| checksum.to_stored().text(size));
             hidden.part_checksums =
@@ -76,6 +77,12 @@ impl CompleteRequest {
         }
         Ok(Completion { key, upload, parts, conditions, checksum, hidden })
     }
+}
+
+/// The sizes that the ETags of the parts contain. They serve where the provider doesn't list the parts any more, as for
+/// a completion that is repeated.
+fn claimed_sizes(parts: &[CompletedPart]) -> Option<Vec<u64>> {
+    parts.iter().map(|part| part.content.as_ref().map(|content| content.size)).collect()
 }
 
 /// The sizes of the parts. `None` if the upload is gone: it may be completed already, which the provider finds out, and

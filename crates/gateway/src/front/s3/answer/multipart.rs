@@ -7,7 +7,7 @@ use crate::front::s3::answer::bucket::owner;
 use crate::front::s3::answer::write::stored_answer;
 use crate::front::s3::completion::Completion;
 use crate::front::s3::operation::{CompleteRequest, ObjectKey, Part, UploadChecksum};
-use crate::front::s3::part_etag;
+use crate::front::s3::part_etag::PartContent;
 use crate::front::s3::response::{self, S3Answer};
 use crate::front::s3::upload_checksum::VerifiedChecksum;
 use crate::front::s3::xml::{self, Document};
@@ -47,8 +47,11 @@ pub(super) async fn upload(
 ) -> S3Answer {
     let receipt = payload.receipt();
     let upload = OpenUpload::new(context, resolved, &part.key, &part.upload)?;
-    let etag = object::multipart::upload(resolved, upload, part.number, payload).await?;
-    let etag = receipt.checksum().map_or(etag.clone(), |checksum| part_etag::with_checksum(&etag, checksum));
+    let size = payload.length();
+    let mut etag = object::multipart::upload(resolved, upload, part.number, payload).await?;
+    if let Some(checksum) = receipt.checksum() {
+        etag = PartContent { checksum: checksum.clone(), size }.add_to(&etag);
+    }
     Ok(stored_answer(Some(&etag), &receipt))
 }
 

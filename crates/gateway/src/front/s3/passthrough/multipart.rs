@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::front::s3::completion::Completion;
 use crate::front::s3::conditions::unmet;
 use crate::front::s3::operation::{CompleteRequest, ObjectKey, Part, UploadChecksum};
-use crate::front::s3::part_etag;
+use crate::front::s3::part_etag::PartContent;
 use crate::front::s3::passthrough::document::{XmlElement, rewrite};
 use crate::front::s3::passthrough::{MAX_DOCUMENT_BYTES, PassthroughRequest, response_headers};
 use crate::front::s3::response::{self, S3Answer};
@@ -99,7 +99,8 @@ pub(super) async fn upload(incoming: PassthroughRequest<'_>, part: &Part, payloa
     let PassthroughRequest { context, resolved, s3, headers } = incoming;
     let key = resolved.key(&part.key)?;
     let upload = resolved.open_upload(&context.key, &key, &part.upload)?;
-    check_length(payload.length(), resolved.driver().capabilities().multipart.max_part_bytes)?;
+    let size = payload.length();
+    check_length(size, resolved.driver().capabilities().multipart.max_part_bytes)?;
     let receipt = payload.receipt();
     let payload = payload.into_driver_payload().await?;
     let query = [Parameter::Number("partNumber", part.number), Parameter::Upload(&upload)];
@@ -116,7 +117,8 @@ pub(super) async fn upload(incoming: PassthroughRequest<'_>, part: &Part, payloa
     let headers = response.headers_mut();
     without_checksums(headers);
     if let (Some(checksum), Some(etag)) = (receipt.checksum(), headers.get(ETAG)) {
-        let etag = part_etag::with_checksum(etag.to_str().unwrap_or_default(), checksum);
+        let content = PartContent { checksum: checksum.clone(), size };
+        let etag = content.add_to(etag.to_str().unwrap_or_default());
         response::put(headers, ETAG, Some(&etag));
     }
     Ok(response)
