@@ -62,7 +62,7 @@ settings! {
         /// Domains for virtual-host style requests, separated by commas; path style always works
         #[arg(value_name = "LIST")]
         gateway_domains: String = String::new(),
-        /// Measure how each write changes the stored size, at the cost of one HEAD request per write
+        /// Measure how each write changes the stored size, at the cost of HEAD requests to the provider
         #[arg(value_name = "SWITCH")]
         gateway_size_change: Switch = Switch::On,
         /// Which requests at the gateway to log, as JSON lines
