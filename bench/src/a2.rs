@@ -49,13 +49,13 @@ impl RegistryCall {
 
     fn describe(self) -> &'static str {
         match self {
-            Self::FirstPage => "first page of 100",
+            Self::FirstPage => "the first page of 100 buckets",
             Self::Status => "one bucket's status",
             Self::Day => "one bucket's day",
             Self::Create => "registering a bucket (without validation)",
-            Self::FilteredPage => "100 buckets by status and provider, sorted by name, at growing depth",
-            Self::FoundPage => "100 buckets with a word that all have, at growing depth",
-            Self::FoundBucket => "the bucket with a common and a rare word",
+            Self::FilteredPage => "a page of 100 buckets, filtered by status and provider and sorted by name",
+            Self::FoundPage => "a page of 100 buckets, found by a word that all buckets have",
+            Self::FoundBucket => "one bucket, found by a common and a rare word",
         }
     }
 

@@ -53,6 +53,11 @@ struct Arguments {
 enum Command {
     /// Run benchmarks and store the results
     Run(Plan),
+    /// Write the table of `README.md` from the stored results
+    Table {
+        /// The directory of `README.md` and `results/`
+        output: PathBuf,
+    },
     /// Load the gateway for a profiler and print the cost per request
     Watch {
         /// The load to generate
@@ -164,6 +169,7 @@ enum Benchmark {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Run(plan) => single_threaded(run(plan)),
+        Command::Table { output } => report::write_table(&output),
         Command::Watch { load, rounds, shared, connections, plan } => {
             single_threaded(async move { gateway::watch(&plan, load, rounds, shared, connections).await })
         }

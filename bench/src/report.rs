@@ -117,7 +117,7 @@ pub(crate) fn write_table(output: &Path) -> Result {
 }
 
 fn table(reports: &[Report]) -> String {
-    let mut text = "| | what | bar | measured | |\n|---|---|---|---|---|\n".to_owned();
+    let mut text = "| benchmark | what | bar | measured | met |\n|---|---|---|---|---|\n".to_owned();
     for report in reports {
         for bar in &report.bars {
             let limit = bar.limit.as_deref().unwrap_or("—");
@@ -126,8 +126,8 @@ fn table(reports: &[Report]) -> String {
                 text,
                 "| {} | {} | {limit} | {} |{} |",
                 report.name.to_uppercase(),
-                bar.what,
-                bar.measured,
+                with_grouped_digits(&bar.what),
+                with_grouped_digits(&bar.measured),
                 verdict(bar)
             );
         }
@@ -147,6 +147,28 @@ fn table(reports: &[Report]) -> String {
         );
     }
     text
+}
+
+/// Writes commas between the thousands of whole numbers. Decimals have none.
+fn with_grouped_digits(text: &str) -> String {
+    let mut grouped = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
+        let (before, number) = rest.split_at(start);
+        let (digits, after) =
+            number.split_at(number.find(|c: char| !c.is_ascii_digit()).unwrap_or(number.len()));
+        grouped.push_str(before);
+        let is_decimal = grouped.ends_with('.');
+        for (position, digit) in digits.char_indices() {
+            if position > 0 && !is_decimal && (digits.len() - position).is_multiple_of(3) {
+                grouped.push(',');
+            }
+            grouped.push(digit);
+        }
+        rest = after;
+    }
+    grouped.push_str(rest);
+    grouped
 }
 
 fn with_table(readme: &str, table: &str) -> Option<String> {
@@ -192,5 +214,12 @@ mod tests {
         );
         let again = with_table(&text, "").unwrap();
         assert!(!again.contains("lists"));
+    }
+
+    #[test]
+    fn whole_numbers_have_commas() {
+        let text = "p99 with 1000000 buckets: 13977 µs, 1.00125 ×, 40,000 of 999, 1e20";
+        let grouped = "p99 with 1,000,000 buckets: 13,977 µs, 1.00125 ×, 40,000 of 999, 1e20";
+        assert_eq!(with_grouped_digits(text), grouped);
     }
 }
