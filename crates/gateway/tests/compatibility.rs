@@ -18,7 +18,7 @@ const BEGIN: &str =
 const END: &str = "<!-- End of the tables. -->\n";
 
 /// Reads a limit of a provider.
-type Bound = fn(&Capabilities) -> u64;
+type Bound = fn(&Capabilities) -> String;
 
 /// The capabilities of a bucket's driver. Nothing is sent.
 fn capabilities(storage_type: StorageType, key: Option<&str>, secret: Option<&str>) -> Capabilities {
@@ -43,6 +43,16 @@ fn providers() -> [(&'static str, Capabilities); 4] {
         ("Google, HMAC key", capabilities(StorageType::Gcs, Some("GOOG1EXAMPLE"), Some("secret"))),
         ("Azure Blob", capabilities(StorageType::Blob, Some("account"), Some("c2VjcmV0"))),
     ]
+}
+
+/// A number of bytes in the largest unit of which it is a multiple.
+fn size(bytes: u64) -> String {
+    let units = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    match units.into_iter().find(|(_, unit)| bytes > 0 && bytes.is_multiple_of(*unit)) {
+        Some((name, unit)) => format!("{} {name}", bytes / unit),
+        None if bytes == 1 => "1 byte".to_owned(),
+        None => format!("{bytes} bytes"),
+    }
 }
 
 fn tables() -> String {
@@ -76,11 +86,11 @@ fn tables() -> String {
     }
     text.push_str("\n|---|---|---|---|---|\n");
     let bounds: [(&str, Bound); 5] = [
-        ("longest key, including the repository's folder (bytes)", |can| can.max_key_bytes as u64),
-        ("largest object in one PUT (MiB)", |can| can.max_put_bytes >> 20),
-        ("smallest part, except the last (bytes)", |can| can.multipart.min_part_bytes),
-        ("largest part (MiB)", |can| can.multipart.max_part_bytes >> 20),
-        ("parts per upload", |can| can.multipart.max_parts.into()),
+        ("longest key, including the repository's folder, in UTF-8", |can| format!("{} bytes", can.max_key_bytes)),
+        ("largest object in one PUT", |can| size(can.max_put_bytes)),
+        ("smallest part, except the last", |can| size(can.multipart.min_part_bytes)),
+        ("largest part", |can| size(can.multipart.max_part_bytes)),
+        ("most parts of an upload", |can| can.multipart.max_parts.to_string()),
     ];
     for (name, bound) in bounds {
         let _ = write!(text, "| {name} |");

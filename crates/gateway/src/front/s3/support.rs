@@ -22,25 +22,29 @@ pub fn support(name: Name, can: &Capabilities) -> Support {
     let is_whole = can.protocol == S3Protocol::Whole;
     match name {
         Name::ListBuckets => Noted(
-            "the repository's buckets, each in `us-east-1` and with the time at which it was registered",
+            "the repository's buckets, each with the region `us-east-1` and the time at which it was registered",
         ),
         Name::CreateBucket => Noted(
-            "creates nothing: 200 with `Location` if the repository has the bucket, as S3 in `us-east-1`; `InvalidBucketName` \
-             if S3 doesn't allow the name, else `NotImplemented`",
+            "creates nothing. Returns 200 with `Location` for a bucket of the repository, `InvalidBucketName` for a name \
+             that S3 doesn't allow, otherwise `NotImplemented`",
         ),
         Name::DeleteBucket => Noted(
-            "deletes nothing: `NoSuchBucket` if the repository doesn't have the bucket, else `NotImplemented`",
+            "deletes nothing. Returns `NotImplemented` for a bucket of the repository, otherwise `NoSuchBucket`",
         ),
         Name::PutBucketAcl | Name::PutObjectAcl => {
-            Noted("only the ACL `private`, as a header or a document; it changes nothing")
+            Noted("accepts only the ACL `private`, as a header or a document, and changes nothing")
         }
         Name::GetBucketLocation => {
             Noted("always `us-east-1` (an empty document); signatures may name any region")
         }
         Name::GetBucketVersioning => Noted("always reports that versioning is off"),
-        Name::ListObjects | Name::ListObjectsV2 if !can.list_start_after => Noted(
-            "`start-after` and `marker` scan the provider's list from its first page, unless the marker is from a \
-             recent response; continuation tokens need no scan",
+        Name::ListObjects if !can.list_start_after => Noted(
+            "with a `marker`, the gateway reads the provider's list from its first page, unless the marker is from a \
+             recent response",
+        ),
+        Name::ListObjectsV2 if !can.list_start_after => Noted(
+            "with `start-after`, the gateway reads the provider's list from its first page; continuation tokens don't \
+             cause this",
         ),
         Name::ListObjectVersions => Noted("lists only current objects, each as version `null`"),
         Name::GetObjectTagging | Name::PutObjectTagging | Name::DeleteObjectTagging
@@ -93,17 +97,17 @@ pub fn support(name: Name, can: &Capabilities) -> Support {
             (false, false) => Noted("no conditions"),
         },
         Name::CopyObject if is_whole => Noted(
-            "copied by the provider within an account, with tags, versions, encryption, storage classes; else \
-             streamed; conditions on the source only",
+            "within an account, copied by the provider, with tags, versions, encryption, storage classes; otherwise \
+             streamed. Conditions on the source only",
         ),
         Name::CopyObject if can.copy && can.tags => Noted(
-            "copied by the provider within a bucket, else streamed; with tags; conditions on the source only",
+            "within a bucket, copied by the provider; otherwise streamed. With tags; conditions on the source only",
         ),
         Name::CopyObject if can.copy => {
-            Noted("copied by the provider within a bucket, else streamed; conditions on the source only")
+            Noted("within a bucket, copied by the provider; otherwise streamed. Conditions on the source only")
         }
-        Name::CopyObject => Noted("streamed; conditions on the source only"),
-        Name::UploadPartCopy if is_whole => Noted("copied by the provider within an account, else streamed"),
+        Name::CopyObject => Noted("streamed. Conditions on the source only"),
+        Name::UploadPartCopy if is_whole => Noted("within an account, copied by the provider; otherwise streamed"),
         Name::UploadPartCopy => Noted("streamed"),
         Name::ListParts if !is_whole => Noted("without the `LastModified` of the parts"),
         Name::HeadBucket
