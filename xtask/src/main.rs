@@ -7,6 +7,7 @@
 mod bench;
 mod checks;
 mod client_table;
+mod code_map;
 mod command;
 mod cycles;
 mod files;

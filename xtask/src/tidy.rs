@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::code_map::{self, CodeMap};
 use crate::command::Result;
 use crate::cycles::{self, Crates};
 use crate::files;
@@ -35,6 +36,7 @@ pub(crate) fn check(root: &Path) -> Result {
     let mut complaints = Vec::new();
     let mut types = Types::default();
     let mut crates = Crates::default();
+    let (mut code_map, mut map_page) = (CodeMap::default(), String::new());
     let mut long_functions = Vec::new();
     for (path, text) in files::texts(root)? {
         complaints.extend(faults(&path, &text));
@@ -42,12 +44,16 @@ pub(crate) fn check(root: &Path) -> Result {
             complaints.extend(names::rejected(&path, &text));
             types.add(&path, &text);
             crates.add(&path, &text);
+            code_map.add(&path, &text);
             long_functions.extend(functions::long(&path, &text));
+        } else if path == code_map::PAGE {
+            map_page = text;
         }
     }
     complaints.extend(types.repeated(names::SHARED));
     complaints.extend(crates.complaints(cycles::ALLOWED));
     complaints.extend(functions::complaint(&long_functions));
+    complaints.extend(code_map.complaints(&map_page));
     if complaints.is_empty() { Ok(()) } else { Err(complaints.join("\n").into()) }
 }
 
