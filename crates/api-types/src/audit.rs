@@ -112,10 +112,10 @@ pub struct SystemEventQuery {
     /// The most events to return.
     #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 100, default = 20))]
     pub take: Option<u32>,
-    /// The first time, as RFC 3339. Without times, the last 24 hours are listed.
+    /// Only events from this time on, as RFC 3339. Without times, the last 24 hours are listed.
     #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     pub from_timestamp: Option<String>,
-    /// The last time, as RFC 3339.
+    /// Only events up to this time, as RFC 3339.
     #[cfg_attr(feature = "openapi", schema(format = DateTime))]
     pub to_timestamp: Option<String>,
     /// Only events of the resource with this id.

@@ -35,7 +35,7 @@ pub struct BucketInfo<'a> {
     pub key: Option<Cow<'a, str>>,
     /// Whether a secret is stored.
     pub has_secret: bool,
-    /// The provider's address. Absent for the storage type's own cloud.
+    /// The provider's address. Absent if the bucket is at AWS (S3), Google Cloud (GCS) or in Azure's public cloud (BLOB).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "https://s3.example.com"))]
     pub endpoint: Option<Cow<'a, Endpoint>>,
@@ -63,8 +63,8 @@ pub struct BucketInfo<'a> {
     /// The same reason as a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status_reason: Option<Cow<'a, str>>,
-    /// Since when the bucket has been ONLINE: the first of the nodes that reach it now has reached it since then.
-    /// Absent for other statuses, and where the time isn't known.
+    /// Since when the bucket has been ONLINE. If several nodes reach it, the one that has reached it longest counts.
+    /// Absent for other statuses, and if the time isn't known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub online_since: Option<Moment>,
     /// Since when the bucket has been OFFLINE. Absent for other statuses, and where the time isn't known.
@@ -120,7 +120,7 @@ pub struct RepoOfBucket<'a> {
 pub struct BucketList {
     /// Always true.
     pub success: bool,
-    /// The buckets, newest first.
+    /// The buckets, in the requested order.
     #[cfg_attr(feature = "openapi", schema(inline = false))]
     pub buckets: Vec<BucketInfo<'static>>,
     /// The cursor of the next page; null on the last page. Absent where the whole list was requested.
@@ -167,7 +167,7 @@ pub struct BucketCreated {
     /// The bucket's id.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = "uuid"))]
     pub bucket_id: BucketId,
-    /// The fields that were read from what was pasted into a field. Absent if there were none.
+    /// The fields that were read from pasted text. Absent if there were none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", schema(inline = false))]
     pub read: Vec<ReadField>,
@@ -190,7 +190,7 @@ pub struct AlsoRegistered {
     pub name: String,
 }
 
-/// A field that was read from what was pasted into a field.
+/// A field that was read from pasted text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReadField {
@@ -225,7 +225,7 @@ pub struct BucketChanged {
     /// The checks of the validation. Absent if nothing was validated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checks: Option<Vec<Check>>,
-    /// The fields that were read from what was pasted into a field. Absent if there were none.
+    /// The fields that were read from pasted text. Absent if there were none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", schema(inline = false))]
     pub read: Vec<ReadField>,
@@ -254,7 +254,7 @@ pub struct BucketValidated {
     pub status: Status,
     /// The checks that were made, in order.
     pub checks: Vec<Check>,
-    /// The fields that were read from what was pasted into a field. Absent if there were none.
+    /// The fields that were read from pasted text. Absent if there were none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", schema(inline = false))]
     pub read: Vec<ReadField>,

@@ -46,7 +46,8 @@ pub struct NewBucketRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(max_length = 128, example = "eu-central-1"))]
     pub region: Option<String>,
-    /// The provider's address, unless it is the storage type's own cloud. Without a scheme, `https://` is assumed.
+    /// The provider's address. Leave it out for AWS (S3), Google Cloud (GCS) and Azure's public cloud (BLOB). Without a
+    /// scheme, `https://` is assumed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(max_length = 1024, example = "https://s3.example.com"))]
     pub endpoint: Option<String>,
@@ -58,7 +59,7 @@ pub struct NewBucketRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(ignore))]
     pub api_key_uuid: Option<String>,
-    /// Whether to register the bucket without opening it first. Its status is then DISCONNECTED until a node
+    /// Whether to register the bucket without validating it first. Its status is then DISCONNECTED until a node
     /// reports on it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skip_validation: Option<bool>,
@@ -67,9 +68,9 @@ pub struct NewBucketRequest {
     pub checks: Option<CheckScope>,
 }
 
-/// Changes to a bucket. Absent fields stay unchanged. An empty `endpoint` or `region` is cleared. An empty `key` or
-/// `secret` is cleared if the bucket can be opened without it; otherwise, as always for S3 and Azure, it stays
-/// unchanged.
+/// Changes to a bucket. Absent fields stay unchanged. An empty `endpoint` or `region` deletes the value. An empty
+/// `key` or `secret` deletes the value if the bucket can be used without it. Otherwise, the value stays unchanged, as
+/// always for S3 with an access key and for Azure.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]

@@ -23,7 +23,7 @@ pub struct BucketStatusAnswer {
     /// Stored bytes now. Absent without an inventory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stored_bytes: Option<Count>,
-    /// Whether they were counted or estimated.
+    /// Whether `storedBytes` was measured or estimated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size_source: Option<SizeSource>,
     /// Number of objects at the end of the last inventory.

@@ -46,7 +46,7 @@ pub struct StatusEventInfo {
     /// The same reason as a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status_reason: Option<String>,
-    /// The version of the bucket's location and secret that was probed. Each change of these has a higher one.
+    /// The version of the bucket's location and secret that was probed. Each change of location or secret raises it.
     pub version: i64,
 }
 

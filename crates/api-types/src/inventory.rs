@@ -88,7 +88,7 @@ pub enum SizeSource {
 pub struct CurrentSizeInfo {
     /// Stored bytes.
     pub stored_bytes: Count,
-    /// Whether they were counted or estimated.
+    /// Whether `storedBytes` was measured or estimated.
     pub source: SizeSource,
     /// The number of objects at the end of the last walk.
     pub objects: Count,
@@ -106,7 +106,7 @@ pub struct StorageClassSize {
     pub storage_class: String,
     /// Number of objects.
     pub objects: Count,
-    /// Sum of their sizes.
+    /// Sum of the objects' sizes, in bytes.
     pub bytes: Count,
 }
 
@@ -120,7 +120,7 @@ pub struct PrefixSize {
     pub prefix: String,
     /// Number of objects; a lower bound if `errorBytes` isn't 0.
     pub objects: Count,
-    /// Sum of their sizes; a lower bound if `errorBytes` isn't 0.
+    /// Sum of the objects' sizes, in bytes; a lower bound if `errorBytes` isn't 0.
     pub bytes: Count,
     /// By how much the true sum may be larger. 0 wherever the provider lists keys in order; at most 1/64 of the
     /// bucket's bytes otherwise.
@@ -138,9 +138,9 @@ pub struct InventoryResult {
     pub finished_at: Moment,
     /// Number of objects.
     pub objects: Count,
-    /// Sum of their sizes.
+    /// Sum of the objects' sizes, in bytes.
     pub stored_bytes: Count,
-    /// The same by storage class, largest first. Empty if the provider's list doesn't contain classes.
+    /// Objects and bytes by storage class, largest first. Empty if the provider's list doesn't contain classes.
     #[cfg_attr(feature = "openapi", schema(inline = false))]
     pub storage_classes: Vec<StorageClassSize>,
     /// The prefixes of depth 1 with the most bytes, largest first, at most 20.
@@ -169,7 +169,7 @@ pub struct InventoryProgress {
     pub continues_at: Option<Moment>,
     /// The objects that were counted so far.
     pub objects: Count,
-    /// Sum of their sizes.
+    /// Sum of the objects' sizes, in bytes.
     pub bytes: Count,
     /// Requests for pages so far.
     pub requests: Count,

@@ -126,7 +126,7 @@ pub struct NodeStatsDaily<'a> {
     /// The mean latency of the successful probes, in milliseconds.
     #[serde(rename = "latency_ms")]
     pub latency_ms: f64,
-    /// The provider's address; empty for the storage type's own cloud.
+    /// The provider's address; empty if the bucket is at AWS (S3), Google Cloud (GCS) or in Azure's public cloud (BLOB).
     pub endpoint: String,
     /// The bucket's region; empty if none is set.
     pub region: Cow<'a, str>,

@@ -66,7 +66,8 @@ pub struct RepoKeyMade {
     /// The access key id that clients sign with.
     #[cfg_attr(feature = "openapi", schema(example = "BKTQ7XJ3M2A5V6ZK4LND"))]
     pub key: String,
-    /// The secret access key. Returned only once: absent in the response to a repetition.
+    /// The secret access key. Returned only once: absent if the response is repeated for an
+    /// `Idempotency-Key`.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "expose_optional")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub secret: Option<Secret>,

@@ -41,7 +41,8 @@ pub struct TokenCreated {
     /// The token's id.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = "uuid"))]
     pub id: TokenId,
-    /// The token itself, `bkt_…`. Returned only once: absent in the response to a repetition.
+    /// The token itself, `bkt_…`. Returned only once: absent if the response is repeated for an
+    /// `Idempotency-Key`.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "expose_optional")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub token: Option<Secret>,

@@ -106,7 +106,7 @@ pub(crate) fn filter(params: &Params) -> ApiResult<EventFilter> {
         ("kind" = Option<String>, Query, description = "Only changes to this status: ONLINE or OFFLINE"),
         ("since" = Option<String>, Query, description = "No changes before this date or RFC 3339 date-time"),
         ("until" = Option<String>, Query, description = "No changes after this date or RFC 3339 date-time"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page; 100 if only `cursor` is sent"),
         ("cursor" = Option<String>, Query, description = "The `nextCursor` of the previous page"),
     ),
     responses(

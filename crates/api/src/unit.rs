@@ -60,7 +60,7 @@ impl Source for Units {
     params(
         ("unitId" = Option<String>, Query, description = "Only these buckets: ids, separated by commas; also `bucketId`"),
         ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only the buckets of this workspace"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page; 100 if only `cursor` is sent"),
         ("cursor" = Option<String>, Query, description = "The `nextCursor` of the previous page"),
     ),
     responses(

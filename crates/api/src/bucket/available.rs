@@ -69,7 +69,7 @@ impl Source for Available {
     security(("bearer" = [])),
     params(
         ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only the buckets of this workspace"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page; 100 if only `cursor` is sent"),
         ("cursor" = Option<String>, Query, description = "The `x-next-cursor` of the previous page"),
     ),
     responses(

@@ -25,11 +25,11 @@ pub(crate) const SAMPLE: RequestSample = RequestSample::post_json(
 
 /// Registers a bucket.
 ///
-/// A node opens the bucket first, unless `skipValidation` is true. A bucket that can't be opened is not registered,
-/// and the response (400 `VALIDATION_FAILED`) lists the checks that were made. A bucket that was opened is ONLINE
-/// immediately: the validation counts as the node's first report. Every 429 has an empty `bucketId`. 503
-/// `NO_NODE_ONLINE` if no node can open the bucket, or if none has ever registered, because then there is no key to
-/// seal the secret to.
+/// A node validates the bucket first, unless `skipValidation` is true. If a check fails, the bucket is not registered,
+/// and the response (400 `VALIDATION_FAILED`) lists the checks that were made. A validated bucket is ONLINE immediately:
+/// the validation counts as the node's first report. Every 429 has an empty `bucketId`. The response is 503
+/// `NO_NODE_ONLINE` if no node is online. It is also 503 if no node has ever registered, even with `skipValidation`,
+/// because there is no key yet to seal the secret to.
 #[utoipa::path(
     post,
     path = "/bucket",

@@ -30,9 +30,9 @@ fn stored(view: DiagnosisView) -> StoredDiagnosis {
     }
 }
 
-/// Returns what a node found when it last validated the bucket as it is stored.
+/// Returns the checks of the last validation of the stored bucket.
 ///
-/// Validations with fields of their own, and those of registrations that failed, aren't stored.
+/// Validations of fields that were sent but not stored don't count.
 #[utoipa::path(
     get,
     path = "/bucket/{bucketId}/diagnosis",

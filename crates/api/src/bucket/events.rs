@@ -30,7 +30,7 @@ pub(crate) const SAMPLE: RequestSample = RequestSample::get("/bucket/{bucketId}/
         ("kind" = Option<String>, Query, description = "Only changes to this status: ONLINE or OFFLINE"),
         ("since" = Option<String>, Query, description = "No changes before this date or RFC 3339 date-time"),
         ("until" = Option<String>, Query, description = "No changes after this date or RFC 3339 date-time"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page; 100 if only `cursor` is sent"),
         ("cursor" = Option<String>, Query, description = "The `nextCursor` of the previous page"),
     ),
     responses(

@@ -101,12 +101,12 @@ fn input(params: &Params) -> ApiResult<BucketListInput> {
     params(
         ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only the buckets of this workspace"),
         ("status" = Option<String>, Query, description = "Only buckets with this status: `ONLINE`, `OFFLINE` or `DISCONNECTED`; several are separated by commas"),
-        ("provider" = Option<String>, Query, description = "Only buckets at this provider, by a name that `provider` in a response may have, or by another name such as `r2`; several are separated by commas"),
+        ("provider" = Option<String>, Query, description = "Only buckets at this provider: a value that `provider` has in responses, or another name such as `r2`; several are separated by commas"),
         ("storageType" = Option<String>, Query, description = "Only buckets of this type: `S3`, `GCS` or `BLOB`; several are separated by commas"),
-        ("search" = Option<String>, Query, description = "Only buckets whose `name` and `bucket` have words that begin like each of these words, whatever their case and accents. At most 255 characters and 8 words"),
-        ("sort" = Option<String>, Query, description = "The order: `newest` or `name`. By default the newest first, or with `search` in the order of the words found. With `search`, at most 1,000 results can be sorted"),
+        ("search" = Option<String>, Query, description = "Only buckets with these words in `name` or `bucket`. A word is found by its beginning, whatever its case and accents, and all words must be found. At most 255 characters and 8 words"),
+        ("sort" = Option<String>, Query, description = "The order: `newest` (creation time, newest first) or `name`. The default is `newest`; with `search`, it is the alphabetical order of the words that were found. A search is refused if each of its words is found in more than 1,000 entries and `sort` is sent"),
         ("walletAddress" = Option<String>, Query, deprecated, description = "Ignored; some clients send it"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page. With a filter or `search`, a page may have fewer although there is a `nextCursor`"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page; 100 if only `cursor` is sent. With a filter or `search`, a page may have fewer, even if more pages follow"),
         ("cursor" = Option<String>, Query, description = "The `nextCursor` of the previous page"),
     ),
     responses(

@@ -19,13 +19,13 @@ use crate::state::ApiState;
 
 pub(crate) const SAMPLE: RequestSample = RequestSample::post("/bucket/{bucketId}/validate");
 
-/// Checks whether a bucket can be opened, and reports what is wrong.
+/// Checks whether a bucket can be used, and reports what is wrong.
 ///
-/// A node opens the bucket with the stored fields, or with those in the body in their place; nothing is stored. The
-/// body is optional. A `bucket`, `endpoint`, `key` or `storageType` that differs from the stored one requires the
+/// A node validates the bucket with the stored fields; fields in the body replace them. No field is stored. The body
+/// is optional. A `bucket`, `endpoint`, `key` or `storageType` that differs from the stored one requires the
 /// secret, too (400 on `secret`). The checks are made in this order and stop at the first failure that makes the
 /// rest pointless: `dns`, `connect`, `tls`, `authenticate`, `bucket`, `list`, `write`, `read`, `delete`. `"checks":
-/// "read-only"` leaves out `write` and `delete`. A bucket that can't be opened is 400 `VALIDATION_FAILED` with the
+/// "read-only"` leaves out `write` and `delete`. If a check fails, the response is 400 `VALIDATION_FAILED` with the
 /// same `checks`.
 #[utoipa::path(
     post,
@@ -36,7 +36,7 @@ pub(crate) const SAMPLE: RequestSample = RequestSample::post("/bucket/{bucketId}
     params(("bucketId" = String, Path, format = "uuid", description = "The bucket")),
     request_body = Option<TrialFields>,
     responses(
-        (status = 200, description = "The bucket can be opened", body = BucketValidated),
+        (status = 200, description = "The bucket can be used", body = BucketValidated),
         Signed, InOrganization, WithBody, NodeNeeded, ValidationLimits,
     ),
 )]

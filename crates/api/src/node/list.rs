@@ -68,7 +68,7 @@ impl Source for Nodes {
     security(("bearer" = [])),
     params(
         ("nodeServices" = Option<u32>, Query, description = "Only nodes that offer any of these services: 1 storage, 2 AI, 4 chat; 0 means all nodes"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page; 100 if only `cursor` is sent"),
         ("cursor" = Option<String>, Query, description = "The `nextCursor` of the previous page"),
     ),
     responses(

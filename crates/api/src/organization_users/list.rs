@@ -50,7 +50,7 @@ impl Source for Users {
     operation_id = "listUsers",
     security(("bearer" = [])),
     params(
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page; 100 if only `cursor` is sent"),
         ("cursor" = Option<String>, Query, description = "The `nextCursor` of the previous page"),
     ),
     responses(

@@ -15,7 +15,7 @@ use crate::state::ApiState;
 
 pub(crate) const SAMPLE: RequestSample = RequestSample::get("/organization/users/{userId}");
 
-/// Returns a user, as a bare object, which the public client expects.
+/// Returns a user. The response is a bare object, as the public client expects.
 #[utoipa::path(
     get,
     path = "/organization/users/{userId}",

@@ -28,10 +28,10 @@ pub(super) fn repo_stored(stored: CreatedRepository) -> RepoStored {
 
 /// Creates a repository.
 ///
-/// Error codes are those of repositories: `NAME_ALREADY_USED`, `MIRROR_MASTER_UNIT_MISSING`,
+/// Error codes: `NAME_ALREADY_USED`, `MIRROR_MASTER_UNIT_MISSING`,
 /// `MIRROR_MASTER_UNIT_COUNT_INVALID`, `MIRROR_UNIT_ALREADY_IN_OTHER_REPO`, `NORMAL_UNIT_FOLDER_ALREADY_USED`
-/// (400), `NOT_FOUND` (404) and `QUOTA_EXCEEDED` (429). For a repository of mode MIRROR, `message` says that its
-/// replicas are not filled yet.
+/// (400), `NOT_FOUND` (404) and `QUOTA_EXCEEDED` (429). For a repository of mode MIRROR, `message` says that
+/// objects are not copied to its replicas yet.
 #[utoipa::path(
     post,
     path = "/repo",

@@ -69,11 +69,11 @@ impl Source for RepositorySource {
     security(("bearer" = [])),
     params(
         ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only the repositories of this workspace"),
-        ("search" = Option<String>, Query, description = "Only repositories whose `name` has words that begin like each of these words, whatever their case and accents. At most 255 characters and 8 words. Can't be combined with `repoId`"),
-        ("sort" = Option<String>, Query, description = "The order: `newest` or `name`. By default the newest first, or with `search` in the order of the words found. With `search`, at most 1,000 results can be sorted"),
+        ("search" = Option<String>, Query, description = "Only repositories with these words in `name`. A word is found by its beginning, whatever its case and accents, and all words must be found. At most 255 characters and 8 words. Can't be combined with `repoId`"),
+        ("sort" = Option<String>, Query, description = "The order: `newest` (creation time, newest first) or `name`. The default is `newest`; with `search`, it is the alphabetical order of the words that were found. A search is refused if each of its words is found in more than 1,000 entries and `sort` is sent"),
         ("walletAddress" = Option<String>, Query, deprecated, description = "Ignored; some clients send it"),
         ("repoId" = Option<String>, Query, description = "Only these repositories: ids, separated by commas"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page; 100 if only `cursor` is sent"),
         ("cursor" = Option<String>, Query, description = "The `nextCursor` of the previous page"),
     ),
     responses(

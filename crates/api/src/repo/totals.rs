@@ -65,7 +65,7 @@ impl Source for RepositoryTotalsSource {
     params(
         ("repoId" = Option<String>, Query, description = "Only these repositories: ids, separated by commas"),
         ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only the repositories of this workspace"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page; 100 if only `cursor` is sent"),
         ("cursor" = Option<String>, Query, description = "The `nextCursor` of the previous page"),
     ),
     responses(

@@ -18,9 +18,9 @@ use crate::state::ApiState;
 pub(crate) const SAMPLE: RequestSample =
     RequestSample::post_json("/repo/{repoId}/validate", r#"{ "name": "{name}" }"#);
 
-/// Checks whether a repository can be changed like this.
+/// Checks whether a repository can be changed as the body says.
 ///
-/// Nothing is stored. Absent fields keep their stored values. If it can't, the error has the code that `PUT
+/// Nothing is stored. Absent fields count as unchanged. If the change isn't possible, the error has the code that `PUT
 /// /repo/{repoId}` would return.
 #[utoipa::path(
     post,

@@ -20,8 +20,8 @@ pub(crate) const SAMPLE: RequestSample = RequestSample::post_json(
 
 /// Checks whether a repository with these buckets can be created.
 ///
-/// Nothing is stored. If it can't, the error has the code that `POST /repo` would return. Needs WRITE in the
-/// workspace.
+/// Nothing is stored. If the repository can't be created, the error has the code that `POST /repo` would return. Needs
+/// WRITE in the workspace.
 #[utoipa::path(
     post,
     path = "/repo/validate",

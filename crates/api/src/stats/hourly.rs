@@ -77,7 +77,7 @@ impl Source for TrafficHours {
         ("startDate" = Option<String>, Query, description = "The first hour, as a date or RFC 3339 date-time"),
         ("endDate" = Option<String>, Query, description = "The last hour, as a date or RFC 3339 date-time"),
         ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only the traffic of this workspace"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page; 100 if only `cursor` is sent"),
         ("cursor" = Option<String>, Query, description = "The `nextCursor` of the previous page"),
     ),
     responses(

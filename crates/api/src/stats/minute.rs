@@ -34,7 +34,7 @@ pub(crate) const SAMPLE: RequestSample = RequestSample::get("/stats/minute?bucke
         ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only the buckets of this workspace"),
         ("repoId" = Option<String>, Query, description = "Only these repositories: ids, separated by commas"),
         ("hosts" = Option<String>, Query, description = "Only these nodes: names, separated by commas"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page; 100 if only `cursor` is sent"),
         ("cursor" = Option<String>, Query, description = "The `nextCursor` of the previous page"),
     ),
     responses(

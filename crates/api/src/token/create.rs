@@ -33,7 +33,7 @@ fn read_new(new: NewTokenRequest) -> ApiResult<NewApiToken> {
 /// Creates a personal API token.
 ///
 /// The token is returned only once. Without `workspaceId` and `role`, it may do everything that its user may do.
-/// With either, it may only be used for data.
+/// With either, it works only for calls about workspaces, buckets, repositories and statistics.
 #[utoipa::path(
     post,
     path = "/token",

@@ -15,7 +15,7 @@ pub(crate) const SAMPLE: RequestSample = RequestSample::post("/vault/rotation");
 
 /// Starts a rotation, or returns the one in progress.
 ///
-/// A node that can open a secret seals it again, for every secret, while everything stays in use. Needs an OWNER of
+/// Nodes create new keys, and every secret is sealed to them; buckets and repositories stay in use. Needs an OWNER of
 /// the deployment's first organization.
 #[utoipa::path(
     post,

@@ -14,7 +14,7 @@ use crate::state::ApiState;
 
 pub(crate) const SAMPLE: RequestSample = RequestSample::delete("/workspace/{workspaceId}");
 
-/// Deletes a workspace that contains no buckets. Needs the role ADMIN in it.
+/// Deletes a workspace that contains no buckets and no repositories. Needs the role ADMIN in it.
 #[utoipa::path(
     delete,
     path = "/workspace/{workspaceId}",

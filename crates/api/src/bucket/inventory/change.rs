@@ -18,11 +18,11 @@ use crate::state::ApiState;
 pub(crate) const SAMPLE: RequestSample =
     RequestSample::put_json("/bucket/{bucketId}/inventory", r#"{ "everyHours": 24 }"#);
 
-/// Sets when a bucket's list is walked, and how fast.
+/// Sets when a bucket is measured, and how fast.
 ///
-/// The whole setting is replaced, and a walk in progress is discarded. `{"mode": "OFF"}` turns walks off,
-/// `{"mode": "ORGANIZATION"}` follows the organization's schedule. Walks cost requests at the provider: about one per
-/// 1,000 objects.
+/// To measure a bucket, a node reads its whole list of objects, page by page, which is called a *walk*. A walk costs
+/// about one request per 1,000 objects at the provider. The whole setting is replaced, and a walk in progress is
+/// discarded. `{"mode": "OFF"}` turns walks off, `{"mode": "ORGANIZATION"}` follows the organization's schedule.
 #[utoipa::path(
     put,
     path = "/bucket/{bucketId}/inventory",

@@ -15,7 +15,7 @@ use crate::state::ApiState;
 
 pub(crate) const SAMPLE: RequestSample = RequestSample::get("/organization/{orgId}/inventory");
 
-/// Returns when the lists of the organization's buckets are walked, unless they have a setting of their own.
+/// Returns when the organization's buckets are measured, except those with a separate setting.
 #[utoipa::path(
     get,
     path = "/organization/{orgId}/inventory",

@@ -18,7 +18,7 @@ use crate::state::ApiState;
 pub(crate) const SAMPLE: RequestSample =
     RequestSample::put_json("/organization/{orgId}/inventory", r#"{ "everyHours": 24 }"#);
 
-/// Sets when the lists of the organization's buckets are walked, unless they have a setting of their own.
+/// Sets when the organization's buckets are measured, except those with a separate setting.
 ///
 /// Needs the organization role ADMINISTRATORS. `{"mode": "OFF"}` removes the schedule.
 #[utoipa::path(

@@ -15,9 +15,10 @@ use crate::state::ApiState;
 
 pub(crate) const SAMPLE: RequestSample = RequestSample::post("/bucket/{bucketId}/inventory");
 
-/// Starts a walk through a bucket's list now, whatever its schedule and window.
+/// Measures a bucket now, whatever its schedule and window.
 ///
-/// A node begins within seconds. A paused walk continues, and one in progress is left alone.
+/// A node begins to read the bucket's list of objects (a *walk*) within seconds. A paused walk continues. If a walk is in
+/// progress, nothing changes.
 #[utoipa::path(
     post,
     path = "/bucket/{bucketId}/inventory",
