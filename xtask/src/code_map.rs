@@ -29,7 +29,7 @@ impl CodeMap {
         let mut parts = section.split('`');
         let mut before = parts.next().unwrap_or_default();
         while let Some(code) = parts.next() {
-            if !matches!(before, ", " | " and ") && before != " in " {
+            if !matches!(before, ", " | " and " | " in ") {
                 names.clear();
             }
             match self.file(code) {
@@ -37,7 +37,8 @@ impl CodeMap {
                 Named::Missing(what) => complaints.push(format!("{PAGE}: `{code}`: {what}")),
                 Named::File(text) => {
                     if before == " in " {
-                        let missing = names.iter().map(|name| last(name)).filter(|name| !has_word(text, name));
+                        let missing =
+                            names.iter().map(|name| last(name)).filter(|name| !has_word(text, name));
                         complaints.extend(missing.map(|name| format!("{PAGE}: `{code}` has no `{name}`")));
                     }
                     names.clear();
@@ -66,7 +67,9 @@ impl CodeMap {
         for segment in segments {
             let below = format!("{module}/{segment}");
             let is_folder = self.0.keys().any(|path| path.starts_with(&format!("{below}/")));
-            let found = [format!("{below}.rs"), format!("{below}/mod.rs")].into_iter().find_map(|path| self.0.get(&path));
+            let found = [format!("{below}.rs"), format!("{below}/mod.rs")]
+                .into_iter()
+                .find_map(|path| self.0.get(&path));
             if !is_item && (found.is_some() || is_folder) {
                 (module, file) = (below, found);
                 continue;

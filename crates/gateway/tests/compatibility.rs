@@ -86,7 +86,9 @@ fn tables() -> String {
     }
     text.push_str("\n|---|---|---|---|---|\n");
     let bounds: [(&str, Bound); 5] = [
-        ("longest key, including the repository's folder, in UTF-8", |can| format!("{} bytes", can.max_key_bytes)),
+        ("longest key, including the repository's folder, in UTF-8", |can| {
+            format!("{} bytes", can.max_key_bytes)
+        }),
         ("largest object in one PUT", |can| size(can.max_put_bytes)),
         ("smallest part, except the last", |can| size(can.multipart.min_part_bytes)),
         ("largest part", |can| size(can.multipart.max_part_bytes)),

@@ -103,11 +103,13 @@ pub fn support(name: Name, can: &Capabilities) -> Support {
         Name::CopyObject if can.copy && can.tags => Noted(
             "within a bucket, copied by the provider; otherwise streamed. With tags; conditions on the source only",
         ),
-        Name::CopyObject if can.copy => {
-            Noted("within a bucket, copied by the provider; otherwise streamed. Conditions on the source only")
-        }
+        Name::CopyObject if can.copy => Noted(
+            "within a bucket, copied by the provider; otherwise streamed. Conditions on the source only",
+        ),
         Name::CopyObject => Noted("streamed. Conditions on the source only"),
-        Name::UploadPartCopy if is_whole => Noted("within an account, copied by the provider; otherwise streamed"),
+        Name::UploadPartCopy if is_whole => {
+            Noted("within an account, copied by the provider; otherwise streamed")
+        }
         Name::UploadPartCopy => Noted("streamed"),
         Name::ListParts if !is_whole => Noted("without the `LastModified` of the parts"),
         Name::HeadBucket
