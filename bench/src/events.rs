@@ -179,7 +179,7 @@ async fn measure_store(
         format!("{took:.1} s, {:.0} per second", total as f64 / took),
     ));
     bars.push(Bar::reported(
-        &format!("p99 of a page of 100 buckets, and of a small write, meanwhile, {engine}"),
+        &format!("p99 of a page of 100 buckets, and of a small write, during this time, {engine}"),
         format!("{:.1} ms, {:.1} ms", millis(reads.p99), millis(writes.p99)),
     ));
 

@@ -402,8 +402,7 @@ impl GatewayResults {
     /// Verified writes, relative to what a proxy that doesn't hash takes and what the hash takes on its own: nothing
     /// that verifies can do without either.
     fn add_verified_writes(&mut self, comparison: &Comparison, hashes: &[f64]) {
-        let what =
-            "G3 CPU (µs) per PUT of 64 MiB, hash verified, relative to nginx and SHA-256 alone together";
+        let what = "G3 CPU (µs) per PUT of 64 MiB, hash verified, relative to the sum of nginx's and that of SHA-256";
         let [own, nginx, ..] = comparison.compared.as_slice() else {
             self.bars.push(Bar::reported(what, "nginx did not run".to_owned()));
             return;
