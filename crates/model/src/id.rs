@@ -84,6 +84,12 @@ ids! {
     NodeKeyId,
     /// A job that the control plane gives to a node.
     JobId,
+    /// A notification channel.
+    ChannelId,
+    /// A notification. Every attempt to deliver it has this id.
+    NotificationId,
+    /// A time in which channels aren't notified.
+    SilenceId,
 }
 
 #[cfg(test)]

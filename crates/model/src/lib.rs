@@ -23,6 +23,7 @@ pub mod name;
 pub mod node;
 pub mod node_protocol;
 pub mod node_silence;
+pub mod notification;
 pub mod paste;
 pub mod provider;
 pub mod repository;

@@ -32,6 +32,9 @@ pub mod listing;
 mod migrations;
 pub mod node;
 pub mod node_silence;
+pub mod notification;
+pub mod notification_channel;
+pub mod notification_silence;
 pub mod organization;
 pub mod postgres;
 pub mod repository;
@@ -78,6 +81,9 @@ pub trait Store:
     + audit::AuditStore
     + inventory::InventoryStore
     + listing::ListingStore
+    + notification_channel::ChannelStore
+    + notification::NotificationStore
+    + notification_silence::NotificationSilenceStore
     + Send
     + Sync
     + 'static

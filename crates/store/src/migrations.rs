@@ -33,6 +33,7 @@ const SQLITE: &[File] = files! {
     "0014_hours_and_filters",
     "0015_listings",
     "0018_node_silences",
+    "0020_notifications",
 };
 
 const POSTGRES: &[File] = files! {
@@ -54,6 +55,7 @@ const POSTGRES: &[File] = files! {
     "0015_hours_and_filters",
     "0016_listings",
     "0019_node_silences",
+    "0021_notifications",
 };
 
 /// The migrations of a SQLite database.

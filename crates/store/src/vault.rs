@@ -48,7 +48,7 @@ pub trait VaultStore {
     async fn count_secrets(&self) -> Result<u64>;
 
     /// A page of live secrets after the given one, with the fingerprint of each. Secrets of buckets come first,
-    /// then those of repository keys, then those of repositories, each by id. Only the page after the last secret
+    /// then those of repository keys, then those of repositories, then those of notification channels, each by id. Only the page after the last secret
     /// is empty.
     async fn secrets_after(
         &self,

@@ -6,7 +6,7 @@
 use std::io::{Read as _, Write as _};
 
 use age::armor::{ArmoredReader, ArmoredWriter, Format};
-use bucketry_model::id::{BucketId, OrgId, RepoId, RepoKeyId};
+use bucketry_model::id::{BucketId, ChannelId, OrgId, RepoId, RepoKeyId};
 use bucketry_model::node_protocol::SecretOwner;
 use bucketry_model::secret::{SealedSecret, Secret};
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,7 @@ impl SecretContext {
             SecretOwner::Bucket(id) => Self::of_bucket(org_id, id),
             SecretOwner::RepositoryKey(id) => Self::of_repository_key(org_id, id),
             SecretOwner::Repository(id) => Self::of_repository(org_id, id),
+            SecretOwner::Channel(id) => Self::of_channel(org_id, id),
         }
     }
 
@@ -53,6 +54,11 @@ impl SecretContext {
     /// The sealing key of a repository.
     pub fn of_repository(org_id: OrgId, repo_id: RepoId) -> Self {
         Self { org_id, record: format!("repository:{repo_id}"), field: "sealing-key" }
+    }
+
+    /// The address and secret of a notification channel.
+    pub fn of_channel(org_id: OrgId, channel_id: ChannelId) -> Self {
+        Self { org_id, record: format!("channel:{channel_id}"), field: "destination" }
     }
 }
 

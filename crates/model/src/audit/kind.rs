@@ -59,7 +59,7 @@ numbered! {
     /// A kind of resource.
     AuditKind, UnknownAuditKind,
     "must be one of workspace, bucket, repo, user, org, workspaceuser, node, orgkey, repokey, token, session, \
-     vault, route":
+     vault, route, channel, silence":
     /// A workspace.
     Workspace = 0 "workspace",
     /// A registered bucket.
@@ -86,6 +86,10 @@ numbered! {
     Vault = 103 "vault",
     /// A call that changes nothing and was refused.
     Route = 104 "route",
+    /// A notification channel.
+    NotificationChannel = 105 "channel",
+    /// A time in which channels aren't notified.
+    NotificationSilence = 106 "silence",
 }
 
 numbered! {

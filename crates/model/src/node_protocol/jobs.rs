@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bucket::BucketLocation;
 use crate::diagnosis::{CheckScope, Diagnosis};
-use crate::id::{BucketId, JobId, OrgId, RepoId, RepoKeyId};
+use crate::id::{BucketId, ChannelId, JobId, OrgId, RepoId, RepoKeyId};
 use crate::secret::SealedSecret;
 
 /// A job for a node.
@@ -59,7 +59,7 @@ pub struct Validation {
 }
 
 /// The record that a sealed secret belongs to. The order is that of a rotation: buckets, then keys, then
-/// repositories.
+/// repositories, then notification channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum SecretOwner {
     /// A bucket. The secret opens it at its provider.
@@ -71,6 +71,9 @@ pub enum SecretOwner {
     /// A repository. The secret seals its upload ids and continuation tokens.
     #[serde(rename = "repoId")]
     Repository(RepoId),
+    /// A notification channel. The process that sends opens it.
+    #[serde(rename = "channelId")]
+    Channel(ChannelId),
 }
 
 impl fmt::Display for SecretOwner {
@@ -79,6 +82,7 @@ impl fmt::Display for SecretOwner {
             Self::Bucket(id) => write!(f, "bucket {id}"),
             Self::RepositoryKey(id) => write!(f, "repository key {id}"),
             Self::Repository(id) => write!(f, "repository {id}"),
+            Self::Channel(id) => write!(f, "notification channel {id}"),
         }
     }
 }
@@ -89,7 +93,7 @@ impl fmt::Display for SecretOwner {
 pub struct BoundSecret {
     /// Organization, to which the secret is bound.
     pub org_id: OrgId,
-    /// Record that the secret belongs to; `bucketId`, `keyId` or `repoId` on the wire.
+    /// Record that the secret belongs to; `bucketId`, `keyId`, `repoId` or `channelId` on the wire.
     #[serde(flatten)]
     pub owner: SecretOwner,
     /// Sealed text.
@@ -182,11 +186,13 @@ mod tests {
             secret(SecretOwner::Bucket(BucketId::new(now, [2; 10]))),
             secret(SecretOwner::RepositoryKey(RepoKeyId::new(now, [3; 10]))),
             secret(SecretOwner::Repository(RepoId::new(now, [4; 10]))),
+            secret(SecretOwner::Channel(ChannelId::new(now, [5; 10]))),
         ];
         let task = Task::Reseal { secrets, recipients: vec!["age1x".into()] };
         let value = serde_json::to_value(&task).unwrap();
         assert_eq!(value["secrets"][0]["bucketId"], BucketId::new(now, [2; 10]).to_string());
         assert_eq!(value["secrets"][1]["keyId"], RepoKeyId::new(now, [3; 10]).to_string());
+        assert_eq!(value["secrets"][3]["channelId"], ChannelId::new(now, [5; 10]).to_string());
         assert_eq!(serde_json::from_value::<Task>(value).unwrap(), task);
     }
 }

@@ -32,6 +32,8 @@ pub mod idempotency;
 pub mod inventory;
 pub mod listing;
 pub mod node;
+pub mod notification;
+pub mod notification_channel;
 pub mod organization;
 pub mod repository;
 pub mod repository_key;
@@ -284,6 +286,24 @@ macro_rules! contract_stories {
                 a_bucket_that_moves_or_is_removed_loses_its_sizes
                 lists_show_sizes
             }
+            notification_channel {
+                a_channel_reads_back_without_its_secret
+                channels_are_bounded_and_in_a_workspace_of_the_organization
+                a_channel_changes_and_its_secret_is_kept_replaced_or_erased
+                a_deleted_channel_is_gone_at_once_and_so_are_those_of_a_deleted_workspace
+                a_silence_reads_back_until_it_has_ended
+            }
+            notification {
+                a_condition_and_its_message_are_stored_together_and_once
+                a_condition_ends_once_and_only_if_it_was_cleared
+                a_channel_has_a_bounded_number_of_conditions
+                messages_are_claimed_in_order_by_one_process_at_a_time
+                later_messages_wait_for_one_that_fails_but_tests_do_not
+                a_message_that_is_stored_during_an_attempt_is_not_overlooked
+                a_disabled_channel_sends_nothing_until_it_is_enabled
+                messages_are_counted_and_pruned_once_they_no_longer_wait
+                one_process_looks_for_conditions
+            }
             idempotency {
                 an_answer_is_given_again
                 one_key_with_another_body_is_told
@@ -329,6 +349,8 @@ mod tests {
             include_str!("idempotency.rs"),
             include_str!("inventory.rs"),
             include_str!("node.rs"),
+            include_str!("notification.rs"),
+            include_str!("notification_channel.rs"),
             include_str!("organization.rs"),
             include_str!("repository.rs"),
             include_str!("repository_key.rs"),

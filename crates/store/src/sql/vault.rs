@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use bucketry_model::audit::AuditEntry;
-use bucketry_model::id::{BucketId, OrgId, RepoId, RepoKeyId};
+use bucketry_model::id::{BucketId, ChannelId, OrgId, RepoId, RepoKeyId};
 use bucketry_model::node_protocol::{BoundSecret, SecretOwner};
 use bucketry_model::secret::SealedSecret;
 use bucketry_model::time::to_micros;
@@ -39,12 +39,14 @@ fn phase(text: &str) -> std::result::Result<RotationPhase, NotAPhase> {
 // The prefixes of a rotation's cursor as it is stored. The id of a bucket has none.
 const KEY: &str = "key:";
 const REPOSITORY: &str = "repo:";
+const CHANNEL: &str = "channel:";
 
 fn position_text(position: SecretOwner) -> String {
     match position {
         SecretOwner::Bucket(id) => id.to_string(),
         SecretOwner::RepositoryKey(id) => format!("{KEY}{id}"),
         SecretOwner::Repository(id) => format!("{REPOSITORY}{id}"),
+        SecretOwner::Channel(id) => format!("{CHANNEL}{id}"),
     }
 }
 
@@ -53,6 +55,8 @@ fn position(text: &str) -> std::result::Result<SecretOwner, bucketry_model::id::
         id.parse().map(SecretOwner::RepositoryKey)
     } else if let Some(id) = text.strip_prefix(REPOSITORY) {
         id.parse().map(SecretOwner::Repository)
+    } else if let Some(id) = text.strip_prefix(CHANNEL) {
+        id.parse().map(SecretOwner::Channel)
     } else {
         text.parse().map(SecretOwner::Bucket)
     }
@@ -106,6 +110,18 @@ impl SqlStore {
         let after = after.map(|id| id.to_string()).unwrap_or_default();
         let rows = self.rows(query(sql).bind(after).bind(i64::from(limit))).await?;
         rows.iter().map(|row| bound_secret(row, SecretOwner::Repository)).collect()
+    }
+
+    async fn secrets_of_channels(
+        &self,
+        after: Option<ChannelId>,
+        limit: u32,
+    ) -> Result<Vec<(BoundSecret, String)>> {
+        let sql = "SELECT id, org_id, secret, sealed_to FROM notification_channels \
+                   WHERE sealed_to IS NOT NULL AND id > $1 ORDER BY id LIMIT $2";
+        let after = after.map(|id| id.to_string()).unwrap_or_default();
+        let rows = self.rows(query(sql).bind(after).bind(i64::from(limit))).await?;
+        rows.iter().map(|row| bound_secret(row, SecretOwner::Channel)).collect()
     }
 }
 
@@ -180,6 +196,22 @@ async fn replace_of_repository(
     Ok(true)
 }
 
+/// The same for a notification channel. No node needs it, so no change is recorded.
+async fn replace_of_channel(
+    write: &mut Write,
+    id: ChannelId,
+    old: &SealedSecret,
+    new: &StoredSecret,
+) -> Result<bool> {
+    let sql = "UPDATE notification_channels SET secret = $3, sealed_to = $4 WHERE id = $1 AND secret = $2";
+    let update = query(sql)
+        .bind(id.to_string())
+        .bind(old.as_text())
+        .bind(new.sealed.as_text())
+        .bind(new.sealed_to.as_str());
+    Ok(write.execute(update).await? > 0)
+}
+
 async fn store_rotation(write: &mut Write, state: &RotationState) -> Result<()> {
     let sql = "INSERT INTO vault_rotation (id, phase, last_secret, total, done, failed, started_at, finished_at) \
                VALUES (1, $1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET phase = excluded.phase, \
@@ -201,7 +233,8 @@ impl VaultStore for SqlStore {
     async fn count_secrets(&self) -> Result<u64> {
         let sql = "SELECT (SELECT COUNT(*) FROM buckets WHERE sealed_to IS NOT NULL) \
                    + (SELECT COUNT(*) FROM repository_keys WHERE sealed_to IS NOT NULL) \
-                   + (SELECT COUNT(*) FROM repositories WHERE sealing_key_sealed_to IS NOT NULL)";
+                   + (SELECT COUNT(*) FROM repositories WHERE sealing_key_sealed_to IS NOT NULL) \
+                   + (SELECT COUNT(*) FROM notification_channels WHERE sealed_to IS NOT NULL)";
         self.row(query(sql)).await?.map_or(Ok(0), |row| Columns::of(&row).narrow())
     }
 
@@ -221,13 +254,20 @@ impl VaultStore for SqlStore {
                 return Ok(page);
             }
         }
-        let key = match after {
-            Some(SecretOwner::Repository(id)) => return self.secrets_of_repositories(Some(id), limit).await,
-            Some(SecretOwner::RepositoryKey(id)) => Some(id),
-            _ => None,
+        let (key, repository) = match after {
+            Some(SecretOwner::Channel(id)) => return self.secrets_of_channels(Some(id), limit).await,
+            Some(SecretOwner::Repository(id)) => (None, Some(id)),
+            Some(SecretOwner::RepositoryKey(id)) => (Some(id), None),
+            _ => (None, None),
         };
-        let page = self.secrets_of_keys(key, limit).await?;
-        if page.is_empty() { self.secrets_of_repositories(None, limit).await } else { Ok(page) }
+        if repository.is_none() {
+            let page = self.secrets_of_keys(key, limit).await?;
+            if !page.is_empty() {
+                return Ok(page);
+            }
+        }
+        let page = self.secrets_of_repositories(repository, limit).await?;
+        if page.is_empty() { self.secrets_of_channels(None, limit).await } else { Ok(page) }
     }
 
     async fn replace_secrets(
@@ -242,6 +282,7 @@ impl VaultStore for SqlStore {
                 SecretOwner::Bucket(id) => replace_of_bucket(&mut write, *id, old, new, now).await?,
                 SecretOwner::RepositoryKey(id) => replace_of_key(&mut write, *id, old, new, now).await?,
                 SecretOwner::Repository(id) => replace_of_repository(&mut write, *id, old, new, now).await?,
+                SecretOwner::Channel(id) => replace_of_channel(&mut write, *id, old, new).await?,
             };
             replaced += u64::from(done);
         }

@@ -12,7 +12,7 @@ use sqlx::query;
 use super::columns::Columns;
 use super::dialect::Row;
 use super::statement::{InList, Write, texts};
-use super::{SqlStore, live_workspace, member};
+use super::{SqlStore, live_workspace, member, notification_channel};
 use crate::Result;
 use crate::workspace::{Member, MemberChanged, NewWorkspace, Workspace, WorkspaceChanged, WorkspaceStore};
 
@@ -162,7 +162,7 @@ impl WorkspaceStore for SqlStore {
         if !live_workspace::lock(&mut write, org_id, id).await? {
             return Ok(WorkspaceChanged::NotFound);
         }
-        let (id, now) = (id.to_string(), to_micros(now));
+        let (workspace_id, id, now) = (id, id.to_string(), to_micros(now));
         for holds in [
             "SELECT 1 FROM buckets WHERE workspace_id = $1 AND deleted_at IS NULL LIMIT 1",
             "SELECT 1 FROM repositories WHERE workspace_id = $1 AND deleted_at IS NULL LIMIT 1",
@@ -177,6 +177,7 @@ impl WorkspaceStore for SqlStore {
         write.execute(query(dismiss).bind(&id)).await?;
         let revoke = "UPDATE tokens SET revoked_at = $2 WHERE scope_workspace_id = $1 AND revoked_at IS NULL";
         write.execute(query(revoke).bind(&id).bind(now)).await?;
+        notification_channel::delete_of_workspace(&mut write, workspace_id, org_id, now).await?;
         write.commit().await?;
         Ok(WorkspaceChanged::Changed)
     }
