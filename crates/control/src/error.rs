@@ -37,6 +37,8 @@ pub enum ResourceKind {
     Repository,
     /// An access key of a repository.
     RepositoryKey,
+    NotificationChannel,
+    NotificationSilence,
 }
 
 impl ResourceKind {
@@ -52,6 +54,8 @@ impl ResourceKind {
             Self::Organization => "organization",
             Self::Repository => "repository",
             Self::RepositoryKey => "key of this repository",
+            Self::NotificationChannel => "notification channel",
+            Self::NotificationSilence => "silence",
         }
     }
 }

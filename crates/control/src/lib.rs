@@ -20,6 +20,7 @@ pub mod inventories;
 pub mod jobs;
 pub mod maintenance;
 pub mod nodes;
+pub mod notifications;
 pub mod organizations;
 pub mod password;
 pub mod presence;
@@ -64,7 +65,10 @@ struct Inner {
     write_watch: readiness::WriteWatch,
     credential_watch: credentials::CredentialWatch,
     refusals: audit::Refusals,
+    condition_watch: notifications::ConditionWatch,
     changes: tokio::sync::Notify,
+    /// Messages that wait to be sent.
+    outbox: tokio::sync::Notify,
     rotation: tokio::sync::Notify,
 }
 
@@ -90,7 +94,9 @@ impl Control {
             write_watch: readiness::WriteWatch::default(),
             credential_watch: credentials::CredentialWatch::default(),
             refusals: audit::Refusals::default(),
+            condition_watch: notifications::ConditionWatch::default(),
             changes: tokio::sync::Notify::new(),
+            outbox: tokio::sync::Notify::new(),
             rotation: tokio::sync::Notify::new(),
         };
         Self { inner: Arc::new(inner) }

@@ -21,6 +21,12 @@ pub const AUDIT_DAYS: u16 = 400;
 /// Results of inventories to retain per bucket, unless a setting overrides it.
 pub const INVENTORY_RESULTS: u16 = 10;
 
+/// Days to retain notifications that were sent or given up, unless a setting overrides it.
+pub const NOTIFICATIONS_DAYS: u16 = 30;
+
+/// Seconds that a notification waits for further conditions, unless a setting overrides it.
+pub const NOTIFICATION_WINDOW: u16 = 30;
+
 /// The control plane's settings.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -56,6 +62,12 @@ pub struct Settings {
     pub keep_events_for_days: i64,
     /// Number of results of inventories to retain per bucket.
     pub keep_inventories: u32,
+    /// Days to retain notifications that were sent or given up.
+    pub keep_notifications_for_days: i64,
+    /// How long the first condition of a notification waits for others, and the end of one for its return.
+    pub notification_window: SignedDuration,
+    /// How long a test of a channel waits for its result.
+    pub channel_test_wait: Duration,
 }
 
 impl Default for Settings {
@@ -77,6 +89,9 @@ impl Default for Settings {
             keep_hours_for_days: USAGE_HOURS_DAYS.into(),
             keep_events_for_days: EVENTS_DAYS.into(),
             keep_inventories: INVENTORY_RESULTS.into(),
+            keep_notifications_for_days: NOTIFICATIONS_DAYS.into(),
+            notification_window: SignedDuration::from_secs(i64::from(NOTIFICATION_WINDOW)),
+            channel_test_wait: Duration::from_secs(10),
         }
     }
 }

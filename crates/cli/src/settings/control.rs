@@ -18,6 +18,8 @@ impl ControlValues {
             keep_hours_for_days: self.usage_hours_retention.max(1).into(),
             keep_events_for_days: self.events_retention.max(1).into(),
             keep_inventories: self.inventory_results.max(1).into(),
+            keep_notifications_for_days: self.notifications_retention.max(1).into(),
+            notification_window: SignedDuration::from_secs(self.notification_window.into()),
             ..bucketry_control::Settings::default()
         }
     }

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use bucketry_control::settings::{
-    AUDIT_DAYS, EVENTS_DAYS, INVENTORY_RESULTS, SESSION_DAYS, USAGE_HOURS_DAYS, USAGE_MINUTES_DAYS,
+    AUDIT_DAYS, EVENTS_DAYS, INVENTORY_RESULTS, NOTIFICATION_WINDOW, NOTIFICATIONS_DAYS, SESSION_DAYS,
+    USAGE_HOURS_DAYS, USAGE_MINUTES_DAYS,
 };
 use bucketry_gateway::ProtectionSettings;
 use bucketry_node::ProbeConfig;
@@ -135,6 +136,12 @@ settings! {
         /// Number of inventory results to retain per bucket
         #[arg(value_name = "NUMBER", value_parser = value_parser!(u16).range(1..=1_000))]
         inventory_results: u16 = INVENTORY_RESULTS,
+        /// Seconds that a notification waits for further conditions, which are then in the same message
+        #[arg(value_name = "SECONDS", value_parser = value_parser!(u16).range(0..=3_600))]
+        notification_window: u16 = NOTIFICATION_WINDOW,
+        /// Days to retain the log of notifications
+        #[arg(value_name = "DAYS", value_parser = value_parser!(u16).range(1..=3_650))]
+        notifications_retention: u16 = NOTIFICATIONS_DAYS,
         /// Let anyone register an organization
         #[arg(value_name = "SWITCH")]
         registration: Switch = Switch::Off,

@@ -5,8 +5,10 @@ use bucketry_model::bucket::{Bucket, BucketLocation};
 use bucketry_model::id::WorkspaceId;
 use bucketry_model::name::Name;
 use bucketry_model::node_protocol::Register;
+use bucketry_model::notification::{ChannelRules, ChannelTarget};
 use bucketry_model::repository::{KeyAccess, Repository, RepositoryBucket, RepositoryKey, RepositoryMode};
 use bucketry_model::role::{OrgRole, TokenScope, WorkspaceRole};
+use bucketry_store::notification_channel::NotificationChannel;
 use bucketry_store::organization::NewOrganization;
 use bucketry_store::repository::{NewRepository, RepositoryUpdate};
 use bucketry_store::token::NewToken;
@@ -135,6 +137,40 @@ impl Described for AuditedKey<'_> {
 impl Described for RepositoryKey {
     fn described(&self) -> AuditDetail {
         AuditedKey { name: &self.name, access: self.access, key: Some(&self.key) }.described()
+    }
+}
+
+/// A notification channel.
+pub(crate) struct AuditedChannel<'a> {
+    pub(crate) name: &'a Name,
+    pub(crate) enabled: bool,
+    pub(crate) target: &'a ChannelTarget,
+    pub(crate) rules: &'a ChannelRules,
+    pub(crate) secret: Masked,
+}
+
+impl<'a> AuditedChannel<'a> {
+    /// A channel as it is stored.
+    pub(crate) fn of(channel: &'a NotificationChannel) -> Self {
+        Self {
+            name: &channel.name,
+            enabled: channel.enabled,
+            target: &channel.target,
+            rules: &channel.rules,
+            secret: Masked::stored(channel.has_secret),
+        }
+    }
+}
+
+impl Described for AuditedChannel<'_> {
+    fn described(&self) -> AuditDetail {
+        AuditDetail::new(&json!({
+            "name": self.name.as_str(),
+            "enabled": self.enabled,
+            "target": self.target,
+            "rules": self.rules,
+            "secret": self.secret.value(),
+        }))
     }
 }
 

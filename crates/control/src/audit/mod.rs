@@ -5,7 +5,7 @@ mod describe;
 mod read;
 mod refusals;
 
-pub(crate) use describe::{AuditedBucket, AuditedKey, ChangedUser, Described, Masked};
+pub(crate) use describe::{AuditedBucket, AuditedChannel, AuditedKey, ChangedUser, Described, Masked};
 pub use read::SystemEvents;
 pub(crate) use refusals::Refusals;
 pub use refusals::RefusedCall;

@@ -9,6 +9,7 @@ mod event_storm;
 mod inventories;
 mod moved_buckets;
 mod nodes;
+mod notifications;
 mod outages;
 mod registry;
 mod repositories;
