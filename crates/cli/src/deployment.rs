@@ -8,6 +8,7 @@ use std::time::Duration;
 use bucketry_api::{ApiState, AuditLog, stream_audit};
 use bucketry_control::{Control, Environment};
 use bucketry_model::time::{Clock as _, SystemClock};
+use bucketry_notify::{NotificationSender, SenderSettings};
 use bucketry_store::Store;
 use bucketry_store::data_dir::DataDirLock;
 use bucketry_web::in_process::InProcess;
@@ -107,6 +108,11 @@ impl Deployment {
         self.gateway = listener.as_ref().and_then(|listener| listener.local_addr().ok());
         let node =
             EmbeddedNode::start(&self.control, &url(self.address), api, data_dir, settings, listener).await?;
+        let sender =
+            SenderSettings { connections: settings.connections.clone(), vault_key: data_dir.join(VAULT_KEY) };
+        let sender = NotificationSender::new(self.control.clone(), sender)
+            .map_err(|error| Failure::because("notifications can't be sent", &error))?;
+        self.background.spawn(async move { sender.run().await });
         let mut metrics = Registry::default();
         metrics.register_collector(Box::new(node.metrics()));
         self.state.add_metrics(metrics);
@@ -192,6 +198,8 @@ fn background_tasks(control: &Control, audit_log: Option<AuditLog>) -> JoinSet<(
     tasks.spawn(async move { rotations.drive_rotations().await });
     let maintenance = control.clone();
     tasks.spawn(async move { maintenance.run_maintenance().await });
+    let watch = control.clone();
+    tasks.spawn(async move { watch.watch_conditions().await });
     if let Some(log) = audit_log {
         let control = control.clone();
         tasks.spawn(async move { stream_audit(&control, log).await });

@@ -12,10 +12,8 @@ use bucketry_model::time::{Clock, SystemClock};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
 use hyper_rustls::HttpsConnector;
-use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
-use tokio_rustls::TlsConnector;
 
 use crate::body::ProviderBody;
 use crate::connector::{BoundedConnector, GuardedConnector};
@@ -28,8 +26,8 @@ use crate::policy::EndpointPolicy;
 use crate::pool::{Incoming, Origin, Pool};
 use crate::resolve::{Resolver, SystemResolver};
 use crate::sigv4::{Credentials, SigningKeys};
+use crate::tls;
 pub use crate::tls::ConnectionsError;
-use crate::tls::{self, TlsFailure};
 
 /// Settings of connections, with their timeouts.
 #[derive(Debug, Clone)]
@@ -245,18 +243,12 @@ impl Connections {
 
     /// Performs a TLS handshake over a connection and then closes it.
     pub(crate) async fn handshake(&self, host: &Host, stream: TcpStream) -> Result<(), ProviderError> {
-        let name = match host {
-            Host::Address(address) => ServerName::from(*address),
-            Host::Name(name) => {
-                ServerName::try_from(name.clone()).map_err(|_| ProviderError::Tls(TlsFailure::WrongName))?
-            }
-        };
-        let handshake = TlsConnector::from(Arc::clone(&self.0.tls)).connect(name, stream);
-        match tokio::time::timeout(self.0.settings.connect_timeout, handshake).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(ProviderError::Tls(TlsFailure::of_io(&error))),
-            Err(_) => Err(ProviderError::Tls(TlsFailure::TimedOut)),
-        }
+        self.encrypt(host, stream).await.map(drop)
+    }
+
+    /// The configuration of TLS to all providers.
+    pub(crate) fn tls(&self) -> Arc<rustls::ClientConfig> {
+        Arc::clone(&self.0.tls)
     }
 }
 

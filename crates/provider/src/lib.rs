@@ -15,6 +15,7 @@
 mod address;
 pub mod azure;
 pub mod body;
+pub mod callout;
 mod check_finding;
 pub mod conditions;
 pub mod connection;

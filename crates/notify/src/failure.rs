@@ -1,0 +1,102 @@
+//! Why a message wasn't accepted.
+
+use bucketry_provider::error::ProviderError;
+use http::StatusCode;
+use lettre::transport::smtp::Error as SmtpError;
+
+/// Why an attempt failed, in words that may be shown. Never what the receiver wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SendFailure {
+    /// The receiver's status, of HTTP or SMTP.
+    pub(crate) status: Option<u16>,
+    /// A clause without a full stop.
+    pub(crate) reason: String,
+    /// How many seconds the receiver asks to wait.
+    pub(crate) retry_after: Option<u64>,
+    /// Whether the receiver refuses this message and may accept another one.
+    pub(crate) is_of_message: bool,
+}
+
+impl SendFailure {
+    /// A failure without a response.
+    pub(crate) fn new(reason: impl Into<String>) -> Self {
+        Self { status: None, reason: reason.into(), retry_after: None, is_of_message: false }
+    }
+
+    /// A response that isn't a success.
+    pub(crate) fn of_status(status: StatusCode, retry_after: Option<u64>) -> Self {
+        let name = status.canonical_reason().map(|name| format!(" ({name})")).unwrap_or_default();
+        let reason = if status.is_redirection() {
+            format!(
+                "the receiver answered {}{name}, and redirects are not followed: enter the final URL",
+                status.as_u16()
+            )
+        } else {
+            format!("the receiver answered {}{name}", status.as_u16())
+        };
+        Self {
+            status: Some(status.as_u16()),
+            reason,
+            retry_after,
+            is_of_message: matches!(status.as_u16(), 400 | 413 | 415 | 422),
+        }
+    }
+
+    /// A connection or a request that failed.
+    pub(crate) fn of_connection(error: &ProviderError) -> Self {
+        let reason = match error {
+            ProviderError::Blocked(refusal) => {
+                return Self::new(format!("the endpoint policy refuses {refusal}. {}", refusal.hint()));
+            }
+            ProviderError::DnsFailed => "the host name can't be resolved",
+            ProviderError::ConnectionRefused => "the host refuses connections to this port",
+            ProviderError::ConnectTimeout => "connecting timed out",
+            ProviderError::Unreachable => "the host can't be reached",
+            ProviderError::Tls(failure) => return Self::new(failure.to_string()),
+            ProviderError::TimedOut => "the receiver did not answer in time",
+            ProviderError::BrokenOff => "the receiver closed the connection before it answered",
+            ProviderError::InvalidRequest(reason) => reason,
+            _ => "the receiver's answer isn't HTTP",
+        };
+        Self::new(reason)
+    }
+
+    /// A mail server that refused, or a conversation that failed.
+    pub(crate) fn of_smtp(error: &SmtpError) -> Self {
+        if let Some(code) = error.status() {
+            let status = code.to_string().parse().ok();
+            let kind = if error.is_permanent() { "permanently" } else { "for now" };
+            return Self {
+                status,
+                is_of_message: matches!(status, Some(552 | 554)),
+                ..Self::new(format!("the mail server refuses with status {code}, {kind}"))
+            };
+        }
+        Self::new(if error.is_tls() {
+            "TLS with the mail server failed: check its certificate"
+        } else if error.is_timeout() {
+            "the mail server did not answer in time"
+        } else if error.is_response() {
+            "the answer of the mail server isn't SMTP"
+        } else {
+            "the mail server closed the connection"
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bucketry_provider::policy::Refusal;
+
+    use super::*;
+
+    #[test]
+    fn reasons_say_what_to_do_and_never_repeat_what_was_received() {
+        let moved = SendFailure::of_status(StatusCode::FOUND, None);
+        assert!(moved.reason.contains("302 (Found), and redirects are not followed"), "{}", moved.reason);
+        assert!(!SendFailure::of_status(StatusCode::INTERNAL_SERVER_ERROR, None).is_of_message);
+        assert!(SendFailure::of_status(StatusCode::BAD_REQUEST, None).is_of_message);
+        let blocked = SendFailure::of_connection(&ProviderError::Blocked(Refusal::Private));
+        assert!(blocked.reason.contains("a private network address. To allow"), "{}", blocked.reason);
+    }
+}
