@@ -18,6 +18,7 @@ pub mod inventory;
 pub mod moment;
 pub mod node;
 pub mod node_stats;
+pub mod notification;
 pub mod organization;
 pub mod organization_user;
 pub mod outcome;

@@ -56,12 +56,18 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("window", CHANGE_INVENTORY),
     ("accessType", "is changed with PUT /repo/{repoId}/apikey/{apikeyId}"),
     ("expiresAt", "is set once, with POST /token"),
+    ("url", CHANGE_CHANNEL),
+    ("username", CHANGE_CHANNEL),
+    ("host", CHANGE_CHANNEL),
+    ("rules", CHANGE_CHANNEL),
+    ("sendResolved", CHANGE_CHANNEL),
 ];
 
 const SET_PASSWORD: &str = "is changed by its own user, with PUT /user/{userId}; POST \
                             /organization/users/{userId}/reset-password gives another user a one-time password";
 const CHANGE_BUCKET: &str = "is a field of PUT /bucket/{bucketId}, not of this call";
 const CHANGE_INVENTORY: &str = "is a field of PUT /bucket/{bucketId}/inventory and PUT /organization/{orgId}/inventory, not of this call";
+const CHANGE_CHANNEL: &str = "is a field of PUT /notification/channel/{channelId}, not of this call";
 const CHANGE_REPOSITORY: &str = "is a field of PUT /repo/{repoId}, not of this call";
 
 impl<T: DeserializeOwned + PartialSchema> FromRequest<ApiState> for ChangeBody<T> {

@@ -2,7 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bucketry_model::id::{BucketId, RepoId, TokenId, UserId, WorkspaceId};
+use bucketry_model::id::{
+    BucketId, ChannelId, NotificationId, RepoId, SilenceId, TokenId, UserId, WorkspaceId,
+};
 use bucketry_model::time::{from_micros, to_micros};
 use bucketry_store::audit::AuditPosition;
 use bucketry_store::bucket::PageStart;
@@ -146,7 +148,7 @@ macro_rules! id_cursors {
     )+};
 }
 
-id_cursors!('u' UserId, 'w' WorkspaceId, 't' TokenId);
+id_cursors!('u' UserId, 'w' WorkspaceId, 't' TokenId, 'c' ChannelId, 'm' NotificationId, 'q' SilenceId);
 
 /// A position in a list that is ordered by name.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -28,6 +28,7 @@ mod metrics;
 mod metrics_page;
 mod node;
 mod not_served;
+mod notification;
 mod observe;
 mod openapi;
 mod org_role;

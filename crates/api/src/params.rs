@@ -6,7 +6,9 @@ use std::str::FromStr;
 use axum::extract::{FromRequestParts, Path, Query};
 use bucketry_control::ResourceKind;
 use bucketry_control::ids::{is_absent, read_id, read_list};
-use bucketry_model::id::{BucketId, NodeId, OrgId, RepoId, RepoKeyId, TokenId, UserId, WorkspaceId};
+use bucketry_model::id::{
+    BucketId, ChannelId, NodeId, OrgId, RepoId, RepoKeyId, SilenceId, TokenId, UserId, WorkspaceId,
+};
 use bucketry_model::search::SearchWords;
 use bucketry_model::time::Day;
 use bucketry_store::listing::{ListOrder, ListPosition};
@@ -57,6 +59,12 @@ impl Names for TokenId {
 }
 impl Names for NodeId {
     const THING: ResourceKind = ResourceKind::Node;
+}
+impl Names for ChannelId {
+    const THING: ResourceKind = ResourceKind::NotificationChannel;
+}
+impl Names for SilenceId {
+    const THING: ResourceKind = ResourceKind::NotificationSilence;
 }
 impl Names for OrgId {
     const THING: ResourceKind = ResourceKind::Organization;

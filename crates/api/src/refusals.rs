@@ -52,6 +52,11 @@ fn changes(method: &Method, route: &str) -> Option<(AuditKind, AuditAction)> {
             return Some((AuditKind::User, AuditAction::Updated));
         }
         "/token" | "/token/{tokenId}" => AuditKind::ApiToken,
+        "/notification/channel" | "/notification/channel/{channelId}" => AuditKind::NotificationChannel,
+        "/notification/channel/{channelId}/test" => {
+            return Some((AuditKind::NotificationChannel, AuditAction::Used));
+        }
+        "/notification/silence" | "/notification/silence/{silenceId}" => AuditKind::NotificationSilence,
         "/vault/rotation" => return Some((AuditKind::Vault, AuditAction::Updated)),
         _ => return None,
     };

@@ -23,7 +23,7 @@ use crate::{cors, docs_page, not_served, openapi};
 mod all {
     use crate::endpoint::endpoints;
     use crate::{
-        audit, bucket, docs_page, events, health, metrics_page, node, openapi, organization,
+        audit, bucket, docs_page, events, health, metrics_page, node, notification, openapi, organization,
         organization_users, ready, repo, root, session, stats, systemevent, token, unit, user, vault,
         workspace,
     };
@@ -38,7 +38,8 @@ mod all {
         [organization::read],
         [events::events],
         [unit::stats];
-        bucket, repo, stats, workspace, organization_users, user, session, token, node, vault, audit, systemevent
+        bucket, repo, stats, workspace, organization_users, user, session, token, node, vault, audit, systemevent,
+        notification
     );
 }
 

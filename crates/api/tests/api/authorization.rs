@@ -116,6 +116,12 @@ pub(crate) async fn request(
     if has("{tokenId}") {
         fill("{tokenId}", context.fresh_token(ownership, role).await);
     }
+    if has("{channelId}") {
+        fill("{channelId}", context.fresh_channel(ownership).await);
+    }
+    if has("{silenceId}") {
+        fill("{silenceId}", context.fresh_silence(ownership).await);
+    }
     fill("{workspace}", context.workspace(ownership).to_string());
     fill("{owner}", "owner@example.com".to_owned());
     fill("{password}", PASSWORD.to_owned());

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bucketry_api::ApiSettings;
 use bucketry_control::Settings;
 use bucketry_control::buckets::BucketInput;
+use bucketry_control::notifications::{ChannelInput, SilenceInput};
 use bucketry_control::organizations::Registration;
 use bucketry_control::repositories::{KeyInput, RepositoryInput};
 use bucketry_control::tokens::NewApiToken;
@@ -69,7 +71,12 @@ pub(crate) struct TestContext {
 
 impl TestContext {
     pub(crate) async fn make() -> Self {
-        let settings = Settings { open_registration: true, ..Settings::default() };
+        let settings = Settings {
+            open_registration: true,
+            // Nothing is sent here.
+            channel_test_wait: Duration::ZERO,
+            ..Settings::default()
+        };
         let api = ApiSettings { rate_limits: None, ..ApiSettings::default() };
         let deployment = Deployment::with(api, settings).await;
         let control = deployment.control.clone();
@@ -192,6 +199,36 @@ impl TestContext {
         let input = KeyInput { name: Some("key".into()), access: Some("READ".into()) };
         let made = control.create_repository_key(&owner, repository.parse().unwrap(), &input).await;
         (repository, made.unwrap().id.to_string())
+    }
+
+    /// A new notification channel of the workspace for `ownership`.
+    pub(crate) async fn fresh_channel(&self, ownership: Ownership) -> String {
+        let control = &self.deployment.control;
+        let owner = control.authenticate(self.owner_of(ownership)).await.unwrap();
+        let input = ChannelInput {
+            name: Some(self.fresh_name()),
+            kind: Some("SLACK".into()),
+            url: Some(Secret::new("https://hooks.example.com/x")),
+            workspace_id: Some(self.workspace(ownership)),
+            ..ChannelInput::default()
+        };
+        // An organization may have only a few.
+        for old in control.notification_channels(&owner, None).await.unwrap() {
+            control.delete_channel(&owner, old.id).await.unwrap();
+        }
+        control.create_channel(&owner, &input).await.unwrap().id.to_string()
+    }
+
+    /// A new silence about the workspace for `ownership`.
+    pub(crate) async fn fresh_silence(&self, ownership: Ownership) -> String {
+        let control = &self.deployment.control;
+        let owner = control.authenticate(self.owner_of(ownership)).await.unwrap();
+        let input = SilenceInput {
+            workspace_id: Some(self.workspace(ownership)),
+            ends_at: Some(self.deployment.clock.now() + SignedDuration::from_hours(1)),
+            ..SilenceInput::default()
+        };
+        control.create_silence(&owner, &input).await.unwrap().id.to_string()
     }
 
     /// A new workspace for `ownership`, with the members of the existing one.

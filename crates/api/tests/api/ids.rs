@@ -16,6 +16,8 @@ const ONE: &[(&str, &str)] = &[
     ("/bucket/stats", "workspaceId"),
     ("/unit/stats", "workspaceId"),
     ("/events", "workspaceId"),
+    ("/notification/channel", "workspaceId"),
+    ("/notification/silence", "workspaceId"),
     ("/repo", "workspaceId"),
     ("/repo/stats", "workspaceId"),
     ("/stats/daily", "workspaceId"),
@@ -53,7 +55,12 @@ const BODIES: &[(&str, &str, bool)] = &[
     ("POST /repo/validate", "repoBuckets/bucketId", true),
     ("POST /repo/{repoId}/validate", "workspaceId", false),
     ("POST /repo/{repoId}/validate", "repoBuckets/bucketId", true),
+    ("POST /notification/channel", "workspaceId", false),
+    ("POST /notification/silence", "workspaceId", false),
+    ("POST /notification/silence", "channelId", false),
+    ("POST /notification/silence", "bucketId", false),
     ("POST /token", "workspaceId", false),
+    ("PUT /notification/channel/{channelId}", "workspaceId", false),
     ("POST /workspace/{workspaceId}/users", "userId", true),
 ];
 
@@ -233,6 +240,16 @@ async fn an_id_in_a_path_that_names_nothing_is_not_found() {
     assert!(walked > 15, "only {walked} routes have an id in their path");
 }
 
+/// A new notification channel of the workspace.
+async fn add_channel(deployment: &Deployment) -> String {
+    let fields = json!({
+        "name": "on call", "kind": "SLACK", "url": "https://hooks.example.com/x",
+        "workspaceId": deployment.first.workspace_id,
+    });
+    let made = deployment.post("/notification/channel", fields).await;
+    made.body["channel"]["id"].as_str().unwrap().to_owned()
+}
+
 /// A request to a route that would succeed.
 async fn request(deployment: &Deployment, route: &str, number: usize) -> (Method, String, Value) {
     let (method, path) = route.split_once(' ').unwrap();
@@ -261,6 +278,20 @@ async fn request(deployment: &Deployment, route: &str, number: usize) -> (Method
             let id = deployment.add_repository(&name, json!([])).await;
             (path.replace("{repoId}", &id), json!({ "workspaceId": workspace, "repoBuckets": ownership }))
         }
+        "POST /notification/channel" => {
+            (path.to_owned(), json!({ "name": name, "kind": "SLACK", "url": "https://hooks.example.com/x" }))
+        }
+        "PUT /notification/channel/{channelId}" => {
+            let id = add_channel(deployment).await;
+            (path.replace("{channelId}", &id), json!({ "name": name }))
+        }
+        "POST /notification/silence" => (
+            path.to_owned(),
+            json!({
+                "workspaceId": workspace, "channelId": add_channel(deployment).await,
+                "bucketId": ownership[0]["bucketId"], "endsAt": "2026-03-02T00:00:00Z",
+            }),
+        ),
         "POST /token" => (path.to_owned(), json!({ "name": name, "workspaceId": workspace, "role": "READ" })),
         "POST /workspace/{workspaceId}/users" => {
             let (user, _) = deployment.add_user(&format!("{name}@example.com"), 0).await;

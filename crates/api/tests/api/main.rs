@@ -15,6 +15,7 @@ mod idempotency;
 mod ids;
 mod lists;
 mod node_stats;
+mod notifications;
 mod openapi;
 mod operation;
 mod rate_limits;

@@ -5,6 +5,7 @@ pub mod bucket;
 pub mod history;
 pub mod node;
 pub mod node_stats;
+pub mod notification;
 pub mod organization;
 pub mod repository;
 pub mod token;
