@@ -15,6 +15,7 @@ use crate::database::DatabaseUrl;
 use crate::demo_options::DemoOptions;
 use crate::inventory_arguments::{InventoryArguments, ScheduleArguments};
 use crate::list_arguments::BucketListArguments;
+use crate::notify_arguments::NotifyCommand;
 use crate::repository_arguments::{KeyCommand, RepositoryCommand};
 use crate::role::{OrgRole, Role};
 use crate::settings::SettingsLayer;
@@ -141,6 +142,11 @@ pub(crate) enum Command {
     Node {
         #[command(subcommand)]
         command: NodeCommand,
+    },
+    /// Manage notifications: where they are sent, what became of them, and silences
+    Notify {
+        #[command(subcommand)]
+        command: NotifyCommand,
     },
     /// Manage the keys that provider secrets are sealed to
     Vault {

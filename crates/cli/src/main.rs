@@ -39,6 +39,8 @@ mod login;
 mod migrate;
 mod node;
 mod node_identity;
+mod notify;
+mod notify_arguments;
 mod organization;
 mod output;
 mod printable;
@@ -108,6 +110,7 @@ fn run(arguments: Arguments) -> Result<()> {
             Command::Audit(options) => audit::run(&remote, options).await,
             Command::Token { command } => token::run(&remote, command).await,
             Command::Node { command } => node::run(&remote, command).await,
+            Command::Notify { command } => notify::run(&remote, command).await,
             Command::Vault { command } => vault::run(&remote, command).await,
             Command::Backup(options) => backup::run(&remote, options).await,
             Command::Migrate(options) => migrate::run(options).await,
