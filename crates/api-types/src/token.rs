@@ -58,6 +58,8 @@ pub enum TokenType {
     Session,
     /// A personal API token.
     Api,
+    /// A session of the dashboard in a browser.
+    Browser,
 }
 
 /// A session or an API token.

@@ -15,7 +15,6 @@ mod caller;
 mod change_body;
 mod cors;
 pub mod csv;
-mod cursor;
 mod docs_page;
 mod endpoint;
 mod error;
@@ -55,6 +54,8 @@ mod unknown_parameters;
 mod user;
 mod vault;
 mod workspace;
+
+use bucketry_control::cursor;
 
 pub use audit::{AuditLog, stream_audit};
 pub use endpoint::RequestSample;

@@ -32,6 +32,7 @@ pub(crate) async fn run(remote: &Remote, command: TokenCommand) -> Result<()> {
                 let kind = match token.kind {
                     TokenType::Session => "SESSION",
                     TokenType::Api => "API",
+                    TokenType::Browser => "BROWSER",
                 };
                 vec![
                     Cell::text(kind),

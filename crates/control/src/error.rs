@@ -140,6 +140,7 @@ pub enum Error {
     #[error("{}", match .0 {
         TokenKind::Session => "the access token has expired: refresh it or log in again",
         TokenKind::Api => "this API token has expired: create another with POST /token or `bucketry token add`",
+        TokenKind::Browser => "the session of this browser has ended: sign in again",
     })]
     TokenExpired(TokenKind),
     /// Somebody else chose the user's password, which must be changed before anything else.

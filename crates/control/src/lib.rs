@@ -9,8 +9,10 @@ pub mod access_token;
 pub mod accounts;
 pub mod api_token;
 pub mod audit;
+pub mod browser_sessions;
 pub mod buckets;
 pub mod credentials;
+pub mod cursor;
 pub mod environment;
 pub mod error;
 pub mod hourly_traffic;
@@ -22,6 +24,7 @@ pub mod maintenance;
 pub mod nodes;
 pub mod notifications;
 pub mod organizations;
+pub mod overview;
 pub mod password;
 pub mod presence;
 pub mod readiness;
@@ -64,6 +67,7 @@ struct Inner {
     presence: presence::Presence,
     write_watch: readiness::WriteWatch,
     credential_watch: credentials::CredentialWatch,
+    overviews: Arc<overview::OverviewCache>,
     refusals: audit::Refusals,
     condition_watch: notifications::ConditionWatch,
     changes: tokio::sync::Notify,
@@ -93,6 +97,7 @@ impl Control {
             presence: presence::Presence::default(),
             write_watch: readiness::WriteWatch::default(),
             credential_watch: credentials::CredentialWatch::default(),
+            overviews: Arc::default(),
             refusals: audit::Refusals::default(),
             condition_watch: notifications::ConditionWatch::default(),
             changes: tokio::sync::Notify::new(),

@@ -44,9 +44,10 @@ pub struct LoggedIn {
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
-enum CachedCredential {
+pub(crate) enum CachedCredential {
     Session(TokenId),
     Api([u8; 32]),
+    Browser([u8; 32]),
 }
 
 #[derive(Clone)]
@@ -90,18 +91,30 @@ impl Control {
         network: Option<String>,
         origin: RequestOrigin,
     ) -> Result<LoggedIn> {
+        let (user, hash) = self.verify_password(email, password, &origin).await?;
+        self.open_session(user, &hash, device, network, origin).await
+    }
+
+    /// Returns the user with this address and password, and the password's hash. A failure is recorded.
+    pub(crate) async fn verify_password(
+        &self,
+        email: &str,
+        password: Secret,
+        origin: &RequestOrigin,
+    ) -> Result<(User, String)> {
+        let refused = |org_id, failure| self.refused_login(email, org_id, failure, origin.clone());
         let Some(found) = self.inner.store.user_by_email(email.trim()).await? else {
             self.inner.passwords.pretend_to_verify(password).await?;
-            return Err(self.refused_login(email, None, LoginFailure::UserNotFound, origin).await);
+            return Err(refused(None, LoginFailure::UserNotFound).await);
         };
         let org_id = Some(found.user.org_id);
         let Some(hash) = found.password_hash else {
-            return Err(self.refused_login(email, org_id, LoginFailure::NoPasswordSet, origin).await);
+            return Err(refused(org_id, LoginFailure::NoPasswordSet).await);
         };
         if !self.inner.passwords.verify(password, hash.clone()).await? {
-            return Err(self.refused_login(email, org_id, LoginFailure::InvalidPassword, origin).await);
+            return Err(refused(org_id, LoginFailure::InvalidPassword).await);
         }
-        self.open_session(found.user, &hash, device, network, origin).await
+        Ok((found.user, hash))
     }
 
     /// Records a failed login. Returns it as an error.
@@ -147,27 +160,39 @@ impl Control {
         let expires_at = self.session_end(now);
         let (refresh_token, hash) = self.new_refresh_token()?;
         let id = self.inner.environment.id(TokenId::new)?;
-        let name: String = device.unwrap_or("").chars().filter(|c| !c.is_control()).take(255).collect();
         let session = NewToken {
             id,
             org_id: user.org_id,
             user_id: user.id,
             kind: TokenKind::Session,
-            name,
+            name: device_name(device),
             scope: None,
             hash,
             expires_at: Some(expires_at),
             network,
         };
-        let actor = AuditActor::User { id: user.id, email: user.email.clone(), token_id: Some(id) };
+        self.store_session(&user, &session, password_hash, origin).await?;
+        self.hand_out(user, id, refresh_token, expires_at, now)
+    }
+
+    /// Stores and records a session of any kind, if the password still has this hash.
+    pub(crate) async fn store_session(
+        &self,
+        user: &User,
+        session: &NewToken,
+        password_hash: &str,
+        origin: RequestOrigin,
+    ) -> Result<()> {
+        let actor = AuditActor::User { id: user.id, email: user.email.clone(), token_id: Some(session.id) };
         let audit = self
             .audit_by(actor, Some(user.org_id), AuditKind::Session, AuditAction::SignedIn)
-            .of(id, &session.name)
+            .of(session.id, &session.name)
             .from_origin(origin);
-        if !self.inner.store.open_session(&session, password_hash, &audit).await? {
-            return Err(Error::Login(LoginFailure::InvalidPassword));
+        if self.inner.store.open_session(session, password_hash, &audit).await? {
+            Ok(())
+        } else {
+            Err(Error::Login(LoginFailure::InvalidPassword))
         }
-        self.hand_out(user, id, refresh_token, expires_at, now)
     }
 
     /// When a session that starts now ends, unless it is refreshed.
@@ -240,6 +265,11 @@ impl Control {
             }
             None => CachedCredential::Session(self.inner.access_tokens.verify(bearer, now)?.sid),
         };
+        self.caller_with(credential, now).await
+    }
+
+    /// Returns the caller with this credential, from the cache if the rights were looked up recently.
+    pub(crate) async fn caller_with(&self, credential: CachedCredential, now: Timestamp) -> Result<Caller> {
         let cache = &self.inner.callers;
         let epoch = cache.epoch.load(Ordering::SeqCst);
         if let Some(known) = cache.callers.get(&credential)
@@ -251,6 +281,9 @@ impl Control {
         let (id, ended) = match &credential {
             CachedCredential::Session(id) => (*id, TokenFault::SessionEnded),
             CachedCredential::Api(hash) => (self.api_token_id(hash, now).await?, TokenFault::Revoked),
+            CachedCredential::Browser(hash) => {
+                (self.live_browser_session(hash, now).await?, TokenFault::SessionEnded)
+            }
         };
         let found = self.inner.store.caller(id, now).await?;
         let principal = Arc::new(found.ok_or(Error::Unauthenticated(ended))?);
@@ -306,6 +339,11 @@ impl Control {
         let random: [u8; 32] = self.inner.environment.random()?;
         Ok((Secret::new(URL_SAFE_NO_PAD.encode(random)), api_token::hash(&random)))
     }
+}
+
+/// The name of a session, as the client gives it.
+pub(crate) fn device_name(device: Option<&str>) -> String {
+    device.unwrap_or("").chars().filter(|c| !c.is_control()).take(255).collect()
 }
 
 fn refresh_hash(token: &Secret) -> Option<[u8; 32]> {

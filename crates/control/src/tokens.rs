@@ -120,7 +120,7 @@ impl Control {
         let stored = own.into_iter().find(|token| token.id == id);
         let stored = stored.ok_or(Error::NotFound(ResourceKind::Token))?;
         let kind = match stored.kind {
-            TokenKind::Session => AuditKind::Session,
+            TokenKind::Session | TokenKind::Browser => AuditKind::Session,
             TokenKind::Api => AuditKind::ApiToken,
         };
         let audit = self.audit_of(caller, kind, AuditAction::Deleted).of(id, &stored.name);

@@ -157,6 +157,25 @@ impl UsageCounts {
         }
     }
 
+    /// Adds counts of other traffic. Sums are capped at the largest number.
+    pub fn merge(&mut self, other: &Self) {
+        for (sum, more) in [
+            (&mut self.requests, other.requests),
+            (&mut self.errors, other.errors),
+            (&mut self.reads, other.reads),
+            (&mut self.writes, other.writes),
+            (&mut self.lists, other.lists),
+            (&mut self.provider_errors, other.provider_errors),
+            (&mut self.upload_bytes, other.upload_bytes),
+            (&mut self.download_bytes, other.download_bytes),
+            (&mut self.size_change, other.size_change),
+            (&mut self.latency_sum_ms, other.latency_sum_ms),
+            (&mut self.first_byte_sum_ms, other.first_byte_sum_ms),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
+    }
+
     /// Mean latency of a request in milliseconds; 0 without requests.
     pub fn latency_ms(&self) -> f64 {
         mean(self.latency_sum_ms, self.requests)

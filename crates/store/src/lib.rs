@@ -36,6 +36,7 @@ pub mod notification;
 pub mod notification_channel;
 pub mod notification_silence;
 pub mod organization;
+pub mod overview;
 pub mod postgres;
 pub mod repository;
 pub mod repository_key;
@@ -84,6 +85,7 @@ pub trait Store:
     + notification_channel::ChannelStore
     + notification::NotificationStore
     + notification_silence::NotificationSilenceStore
+    + overview::OverviewStore
     + Send
     + Sync
     + 'static

@@ -1,4 +1,5 @@
-//! Login sessions with their refresh tokens, and personal API tokens. Only hashes of tokens are stored.
+//! Login sessions with their refresh tokens, sessions of browsers, and personal API tokens. Only hashes of tokens are
+//! stored.
 
 use async_trait::async_trait;
 use bucketry_model::audit::AuditEntry;
@@ -18,9 +19,18 @@ pub enum TokenKind {
     Session,
     /// A personal API token.
     Api,
+    /// A session of the dashboard in a browser, whose cookie has one opaque value.
+    Browser,
 }
 
-/// A session or an API token, as its owner sees it.
+impl TokenKind {
+    /// Whether somebody signed in with a password to get the token.
+    pub fn is_session(self) -> bool {
+        self != Self::Api
+    }
+}
+
+/// A session of any kind or an API token, as its owner sees it.
 #[expect(missing_docs, reason = "the other fields are columns of the token's row")]
 #[derive(Debug, Clone)]
 pub struct TokenRecord {
@@ -33,7 +43,7 @@ pub struct TokenRecord {
     /// The restrictions of an API token.
     pub scope: Option<TokenScope>,
     pub created_at: Timestamp,
-    /// When a session was last renewed, or an API token last used.
+    /// When a session was last renewed or extended, or an API token last used.
     pub last_used_at: Option<Timestamp>,
     /// When the token expires. `None` if it doesn't.
     pub expires_at: Option<Timestamp>,
@@ -51,7 +61,7 @@ pub struct NewToken {
     pub name: String,
     /// The restrictions of an API token.
     pub scope: Option<TokenScope>,
-    /// The hash of the API token, or of the session's first refresh token.
+    /// The hash of the API token, of the session's first refresh token, or of the value in the browser's cookie.
     pub hash: TokenHash,
     /// When the token expires. A session expires with its refresh token.
     pub expires_at: Option<Timestamp>,
@@ -68,6 +78,19 @@ pub enum TokenState {
     Expired,
     /// It was revoked, or its user was removed.
     Revoked,
+}
+
+/// A live session of a browser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BrowserSession {
+    /// The session.
+    pub id: TokenId,
+    /// When somebody signed in.
+    pub created_at: Timestamp,
+    /// When its end was last moved. `None` if that has not happened yet.
+    pub extended_at: Option<Timestamp>,
+    /// When it ends unless it is extended.
+    pub expires_at: Timestamp,
 }
 
 /// The outcome of exchanging a refresh token.
@@ -122,6 +145,24 @@ pub trait TokenStore {
 
     /// The API token with this hash, and whether it can still be used. Tokens that ended long ago are not found.
     async fn api_token(&self, hash: &TokenHash, now: Timestamp) -> Result<Option<(TokenId, TokenState)>>;
+
+    /// The live session of a browser whose cookie has the value with this hash. `None` if there is none, or if it has
+    /// ended.
+    async fn browser_session(&self, hash: &TokenHash, now: Timestamp) -> Result<Option<BrowserSession>>;
+
+    /// Moves the end of a browser's session, if it is live and was last moved before `unless_since`. Returns whether
+    /// it was moved.
+    async fn extend_browser_session(
+        &self,
+        id: TokenId,
+        expires_at: Timestamp,
+        unless_since: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool>;
+
+    /// Gives a live session of a browser another value for its cookie. The old one is unknown afterwards. Returns
+    /// whether there was such a session.
+    async fn replace_browser_value(&self, id: TokenId, hash: &TokenHash, now: Timestamp) -> Result<bool>;
 
     /// Exchanges a session's refresh token for a new one. The new one expires at `expires_at`, or when the session
     /// is `longest` old if that is sooner. If an exchanged token is presented again, the session is revoked.

@@ -35,6 +35,13 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("SELECT number FROM usage_organizations", "organizations are few"),
     ("SELECT org_id FROM inventory_schedules", "organizations are few"),
     ("FROM pg_class", "asks at the start whether there is any table"),
+    ("GROUP BY u.series, u.minute / 3600", "sorts the minutes of one bucket, of a week at most"),
+    ("GROUP BY s.bucket_id, s.workspace_id", "reads the traffic of two days, at most every five seconds"),
+    ("GROUP BY f.facet", "counts the buckets of an organization in an index, at most every five seconds"),
+    (
+        "GROUP BY f.workspace_id, f.facet",
+        "counts the buckets of workspaces in an index, at most every five seconds",
+    ),
 ];
 
 /// Collects the texts of statements from the driver's log.

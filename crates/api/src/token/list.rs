@@ -55,6 +55,7 @@ impl Source for Tokens {
             kind: match token.kind {
                 TokenKind::Session => TokenType::Session,
                 TokenKind::Api => TokenType::Api,
+                TokenKind::Browser => TokenType::Browser,
             },
             name: token.name.clone(),
             workspace_id: token.scope.and_then(|scope| scope.workspace_id),

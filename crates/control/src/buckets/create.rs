@@ -30,7 +30,11 @@ pub struct CreatedBucket {
 
 impl Control {
     /// Returns the fields of a new bucket if the caller may register one in its workspace.
-    async fn may_create_bucket(&self, caller: &Caller, input: &BucketInput) -> Result<NewBucketFields> {
+    pub(super) async fn may_create_bucket(
+        &self,
+        caller: &Caller,
+        input: &BucketInput,
+    ) -> Result<NewBucketFields> {
         let fields = input.read_new()?;
         self.enter(caller, fields.workspace_id, WorkspaceRole::Write).await?;
         validated(caller)?;

@@ -2,6 +2,7 @@
 //! of the workspace if the bucket doesn't exist yet.
 
 mod change;
+mod check;
 mod create;
 mod credential_fields;
 mod delegated_identity;

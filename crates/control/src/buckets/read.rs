@@ -95,6 +95,15 @@ impl Control {
         Ok(listed.into_iter().map(view).collect())
     }
 
+    /// Returns those of the named buckets that exist and that the caller may see, in the order named.
+    pub async fn buckets_named(&self, caller: &Caller, ids: &[BucketId]) -> Result<Vec<BucketView>> {
+        let mut found = self.inner.store.buckets_among(caller.org_id, ids).await?;
+        found.retain(|one| caller.may(WorkspaceRole::Read, one.bucket.workspace_id));
+        let position = |id: BucketId| ids.iter().position(|named| *named == id);
+        found.sort_by_key(|one| position(one.bucket.id));
+        self.views_of(found).await
+    }
+
     async fn repositories_by_bucket(
         &self,
         ids: &[BucketId],

@@ -150,7 +150,7 @@ impl Control {
 
     /// Has a connected node run the checks. Dropping the future withdraws the job; a node that has already fetched
     /// it finishes it without effect.
-    async fn run_validation(
+    pub(super) async fn run_validation(
         &self,
         org_id: OrgId,
         bucket_id: BucketId,

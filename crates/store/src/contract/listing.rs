@@ -14,7 +14,7 @@ use crate::bucket::{BucketInserted, BucketUpdate, NewBucket};
 use crate::listing::{BucketFilter, BucketSearch, ListOrder, RepositorySearch, SORTABLE, SearchPage};
 use crate::repository::RepositoryUpdate;
 
-fn offline(seconds: i64) -> ProbeSample {
+pub(super) fn offline(seconds: i64) -> ProbeSample {
     ProbeSample { status: ProbedStatus::Offline, ..online(seconds, 0) }
 }
 

@@ -35,6 +35,7 @@ pub mod node;
 pub mod notification;
 pub mod notification_channel;
 pub mod organization;
+pub mod overview;
 pub mod repository;
 pub mod repository_key;
 pub mod repository_use;
@@ -93,6 +94,8 @@ macro_rules! contract_stories {
                 a_caller_is_known_with_memberships_and_scope
                 an_expired_or_revoked_token_has_no_caller
                 an_api_token_is_found_by_its_hash
+                a_browser_is_known_by_its_value_until_the_session_ends
+                a_browsers_session_is_extended_once_in_a_while
                 a_refresh_token_is_exchanged_once
                 a_refresh_token_that_comes_again_ends_the_session
                 two_exchanges_of_one_refresh_token_at_once_succeed_at_most_once
@@ -152,6 +155,11 @@ macro_rules! contract_stories {
                 a_cursor_walks_more_workspaces_than_one_statement_merges
                 buckets_made_in_the_same_moment_are_listed_by_id
                 totals_are_listed_like_buckets
+            }
+            overview {
+                buckets_are_counted_by_status
+                hours_of_traffic_are_summed_over_workspaces_and_nodes
+                the_busiest_buckets_come_first
             }
             listing {
                 buckets_are_found_by_the_beginnings_of_all_words

@@ -66,6 +66,45 @@ pub async fn an_api_token_is_found_by_its_hash(store: &dyn Store) {
     assert_eq!(store.session_of_refresh_token(&api.hash).await.unwrap(), None);
 }
 
+pub async fn a_browser_is_known_by_its_value_until_the_session_ends(store: &dyn Store) {
+    let context = TestContext::new(store).await;
+    let [session, revoked] = [1, 2].map(|n| context.new_token(context.owner, TokenKind::Browser, n));
+    for token in [&session, &revoked] {
+        store.insert_token(token, &audit(at(1))).await.unwrap();
+    }
+    let found = store.browser_session(&session.hash, at(2)).await.unwrap().unwrap();
+    assert_eq!((found.id, found.created_at, found.extended_at), (session.id, at(1), None));
+    assert_eq!(found.expires_at, at(1_000));
+    assert_eq!(store.browser_session(&session.hash, at(1_000)).await.unwrap(), None, "it has ended");
+    assert_eq!(store.api_token(&session.hash, at(2)).await.unwrap(), None, "the API knows no browsers");
+    let caller = store.caller(session.id, at(2)).await.unwrap().unwrap();
+    assert_eq!(caller.signed_in_at, Some(at(1)));
+
+    assert!(store.replace_browser_value(session.id, &[7; 32], at(3)).await.unwrap());
+    assert_eq!(store.browser_session(&session.hash, at(3)).await.unwrap(), None);
+    assert_eq!(store.browser_session(&[7; 32], at(3)).await.unwrap().map(|one| one.id), Some(session.id));
+    assert!(store.revoke_token(context.owner, revoked.id, &audit(at(4))).await.unwrap());
+    assert_eq!(store.browser_session(&revoked.hash, at(4)).await.unwrap(), None);
+    assert!(!store.replace_browser_value(revoked.id, &[8; 32], at(4)).await.unwrap());
+}
+
+pub async fn a_browsers_session_is_extended_once_in_a_while(store: &dyn Store) {
+    let context = TestContext::new(store).await;
+    let session = context.new_token(context.owner, TokenKind::Browser, 1);
+    let api = context.new_token(context.owner, TokenKind::Api, 2);
+    for token in [&session, &api] {
+        store.insert_token(token, &audit(at(1))).await.unwrap();
+    }
+    let extend = |id, end, since, now| store.extend_browser_session(id, at(end), at(since), at(now));
+    assert!(!extend(session.id, 1_500, 1, 2).await.unwrap(), "it began too recently");
+    assert!(extend(session.id, 1_500, 2, 10).await.unwrap());
+    let found = store.browser_session(&session.hash, at(1_400)).await.unwrap().unwrap();
+    assert_eq!((found.expires_at, found.extended_at), (at(1_500), Some(at(10))));
+    assert!(!extend(session.id, 1_600, 10, 11).await.unwrap(), "it was extended too recently");
+    assert!(!extend(session.id, 1_600, 1_500, 1_500).await.unwrap(), "it has ended");
+    assert!(!extend(api.id, 1_600, 2, 10).await.unwrap(), "it is no browser's");
+}
+
 pub async fn a_refresh_token_is_exchanged_once(store: &dyn Store) {
     let context = TestContext::new(store).await;
     let session = context.new_token(context.owner, TokenKind::Session, 1);

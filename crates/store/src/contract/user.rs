@@ -45,7 +45,8 @@ pub async fn a_new_password_ends_the_other_sessions_and_leaves_api_tokens(store:
     let [mine, other, foreign] = [(user, 1), (user, 2), (context.owner, 3)]
         .map(|(of, n)| context.new_token(of, TokenKind::Session, n));
     let api = context.new_token(user, TokenKind::Api, 4);
-    for token in [&mine, &other, &foreign, &api] {
+    let browser = context.new_token(user, TokenKind::Browser, 5);
+    for token in [&mine, &other, &foreign, &api, &browser] {
         store.insert_token(token, &audit(at(1))).await.unwrap();
     }
     let names = UserChanges { first_name: Some(name("Grace")), ..password("$new", own(FIRST, &mine)) };
@@ -55,7 +56,8 @@ pub async fn a_new_password_ends_the_other_sessions_and_leaves_api_tokens(store:
     );
     let stored = store.user_by_email("grace@example.com").await.unwrap().unwrap();
     assert_eq!((stored.password_hash.as_deref(), stored.user.first_name.as_str()), (Some("$new"), "Grace"));
-    for (token, stays) in [(&mine, true), (&other, false), (&foreign, true), (&api, true)] {
+    for (token, stays) in [(&mine, true), (&other, false), (&foreign, true), (&api, true), (&browser, false)]
+    {
         assert_eq!(store.caller(token.id, at(51)).await.unwrap().is_some(), stays, "{token:?}");
     }
 

@@ -12,7 +12,7 @@ use bucketry_model::id::{BucketId, NodeId, OrgId, WorkspaceId};
 use bucketry_model::name::Name;
 use bucketry_model::provider::Provider;
 use bucketry_model::search::Words;
-use bucketry_model::status::ProbedStatus;
+use bucketry_model::status::{ProbedStatus, Status, as_seen_now, fold};
 use bucketry_model::time::{from_micros, to_micros};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::query;
@@ -309,6 +309,24 @@ impl SqlStore {
         }
         selected.sort_unstable();
         Ok(selected)
+    }
+
+    /// The status of the buckets of each of the organization's facets, given the connected nodes.
+    pub(super) async fn facet_statuses(
+        &self,
+        org_id: OrgId,
+        connected: &[NodeId],
+    ) -> Result<Vec<(i64, Status)>> {
+        let sql = "SELECT number, reports FROM facets WHERE org_id = $1";
+        let rows = self.rows(query(sql).bind(org_id.to_string())).await?;
+        let status = |row: &Row| {
+            let mut columns = Columns::of(row);
+            let (number, reports) = (columns.number()?, columns.read(reports_of_text)?);
+            let seen =
+                |(node, status): &(NodeId, ProbedStatus)| as_seen_now(*status, connected.contains(node));
+            Ok((number, fold(reports.iter().map(seen))))
+        };
+        rows.iter().map(status).collect()
     }
 
     /// Implements `ListingStore::purge_facets`.

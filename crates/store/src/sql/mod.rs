@@ -33,6 +33,7 @@ mod notification_channel;
 mod notification_delivery;
 mod notification_silence;
 mod organization;
+mod overview;
 mod page;
 mod probe;
 mod repository;

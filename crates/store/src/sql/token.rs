@@ -1,4 +1,4 @@
-//! Sessions, their refresh tokens, and API tokens.
+//! Sessions, their refresh tokens, sessions of browsers, and API tokens.
 
 use std::collections::BTreeMap;
 
@@ -16,19 +16,22 @@ use super::dialect::{Row, for_share, for_update};
 use super::statement::Write;
 use super::{SqlStore, user};
 use crate::Result;
-use crate::token::{NewToken, Rotation, TokenHash, TokenKind, TokenRecord, TokenState, TokenStore};
+use crate::token::{
+    BrowserSession, NewToken, Rotation, TokenHash, TokenKind, TokenRecord, TokenState, TokenStore,
+};
 
 fn kind_text(kind: TokenKind) -> &'static str {
     match kind {
         TokenKind::Session => "SESSION",
         TokenKind::Api => "API",
+        TokenKind::Browser => "BROWSER",
     }
 }
 
 struct UnknownTokenKind;
 
 fn kind(text: &str) -> std::result::Result<TokenKind, UnknownTokenKind> {
-    [TokenKind::Session, TokenKind::Api]
+    [TokenKind::Session, TokenKind::Api, TokenKind::Browser]
         .into_iter()
         .find(|kind| kind_text(*kind) == text)
         .ok_or(UnknownTokenKind)
@@ -73,7 +76,7 @@ async fn revoke(write: &mut Write, id: &str, now: Timestamp) -> Result<()> {
 
 async fn insert(write: &mut Write, new: &NewToken, now: Timestamp) -> Result<()> {
     let id = new.id.to_string();
-    let is_api = new.kind == TokenKind::Api;
+    let has_refresh_token = new.kind == TokenKind::Session;
     let sql = "INSERT INTO tokens (id, org_id, user_id, kind, name, scope_workspace_id, scope_role, api_hash, \
                created_at, expires_at, network) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
     let insert = query(sql)
@@ -84,12 +87,12 @@ async fn insert(write: &mut Write, new: &NewToken, now: Timestamp) -> Result<()>
         .bind(new.name.as_str())
         .bind(new.scope.and_then(|scope| scope.workspace_id).map(|id| id.to_string()))
         .bind(new.scope.map(|scope| scope.role.as_str()))
-        .bind(is_api.then(|| hex::encode(&new.hash)))
+        .bind((!has_refresh_token).then(|| hex::encode(&new.hash)))
         .bind(to_micros(now))
         .bind(new.expires_at.map(to_micros))
         .bind(new.network.as_deref());
     write.execute(insert).await?;
-    if !is_api {
+    if has_refresh_token {
         add_refresh_token(write, &id, &new.hash, new.expires_at).await?;
     }
     Ok(())
@@ -146,7 +149,7 @@ impl TokenStore for SqlStore {
             let (user_id, org_id, email) = (columns.parsed()?, columns.parsed()?, columns.text()?);
             let (org_role, validated) = (user::role(&mut columns)?, columns.flag()?);
             let (must_change, kind, created_at) = (columns.flag()?, columns.read(kind)?, columns.time()?);
-            let is_session = kind == TokenKind::Session;
+            let is_session = kind.is_session();
             let mut read = Principal {
                 user_id,
                 email,
@@ -168,7 +171,7 @@ impl TokenStore for SqlStore {
     }
 
     async fn api_token(&self, hash: &TokenHash, now: Timestamp) -> Result<Option<(TokenId, TokenState)>> {
-        let sql = "SELECT id, revoked_at, expires_at FROM tokens WHERE api_hash = $1";
+        let sql = "SELECT id, revoked_at, expires_at FROM tokens WHERE api_hash = $1 AND kind = 'API'";
         let Some(row) = self.row(query(sql).bind(hex::encode(hash))).await? else { return Ok(None) };
         let mut columns = Columns::of(&row);
         let (id, revoked_at, expires_at) =
@@ -179,6 +182,50 @@ impl TokenStore for SqlStore {
             (None, _) => TokenState::Live,
         };
         Ok(Some((id, state)))
+    }
+
+    async fn browser_session(&self, hash: &TokenHash, now: Timestamp) -> Result<Option<BrowserSession>> {
+        let sql = "SELECT id, created_at, last_used_at, expires_at FROM tokens \
+                   WHERE api_hash = $1 AND kind = 'BROWSER' AND revoked_at IS NULL AND expires_at > $2";
+        let find = query(sql).bind(hex::encode(hash)).bind(to_micros(now));
+        let Some(row) = self.row(find).await? else { return Ok(None) };
+        let mut columns = Columns::of(&row);
+        Ok(Some(BrowserSession {
+            id: columns.parsed()?,
+            created_at: columns.time()?,
+            extended_at: columns.optional_time()?,
+            expires_at: columns.time()?,
+        }))
+    }
+
+    async fn extend_browser_session(
+        &self,
+        id: TokenId,
+        expires_at: Timestamp,
+        unless_since: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let mut write = self.write().await?;
+        let sql = "UPDATE tokens SET last_used_at = $3, expires_at = $2 WHERE id = $1 AND kind = 'BROWSER' \
+                   AND revoked_at IS NULL AND expires_at > $3 AND COALESCE(last_used_at, created_at) < $4";
+        let update = query(sql)
+            .bind(id.to_string())
+            .bind(to_micros(expires_at))
+            .bind(to_micros(now))
+            .bind(to_micros(unless_since));
+        let moved = write.execute(update).await?;
+        write.commit_if(moved > 0).await?;
+        Ok(moved > 0)
+    }
+
+    async fn replace_browser_value(&self, id: TokenId, hash: &TokenHash, now: Timestamp) -> Result<bool> {
+        let mut write = self.write().await?;
+        let sql = "UPDATE tokens SET api_hash = $2 WHERE id = $1 AND kind = 'BROWSER' AND revoked_at IS NULL \
+                   AND expires_at > $3";
+        let update = query(sql).bind(id.to_string()).bind(hex::encode(hash)).bind(to_micros(now));
+        let replaced = write.execute(update).await?;
+        write.commit_if(replaced > 0).await?;
+        Ok(replaced > 0)
     }
 
     async fn rotate_refresh_token(

@@ -120,7 +120,7 @@ async fn end_sessions(write: &mut Write, id: UserId, password: &NewPassword) -> 
         PasswordAuthority::Own { token, .. } => token.to_string(),
         PasswordAuthority::Reset => String::new(),
     };
-    let sql = "UPDATE tokens SET revoked_at = $2 WHERE user_id = $1 AND kind = 'SESSION' AND revoked_at IS NULL \
+    let sql = "UPDATE tokens SET revoked_at = $2 WHERE user_id = $1 AND kind <> 'API' AND revoked_at IS NULL \
                AND id <> $3";
     write.execute(query(sql).bind(id.to_string()).bind(to_micros(password.at)).bind(stays)).await.map(|_| ())
 }

@@ -16,7 +16,7 @@ use bucketry_store::usage::{HourPosition, SeriesPosition};
 const LONGEST: usize = 2_048;
 
 /// A position in a list that can be written as a cursor. Clients must not parse it, because the format may change.
-pub(crate) trait Cursor: Sized + Send + 'static {
+pub trait Cursor: Sized + Send + 'static {
     /// The position as plain text. It begins with a letter per kind of list, so that a cursor of one list is
     /// refused by another.
     fn to_plain(&self) -> String;
@@ -152,7 +152,7 @@ id_cursors!('u' UserId, 'w' WorkspaceId, 't' TokenId, 'c' ChannelId, 'm' Notific
 
 /// A position in a list that is ordered by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct AfterName(pub(crate) String);
+pub struct AfterName(pub String);
 
 impl Cursor for AfterName {
     fn to_plain(&self) -> String {
