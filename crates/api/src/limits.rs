@@ -1,6 +1,7 @@
 //! The rate limits of sessions and API tokens, of addresses, and of wrong passwords.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use bucketry_control::Control;
 use bucketry_model::id::{TokenId, UserId};
@@ -16,7 +17,7 @@ pub(crate) struct Limits {
     tokens: RateLimiter<TokenId>,
     addresses: RateLimiter<IpAddr>,
     login_addresses: RateLimiter<IpAddr>,
-    logins: LoginGuard,
+    logins: Arc<LoginGuard>,
 }
 
 impl Limits {
@@ -25,8 +26,13 @@ impl Limits {
             tokens: RateLimiter::new("token", rates.per_token),
             addresses: RateLimiter::new("address", rates.per_address),
             login_addresses: RateLimiter::new("login-address", rates.login_per_address),
-            logins: LoginGuard::new(rates.login_per_account_and_network, rates.login_per_account),
+            logins: Arc::new(LoginGuard::new(rates.login_per_account_and_network, rates.login_per_account)),
         }
+    }
+
+    /// What limits wrong passwords, for others who check passwords.
+    pub(crate) fn logins(&self) -> Arc<LoginGuard> {
+        Arc::clone(&self.logins)
     }
 
     /// Admits or refuses a request of an address.

@@ -1,6 +1,7 @@
-//! `GET /`: redirects browsers to the API page, and returns name and version to programs.
+//! `GET /`: redirects browsers to the dashboard, and returns name and version to programs.
 
 use axum::Json;
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use http::HeaderMap;
 use http::header::{ACCEPT, VARY};
@@ -8,6 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::endpoint::RequestSample;
+use crate::state::ApiState;
 
 pub(crate) const SAMPLE: RequestSample = RequestSample::get("/");
 
@@ -24,7 +26,7 @@ pub(crate) struct Program {
     version: &'static str,
 }
 
-/// Returns the program's name and version. Browsers are redirected to the API page.
+/// Returns the program's name and version. Browsers are redirected to the dashboard, or to `/docs` if the server has none.
 #[utoipa::path(
     get,
     path = "/",
@@ -32,13 +34,13 @@ pub(crate) struct Program {
     operation_id = "root",
     responses(
         (status = 200, description = "Name and version", body = Program),
-        (status = 303, description = "Redirect to `/docs`, for browsers (`Accept: text/html`)"),
+        (status = 303, description = "Redirect to the dashboard or to `/docs`, for browsers (`Accept: text/html`)"),
     ),
 )]
-pub(crate) async fn root(headers: HeaderMap) -> Response {
+pub(crate) async fn root(State(state): State<ApiState>, headers: HeaderMap) -> Response {
     let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let answer = if accept.contains("text/html") {
-        Redirect::to("/docs").into_response()
+        Redirect::to(&state.settings().home_page).into_response()
     } else {
         let program = Program { success: true, name: "bucketry", version: env!("CARGO_PKG_VERSION") };
         Json(program).into_response()

@@ -52,6 +52,8 @@ pub struct ApiSettings {
     pub allowed_origins: AllowedOrigins,
     /// The most bytes of finished list responses that are cached.
     pub list_cache_bytes: u64,
+    /// The page to which `GET /` redirects browsers.
+    pub home_page: String,
 }
 
 impl Default for ApiSettings {
@@ -64,6 +66,7 @@ impl Default for ApiSettings {
             unauthenticated_body_bytes: 12 << 20,
             allowed_origins: AllowedOrigins::default(),
             list_cache_bytes: 64 << 20,
+            home_page: "/docs".to_owned(),
         }
     }
 }

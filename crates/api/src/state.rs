@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bucketry_control::Control;
 use bucketry_web::body_budget::BodyBudget;
+use bucketry_web::login_guard::LoginGuard;
 use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 
@@ -57,6 +58,11 @@ impl ApiState {
     /// call was the first.
     pub fn add_metrics(&self, more: Registry) -> bool {
         self.inner.metrics.add(more)
+    }
+
+    /// What limits wrong passwords. Whoever else checks passwords must share it. `None` if there are no limits.
+    pub fn login_guard(&self) -> Option<Arc<LoginGuard>> {
+        self.limits().map(Limits::logins)
     }
 
     pub(crate) fn settings(&self) -> &ApiSettings {

@@ -1,18 +1,18 @@
 //! Wires store, use cases, API and embedded node together, and starts and stops them.
 
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
 use bucketry_api::{ApiState, AuditLog, stream_audit};
 use bucketry_control::{Control, Environment};
+use bucketry_dashboard::{Dashboard, DashboardSettings};
 use bucketry_model::time::{Clock as _, SystemClock};
 use bucketry_notify::{NotificationSender, SenderSettings};
 use bucketry_store::Store;
 use bucketry_store::data_dir::DataDirLock;
 use bucketry_web::in_process::InProcess;
-use bucketry_web::serve::HttpSettings;
+use bucketry_web::serve::{HttpSettings, serve};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
@@ -23,7 +23,7 @@ use crate::embedded_node::EmbeddedNode;
 use crate::failure::{Failure, Result};
 use crate::first_start::{FirstOwner, access_tokens, first_owner};
 use crate::listener_url::url;
-use crate::settings::{GatewayListener, NodeSettings, Settings};
+use crate::settings::{DashboardPlan, GatewayListener, NodeSettings, Settings};
 use crate::{log_file, sealed_secrets};
 
 /// How long the start waits for the embedded node to report.
@@ -78,7 +78,8 @@ impl Deployment {
         }
         let audit_log = settings.audit_log.as_deref().map(open_audit_log).transpose()?;
         let state = ApiState::new(control.clone(), settings.api.clone());
-        let (server, in_process) = serve_api(listener, &state, settings.connections_per_address);
+        let dashboard = dashboard(&control, &state, settings.dashboard.as_ref());
+        let (server, in_process) = serve_api(listener, &state, settings, dashboard).await?;
         let mut deployment = Self {
             address,
             gateway: None,
@@ -174,21 +175,66 @@ async fn bind_api(address: SocketAddr) -> Result<TcpListener> {
     })
 }
 
-/// Serves the API until the state is closing. Returns the task, and a way to call the API inside the process.
-fn serve_api(
+/// The dashboard, which shares the limits of wrong passwords with the API.
+fn dashboard(control: &Control, state: &ApiState, plan: Option<&DashboardPlan>) -> Option<Dashboard> {
+    let settings = DashboardSettings { login_guard: state.login_guard(), ..plan?.settings.clone() };
+    Some(Dashboard::new(control.clone(), settings))
+}
+
+/// Serves the API, and with it the dashboard, until the state is closing. Returns the task, and a way to call the API
+/// inside the process.
+async fn serve_api(
     listener: TcpListener,
     state: &ApiState,
-    connections_per_address: Option<NonZeroUsize>,
-) -> (JoinHandle<()>, InProcess) {
-    let router = bucketry_api::router(state.clone());
+    settings: &Settings,
+    dashboard: Option<Dashboard>,
+) -> Result<(JoinHandle<()>, InProcess)> {
+    let mut router = bucketry_api::router(state.clone());
     let in_process = InProcess::new(router.clone());
+    let http = HttpSettings {
+        drain: DRAIN,
+        connections_per_address: settings.connections_per_address,
+        ..HttpSettings::default()
+    };
+    let own_address = settings.dashboard.as_ref().and_then(|plan| plan.listen);
+    let mut own_server = None;
+    match (dashboard, own_address) {
+        (Some(dashboard), None) => router = router.merge(bucketry_dashboard::router(dashboard)),
+        (Some(dashboard), Some(address)) => {
+            own_server = Some(serve_dashboard(address, dashboard, state, settings, http.clone()).await?);
+        }
+        (None, _) => {}
+    }
     let state = state.clone();
-    let settings = HttpSettings { drain: DRAIN, connections_per_address, ..HttpSettings::default() };
     let server = tokio::spawn(async move {
         let stop = state.closing().clone();
-        bucketry_api::serve(listener, router, &state, &settings, stop.cancelled()).await;
+        bucketry_api::serve(listener, router, &state, &http, stop.cancelled()).await;
+        if let Some(own_server) = own_server {
+            // A task that panicked has reported it.
+            let _ = own_server.await;
+        }
     });
-    (server, in_process)
+    Ok((server, in_process))
+}
+
+/// Serves the dashboard on its own address until the state is closing.
+async fn serve_dashboard(
+    address: SocketAddr,
+    dashboard: Dashboard,
+    state: &ApiState,
+    settings: &Settings,
+    http: HttpSettings,
+) -> Result<JoinHandle<()>> {
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        Failure::failed(format!(
+            "can't listen on {address} for the dashboard: {error}. Choose another address with --dashboard-listen"
+        ))
+    })?;
+    let (stop, proxies) = (state.closing().clone(), settings.api.trusted_proxies.clone());
+    let router = bucketry_dashboard::standalone(dashboard);
+    Ok(tokio::spawn(async move {
+        serve(listener, router, &http, &proxies, stop.cancelled()).await;
+    }))
 }
 
 /// Starts what the control plane does without being asked.

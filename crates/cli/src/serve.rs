@@ -55,7 +55,7 @@ fn introduction(owner: &FirstOwner, url: &str) -> String {
         made,
         String::new(),
         format!("Password (shown only once): {}", password.expose()),
-        "You must change it at the first sign-in. Next:".to_owned(),
+        format!("You must change it at the first sign-in: open {url} in a browser, or"),
         String::new(),
         format!("  {program} login --url {url} --email {}", owner.email),
         format!("  {program} user password"),

@@ -48,6 +48,20 @@ settings! {
         no_node: bool = false,
     }
 
+    /// The dashboard.
+    dashboard: DashboardValues {
+        /// Don't serve the dashboard, the web pages at /ui
+        #[arg(num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+        no_dashboard: bool = false,
+        /// URL under which browsers reach the dashboard, such as https://storage.example.com, if a proxy changes it
+        /// [default: the address that browsers send]
+        #[arg(value_name = "URL")]
+        public_url: String,
+        /// Separate address to serve the dashboard on [default: the address of the API]
+        #[arg(value_name = "ADDRESS")]
+        dashboard_listen: SocketAddr,
+    }
+
     /// The S3 gateway of the embedded node.
     gateway: GatewayValues {
         /// Address to serve S3 requests on; port 0 picks a free port

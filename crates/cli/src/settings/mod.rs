@@ -2,6 +2,7 @@
 
 mod clients;
 mod control;
+mod dashboard;
 mod declaration;
 mod declared;
 mod gateway;
@@ -21,6 +22,7 @@ use clap::Arg;
 use crate::database::Database;
 use crate::failure::{Failure, Result};
 
+pub(crate) use dashboard::DashboardPlan;
 pub(crate) use declared::{DEFAULT_NODE_NAME, SettingsLayer};
 pub(crate) use gateway::GatewayListener;
 pub(crate) use kinds::LogFormat;
@@ -37,6 +39,8 @@ pub(crate) struct Settings {
     pub(crate) control: bucketry_control::Settings,
     pub(crate) audit_log: Option<PathBuf>,
     pub(crate) api: ApiSettings,
+    /// `None` if there is no dashboard.
+    pub(crate) dashboard: Option<DashboardPlan>,
     /// For the API and the gateway each; `None` means unlimited.
     pub(crate) connections_per_address: Option<NonZeroUsize>,
     pub(crate) log_format: LogFormat,
@@ -87,7 +91,11 @@ impl SettingsLayer {
     pub(crate) fn read(self) -> Result<Settings> {
         let values = self.values();
         let connections = values.provider.connections()?;
-        let api = values.clients.api()?;
+        let mut api = values.clients.api()?;
+        let dashboard = values.dashboard.plan(&api)?;
+        if let Some(plan) = &dashboard {
+            api.home_page = plan.home_page();
+        }
         let connections_per_address = values.clients.connections_per_address();
         let process = values.process;
         let database = Database::new(
@@ -105,6 +113,7 @@ impl SettingsLayer {
             audit_log: values.control.audit_log.clone(),
             control: values.control.settings(),
             api,
+            dashboard,
             connections_per_address,
             log_format: values.log.log_format,
             log: values.log.log,

@@ -1,0 +1,21 @@
+// The dashboard's scripts. Pages can be read and forms sent without them.
+import { setUpCharts } from "./chart.js";
+import { setUpCopying } from "./copy.js";
+import { setUpForms } from "./forms.js";
+import { keepFresh } from "./fragment.js";
+import { setUpShortcuts } from "./shortcuts.js";
+import { setUpThemes } from "./theme.js";
+import { localTimes } from "./times.js";
+
+/** Prepares what a part of the page contains: the whole document, or a part that was just replaced. */
+function prepare(root) {
+  localTimes(root);
+  setUpCharts(root);
+  setUpCopying(root);
+  setUpForms(root);
+}
+
+prepare(document);
+setUpThemes();
+setUpShortcuts();
+keepFresh(prepare);

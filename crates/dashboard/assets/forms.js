@@ -1,0 +1,90 @@
+// Forms: the list of problems takes the focus, secrets can be shown, buttons can't be pressed twice. A form with
+// `data-inline` is sent without a new page, so that what was pasted stays in the browser's fields.
+
+import { parse } from "./fragment.js";
+
+/** @param {ParentNode} root */
+export function setUpForms(root) {
+  root.querySelector("[data-focus]")?.focus();
+  for (const button of root.querySelectorAll("button[data-reveal]")) {
+    if (!button.hidden) continue;
+    button.hidden = false;
+    button.addEventListener("click", () => reveal(button));
+  }
+  for (const form of root.querySelectorAll("form[method=post]")) {
+    if ("inline" in form.dataset) form.addEventListener("submit", (event) => inline(event, form));
+    else form.addEventListener("submit", (event) => once(event, form));
+  }
+  for (const area of root.querySelectorAll("form[data-inline] textarea")) {
+    // What was pasted is read at once.
+    area.addEventListener("paste", () => {
+      setTimeout(() => area.form.requestSubmit(area.form.querySelector("button[value=read]")));
+    });
+  }
+  for (const form of root.querySelectorAll("form[data-auto]")) {
+    form.addEventListener("change", (event) => {
+      if (event.target.matches("select")) form.requestSubmit();
+    });
+  }
+}
+
+function reveal(button) {
+  const input = document.getElementById(button.dataset.reveal);
+  const shows = input.type === "password";
+  input.type = shows ? "text" : "password";
+  button.setAttribute("aria-pressed", String(shows));
+}
+
+function once(event, form) {
+  if (form.dataset.sent) {
+    event.preventDefault();
+    return;
+  }
+  form.dataset.sent = "yes";
+  const working = event.submitter?.dataset.working;
+  if (working) event.submitter.lastChild.textContent = working;
+  // A page that comes back from the history can send again.
+  addEventListener("pageshow", (shown) => {
+    if (shown.persisted) delete form.dataset.sent;
+  }, { once: true });
+}
+
+async function inline(event, form) {
+  event.preventDefault();
+  if (form.dataset.sent) return;
+  form.dataset.sent = "yes";
+  const button = event.submitter;
+  const label = button?.lastChild;
+  const before = label?.textContent;
+  if (button?.dataset.working) label.textContent = button.dataset.working;
+  try {
+    const body = new URLSearchParams(new FormData(form, button));
+    const response = await fetch(form.action, { method: "POST", body });
+    if (response.redirected) {
+      location.assign(response.url);
+      return;
+    }
+    showResults(parse(await response.text()));
+  } catch {
+    // The form as the browser would have sent it says what is wrong with the connection.
+    form.submit();
+  } finally {
+    delete form.dataset.sent;
+    if (label) label.textContent = before;
+  }
+}
+
+/** Replaces the parts that a form changes. Secrets that were typed stay. */
+function showResults(page) {
+  for (const part of document.querySelectorAll("[data-result][id]")) {
+    const fresh = page.getElementById(part.id);
+    if (!fresh) continue;
+    const secrets = [...part.querySelectorAll("input[type=password], input[data-shown]")].map((input) => [input.id, input.value]);
+    part.replaceChildren(...document.adoptNode(fresh).childNodes);
+    for (const [id, value] of secrets) {
+      const input = document.getElementById(id);
+      if (input && value) input.value = value;
+    }
+    setUpForms(part);
+  }
+}

@@ -1,0 +1,62 @@
+//! The tab *Connect* of a bucket: how clients reach it.
+
+use axum::extract::Path;
+use axum::response::Response;
+use maud::html;
+
+use super::{read, top};
+use crate::failure::PageError;
+use crate::parts::empty::empty;
+use crate::parts::icon::Icon;
+use crate::parts::snippet;
+use crate::screen::{Screen, Section};
+use crate::viewer::Viewer;
+
+/// `GET`
+pub(crate) async fn show(viewer: Viewer, Path(id): Path<String>) -> Response {
+    let result = screen(&viewer, &id).await;
+    viewer.answer(result)
+}
+
+async fn screen(viewer: &Viewer, id: &str) -> Result<Screen, PageError> {
+    let view = read(viewer, id).await?;
+    let nodes = viewer.control().nodes(&viewer.caller).await?;
+    let gateways: Vec<(String, String)> = nodes
+        .iter()
+        .filter(|node| node.connected)
+        .filter_map(|node| Some((node.node.name.clone(), node.gateway_url.as_ref()?.to_string())))
+        .collect();
+    let body = html! {
+        (top(viewer, &view, "Connect"))
+        section.panel aria-labelledby="co" {
+            header { h2 #co { "Through the gateway" } }
+            @if view.repositories.is_empty() {
+                (empty(
+                    Icon::Repository,
+                    "Not in a repository yet",
+                    "Clients reach a bucket through a repository, which has its own keys. The bucket’s own key never leaves the nodes.",
+                    None,
+                ))
+            } @else {
+                div.body {
+                    p.quiet { "Clients use the name " b { (view.bucket.location.bucket) } " and a key of one of these repositories:" }
+                    ul.log { @for repository in &view.repositories { li {
+                        span { (repository.name.as_str()) } span.quiet.small { (repository.storage_type.as_str()) }
+                    } } }
+                    @for (index, (node, url)) in gateways.iter().enumerate() {
+                        (snippet::value(&format!("gateway-{index}"), &format!("Endpoint of node {node}"), url))
+                    }
+                    @if let Some((_, url)) = gateways.first() {
+                        (snippet::snippet(
+                            "try",
+                            "A command to try",
+                            &format!("aws --endpoint-url {url} s3 ls s3://{}", view.bucket.location.bucket),
+                        ))
+                    }
+                    @if gateways.is_empty() { p.quiet { "No connected node has a gateway." } }
+                }
+            }
+        }
+    };
+    Ok(Screen::new(Section::Buckets, format!("Connect to {}", view.bucket.name.as_str()), body))
+}

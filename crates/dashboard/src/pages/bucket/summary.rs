@@ -1,0 +1,187 @@
+//! The tab *Overview* of a bucket: availability, latency, traffic, the last diagnosis, who uses it, what happened.
+
+use axum::extract::Path;
+use axum::response::Response;
+use bucketry_control::buckets::{BucketView, EventFilter};
+use maud::{Markup, html};
+
+use super::{activity, availability, latency, may_change, path, read, top, traffic};
+use crate::failure::PageError;
+use crate::field_values::{FieldValues, SentQuery};
+use crate::human;
+use crate::parts::checks;
+use crate::parts::empty::failed_part;
+use crate::parts::time;
+use crate::screen::{Screen, Section};
+use crate::viewer::Viewer;
+
+/// Events that are shown beside the diagnosis.
+const EVENTS: u32 = 5;
+
+/// `GET`
+pub(crate) async fn show(viewer: Viewer, Path(id): Path<String>, SentQuery(query): SentQuery) -> Response {
+    let result = screen(&viewer, &id, &query).await;
+    viewer.answer(result)
+}
+
+async fn screen(viewer: &Viewer, id: &str, query: &FieldValues) -> Result<Screen, PageError> {
+    let view = read(viewer, id).await?;
+    let body = html! {
+        (top(viewer, &view, "Overview"))
+        (part("availability", "Availability", availability::panel(viewer, &view).await))
+        div.two {
+            (part("latency", "Latency", latency::panel(viewer, &view, query).await))
+            (part("traffic", "Traffic", traffic::panel(viewer, &view, query).await))
+        }
+        div.two {
+            (part("diagnosis", "Diagnosis", diagnosis(viewer, &view).await))
+            (part("used-by", "Used by", Ok(used_by(viewer, &view).await)))
+        }
+        (facts(viewer, &view).await?)
+    };
+    Ok(Screen::new(Section::Buckets, view.bucket.name.as_str(), body))
+}
+
+/// A part, or why it can't be shown. The rest of the page is shown anyway.
+fn part(id: &str, title: &str, result: Result<Markup, PageError>) -> Markup {
+    match result {
+        Ok(part) => part,
+        Err(error) => {
+            error.log();
+            html! {
+                section.panel #(id) data-refresh {
+                    header { h2 { (title) } }
+                    div.body { (failed_part(&error.message())) }
+                }
+            }
+        }
+    }
+}
+
+async fn diagnosis(viewer: &Viewer, view: &BucketView) -> Result<Markup, PageError> {
+    let id = view.bucket.id;
+    let found = viewer.control().bucket_diagnosis(&viewer.caller, id).await?;
+    Ok(html! {
+        section.panel #diagnosis data-refresh aria-labelledby="dg" {
+            header {
+                h2 #dg { "Diagnosis" }
+                @if let Some(found) = &found {
+                    span.faint.small {
+                        @if let Some(node) = &found.node_name { (node) ", " }
+                        (time::ago(found.row.at, viewer.frame.now))
+                    }
+                }
+            }
+            div.body {
+                @match &found {
+                    Some(found) => {
+                        @if found.outdated { p.quiet.small { "Location or secret have changed since." } }
+                        (checks::checks(&found.row.checks))
+                    },
+                    None => p.quiet {
+                        "The checks have never run."
+                        @if may_change(viewer, view) { " “Check now” runs them and shows what works and what doesn’t." }
+                    },
+                }
+            }
+        }
+    })
+}
+
+async fn used_by(viewer: &Viewer, view: &BucketView) -> Markup {
+    let filter = EventFilter::default();
+    let events = viewer.control().bucket_events(&viewer.caller, view.bucket.id, filter, None, EVENTS).await;
+    html! {
+        section.panel #used-by data-refresh aria-labelledby="ub" {
+            header { h2 #ub { "Used by" } }
+            div.body {
+                @if view.repositories.is_empty() {
+                    p.quiet { "No repository contains this bucket, so no client reaches it through the gateway." }
+                } @else {
+                    ul.log { @for repository in &view.repositories { li {
+                        span { (repository.name.as_str()) }
+                        span.quiet.small { (repository.storage_type.as_str()) }
+                    } } }
+                }
+                h2 { "Activity" }
+                @match events {
+                    Ok(events) if events.is_empty() => p.quiet { "Its state has not changed yet." },
+                    Ok(events) => (activity::lines(viewer, &events)),
+                    Err(error) => (failed_part(&PageError::from(error).message())),
+                }
+                p.small { a.link href=(path(viewer, view.bucket.id, "/activity")) { "All activity" } }
+            }
+        }
+    }
+}
+
+async fn facts(viewer: &Viewer, view: &BucketView) -> Result<Markup, PageError> {
+    let bucket = &view.bucket;
+    let control = viewer.control();
+    let size = control.bucket_size(&viewer.caller, bucket.id).await?;
+    let workspace = control.workspace(&viewer.caller, bucket.workspace_id).await?;
+    let selection = control.select_buckets(&viewer.caller, Some(&[bucket.id]), None).await?;
+    let totals = control.bucket_totals(&selection, None, 1).await?;
+    let totals = totals.first().map(|one| one.totals).unwrap_or_default();
+    let location = &bucket.location;
+    Ok(html! {
+        section.panel aria-label="Facts" {
+            dl.facts {
+                @match size {
+                    Some(size) => div {
+                        dt { "Stored" }
+                        dd title={ (human::exact(size.bytes)) " bytes" } { (human::bytes(size.bytes)) }
+                    },
+                    None => div {
+                        dt { "Growth, total" }
+                        dd title={ (human::exact(totals.size_change)) " bytes" } { (human::signed_bytes(totals.size_change)) }
+                    },
+                }
+                div { dt { "Requests, total" } dd { (human::exact(totals.requests)) } }
+                div {
+                    dt { "Endpoint" }
+                    dd.mono { (location.endpoint.as_ref().map_or_else(|| "public".to_owned(), ToString::to_string)) }
+                }
+                div { dt { "Key" } dd.mono { (location.key.as_deref().map_or_else(|| "none".to_owned(), shortened)) } }
+                div { dt { "Secret" } dd { (secret(viewer, view)) } }
+                div { dt { "Workspace" } dd { (workspace.workspace.name.as_str()) } }
+                div { dt { "Storage type" } dd { (location.storage_type.as_str()) } }
+                div { dt { "Registered" } dd { (time::date(bucket.created_at)) } }
+            }
+        }
+    })
+}
+
+fn secret(viewer: &Viewer, view: &BucketView) -> Markup {
+    let times = view.bucket.credential;
+    html! {
+        @if view.has_secret {
+            @match times.set_at { Some(at) => { "set on " (time::date(at)) }, None => "set" }
+            @match times.expires_at {
+                Some(at) => { ", expires " (time::distance(at, viewer.frame.now)) },
+                None => ", does not expire",
+            }
+        } @else { "none" }
+    }
+}
+
+/// The beginning and the end of a long key.
+fn shortened(key: &str) -> String {
+    let letters: Vec<char> = key.chars().collect();
+    if letters.len() <= 24 {
+        return key.to_owned();
+    }
+    let (start, end) = (&letters[..10], &letters[letters.len() - 8..]);
+    format!("{}…{}", start.iter().collect::<String>(), end.iter().collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_key_is_recognised_by_its_ends() {
+        assert_eq!(shortened("0035f1c2d6b79a04"), "0035f1c2d6b79a04");
+        assert_eq!(shortened("arn:aws:iam::123456789012:role/backups"), "arn:aws:ia…/backups");
+    }
+}

@@ -1,0 +1,156 @@
+//! The table of buckets on the overview and on the page of buckets.
+
+use std::collections::HashMap;
+
+use bucketry_control::buckets::BucketView;
+use bucketry_model::bucket::BucketLocation;
+use bucketry_model::id::{BucketId, WorkspaceId};
+use bucketry_model::status::Status;
+use bucketry_model::time::Day;
+use maud::{Markup, html};
+
+use super::providers;
+use crate::failure::PageError;
+use crate::human;
+use crate::parts::bars::{self, DayShare};
+use crate::parts::state;
+use crate::parts::time;
+use crate::viewer::Viewer;
+
+/// How many days the bars of a row show.
+const DAYS: i64 = 30;
+/// The most buckets whose days are read at once.
+const MOST_ROWS: u32 = 100;
+/// The most workspaces whose names are shown beside buckets.
+const MOST_WORKSPACES: u32 = 200;
+
+/// A row.
+pub(super) struct BucketLine {
+    pub(super) view: BucketView,
+    /// Bytes, and what period or total they belong to is said above the column.
+    pub(super) traffic: i64,
+    pub(super) growth: i64,
+}
+
+/// The rows' table. `traffic` is the heading of that column.
+pub(super) async fn table(viewer: &Viewer, lines: &[BucketLine], traffic: &str) -> Result<Markup, PageError> {
+    let ids: Vec<BucketId> = lines.iter().map(|line| line.view.bucket.id).collect();
+    let days = days_of(viewer, &ids, DAYS).await?;
+    let workspaces = workspace_names(viewer).await?;
+    let stored = lines.iter().any(|line| line.view.size.is_some());
+    Ok(html! {
+        table.table {
+            thead { tr {
+                th scope="col" { "Bucket" }
+                th scope="col" { "State" }
+                th.c2 scope="col" { "Provider" }
+                th.r.c2 scope="col" { "Latency" }
+                th.c2 scope="col" { "Uptime, 30 days" }
+                th.r scope="col" { (traffic) }
+                th.r.c2 scope="col" { (if stored { "Stored" } else { "Growth" }) }
+            } }
+            tbody { @for line in lines {
+                @let bucket = &line.view.bucket;
+                tr {
+                    td.name {
+                        a href=(viewer.links().ui(format_args!("/buckets/{}", bucket.id))) { (bucket.name.as_str()) }
+                        span { (subtitle(bucket.location.bucket.as_str(), workspaces.get(&bucket.workspace_id))) }
+                    }
+                    td { (state_cell(viewer, &line.view)) }
+                    td.c2.quiet { (providers::name(line.view.provider)) }
+                    td.r.c2 { (line.view.latency_ms.map_or_else(|| "—".to_owned(), |ms| human::latency(f64::from(ms)))) }
+                    td.c2 { (mini_bars(days.get(&bucket.id))) }
+                    td.r title={ (human::exact(line.traffic)) " bytes" } { (human::bytes(line.traffic)) }
+                    td.r.c2 { (stored_or_growth(line)) }
+                }
+            } }
+        }
+    })
+}
+
+fn subtitle(name_there: &str, workspace: Option<&String>) -> String {
+    match workspace {
+        Some(workspace) => format!("{name_there} · {workspace}"),
+        None => name_there.to_owned(),
+    }
+}
+
+fn state_cell(viewer: &Viewer, view: &BucketView) -> Markup {
+    html! {
+        (state::status(view.status))
+        @if view.status == Status::Offline {
+            @if let Some(since) = view.since {
+                div.why { "since " (time::ago(since, viewer.frame.now)) }
+            }
+        }
+    }
+}
+
+fn mini_bars(days: Option<&Vec<DayShare>>) -> Markup {
+    let none = vec![None; usize::try_from(DAYS).unwrap_or_default()];
+    let days = days.unwrap_or(&none);
+    let share = bars::together(days);
+    let label = share.map_or_else(
+        || "No data for 30 days".to_owned(),
+        |share| format!("{} over 30 days", human::percent(share)),
+    );
+    html! {
+        div.mini {
+            (bars::bars(days, "bars-mini", &label))
+            span.num aria-hidden="true" { (share.map_or_else(|| "–".to_owned(), human::percent)) }
+        }
+    }
+}
+
+fn stored_or_growth(line: &BucketLine) -> Markup {
+    html! {
+        @match &line.view.size {
+            Some(size) => span title={ (human::exact(size.bytes)) " bytes in " (human::exact(size.objects)) " objects" } {
+                (human::bytes(size.bytes))
+            },
+            None => span title={ (human::exact(line.growth)) " bytes, as measured by the gateway" } {
+                (human::signed_bytes(line.growth))
+            },
+        }
+    }
+}
+
+/// The days of buckets, the earliest first and today last: what the node that reached the bucket best saw.
+pub(super) async fn days_of(
+    viewer: &Viewer,
+    ids: &[BucketId],
+    days: i64,
+) -> Result<HashMap<BucketId, Vec<DayShare>>, PageError> {
+    let mut shares = HashMap::new();
+    if ids.is_empty() {
+        return Ok(shares);
+    }
+    let control = viewer.control();
+    let last = Day::of(viewer.frame.now);
+    let first = Day::from_number(last.number() - days + 1);
+    let selection = control.select_buckets(&viewer.caller, Some(ids), None).await?;
+    let statistics = control.node_statistics(selection, Some(first), Some(last))?;
+    for bucket in control.bucket_days(&statistics, None, MOST_ROWS).await? {
+        let mut own: Vec<DayShare> = vec![None; usize::try_from(days).unwrap_or_default()];
+        for day in &bucket.days {
+            let index = usize::try_from(day.day.number() - first.number()).unwrap_or(usize::MAX);
+            if let Some(share) = own.get_mut(index) {
+                *share = Some(share.map_or(day.online_percent, |best| best.max(day.online_percent)));
+            }
+        }
+        shares.insert(bucket.position.id, own);
+    }
+    Ok(shares)
+}
+
+/// The names of the viewer's workspaces. Of those with very many, the newest.
+pub(super) async fn workspace_names(viewer: &Viewer) -> Result<HashMap<WorkspaceId, String>, PageError> {
+    let all = viewer.control().workspaces(&viewer.caller, None, MOST_WORKSPACES).await?;
+    Ok(all.into_iter().map(|view| (view.workspace.id, view.workspace.name.as_str().to_owned())).collect())
+}
+
+/// Where a bucket is, in a sentence: `archive-2026 at Backblaze B2, eu-central-003`.
+pub(super) fn location(location: &BucketLocation, provider: &str) -> String {
+    let region = location.region.as_deref().map(|region| format!(", {region}")).unwrap_or_default();
+    format!("{} at {provider}{region}", location.bucket)
+}

@@ -1,0 +1,270 @@
+//! `/ui/buckets`: search, filters and pages of buckets. The query of the address is the whole state of the list, so it can
+//! be linked to.
+
+use std::collections::HashMap;
+
+use axum::response::Response;
+use bucketry_control::buckets::{BucketListInput, FoundPage};
+use bucketry_control::cursor::Cursor as _;
+use bucketry_control::{Error, buckets::BucketView};
+use bucketry_model::id::{BucketId, WorkspaceId};
+use bucketry_model::provider::Provider;
+use bucketry_model::role::WorkspaceRole;
+use bucketry_model::search::SearchWords;
+use bucketry_model::status::Status;
+use bucketry_store::listing::ListPosition;
+use maud::{Markup, html};
+
+use super::bucket_rows::{self, BucketLine};
+use super::providers;
+use crate::failure::PageError;
+use crate::field_values::{FieldValues, SentQuery};
+use crate::parts::empty::{empty, nothing_found};
+use crate::parts::field::{Entry, TextField, select};
+use crate::parts::heading::Heading;
+use crate::parts::icon::{Icon, icon};
+use crate::parts::notice;
+use crate::parts::pager::pager;
+use crate::screen::{Screen, Section};
+use crate::viewer::Viewer;
+use crate::wording;
+
+/// Buckets per page.
+const PER_PAGE: u32 = 50;
+/// How many pages of the registry are read at most to fill a page that a rare filter leaves empty.
+const READS: usize = 8;
+
+/// The states of the filter: value, label, status.
+const STATES: [(&str, &str, Status); 3] = [
+    ("online", "Online", Status::Online),
+    ("offline", "Offline", Status::Offline),
+    ("unseen", "Not seen", Status::Disconnected),
+];
+
+/// What the address asks for, as it was entered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct ListFilter {
+    words: String,
+    workspace: String,
+    provider: String,
+    state: String,
+}
+
+impl ListFilter {
+    /// The filter of a query. Prefixes in the search, such as `state:offline`, count like the menus.
+    fn of(query: &FieldValues, workspaces: &HashMap<WorkspaceId, String>) -> Self {
+        let mut filter = Self {
+            words: String::new(),
+            workspace: query.text("workspace").to_owned(),
+            provider: query.text("provider").to_owned(),
+            state: query.text("state").to_owned(),
+        };
+        let mut words = Vec::new();
+        for word in query.text("q").split_whitespace() {
+            match word.split_once(':') {
+                Some(("state", state)) => state.to_lowercase().clone_into(&mut filter.state),
+                Some(("provider", provider)) => provider.to_lowercase().clone_into(&mut filter.provider),
+                Some(("workspace", name)) => {
+                    let found = workspaces.iter().find(|(_, own)| own.eq_ignore_ascii_case(name));
+                    filter.workspace = found.map_or_else(|| name.to_owned(), |(id, _)| id.to_string());
+                }
+                _ => words.push(word),
+            }
+        }
+        filter.words = words.join(" ");
+        filter
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn query(&self) -> Vec<(&str, &str)> {
+        vec![
+            ("q", self.words.as_str()),
+            ("workspace", self.workspace.as_str()),
+            ("provider", self.provider.as_str()),
+            ("state", self.state.as_str()),
+        ]
+    }
+
+    fn input(&self) -> Result<BucketListInput, Error> {
+        let words = (!self.words.is_empty()).then(|| SearchWords::parse(&self.words)).transpose();
+        let workspace = (!self.workspace.is_empty()).then(|| self.workspace.parse()).transpose();
+        let provider = (!self.provider.is_empty()).then(|| self.provider.parse::<Provider>()).transpose();
+        let state = STATES.iter().find(|(value, ..)| *value == self.state);
+        if state.is_none() && !self.state.is_empty() {
+            return Err(Error::field("State", "must be one of online, offline, unseen"));
+        }
+        Ok(BucketListInput {
+            words: words.map_err(|why| Error::field("The search", why))?,
+            workspace: workspace.map_err(|_| Error::field("Workspace", "is not one of yours"))?,
+            providers: provider.map_err(|_| Error::field("Provider", "is not known"))?.into_iter().collect(),
+            statuses: state.map(|(.., status)| *status).into_iter().collect(),
+            ..BucketListInput::default()
+        })
+    }
+
+    /// The filter in words.
+    fn in_words(&self, workspaces: &HashMap<WorkspaceId, String>) -> String {
+        let mut parts = Vec::new();
+        if !self.words.is_empty() {
+            parts.push(format!("with “{}” in the name", self.words));
+        }
+        if let Some((_, label, _)) = STATES.iter().find(|(value, ..)| *value == self.state) {
+            parts.push(format!("that are {}", label.to_lowercase()));
+        }
+        if let Ok(provider) = self.provider.parse::<Provider>() {
+            parts.push(format!("at {}", providers::name(provider)));
+        }
+        let workspace = self.workspace.parse().ok().and_then(|id: WorkspaceId| workspaces.get(&id));
+        if let Some(workspace) = workspace {
+            parts.push(format!("in the workspace {workspace}"));
+        }
+        format!("There are no buckets {}.", parts.join(" "))
+    }
+}
+
+/// `GET`
+pub(crate) async fn show(viewer: Viewer, SentQuery(query): SentQuery) -> Response {
+    let result = screen(&viewer, &query).await;
+    viewer.answer(result)
+}
+
+async fn screen(viewer: &Viewer, query: &FieldValues) -> Result<Screen, PageError> {
+    let workspaces = bucket_rows::workspace_names(viewer).await?;
+    let filter = ListFilter::of(query, &workspaces);
+    let may_add = viewer.caller.may_somewhere(WorkspaceRole::Write);
+    let add = html! {
+        a.btn.main-act href=(viewer.links().ui("/buckets/add")) { (icon(Icon::Plus)) "Add bucket" }
+    };
+    let heading = Heading { title: "Buckets", actions: may_add.then_some(add.clone()), ..Heading::default() };
+    let list = match filter.input() {
+        Ok(input) => {
+            list(viewer, &filter, &input, query.get("after"), &workspaces, may_add.then_some(add)).await
+        }
+        Err(error) => Err(error.into()),
+    };
+    let list = match list {
+        Ok(list) => list,
+        // What is wrong with a search is said beside it, and the search can be changed.
+        Err(PageError::Control(error @ Error::Invalid(_))) => {
+            notice::problems("This can’t be searched for", &[wording::message(&error)], &[])
+        }
+        Err(error) => return Err(error),
+    };
+    let body = html! {
+        (heading.render())
+        (search(viewer, &filter, &workspaces))
+        (list)
+    };
+    Ok(Screen::new(Section::Buckets, "Buckets", body))
+}
+
+fn search(viewer: &Viewer, filter: &ListFilter, workspaces: &HashMap<WorkspaceId, String>) -> Markup {
+    let any = |label: &str| (String::new(), label.to_owned());
+    let mut named: Vec<(String, String)> =
+        workspaces.iter().map(|(id, name)| (id.to_string(), name.clone())).collect();
+    named.sort_by(|(_, a), (_, b)| a.to_lowercase().cmp(&b.to_lowercase()));
+    let workspaces: Vec<_> = std::iter::once(any("All workspaces")).chain(named).collect();
+    let at = providers::ALL.map(|one| (one.as_str().to_lowercase(), providers::name(one).to_owned()));
+    let providers: Vec<_> = std::iter::once(any("All providers")).chain(at).collect();
+    let states = STATES.map(|(value, label, _)| (value.to_owned(), label.to_owned()));
+    let states: Vec<_> = std::iter::once(any("All states")).chain(states).collect();
+    html! {
+        form.search role="search" method="get" action=(viewer.links().ui("/buckets")) data-auto {
+            (TextField {
+                id: "q",
+                label: "Search",
+                value: &filter.words,
+                kind: Entry::Search,
+                placeholder: "Name, or state:offline",
+                ..TextField::default()
+            }.render())
+            (select("workspace", "Workspace", &workspaces, &filter.workspace, None))
+            (select("provider", "Provider", &providers, &filter.provider.to_lowercase(), None))
+            (select("state", "State", &states, &filter.state, None))
+            button.btn { (icon(Icon::Search)) "Search" }
+        }
+    }
+}
+
+async fn list(
+    viewer: &Viewer,
+    filter: &ListFilter,
+    input: &BucketListInput,
+    after: Option<&str>,
+    workspaces: &HashMap<WorkspaceId, String>,
+    add: Option<Markup>,
+) -> Result<Markup, PageError> {
+    let FoundPage { entries, next } = read(viewer, input, after).await?;
+    let first = after.map(|_| viewer.links().ui_with("/buckets", &filter.query()));
+    if entries.is_empty() && next.is_none() && first.is_none() {
+        return Ok(html! {
+            section.panel {
+                @if filter.is_empty() {
+                    (empty(
+                        Icon::Bucket,
+                        "No buckets yet",
+                        "A bucket of any provider appears here when it is added. Nodes then watch whether it can be reached, \
+                         and repositories make it available to S3 clients.",
+                        add,
+                    ))
+                } @else { (nothing_found(&filter.in_words(workspaces), &viewer.links().ui("/buckets"))) }
+            }
+        });
+    }
+    let lines = with_totals(viewer, entries).await?;
+    let next = next.map(|position| position.to_text());
+    let next = next.map(|after| {
+        let mut query = filter.query();
+        query.push(("after", &after));
+        viewer.links().ui_with("/buckets", &query)
+    });
+    Ok(html! {
+        section.panel #list data-refresh aria-label="Buckets" {
+            (bucket_rows::table(viewer, &lines, "Traffic, total").await?)
+            (pager("buckets", first.as_deref(), next.as_deref()))
+        }
+    })
+}
+
+/// A page. A filter may leave pages of the registry empty, so several are read if need be.
+async fn read(
+    viewer: &Viewer,
+    input: &BucketListInput,
+    after: Option<&str>,
+) -> Result<FoundPage<BucketView, BucketId>, PageError> {
+    // A position that can't be read, as after an update of the server, is the beginning.
+    let mut position = after.and_then(ListPosition::<BucketId>::from_text);
+    let mut found = FoundPage { entries: Vec::new(), next: None };
+    for _ in 0..READS {
+        let page = viewer.control().search_buckets(&viewer.caller, input, position.take(), PER_PAGE).await?;
+        found = page;
+        if !found.entries.is_empty() || found.next.is_none() {
+            break;
+        }
+        position.clone_from(&found.next);
+    }
+    Ok(found)
+}
+
+async fn with_totals(viewer: &Viewer, views: Vec<BucketView>) -> Result<Vec<BucketLine>, PageError> {
+    let ids: Vec<BucketId> = views.iter().map(|view| view.bucket.id).collect();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let control = viewer.control();
+    let selection = control.select_buckets(&viewer.caller, Some(&ids), None).await?;
+    let totals = control.bucket_totals(&selection, None, PER_PAGE).await?;
+    let totals: HashMap<BucketId, _> = totals.into_iter().map(|one| (one.position.id, one.totals)).collect();
+    let line = |view: BucketView| {
+        let totals = totals.get(&view.bucket.id).copied().unwrap_or_default();
+        BucketLine {
+            traffic: totals.upload_bytes.saturating_add(totals.download_bytes),
+            growth: totals.size_change,
+            view,
+        }
+    };
+    Ok(views.into_iter().map(line).collect())
+}

@@ -1,0 +1,50 @@
+//! All addresses, for the tests of what each role may open.
+
+/// An address with its method. `{id}` stands for the id of a bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PagePath {
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// The path as the router has it.
+    pub path: &'static str,
+}
+
+const fn get(path: &'static str) -> PagePath {
+    PagePath { method: "GET", path }
+}
+
+const fn post(path: &'static str) -> PagePath {
+    PagePath { method: "POST", path }
+}
+
+/// Every address of the dashboard.
+pub fn page_paths() -> &'static [PagePath] {
+    const ALL: &[PagePath] = &[
+        get("/ui"),
+        get("/ui/"),
+        get("/ui/traffic.csv"),
+        get("/ui/sign-in"),
+        post("/ui/sign-in"),
+        post("/ui/sign-out"),
+        get("/ui/password"),
+        post("/ui/password"),
+        get("/ui/settings"),
+        post("/ui/settings"),
+        post("/ui/theme"),
+        get("/ui/buckets"),
+        get("/ui/buckets/add"),
+        post("/ui/buckets/add"),
+        get("/ui/buckets/{id}"),
+        get("/ui/buckets/{id}/traffic.csv"),
+        get("/ui/buckets/{id}/activity"),
+        get("/ui/buckets/{id}/connect"),
+        get("/ui/buckets/{id}/inventory"),
+        post("/ui/buckets/{id}/inventory"),
+        get("/ui/buckets/{id}/settings"),
+        post("/ui/buckets/{id}/settings"),
+        post("/ui/buckets/{id}/check"),
+        post("/ui/buckets/{id}/delete"),
+        get("/ui/{*missing}"),
+    ];
+    ALL
+}

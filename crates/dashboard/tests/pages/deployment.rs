@@ -1,0 +1,202 @@
+//! A dashboard over a control plane with a real store, and requests as browsers send them.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use bucketry_control::access_token::AccessTokens;
+use bucketry_control::accounts::AccountInput;
+use bucketry_control::buckets::BucketInput;
+use bucketry_control::environment::SystemRandomness;
+use bucketry_control::nodes::NodeMessage;
+use bucketry_control::users::NewUserInput;
+use bucketry_control::{Control, Environment, Settings};
+use bucketry_dashboard::{Dashboard, DashboardSettings, router};
+use bucketry_model::audit::RequestOrigin;
+use bucketry_model::bucket::StorageType;
+use bucketry_model::id::{BucketId, WorkspaceId};
+use bucketry_model::node_protocol::Register;
+use bucketry_model::role::{Caller, OrgRole, WorkspaceRole};
+use bucketry_model::secret::Secret;
+use bucketry_model::time::{Clock as _, ManualClock};
+use bucketry_store::sqlite::{Options, SqliteStore};
+use bucketry_vault::message::sign_message;
+use bucketry_vault::{Identities, NodeSigningKey};
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use tempfile::TempDir;
+use tower::ServiceExt as _;
+
+pub(crate) const OWNER: &str = "owner@example.com";
+pub(crate) const PASSWORD: &str = "Correct-Horse-1";
+/// What users other than the owner have changed their password to.
+const OWN_PASSWORD: &str = "Another-Horse-2";
+
+/// A response.
+pub(crate) struct Page {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Page {
+    pub(crate) fn location(&self) -> &str {
+        self.headers.get("location").map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The session's cookie in the response, as a browser sends it.
+    pub(crate) fn cookie(&self) -> Option<String> {
+        let all = self.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
+        let mut own = all.filter(|text| text.contains("HttpOnly"));
+        own.next().map(|text| text.split(';').next().unwrap().to_owned())
+    }
+}
+
+pub(crate) struct Deployment {
+    pub(crate) control: Control,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) owner: Caller,
+    pub(crate) workspace: WorkspaceId,
+    router: Router,
+    _dir: TempDir,
+}
+
+impl Deployment {
+    pub(crate) async fn new() -> Self {
+        Self::with(DashboardSettings::default(), false).await
+    }
+
+    pub(crate) async fn with(settings: DashboardSettings, one_time_password: bool) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let options = Options { durable: false, ..Options::default() };
+        let store = SqliteStore::open(dir.path(), options).await.unwrap();
+        let clock = Arc::new(ManualClock::at("2026-03-01T10:00:00Z".parse().unwrap()));
+        let environment = Environment {
+            clock: Arc::clone(&clock) as Arc<dyn bucketry_model::time::Clock>,
+            randomness: Arc::new(SystemRandomness),
+        };
+        let tokens = AccessTokens::new(&[("test".to_owned(), vec![7; 32])]).unwrap();
+        let control = Control::new(Arc::new(store), environment, Settings::default(), tokens);
+        let password = Secret::new(PASSWORD);
+        register_node(&control, &clock).await;
+        let first = if one_time_password {
+            control.bootstrap_with_one_time_password(OWNER, password).await
+        } else {
+            control.bootstrap(OWNER, password).await
+        };
+        let session = control.login(OWNER, Secret::new(PASSWORD), None).await.unwrap();
+        let owner = control.authenticate(&session.access_token).await.unwrap();
+        let router = router(Dashboard::new(control.clone(), settings));
+        let workspace = first.unwrap().unwrap().workspace_id;
+        Self { control, clock, owner, workspace, router, _dir: dir }
+    }
+
+    /// A request with these headers.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Page {
+        let mut request = Request::builder().method(method).uri(path).header("host", "nas.local:8080");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = self.router.clone().oneshot(request.body(Body::from(body.to_owned())).unwrap()).await;
+        let (parts, body) = response.unwrap().into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Page { status: parts.status, headers: parts.headers, text }
+    }
+
+    /// What a browser with this cookie reads.
+    pub(crate) async fn get(&self, cookie: &str, path: &str) -> Page {
+        self.send(Method::GET, path, &[("cookie", cookie)], "").await
+    }
+
+    /// What a browser with this cookie sends from a page of the dashboard.
+    pub(crate) async fn post(&self, cookie: &str, path: &str, fields: &[(&str, &str)]) -> Page {
+        let headers = [
+            ("cookie", cookie),
+            ("sec-fetch-site", "same-origin"),
+            ("content-type", "application/x-www-form-urlencoded"),
+        ];
+        self.send(Method::POST, path, &headers, &form(fields)).await
+    }
+
+    /// Signs in through the form, and returns the cookie.
+    pub(crate) async fn sign_in(&self, email: &str) -> String {
+        let password = if email == OWNER { PASSWORD } else { OWN_PASSWORD };
+        let page = self.post("", "/ui/sign-in", &[("email", email), ("password", password)]).await;
+        assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.text);
+        page.cookie().unwrap()
+    }
+
+    /// A user with these roles.
+    pub(crate) async fn user(&self, email: &str, org_role: OrgRole, role: Option<WorkspaceRole>) {
+        let new = NewUserInput {
+            email: email.to_owned(),
+            password: Secret::new(PASSWORD),
+            first_name: "Ada".to_owned(),
+            last_name: "Lovelace".to_owned(),
+            org_role,
+        };
+        let user = self.control.create_user(&self.owner, new).await.unwrap();
+        if let Some(role) = role {
+            self.control.add_member(&self.owner, self.workspace, user.id, role).await.unwrap();
+        }
+        // The password that somebody else chose must be changed first.
+        let origin = RequestOrigin::default();
+        let session = self.control.sign_in_browser(email, Secret::new(PASSWORD), None, None, origin).await;
+        let caller = self.control.authenticate_browser(session.unwrap().value.expose()).await.unwrap();
+        let input = AccountInput { password: Some(Secret::new(OWN_PASSWORD)), ..AccountInput::default() };
+        self.control.update_account(&caller, user.id, input).await.unwrap();
+    }
+
+    /// A bucket of this name that was never checked.
+    pub(crate) async fn bucket(&self, name: &str) -> BucketId {
+        let input = BucketInput {
+            name: Some(name.to_owned()),
+            bucket: Some("photos".to_owned()),
+            storage_type: Some(StorageType::S3),
+            key: Some("AKID".to_owned()),
+            region: Some("eu-central-1".to_owned()),
+            secret: Some(Secret::new("the-plain-secret")),
+            endpoint: Some("https://s3.example.com".to_owned()),
+            workspace_id: Some(self.workspace.to_string()),
+            skip_validation: true,
+            ..BucketInput::default()
+        };
+        self.control.create_bucket(&self.owner, &input).await.unwrap().id
+    }
+}
+
+/// Registers a node, so that secrets can be sealed. It does nothing else.
+async fn register_node(control: &Control, clock: &ManualClock) {
+    let key = NodeSigningKey::generate().unwrap();
+    control.trust_deployment_key(&key.verifying_key().unwrap()).await.unwrap();
+    let register = Register {
+        ip: "node-1".to_owned(),
+        provider: "test".to_owned(),
+        status: "active".to_owned(),
+        region: "here".to_owned(),
+        version: "1".to_owned(),
+        id_org: None,
+        node_services: Some(1),
+        recipients: Identities::generate().recipients().iter().map(ToString::to_string).collect(),
+    };
+    let mut message = serde_json::to_value(register).unwrap();
+    sign_message(&key, "POST", "/register", &mut message, clock.now()).unwrap();
+    let message = NodeMessage::new(Bytes::from(message.to_string()), ());
+    control.register_node(message, RequestOrigin::default()).await.unwrap();
+}
+
+/// Fields as a form sends them.
+pub(crate) fn form(fields: &[(&str, &str)]) -> String {
+    let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let pair = |(name, value): &(&str, &str)| format!("{}={}", encode(name), encode(value));
+    fields.iter().map(pair).collect::<Vec<_>>().join("&")
+}

@@ -1,0 +1,68 @@
+//! Names with markup, right-to-left text and the longest length.
+
+use http::StatusCode;
+
+use crate::deployment::{Deployment, OWNER};
+
+const HOSTILE: [&str; 4] = [
+    "<script>alert(1)</script>",
+    "\"><img src=x onerror=alert(1)>",
+    "\u{639}\u{631}\u{628}\u{64a} \u{202e}txt.exe & more",
+    "'; alert(1); //",
+];
+
+#[tokio::test]
+async fn names_are_text_wherever_they_appear() {
+    let deployment = Deployment::new().await;
+    let cookie = deployment.sign_in(OWNER).await;
+    let long = "n".repeat(255);
+    for name in HOSTILE.into_iter().chain([long.as_str()]) {
+        // Some of these are refused as names, which is as good.
+        let named = deployment.control.create_workspace(&deployment.owner, name).await;
+        if named.is_err() {
+            continue;
+        }
+    }
+    let mut ids = Vec::new();
+    for name in ["<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", long.as_str()] {
+        ids.push(deployment.bucket(name).await);
+    }
+    let mut pages = vec!["/ui".to_owned(), "/ui/buckets".to_owned(), "/ui/buckets/add".to_owned()];
+    for id in ids {
+        for tab in ["", "/activity", "/connect", "/inventory", "/settings"] {
+            pages.push(format!("/ui/buckets/{id}{tab}"));
+        }
+    }
+    for path in pages {
+        let page = deployment.get(&cookie, &path).await;
+        assert_eq!(page.status, StatusCode::OK, "{path}: {}", page.text);
+        assert!(!page.text.contains("<script>alert") && !page.text.contains("<img src=x"), "{path}");
+    }
+    let list = deployment.get(&cookie, "/ui/buckets").await.text;
+    assert!(list.contains("&lt;script&gt;alert(1)&lt;/script&gt;") && list.contains(&long), "{list}");
+}
+
+#[tokio::test]
+async fn what_a_query_or_a_form_contains_is_text() {
+    let deployment = Deployment::new().await;
+    let cookie = deployment.sign_in(OWNER).await;
+    for path in [
+        "/ui/buckets?q=%3Cscript%3Ealert(1)%3C/script%3E",
+        "/ui/buckets?state=%22%3E%3Cscript%3Ealert(1)%3C/script%3E",
+        "/ui?done=%3Cscript%3Ealert(1)%3C/script%3E",
+        "/ui/sign-in?to=%22%3E%3Cscript%3Ealert(1)%3C/script%3E",
+        "/ui/%3Cscript%3Ealert(1)%3C/script%3E",
+    ] {
+        for cookie in [cookie.as_str(), ""] {
+            let page = deployment.get(cookie, path).await;
+            assert!(!page.text.contains("<script>alert"), "{path}: {}", page.text);
+        }
+    }
+    let fields = [
+        ("paste", "AWS_SECRET_ACCESS_KEY=hunter2-and-more"),
+        ("bucket", "\"><script>alert(1)</script>"),
+        ("action", "read"),
+    ];
+    let page = deployment.post(&cookie, "/ui/buckets/add", &fields).await;
+    assert!(!page.text.contains("<script>alert") && !page.text.contains("hunter2"), "{}", page.text);
+}

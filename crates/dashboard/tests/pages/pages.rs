@@ -1,0 +1,126 @@
+//! What pages show.
+
+use bucketry_model::role::{OrgRole, WorkspaceRole};
+use http::StatusCode;
+
+use crate::deployment::{Deployment, OWNER};
+
+#[tokio::test]
+async fn an_empty_organization_sees_the_first_steps() {
+    let deployment = Deployment::new().await;
+    let cookie = deployment.sign_in(OWNER).await;
+    let page = deployment.get(&cookie, "/ui").await;
+    assert!(page.text.contains("Three steps to the first object") && page.text.contains("/ui/buckets/add"));
+    deployment.user("guest@example.com", OrgRole::User, None).await;
+    let guest = deployment.sign_in("guest@example.com").await;
+    let page = deployment.get(&guest, "/ui").await;
+    assert!(page.text.contains("No buckets yet") && !page.text.contains("/ui/buckets/add"), "{}", page.text);
+}
+
+#[tokio::test]
+async fn an_overview_has_figures_a_chart_and_what_needs_attention() {
+    let deployment = Deployment::new().await;
+    deployment.bucket("photos").await;
+    let cookie = deployment.sign_in(OWNER).await;
+    let page = deployment.get(&cookie, "/ui").await.text;
+    for part in
+        ["1 not seen", "Needs attention", "Show as table", "Busiest buckets", "Traffic in the last 24 hours"]
+    {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    let csv = deployment.get(&cookie, "/ui/traffic.csv?traffic=7d").await;
+    assert_eq!(csv.headers["content-type"], "text/csv; charset=utf-8; header=present");
+    assert_eq!(csv.text.lines().count(), 8, "{}", csv.text);
+}
+
+#[tokio::test]
+async fn a_list_is_filtered_by_its_address_and_paged() {
+    let deployment = Deployment::new().await;
+    for number in 0..51 {
+        deployment.bucket(&format!("bucket-{number:02}")).await;
+    }
+    let cookie = deployment.sign_in(OWNER).await;
+    let names = |page: &str| page.matches("<td class=\"name\">").count();
+    let first = deployment.get(&cookie, "/ui/buckets").await.text;
+    assert_eq!(names(&first), 50);
+    let start = first.find("/ui/buckets?after=").unwrap();
+    let next: String = first[start..].chars().take_while(|letter| *letter != '"').collect();
+    let second = deployment.get(&cookie, &next.replace("&amp;", "&")).await.text;
+    assert_eq!(names(&second), 1);
+    assert!(second.contains("First page") && second.contains("End of the list"));
+    assert_eq!(names(&deployment.get(&cookie, "/ui/buckets?q=bucket-07").await.text), 1);
+    let unseen = deployment.get(&cookie, "/ui/buckets?q=bucket-07+state:unseen").await.text;
+    assert_eq!(names(&unseen), 1);
+    let none = deployment.get(&cookie, "/ui/buckets?q=state:offline").await.text;
+    assert!(
+        none.contains("Nothing found") && none.contains("that are offline") && none.contains("Clear filters")
+    );
+    let wrong = deployment.get(&cookie, "/ui/buckets?state=broken").await;
+    assert!(wrong.text.contains("State must be one of"), "{}", wrong.text);
+}
+
+#[tokio::test]
+async fn controls_that_a_role_may_not_use_are_not_shown() {
+    let deployment = Deployment::new().await;
+    let id = deployment.bucket("photos").await;
+    deployment.user("reader@example.com", OrgRole::User, Some(WorkspaceRole::Read)).await;
+    let reader = deployment.sign_in("reader@example.com").await;
+    let page = deployment.get(&reader, &format!("/ui/buckets/{id}")).await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(!page.text.contains("Check now") && !page.text.contains("/settings\">Edit"), "{}", page.text);
+    let refused = deployment.get(&reader, &format!("/ui/buckets/{id}/settings")).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    assert!(
+        refused.text.contains("You don’t have access") && refused.text.contains("role WRITE"),
+        "{}",
+        refused.text
+    );
+}
+
+#[tokio::test]
+async fn a_paste_fills_in_the_form_and_is_not_sent_back() {
+    let deployment = Deployment::new().await;
+    let cookie = deployment.sign_in(OWNER).await;
+    let paste = "s3://archive-2026\nAWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE\nAWS_SECRET_ACCESS_KEY=wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY";
+    let page = deployment.post(&cookie, "/ui/buckets/add", &[("paste", paste), ("action", "read")]).await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.text);
+    assert!(
+        page.text.contains("value=\"archive-2026\"") && page.text.contains("secret found"),
+        "{}",
+        page.text
+    );
+    assert!(!page.text.contains("wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY"));
+    let page = deployment.post(&cookie, "/ui/buckets/add", &[("action", "add")]).await;
+    assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
+    for label in ["Bucket is required.", "Provider is required."] {
+        assert!(page.text.contains(label), "{label}: {}", page.text);
+    }
+}
+
+#[tokio::test]
+async fn removing_a_bucket_needs_its_name() {
+    let deployment = Deployment::new().await;
+    let id = deployment.bucket("photos").await;
+    let cookie = deployment.sign_in(OWNER).await;
+    let path = format!("/ui/buckets/{id}/delete");
+    let refused = deployment.post(&cookie, &path, &[("confirm", "photo")]).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.text.contains("Name is not the name of this bucket."), "{}", refused.text);
+    let removed = deployment.post(&cookie, &path, &[("confirm", "photos")]).await;
+    assert_eq!(removed.location(), "/ui/buckets?done=bucket-deleted");
+    let page = deployment.get(&cookie, removed.location()).await;
+    assert!(page.text.contains("Its objects are still at the provider."), "{}", page.text);
+    assert_eq!(deployment.get(&cookie, &format!("/ui/buckets/{id}")).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_form_that_shows_an_old_state_does_not_overwrite_a_new_one() {
+    let deployment = Deployment::new().await;
+    let id = deployment.bucket("photos").await;
+    let cookie = deployment.sign_in(OWNER).await;
+    let path = format!("/ui/buckets/{id}/settings");
+    let page = deployment.post(&cookie, &path, &[("version", "99"), ("name", "mine")]).await;
+    assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(page.text.contains("Somebody else has changed this bucket"), "{}", page.text);
+    assert!(page.text.contains("value=\"mine\""), "the values that were entered stay");
+}
