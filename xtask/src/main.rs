@@ -5,6 +5,7 @@
 //! directory, so that a fresh clone needs nothing installed by hand.
 
 mod bench;
+mod browser;
 mod checks;
 mod client_table;
 mod code_map;

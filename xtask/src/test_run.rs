@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::browser::{NO_BROWSER, TestBrowser};
 use crate::command::{self, Result};
 use crate::node_tools::NodeTools;
 use crate::openapi;
@@ -19,6 +20,17 @@ pub(crate) enum Selection {
     OpenApi,
     /// The tests that these arguments of the test runner select.
     Runner(Vec<String>),
+}
+
+impl Selection {
+    /// Whether journeys in a browser may be among them.
+    fn may_need_browser(&self) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::OpenApi => false,
+            Self::Runner(args) => args.is_empty() || args.iter().any(|arg| arg.contains("dashboard")),
+        }
+    }
 }
 
 /// The number of tests per outcome.
@@ -50,7 +62,9 @@ pub(crate) fn run(selection: &Selection) -> Result {
         build(&workspace, selection)?;
     }
     let servers = Servers::start(&tools, &node)?;
-    let environment = servers.environment(&tools, &node, &binary)?;
+    let mut environment = servers.environment(&tools, &node, &binary)?;
+    let browser = if selection.may_need_browser() { TestBrowser::find(&workspace)? } else { None };
+    environment.extend(browser.iter().flat_map(TestBrowser::environment));
 
     let mut tally = Tally::default();
     let mut failures: Vec<String> = Vec::new();
@@ -68,6 +82,7 @@ pub(crate) fn run(selection: &Selection) -> Result {
             section(doc_tests(&workspace));
             section(openapi_check(&workspace, &tools, &servers, &binary));
             section(Ok(not_installed()));
+            section(Ok(without_browser(browser.as_ref())));
         }
         Selection::OpenApi => section(openapi_check(&workspace, &tools, &servers, &binary)),
         Selection::Runner(args) => section(suites(&workspace, &environment, args)),
@@ -94,6 +109,17 @@ fn not_installed() -> Tally {
         tally.skipped += 3;
     }
     tally
+}
+
+/// The journeys in a browser, counted as skipped if there is none. They then pass without doing anything.
+const BROWSER_JOURNEYS: u64 = 2;
+
+fn without_browser(browser: Option<&TestBrowser>) -> Tally {
+    if browser.is_some() {
+        return Tally::default();
+    }
+    command::complain(NO_BROWSER);
+    Tally { skipped: BROWSER_JOURNEYS, ..Tally::default() }
 }
 
 /// Builds the binary if the tests run it. For a complete run, all tests are built in the same graph: the features
