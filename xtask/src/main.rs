@@ -41,8 +41,8 @@ usage: cargo xtask <task>
                       cargo xtask test -- -p bucketry-model name_of_a_test
   test --openapi      run only the OpenAPI check
   bench [NAMES] [--quick]
-                      measure the dist binary: a1 a2 a3 a4 g history n1 s1 size [default: all]; bench/README.md
-                      explains them and receives the results
+                      measure the dist binary: a1 a2 a3 a4 audit e g history instructions n1 s1 size
+                      [default: all]; bench/README.md explains them and receives the results
   providers           write the tables of tested providers, credentials and outcomes in docs/provider-matrix.md
   picture             draw the README's picture from a run of the demo, as docs/images/demo.svg
   fuzz [--seconds N]  feed damaged input to everything that parses data from the network, N seconds per target

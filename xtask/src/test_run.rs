@@ -193,7 +193,8 @@ fn suites(workspace: &Workspace, environment: &[(String, String)], args: &[Strin
 }
 
 fn with_nextest(workspace: &Workspace, mut runner: std::process::Command) -> Result<Tally> {
-    let report = workspace.target.join("nextest/default/junit.xml");
+    // Nextest writes there, whatever the target directory is.
+    let report = workspace.root.join("target/nextest/default/junit.xml");
     if report.exists() {
         fs::remove_file(&report)?;
     }
