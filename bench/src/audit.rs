@@ -241,7 +241,7 @@ async fn prune(
             "p99 of renaming a bucket while {records} records are pruned, relative to that alone, {engine}"
         ),
         format!(
-            "{:.1} × ({:.1} ms, the slowest of {count} {slowest:.0} ms; pruned in {took:.0} s)",
+            "{:.1} × (p99 {:.1} ms; slowest of {count} renames: {slowest:.0} ms; pruned in {took:.0} s)",
             meanwhile.p99 as f64 / alone.p99.max(1) as f64,
             meanwhile.p99 as f64 / 1e3,
         ),
