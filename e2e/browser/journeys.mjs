@@ -64,7 +64,7 @@ await journey("without scripts, pages are read and forms sent", async () => {
   await signIn(page);
   await page.getByRole("heading", { name: "Overview" }).waitFor();
   await page.goto("/ui/settings");
-  await page.getByText("Dark", { exact: true }).click();
+  await page.locator("input[value=dark]").check();
   await page.locator("form[data-themes] button").click();
   await page.waitForURL(/settings/);
   check("theme", (await page.locator("html").getAttribute("data-theme")) === "dark", "the theme is not dark");

@@ -59,7 +59,8 @@ async function inline(event, form) {
   if (button?.dataset.working) label.textContent = button.dataset.working;
   try {
     const body = new URLSearchParams(new FormData(form, button));
-    const response = await fetch(form.action, { method: "POST", body });
+    // Not `form.action`, which is the button of this name.
+    const response = await fetch(form.getAttribute("action"), { method: "POST", body });
     if (response.redirected) {
       location.assign(response.url);
       return;
