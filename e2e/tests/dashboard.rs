@@ -85,7 +85,7 @@ async fn people_do_in_a_browser_what_they_came_for() -> Result<()> {
     let server = Server::start(probing_often()?).await?;
     with_buckets(&server).await?;
     let paste = format!(
-        "{}/{OPEN_BUCKET}\nAWS_ACCESS_KEY_ID={}\nAWS_SECRET_ACCESS_KEY={}",
+        "s3://{OPEN_BUCKET}\nAWS_ENDPOINT_URL={}\nAWS_ACCESS_KEY_ID={}\nAWS_SECRET_ACCESS_KEY={}",
         shared_s3_endpoint()?,
         ADMIN.key,
         ADMIN.secret
