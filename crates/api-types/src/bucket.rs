@@ -85,6 +85,10 @@ pub struct BucketInfo<'a> {
     /// The end of the last inventory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inventory_at: Option<Moment>,
+    /// What the stored bytes cost, as an estimate. Absent without an inventory, and where the operator's price sheet has
+    /// no price for the bucket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimated_storage_cost: Option<EstimatedStorageCost<'a>>,
     /// When the bucket was registered.
     pub created_at: Moment,
     /// When a user last changed the bucket.
@@ -112,6 +116,30 @@ pub struct RepoOfBucket<'a> {
     pub storage_type: StorageType,
     /// When the repository was created.
     pub created_at: Moment,
+}
+
+/// A response with a bucket.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct BucketAnswer<'a> {
+    /// Always true.
+    pub success: bool,
+    /// The bucket.
+    #[cfg_attr(feature = "openapi", schema(inline = false))]
+    pub bucket: BucketInfo<'a>,
+}
+
+/// What the stored bytes of a bucket cost by the operator's price sheet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct EstimatedStorageCost<'a> {
+    /// The currency of the price sheet.
+    #[cfg_attr(feature = "openapi", schema(example = "EUR"))]
+    pub currency: Cow<'a, str>,
+    /// The price of storing as many bytes as the last inventory found for a month.
+    #[cfg_attr(feature = "openapi", schema(example = 1.25))]
+    pub per_month: f64,
 }
 
 /// A list of buckets.

@@ -73,6 +73,26 @@ pub struct UnitTotalsList {
     pub next_cursor: Option<String>,
 }
 
+/// What traffic costs by the operator's price sheet: an estimate, because providers count and round in their own ways.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct EstimatedCost {
+    /// The currency of the price sheet.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "EUR"))]
+    pub currency: Cow<'static, str>,
+    /// The price of the requests. Absent where the sheet has no price for requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(example = 0.0004))]
+    pub requests: Option<f64>,
+    /// The price of the bytes that clients received. Absent where the sheet has no price for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(example = 0.09))]
+    pub egress: Option<f64>,
+    /// The sum of the two.
+    #[cfg_attr(feature = "openapi", schema(example = 0.0904))]
+    pub total: f64,
+}
+
 /// The traffic of one minute or UTC day, for one bucket, repository and node.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -117,6 +137,9 @@ pub struct StatsData<'a> {
     pub writes: i64,
     /// Requests that listed objects.
     pub lists: i64,
+    /// What the traffic costs, as an estimate. Absent where the operator's price sheet has no price for the bucket.
+    #[serde(rename = "estimatedCost", default, skip_serializing_if = "Option::is_none")]
+    pub estimated_cost: Option<EstimatedCost>,
 }
 
 /// Traffic by minute or by day.

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 
-use crate::traffic::SeriesInput;
+use crate::traffic::{PricedPoint, SeriesInput};
 use crate::{Control, Result};
 
 /// How long counts are current.
@@ -166,9 +166,12 @@ impl Control {
         loop {
             let page = self.series_page(&series, after, POINTS_AT_ONCE).await?;
             read += page.len();
-            after = page.last().map(|point| point.position);
+            after = page.last().map(|one| one.point.position);
             let is_last = page.len() < POINTS_AT_ONCE as usize || read >= MOST_POINTS;
-            sums.extend(page.iter().map(|point| HourSum { at: point.position.at, counts: point.counts }));
+            sums.extend(
+                page.iter()
+                    .map(|PricedPoint { point, .. }| HourSum { at: point.position.at, counts: point.counts }),
+            );
             if is_last {
                 return Ok(sums);
             }

@@ -1,7 +1,9 @@
 //! The rules of the control plane that an operator can change.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use bucketry_model::price_sheet::PriceSheet;
 use jiff::SignedDuration;
 
 /// Days after which a session ends, unless a setting overrides it.
@@ -68,6 +70,8 @@ pub struct Settings {
     pub notification_window: SignedDuration,
     /// How long a test of a channel waits for its result.
     pub channel_test_wait: Duration,
+    /// The prices from which costs are estimated; `None` without any.
+    pub prices: Option<Arc<PriceSheet>>,
 }
 
 impl Default for Settings {
@@ -92,6 +96,7 @@ impl Default for Settings {
             keep_notifications_for_days: NOTIFICATIONS_DAYS.into(),
             notification_window: SignedDuration::from_secs(i64::from(NOTIFICATION_WINDOW)),
             channel_test_wait: Duration::from_secs(10),
+            prices: None,
         }
     }
 }

@@ -1,6 +1,10 @@
 //! Traffic by minute and by day, limited to what the caller may see.
 
-use bucketry_model::id::{BucketId, RepoId, WorkspaceId};
+use std::collections::{BTreeSet, HashMap};
+
+use bucketry_model::id::{BucketId, OrgId, RepoId, WorkspaceId};
+use bucketry_model::price_sheet::{BucketPrices, TrafficCost};
+use bucketry_model::provider::Provider;
 use bucketry_model::role::Caller;
 use bucketry_model::usage::Resolution;
 use bucketry_store::usage::{SeriesPoint, SeriesPosition, SeriesQuery};
@@ -78,16 +82,51 @@ impl Control {
         })))
     }
 
-    /// Returns a page of a series, newest period first.
+    /// Returns a page of a series, newest period first, with what the traffic costs where there are prices.
     pub async fn series_page(
         &self,
         Series(query): &Series,
         after: Option<SeriesPosition>,
         limit: u32,
-    ) -> Result<Vec<SeriesPoint>> {
+    ) -> Result<Vec<PricedPoint>> {
         let Some(query) = query else { return Ok(Vec::new()) };
-        Ok(self.inner.store.usage_series(&SeriesQuery { after, limit, ..query.clone() }).await?)
+        let points = self.inner.store.usage_series(&SeriesQuery { after, limit, ..query.clone() }).await?;
+        let prices = self.prices_of(query.org_id, &points).await?;
+        let priced = |point: SeriesPoint| {
+            let cost = prices.get(&point.bucket_id).and_then(|prices| prices.traffic_cost(&point.counts));
+            PricedPoint { point, cost }
+        };
+        Ok(points.into_iter().map(priced).collect())
     }
+
+    /// The prices of the buckets of a page. Traffic of a removed bucket has a price, too.
+    async fn prices_of(
+        &self,
+        org_id: OrgId,
+        points: &[SeriesPoint],
+    ) -> Result<HashMap<BucketId, BucketPrices>> {
+        let Some(sheet) = self.inner.settings.prices.as_deref() else { return Ok(HashMap::new()) };
+        let ids: BTreeSet<BucketId> = points.iter().map(|point| point.bucket_id).collect();
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let buckets = self.inner.store.buckets_ever(org_id, &Vec::from_iter(ids)).await?;
+        let prices = buckets.into_iter().map(|bucket| {
+            let location = &bucket.location;
+            let provider = Provider::recognise(location.storage_type, location.endpoint.as_ref());
+            (bucket.id, sheet.prices(provider, bucket.id))
+        });
+        Ok(prices.collect())
+    }
+}
+
+/// The traffic of a period, and what it costs.
+#[derive(Debug, Clone)]
+pub struct PricedPoint {
+    /// The traffic.
+    pub point: SeriesPoint,
+    /// `None` where no price is set.
+    pub cost: Option<TrafficCost>,
 }
 
 /// The start of the first and the last period, in Unix seconds.

@@ -25,6 +25,7 @@ pub mod node_protocol;
 pub mod node_silence;
 pub mod notification;
 pub mod paste;
+pub mod price_sheet;
 pub mod provider;
 pub mod repository;
 pub mod role;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use bucketry_api_types::bucket::{AlsoRegistered, BucketInfo, ReadField, RepoOfBucket};
+use bucketry_api_types::bucket::{AlsoRegistered, BucketInfo, EstimatedStorageCost, ReadField, RepoOfBucket};
 use bucketry_api_types::count::Count;
 use bucketry_api_types::moment::Moment;
 use bucketry_control::buckets::{BucketView, OtherRegistration};
@@ -44,6 +44,10 @@ pub(crate) fn bucket_info(view: &BucketView) -> BucketInfo<'_> {
         stored_bytes: view.size.map(|size| Count(size.bytes)),
         objects: view.size.map(|size| Count(size.objects)),
         inventory_at: view.size.map(|size| Moment(size.measured_at)),
+        estimated_storage_cost: view.storage_cost.as_ref().map(|cost| EstimatedStorageCost {
+            currency: cost.currency.to_string().into(),
+            per_month: cost.amount,
+        }),
         created_at: Moment(bucket.created_at),
         updated_at: Moment(bucket.updated_at),
         workspace_id: bucket.workspace_id,

@@ -11,6 +11,7 @@ mod input;
 mod inventory;
 mod list;
 mod outages;
+mod read;
 mod status;
 pub(crate) mod totals;
 mod update;
@@ -23,7 +24,7 @@ endpoints!(
     [list::list, create::create],
     [totals::totals],
     [available::available],
-    [update::update, delete::delete],
+    [read::read, update::update, delete::delete],
     [status::status],
     [diagnosis::diagnosis],
     [events::events],

@@ -2,9 +2,9 @@
 
 use axum::response::Response;
 use bucketry_api_types::count::Count;
-use bucketry_api_types::traffic::StatsData;
+use bucketry_api_types::traffic::{EstimatedCost, StatsData};
 use bucketry_control::Control;
-use bucketry_control::traffic::{Series, SeriesInput};
+use bucketry_control::traffic::{PricedPoint, Series, SeriesInput};
 use bucketry_model::usage::Resolution;
 use bucketry_store::usage::{SeriesPoint, SeriesPosition};
 use serde::Serialize;
@@ -15,7 +15,8 @@ use crate::pagination::{self, Frame, Source};
 use crate::params::{DateOrTime, Params};
 use crate::state::ApiState;
 
-fn point(SeriesPoint { position, bucket_id, repo_id, host, counts, .. }: &SeriesPoint) -> StatsData<'_> {
+fn point(PricedPoint { point, cost }: &PricedPoint) -> StatsData<'_> {
+    let SeriesPoint { position, bucket_id, repo_id, host, counts, .. } = point;
     StatsData {
         timestamp: position.at,
         repo_id: *repo_id,
@@ -33,6 +34,12 @@ fn point(SeriesPoint { position, bucket_id, repo_id, host, counts, .. }: &Series
         reads: counts.reads,
         writes: counts.writes,
         lists: counts.lists,
+        estimated_cost: cost.as_ref().map(|cost| EstimatedCost {
+            currency: cost.currency.to_string().into(),
+            requests: cost.requests,
+            egress: cost.egress,
+            total: cost.total(),
+        }),
     }
 }
 
@@ -42,18 +49,18 @@ struct Points {
 }
 
 impl Source for Points {
-    type Entry = SeriesPoint;
+    type Entry = PricedPoint;
     type Position = SeriesPosition;
 
-    async fn read(&self, after: Option<SeriesPosition>, limit: u32) -> ApiResult<Vec<SeriesPoint>> {
+    async fn read(&self, after: Option<SeriesPosition>, limit: u32) -> ApiResult<Vec<PricedPoint>> {
         Ok(self.control.series_page(&self.series, after, limit).await?)
     }
 
-    fn position(entry: &SeriesPoint) -> SeriesPosition {
-        entry.position
+    fn position(entry: &PricedPoint) -> SeriesPosition {
+        entry.point.position
     }
 
-    fn show(entry: &SeriesPoint) -> impl Serialize {
+    fn show(entry: &PricedPoint) -> impl Serialize {
         point(entry)
     }
 }

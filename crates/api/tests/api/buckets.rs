@@ -37,6 +37,9 @@ async fn a_registered_bucket_is_listed_with_every_field_of_the_contract() {
         }] })
     );
     assert!(!list.text.contains("hunter2"), "secrets are never returned");
+    let id = created.body["bucketId"].as_str().unwrap_or_default();
+    let one = deployment.get(&format!("/bucket/{id}")).await;
+    assert_eq!(one.body, json!({ "success": true, "bucket": list.body["buckets"][0] }), "{}", one.text);
 
     let available = deployment.get("/bucket/available?").await;
     insta::assert_compact_json_snapshot!(redactions.apply(&available.body), @r#"

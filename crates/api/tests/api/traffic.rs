@@ -1,5 +1,9 @@
 //! Traffic by minute and by day, and of workspaces by hour.
 
+use std::sync::Arc;
+
+use bucketry_api::ApiSettings;
+use bucketry_control::Settings;
 use bucketry_model::id::{BucketId, RepoId};
 use bucketry_model::node_protocol::UsageBatch;
 use bucketry_model::time::Clock as _;
@@ -29,6 +33,36 @@ fn row(bucket: &str, minute: i64, requests: u32) -> UsageRow {
 
 fn timestamps(body: &Value) -> Vec<i64> {
     body["data"].as_array().unwrap().iter().map(|entry| entry["timestamp"].as_i64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn traffic_has_a_cost_where_the_operator_has_set_prices() {
+    let sheet = json!({
+        "currency": "EUR", "provider": { "other": { "reads_per_1000": 2, "egress_gib": 1 } },
+    });
+    let prices = Some(Arc::new(serde_json::from_value(sheet).unwrap()));
+    let api = ApiSettings { rate_limits: None, ..ApiSettings::default() };
+    let deployment = Deployment::with(api, Settings { prices, ..Settings::default() }).await;
+    let bucket = deployment.add_bucket("photos").await;
+    let aws =
+        json!({ "name": "Films", "bucket": "films", "endpoint": "https://s3.eu-central-1.amazonaws.com" });
+    let mut fields = deployment.bucket_fields("Films");
+    fields.as_object_mut().unwrap().extend(aws.as_object().unwrap().clone());
+    let unpriced = deployment.post("/bucket", fields).await.body["bucketId"].as_str().unwrap().to_owned();
+    let traffic =
+        |bucket: &str| UsageRow { reads: 500, download_bytes: 1 << 29, ..row(bucket, NOON - 60, 500) };
+    deployment.count(1, vec![traffic(&bucket), traffic(&unpriced)]).await;
+    for path in ["/stats/minute", "/stats/daily"] {
+        let of = async |bucket: &str| {
+            deployment.get(&format!("{path}?bucketId={bucket}")).await.body["data"][0].clone()
+        };
+        let expected = json!({ "currency": "EUR", "requests": 1.0, "egress": 0.5, "total": 1.5 });
+        assert_eq!(of(&bucket).await["estimatedCost"], expected);
+        let entry = of(&unpriced).await;
+        assert!(entry["requests"] == 500 && entry.get("estimatedCost").is_none(), "{entry}");
+    }
+    let listed = deployment.get("/bucket").await;
+    assert!(!listed.text.contains("estimatedStorageCost"), "nothing was measured: {}", listed.text);
 }
 
 #[tokio::test]

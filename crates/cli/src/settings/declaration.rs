@@ -21,7 +21,7 @@ macro_rules! settings {
         #[serde(deny_unknown_fields)]
         pub(crate) struct SettingsLayer {$($(
             $(#[$attribute])*
-            #[arg(long)]
+            #[arg(long, help_heading = super::heading(stringify!($group)))]
             pub(super) $name: Option<$Type>,
         )*)*}
 

@@ -156,6 +156,9 @@ settings! {
         /// Days to retain the log of notifications
         #[arg(value_name = "DAYS", value_parser = value_parser!(u16).range(1..=3_650))]
         notifications_retention: u16 = NOTIFICATIONS_DAYS,
+        /// Price sheet (TOML) from which costs of traffic and storage are estimated; read at the start
+        #[arg(value_name = "FILE")]
+        price_sheet: PathBuf,
         /// Let anyone register an organization
         #[arg(value_name = "SWITCH")]
         registration: Switch = Switch::Off,

@@ -111,7 +111,7 @@ impl SettingsLayer {
             listen: process.listen,
             node: (!process.no_node).then_some(node),
             audit_log: values.control.audit_log.clone(),
-            control: values.control.settings(),
+            control: values.control.settings()?,
             api,
             dashboard,
             connections_per_address,
@@ -141,6 +141,21 @@ fn complete_flag(flag: Arg) -> Arg {
         (help, _) => help.cloned().unwrap_or_default(),
     };
     flag.env(variable).help(help)
+}
+
+/// The heading of a group of settings in help.
+fn heading(group: &'static str) -> &'static str {
+    match group {
+        "process" => "Data and address",
+        "gateway" => "Gateway",
+        "provider" => "Connections to providers",
+        "node" => "Embedded node",
+        "control" => "Rules and retention",
+        "clients" => "Clients of the API",
+        "log" => "Log",
+        "first_owner" => "First start",
+        other => other,
+    }
 }
 
 /// The environment variable of a setting.

@@ -1,7 +1,7 @@
 //! Registered buckets.
 
 use bucketry_api_types::bucket::{
-    AvailableBucket, BucketChanged, BucketCreated, BucketList, BucketValidated,
+    AvailableBucket, BucketAnswer, BucketChanged, BucketCreated, BucketInfo, BucketList, BucketValidated,
 };
 use bucketry_api_types::bucket_fields::{BucketChanges, NewBucketRequest, TrialFields};
 use bucketry_api_types::bucket_status::{BucketStatusAnswer, DayAnswer, NodeDay, WhichDay};
@@ -91,6 +91,11 @@ impl ApiClient {
             ("cursor", cursor),
         ];
         self.get(&with_query("/bucket", &parameters)).await
+    }
+
+    /// Returns a bucket.
+    pub async fn bucket(&self, id: BucketId) -> Result<BucketInfo<'static>, ClientError> {
+        self.get(&format!("/bucket/{id}")).await.map(|one: BucketAnswer<'static>| one.bucket)
     }
 
     /// Lists the buckets that a new repository can use.

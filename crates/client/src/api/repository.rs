@@ -1,7 +1,7 @@
 //! Repositories and their access keys.
 
 use bucketry_api_types::repository::{
-    NewRepo, RepoChanges, RepoList, RepoProposal, RepoStored, RepoTotals, RepoTotalsList,
+    NewRepo, Repo, RepoChanges, RepoList, RepoProposal, RepoStored, RepoTotals, RepoTotalsList,
 };
 use bucketry_api_types::repository_key::{RepoKey, RepoKeyFields, RepoKeyList, RepoKeyMade};
 use bucketry_model::id::{RepoId, RepoKeyId, WorkspaceId};
@@ -49,6 +49,12 @@ impl ApiClient {
             ("cursor", cursor),
         ];
         self.get(&with_query("/repo", &parameters)).await
+    }
+
+    /// Returns a repository. `None` if there is none of this id.
+    pub async fn repository(&self, id: RepoId) -> Result<Option<Repo<'static>>, ClientError> {
+        let path = with_query("/repo", &[("repoId", Some(&*id.to_string()))]);
+        self.get(&path).await.map(|mut list: RepoList<'static>| list.repos.pop())
     }
 
     /// Creates a repository. With an idempotency key, the call can be repeated safely.

@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use bucketry_model::bucket::Bucket;
 use bucketry_model::id::{BucketId, NodeId, WorkspaceId};
 use bucketry_model::node::Node;
+use bucketry_model::price_sheet::StorageCost;
 use bucketry_model::provider::Provider;
 use bucketry_model::role::{Caller, Visibility, WorkspaceRole};
 use bucketry_model::status::{ProbeFailure, Status, as_seen_now, fold, is_connected};
@@ -39,6 +40,8 @@ pub struct BucketView {
     pub since: Option<Timestamp>,
     /// How full the bucket was when it was last measured.
     pub size: Option<MeasuredSize>,
+    /// What that size costs per month. `None` if it isn't known, or has no price.
+    pub storage_cost: Option<StorageCost>,
 }
 
 /// One node's current status for a bucket.
@@ -90,7 +93,8 @@ impl Control {
         let mut holders = self.repositories_by_bucket(&ids).await?;
         let view = |one: ListedBucket| {
             let repositories = holders.remove(&one.bucket.id).unwrap_or_default();
-            view(one, &connected, repositories)
+            let view = view(one, &connected, repositories);
+            BucketView { storage_cost: self.storage_cost(&view), ..view }
         };
         Ok(listed.into_iter().map(view).collect())
     }
@@ -136,7 +140,7 @@ impl Control {
         let words = self.status_of(id).await?;
         let has_secret = bucket.secret.take().is_some();
         let status = fold(words.iter().map(|word| word.status));
-        Ok(BucketView {
+        let view = BucketView {
             has_secret,
             status,
             last_error: reason(status, words.iter().map(|word| (word.status, word.last_error.as_ref()))),
@@ -146,8 +150,16 @@ impl Control {
             provider: Provider::recognise(bucket.location.storage_type, bucket.location.endpoint.as_ref()),
             repositories: self.repositories_by_bucket(&[id]).await?.remove(&id).unwrap_or_default(),
             size: self.inner.store.bucket_size(id).await?.map(MeasuredSize::from),
+            storage_cost: None,
             bucket,
-        })
+        };
+        Ok(BucketView { storage_cost: self.storage_cost(&view), ..view })
+    }
+
+    /// What the bytes of a bucket cost per month by the operator's price sheet.
+    fn storage_cost(&self, view: &BucketView) -> Option<StorageCost> {
+        let sheet = self.inner.settings.prices.as_deref()?;
+        sheet.prices(view.provider, view.bucket.id).storage_cost(view.size?.bytes)
     }
 
     /// Returns the current status of a bucket at each node, by node name.
@@ -237,6 +249,7 @@ fn view(listed: ListedBucket, connected: &[NodeId], repositories: Vec<Repository
             listed.bucket.location.endpoint.as_ref(),
         ),
         size: listed.size,
+        storage_cost: None,
         bucket: listed.bucket,
         repositories,
     }
