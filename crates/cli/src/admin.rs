@@ -11,10 +11,11 @@ use bucketry_store::postgres::{PostgresStore, examine};
 use bucketry_store::sqlite::{self, DATABASE_FILE, SqliteStore};
 use bucketry_store::{Store, StoreError};
 
-use crate::arguments::{AdminCommand, AdminResetOptions, Remote};
+use crate::arguments::{AdminCommand, AdminResetOptions};
 use crate::database::{Database, refuse_unfinished};
 use crate::failure::{Failure, Result};
 use crate::output;
+use crate::remote::Remote;
 
 /// The size of the connection pool of a command.
 const CONNECTIONS: u32 = 2;

@@ -3,19 +3,21 @@
 use std::path::PathBuf;
 
 use bucketry_model::audit::{AuditAction, AuditKind};
-use bucketry_model::id::{TokenId, UserId};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::argument_values::{date_or_time, day, time};
-use crate::credential_help::credential_help;
+use crate::argument_values::{future, past};
+use crate::bucket_arguments::BucketCommand;
+use crate::completion::workspaces;
+use crate::confirmation::Confirmation;
+use crate::context::ContextCommand;
 use crate::database::DatabaseUrl;
 #[cfg(feature = "demo")]
 use crate::demo_options::DemoOptions;
-use crate::inventory_arguments::{InventoryArguments, ScheduleArguments};
-use crate::list_arguments::BucketListArguments;
+use crate::inventory_arguments::ScheduleArguments;
 use crate::notify_arguments::NotifyCommand;
+use crate::remote::Remote;
 use crate::repository_arguments::{KeyCommand, RepositoryCommand};
 use crate::role::{OrgRole, Role};
 use crate::settings::SettingsLayer;
@@ -31,45 +33,6 @@ pub(crate) struct Arguments {
     pub(crate) remote: Remote,
     #[command(subcommand)]
     pub(crate) command: Command,
-}
-
-/// The server to call, and how to print the result. Without `url`, the session that `bucketry login` saved decides.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Remote {
-    /// URL of the API [default: the server that you logged in to, or http://127.0.0.1:8080]
-    #[arg(long, global = true, env = "BUCKETRY_URL", value_name = "URL", help_heading = "Connection")]
-    pub(crate) url: Option<String>,
-    /// PEM file of CA certificates to trust for the API, in addition to the system's
-    #[arg(
-        long,
-        global = true,
-        env = "BUCKETRY_API_CA_FILE",
-        value_name = "FILE",
-        help_heading = "Connection"
-    )]
-    pub(crate) api_ca_file: Option<PathBuf>,
-    /// How to print the result: a table that fits the terminal; all columns in full, with ids; for lists, CSV; or JSON
-    #[arg(short, long, global = true, value_name = "FORMAT", conflicts_with = "json")]
-    pub(crate) output: Option<OutputFormat>,
-    /// Print JSON, like `-o json`
-    #[arg(long, global = true)]
-    pub(crate) json: bool,
-}
-
-impl Remote {
-    /// The same with `json` set if `-o json` was given.
-    pub(crate) fn with_json_of_output(self) -> Self {
-        Self { json: self.json || self.output == Some(OutputFormat::Json), ..self }
-    }
-}
-
-/// How a result is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum OutputFormat {
-    Table,
-    Wide,
-    Csv,
-    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -92,6 +55,11 @@ pub(crate) enum Command {
     Login(LoginOptions),
     /// Log out, and delete the saved session
     Logout,
+    /// Manage contexts: the deployments that you work with
+    Context {
+        #[command(subcommand)]
+        command: ContextCommand,
+    },
     /// Manage registered buckets
     Bucket {
         #[command(subcommand)]
@@ -100,7 +68,7 @@ pub(crate) enum Command {
     /// Show when the status of buckets changed
     Events {
         /// Show only the buckets of this workspace (name or id)
-        #[arg(long)]
+        #[arg(long, add = workspaces())]
         workspace: Option<String>,
         /// How many changes to show, newest first
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
@@ -166,7 +134,9 @@ pub(crate) enum Command {
     Doctor(DoctorOptions),
     /// Print the OpenAPI document
     Openapi,
-    /// Print a shell completion script
+    /// Print a shell completion script, which also completes the names of buckets, repositories and workspaces
+    ///
+    /// For bash, add this line to ~/.bashrc: source <(bucketry completions bash)
     Completions {
         /// Shell to print the script for
         shell: Shell,
@@ -198,126 +168,6 @@ pub(crate) struct LoginOptions {
     pub(crate) password_stdin: bool,
 }
 
-/// The flags that describe a bucket.
-#[derive(Debug, Clone, Default, Args)]
-pub(crate) struct BucketFields {
-    /// Name of the bucket at the provider
-    #[arg(long)]
-    pub(crate) bucket: Option<String>,
-    /// Protocol (S3, GCS, BLOB) or provider (aws, r2, google, azure, minio, …)
-    #[arg(long = "type", value_name = "TYPE")]
-    pub(crate) storage_type: Option<String>,
-    /// Access key id, role ARN, client e-mail address or account name
-    #[arg(long)]
-    pub(crate) key: Option<String>,
-    /// Read the secret from this file, or from standard input if it is `-`; or set BUCKETRY_BUCKET_SECRET
-    #[arg(long, value_name = "FILE")]
-    pub(crate) secret_file: Option<PathBuf>,
-    /// Read what you copied from this file, or from standard input if it is `-`: an address, a credential, or both
-    #[arg(long, value_name = "FILE", conflicts_with = "secret_file")]
-    pub(crate) paste: Option<PathBuf>,
-    /// URL of the provider, if it isn't the public one for the type
-    #[arg(long)]
-    pub(crate) endpoint: Option<String>,
-    /// Region of the bucket at the provider
-    #[arg(long)]
-    pub(crate) region: Option<String>,
-    /// Name or id of the workspace
-    #[arg(long)]
-    pub(crate) workspace: Option<String>,
-    /// Skip the checks that write and delete objects
-    #[arg(long)]
-    pub(crate) read_only: bool,
-    /// Store the bucket without validating it
-    #[arg(long)]
-    pub(crate) skip_validation: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum BucketCommand {
-    /// List buckets
-    #[command(visible_alias = "ls")]
-    List(BucketListArguments),
-    /// Register a bucket
-    #[command(after_long_help = credential_help())]
-    Add {
-        /// Name for the bucket in the registry
-        name: String,
-        #[command(flatten)]
-        fields: Box<BucketFields>,
-    },
-    /// Show the details of a bucket
-    Show {
-        /// Name or id of the bucket
-        bucket: String,
-    },
-    /// Change the settings or credentials of a bucket
-    #[command(after_long_help = credential_help())]
-    Update {
-        /// Name or id of the bucket
-        bucket_ref: String,
-        /// New name in the registry
-        #[arg(long)]
-        name: Option<String>,
-        #[command(flatten)]
-        fields: Box<BucketFields>,
-    },
-    /// Remove a bucket from the registry; the provider's bucket is not touched
-    #[command(visible_alias = "delete")]
-    Rm {
-        /// Name or id of the bucket
-        bucket: String,
-    },
-    /// Validate a bucket now, and report what to fix
-    Validate {
-        /// Name or id of the bucket
-        bucket_ref: String,
-        #[command(flatten)]
-        fields: Box<BucketFields>,
-    },
-    /// Show the status of a bucket as each node reports it
-    Status {
-        /// Name or id of the bucket
-        bucket: String,
-    },
-    /// Show when the status of a bucket changed, at each node
-    Events {
-        /// Name or id of the bucket
-        bucket: String,
-        /// How many changes to show, newest first
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
-        limit: u32,
-    },
-    /// Show the outages of a bucket: when no node reached it
-    Outages {
-        /// Name or id of the bucket
-        bucket: String,
-    },
-    /// Show availability and latency of a bucket by hour, at each node, for up to seven days
-    Hours {
-        /// Name or id of the bucket
-        bucket: String,
-        /// How many of the latest hours to show
-        #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u8).range(1..=168))]
-        hours: u8,
-    },
-    /// Show what a node found when it last validated a bucket
-    Diagnosis {
-        /// Name or id of the bucket
-        bucket: String,
-    },
-    /// Show how full a bucket is, and set when its list is walked to find out
-    Inventory(InventoryArguments),
-    /// Show the traffic of a bucket, and its uptime and latency on one day
-    Stats {
-        /// Name or id of the bucket; without it, the traffic of all buckets
-        bucket: Option<String>,
-        /// Day in UTC, as YYYY-MM-DD [default: today]
-        #[arg(long, value_parser = day)]
-        day: Option<String>,
-    },
-}
-
 #[derive(Debug, Subcommand)]
 pub(crate) enum WorkspaceCommand {
     /// List the workspaces that you have access to
@@ -331,31 +181,50 @@ pub(crate) enum WorkspaceCommand {
     /// Show a workspace and its members
     Show {
         /// Name or id of the workspace
+        #[arg(add = workspaces())]
         workspace: String,
     },
     /// Show the traffic of a workspace by hour
     Stats {
-        /// Name or id of the workspace
-        workspace: String,
+        /// Name or id of the workspace [default: the default workspace, or the only one]
+        #[arg(add = workspaces())]
+        workspace: Option<String>,
         /// How many of the latest hours to show
         #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=8_760))]
         hours: u16,
     },
+    /// Use a workspace from now on where a command needs one and none is given
+    ///
+    /// It is stored with the context. BUCKETRY_WORKSPACE and --workspace override it. Lists are not restricted to it.
+    Use {
+        /// Name or id of the workspace
+        #[arg(add = workspaces(), required_unless_present = "unset")]
+        workspace: Option<String>,
+        /// Use none
+        #[arg(long, conflicts_with = "workspace")]
+        unset: bool,
+    },
     /// Rename a workspace
     Rename {
         /// Name or id of the workspace
+        #[arg(add = workspaces())]
         workspace: String,
         /// New name
         name: String,
     },
     /// Delete an empty workspace
+    #[command(visible_alias = "delete")]
     Rm {
         /// Name or id of the workspace
+        #[arg(add = workspaces())]
         workspace: String,
+        #[command(flatten)]
+        confirmation: Confirmation,
     },
     /// Add a member to a workspace, or change a member's role
     Grant {
         /// Name or id of the workspace
+        #[arg(add = workspaces())]
         workspace: String,
         /// E-mail address or id of the user
         user: String,
@@ -365,9 +234,12 @@ pub(crate) enum WorkspaceCommand {
     /// Remove a member from a workspace
     Revoke {
         /// Name or id of the workspace
+        #[arg(add = workspaces())]
         workspace: String,
         /// E-mail address or id of the user
         user: String,
+        #[command(flatten)]
+        confirmation: Confirmation,
     },
 }
 
@@ -420,9 +292,12 @@ pub(crate) enum UserCommand {
         user: String,
     },
     /// Remove a user from the organization
+    #[command(visible_alias = "delete")]
     Rm {
         /// E-mail address or id of the user
         user: String,
+        #[command(flatten)]
+        confirmation: Confirmation,
     },
 }
 
@@ -454,19 +329,22 @@ pub(crate) enum TokenCommand {
         /// Name to recognise the token by
         name: String,
         /// Restrict the token to this workspace (name or id)
-        #[arg(long)]
+        #[arg(long, add = workspaces())]
         workspace: Option<String>,
         /// Highest role that the token can use in a workspace
         #[arg(long)]
         role: Option<Role>,
-        /// Expiry time in RFC 3339 format, such as 2030-01-31T00:00:00Z
-        #[arg(long, value_parser = time)]
+        /// Expiry time: a date (2030-01-31, at its beginning in UTC), a time, or a length of time (90d)
+        #[arg(long, visible_alias = "expires", value_name = "TIME", value_parser = future)]
         expires_at: Option<String>,
     },
     /// Revoke an API token or end a session, effective immediately
+    #[command(visible_alias = "delete")]
     Rm {
-        /// Id of the token or session
-        id: TokenId,
+        /// Name or id of the token or session
+        token: String,
+        #[command(flatten)]
+        confirmation: Confirmation,
     },
 }
 
@@ -495,23 +373,23 @@ pub(crate) struct AuditOptions {
     /// Only this action
     #[arg(long, value_parser = actions(), ignore_case = true)]
     pub(crate) action: Option<String>,
-    /// Only what the user with this id did
-    #[arg(long, value_name = "ID")]
-    pub(crate) user: Option<UserId>,
+    /// Only what this user did (e-mail address or id)
+    #[arg(long, value_name = "USER")]
+    pub(crate) user: Option<String>,
     /// Only the resource with this id
     #[arg(long, value_name = "ID")]
     pub(crate) target: Option<String>,
     /// Only resources of this workspace (name or id)
-    #[arg(long)]
+    #[arg(long, add = workspaces())]
     pub(crate) workspace: Option<String>,
     /// Only what was done, or only what was refused
     #[arg(long, value_parser = ["done", "refused"])]
     pub(crate) result: Option<String>,
-    /// First time: a date, or a time in RFC 3339 format
-    #[arg(long, value_name = "TIME", value_parser = date_or_time)]
+    /// First time: a date (2026-01-31), a time, `yesterday`, or how long ago (30d, 2 hours ago)
+    #[arg(long, visible_alias = "from", value_name = "TIME", value_parser = past)]
     pub(crate) since: Option<String>,
-    /// Time after the last one: a date, or a time in RFC 3339 format
-    #[arg(long, value_name = "TIME", value_parser = date_or_time)]
+    /// Time after the last one, in the same forms
+    #[arg(long, visible_alias = "to", value_name = "TIME", value_parser = past)]
     pub(crate) until: Option<String>,
     /// Show at most this many records
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000), conflicts_with = "export")]

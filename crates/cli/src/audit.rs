@@ -1,17 +1,17 @@
 //! `bucketry audit`.
 
-use std::io::Write as _;
-
 use bucketry_api_types::audit::{AuditResult, AuditRow};
 use bucketry_client::api::ApiClient;
 use bucketry_client::api::audit::AuditSelection;
 
-use crate::arguments::{AuditOptions, ExportFile, Remote};
+use crate::arguments::{AuditOptions, ExportFile};
 use crate::credentials::connect;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::output;
+use crate::remote::Remote;
 use crate::table::{Cell, Column, Table};
-use crate::workspace::find_workspace;
+use crate::user::find_user;
+use crate::workspace_choice::given_workspace;
 
 const COLUMNS: &[Column] = &[
     Column::new("TIME", "time", 1),
@@ -28,16 +28,17 @@ const COLUMNS: &[Column] = &[
 /// Shows or exports records.
 pub(crate) async fn run(remote: &Remote, options: AuditOptions) -> Result<()> {
     let client = connect(remote).await?;
-    let workspace_id = match options.workspace {
-        Some(workspace) => Some(find_workspace(&client, &workspace).await?.to_string()),
+    let workspace_id = given_workspace(&client, options.workspace.as_deref()).await?;
+    let user_id = match &options.user {
+        Some(user) => Some(find_user(&client, user).await?.to_string()),
         None => None,
     };
     let selection = AuditSelection {
         kind: options.kind,
         action: options.action,
-        user_id: options.user.map(|id| id.to_string()),
+        user_id,
         target_id: options.target,
-        workspace_id,
+        workspace_id: workspace_id.map(|id| id.to_string()),
         result: options.result,
         since: options.since,
         until: options.until,
@@ -89,10 +90,7 @@ async fn export(client: &ApiClient, selection: &AuditSelection, format: ExportFi
     let mut cursor: Option<String> = None;
     loop {
         let (page, next) = client.audit_export(selection, format, cursor.as_deref()).await?;
-        let mut out = std::io::stdout().lock();
-        out.write_all(&page)
-            .and_then(|()| out.flush())
-            .map_err(|error| Failure::failed(format!("standard output is closed: {error}")))?;
+        output::bytes(&page)?;
         match next {
             Some(next) => cursor = Some(next),
             None => return Ok(()),

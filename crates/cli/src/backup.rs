@@ -9,10 +9,11 @@ use bucketry_store::transfer::Target as _;
 use bucketry_vault::Identities;
 use serde_json::json;
 
-use crate::arguments::{BackupOptions, Remote};
+use crate::arguments::BackupOptions;
 use crate::data_directory::VAULT_KEY;
 use crate::failure::{Failure, Result};
 use crate::output;
+use crate::remote::Remote;
 use crate::sealed_secrets::{self, Extent};
 
 /// Copies the embedded database of a data directory, even while a server is using it.

@@ -1,22 +1,24 @@
-//! `bucketry bucket …`. The arguments are in `arguments`.
+//! `bucketry bucket …`. The arguments are in `bucket_arguments`.
 
 use std::fmt::Display;
 
 use bucketry_api_types::bucket::{AlsoRegistered, BucketInfo, ReadField};
+use bucketry_api_types::history::StoredDiagnosis;
 use bucketry_client::{ApiClient, ClientError};
-use bucketry_model::bucket::StorageType;
-use bucketry_model::id::WorkspaceId;
 use bucketry_model::status::Status;
-use bucketry_model::time::{Clock as _, SystemClock, to_wire};
+use serde_json::json;
 
-use crate::arguments::{BucketCommand, BucketFields, Remote};
+use crate::bucket_arguments::{BucketCommand, BucketFields, RegistrationFields};
 use crate::bucket_fields::{EnteredBucket, new_bucket, storage_type_of, trial};
 use crate::checks::checks_text;
+use crate::confirmation::Confirmation;
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
-use crate::table::{Cell, Column, Table};
-use crate::workspace::find_workspace;
-use crate::{bucket_fields, bucket_list, bucket_paste, history, inventory, output, refusal};
+use crate::named::find_bucket;
+use crate::remote::Remote;
+use crate::table::{Cell, Column, Table, bytes_text, money};
+use crate::workspace_choice::{chosen_workspace, given_workspace};
+use crate::{bucket_fields, bucket_list, bucket_paste, bucket_statistics, history, inventory, output, usage};
 
 const STATUS_COLUMNS: &[Column] = &[
     Column::text("NODE", "node", 0, 16),
@@ -27,145 +29,170 @@ const STATUS_COLUMNS: &[Column] = &[
     Column::new("LAST PROBED", "last_probed", 6),
     Column::text("REASON", "reason", 2, 12),
 ];
-const TOTALS_COLUMNS: &[Column] = &[
-    Column::text("BUCKET", "bucket", 0, 20),
-    Column::number("REQUESTS", "requests", 1),
-    Column::number("BYTES UP", "bytes_up", 2),
-    Column::number("BYTES DOWN", "bytes_down", 3),
-    Column::number("SIZE CHANGE", "size_change_bytes", 4),
-];
-const DAY_COLUMNS: &[Column] = &[
-    Column::text("NODE", "node", 0, 16),
-    Column::number("UPTIME", "uptime_percent", 1),
-    Column::number("MEAN", "mean_latency_ms", 2),
-    Column::number("P50", "p50_latency_ms", 5),
-    Column::number("P99", "p99_latency_ms", 3),
-    Column::number("PROBES", "probes", 6),
-    Column::number("FAILED", "failed_probes", 4),
-];
-
-/// The page size when searching for a bucket by name.
-const PAGE: u32 = 1_000;
 
 /// Runs a command on buckets.
 pub(crate) async fn run(remote: &Remote, command: BucketCommand) -> Result<()> {
     let client = connect(remote).await?;
     match command {
         BucketCommand::List(arguments) => bucket_list::list(remote, &client, arguments).await,
-        BucketCommand::Add { name, fields } => add(remote, &client, name, *fields).await,
-        BucketCommand::Show { bucket } => show(remote, &find(&client, &bucket).await?),
-        BucketCommand::Update { bucket_ref, name, fields } => {
-            let bucket = find(&client, &bucket_ref).await?;
-            let mut entered = entered(&client, *fields, Some(bucket.storage_type)).await?;
-            entered.changes.name = name;
-            let stored = checked(remote, client.update_bucket(bucket.id, &entered.changes).await)?;
-            let read = [entered.read, stored.read].concat();
-            if remote.json {
-                return output::json(&serde_json::json!({
-                    "bucketId": stored.bucket_id, "status": stored.status, "latency_ms": stored.latency_ms, "read": read,
-                    "alsoRegistered": stored.also_registered,
-                }));
-            }
-            output::line(&format!("updated {}, {}", bucket.name, stored.status))?;
-            show_read(&read)?;
-            show_others(&stored.also_registered)
+        BucketCommand::Add { name, fields, registration } => {
+            add(remote, &client, name, *fields, registration).await
         }
-        BucketCommand::Rm { bucket } => {
-            let bucket = find(&client, &bucket).await?;
-            client.delete_bucket(bucket.id).await?;
-            if remote.json {
-                return output::json(&serde_json::json!({ "deleted": bucket.id }));
-            }
-            output::line(&format!(
-                "removed {} from the registry; the bucket {} at the provider is untouched",
-                bucket.name, bucket.bucket
-            ))
+        BucketCommand::Show { bucket } => show(remote, &client, &find_bucket(&client, &bucket).await?).await,
+        BucketCommand::Update { bucket_ref, name, fields, registration } => {
+            let bucket = find_bucket(&client, &bucket_ref).await?;
+            update(remote, &client, &bucket, name, *fields, registration).await
         }
+        BucketCommand::Rm { bucket, confirmation } => remove(remote, &client, &bucket, confirmation).await,
         BucketCommand::Validate { bucket_ref, fields } => {
-            let bucket = find(&client, &bucket_ref).await?;
-            let entered = entered(&client, *fields, Some(bucket.storage_type)).await?;
-            let validation =
-                checked(remote, client.validate_bucket(bucket.id, &trial(entered.changes)).await)?;
+            let bucket = find_bucket(&client, &bucket_ref).await?;
+            let entered = bucket_fields::read(&fields, Some(bucket.storage_type))?;
+            let validation = client.validate_bucket(bucket.id, &trial(entered.changes)).await;
+            let validation = checked(remote, validation, "the bucket does not work as it is")?;
             if remote.json {
                 return output::json(&validation);
             }
-            output::line(&checks_text(&validation.checks))?;
-            output::line(&validation.message)
+            output::sentence(&checks_text(&validation.checks))?;
+            output::sentence(&validation.message)
         }
         BucketCommand::Status { bucket } => status(remote, &client, &bucket).await,
         BucketCommand::Events { bucket, limit } => {
-            history::bucket_events(remote, &client, &find(&client, &bucket).await?, limit).await
+            history::bucket_events(remote, &client, &find_bucket(&client, &bucket).await?, limit).await
         }
         BucketCommand::Outages { bucket } => {
-            history::outages(remote, &client, &find(&client, &bucket).await?).await
+            history::outages(remote, &client, &find_bucket(&client, &bucket).await?).await
         }
         BucketCommand::Hours { bucket, hours } => {
-            history::hours(remote, &client, &find(&client, &bucket).await?, hours).await
+            history::hours(remote, &client, &find_bucket(&client, &bucket).await?, hours).await
         }
         BucketCommand::Diagnosis { bucket } => {
-            history::diagnosis(remote, &client, &find(&client, &bucket).await?).await
+            history::diagnosis(remote, &client, &find_bucket(&client, &bucket).await?).await
         }
         BucketCommand::Inventory(arguments) => {
-            let bucket = find(&client, &arguments.bucket).await?;
+            let bucket = find_bucket(&client, &arguments.bucket).await?;
             inventory::run(remote, &client, &bucket, &arguments).await
         }
-        BucketCommand::Stats { bucket, day } => stats(remote, &client, bucket, day).await,
+        BucketCommand::Stats { bucket, day } => {
+            bucket_statistics::stats(remote, &client, bucket.as_deref(), day).await
+        }
+        BucketCommand::Usage(arguments) => usage::usage(remote, &client, arguments).await,
     }
 }
 
-async fn add(remote: &Remote, client: &ApiClient, name: String, fields: BucketFields) -> Result<()> {
-    let EnteredBucket { mut changes, read } = entered(client, fields, None).await?;
-    changes.name = Some(name.clone());
+async fn add(
+    remote: &Remote,
+    client: &ApiClient,
+    name: String,
+    fields: BucketFields,
+    registration: RegistrationFields,
+) -> Result<()> {
+    // A missing workspace is reported before anybody types a secret.
+    let workspace =
+        chosen_workspace(remote, client, registration.workspace.as_deref(), "with --workspace NAME").await?;
+    let EnteredBucket { mut changes, read } = bucket_fields::read(&fields, None)?;
+    changes.name = Some(name);
     changes.storage_type = changes.storage_type.or_else(|| Some(storage_type_of(&changes).into()));
-    if changes.workspace_id.is_none() {
-        changes.workspace_id = Some(only_workspace(client).await?.to_string());
-    }
-    let stored = checked(remote, client.create_bucket(&new_bucket(changes), None).await)?;
+    changes.workspace_id = Some(workspace.to_string());
+    changes.skip_validation = registration.skip_validation.then_some(true);
+    let stored = client.create_bucket(&new_bucket(changes), None).await;
+    let stored = checked(remote, stored, "the bucket was not registered")?;
     let read = [read, stored.read].concat();
+    let bucket = client.bucket(stored.bucket_id).await?;
+    let checks = client.bucket_diagnosis(bucket.id).await?.map(|diagnosis| diagnosis.checks);
     if remote.json {
-        return output::json(&serde_json::json!({
+        return output::json(&json!({
             "bucketId": stored.bucket_id, "read": read, "alsoRegistered": stored.also_registered,
+            "provider": bucket.provider, "region": bucket.region, "status": bucket.status, "checks": checks,
         }));
     }
-    output::line(&format!("registered {name} ({})", stored.bucket_id))?;
+    let region = bucket.region.as_ref().map_or_else(String::new, |region| format!(", region {region}"));
+    let validated = if checks.is_some() { "" } else { ", not validated" };
+    output::sentence(&format!(
+        "registered {}: {} at {}{region}, {}{validated}",
+        bucket.name, bucket.bucket, bucket.provider, bucket.status
+    ))?;
+    if let Some(checks) = &checks {
+        output::sentence(&checks_text(checks))?;
+    }
     show_read(&read)?;
     show_others(&stored.also_registered)
 }
 
-/// The fields from flags, files and a paste. `stored` is the type of the bucket to change.
-async fn entered(
+async fn update(
+    remote: &Remote,
     client: &ApiClient,
+    bucket: &BucketInfo<'_>,
+    name: Option<String>,
     fields: BucketFields,
-    stored: Option<StorageType>,
-) -> Result<EnteredBucket> {
-    let workspace_id = match &fields.workspace {
-        None => None,
-        Some(workspace) => Some(find_workspace(client, workspace).await?.to_string()),
-    };
-    let mut entered = bucket_fields::read(&fields, stored)?;
-    entered.changes.workspace_id = workspace_id;
-    Ok(entered)
+    registration: RegistrationFields,
+) -> Result<()> {
+    let workspace = given_workspace(client, registration.workspace.as_deref()).await?;
+    let EnteredBucket { mut changes, read } = bucket_fields::read(&fields, Some(bucket.storage_type))?;
+    changes.name = name;
+    changes.workspace_id = workspace.map(|id| id.to_string());
+    changes.skip_validation = registration.skip_validation.then_some(true);
+    if bucket_fields::is_empty(&changes) {
+        return Err(Failure::usage(
+            "nothing to change: pass --name, --workspace, or what is new of the bucket and its credential, such as \
+             --secret-file",
+        ));
+    }
+    let stored = client.update_bucket(bucket.id, &changes).await;
+    let stored = checked(remote, stored, "the bucket was not changed")?;
+    let read = [read, stored.read].concat();
+    if remote.json {
+        return output::json(&json!({
+            "bucketId": stored.bucket_id, "name": changes.name.as_deref().unwrap_or(&bucket.name),
+            "status": stored.status, "latency_ms": stored.latency_ms, "read": read,
+            "alsoRegistered": stored.also_registered,
+        }));
+    }
+    let renamed =
+        changes.name.as_deref().map_or_else(String::new, |name| format!(", now named {}", name.trim()));
+    output::sentence(&format!("updated {}{renamed}, {}", bucket.name, stored.status))?;
+    if let Some(checks) = &stored.checks {
+        output::sentence(&checks_text(checks))?;
+    }
+    show_read(&read)?;
+    show_others(&stored.also_registered)
+}
+
+async fn remove(remote: &Remote, client: &ApiClient, bucket: &str, confirmation: Confirmation) -> Result<()> {
+    let bucket = find_bucket(client, bucket).await?;
+    let secret = if bucket.has_secret { "Its stored secret is destroyed, which" } else { "This" };
+    confirmation.ask(&format!(
+        "Remove {} from the registry? {secret} can't be undone. The bucket {} at the provider is not touched.",
+        bucket.name, bucket.bucket
+    ))?;
+    client.delete_bucket(bucket.id).await?;
+    let destroyed = if bucket.has_secret { " and destroyed its stored secret" } else { "" };
+    let sentence = format!(
+        "removed {} from the registry{destroyed}; the bucket {} at the provider is untouched",
+        bucket.name, bucket.bucket
+    );
+    output::done(remote.json, &json!({ "deleted": bucket.id }), &sentence)
 }
 
 fn show_others(others: &[AlsoRegistered]) -> Result<()> {
-    let line = |other: &AlsoRegistered| {
-        format!("this bucket is also registered as {} ({})", other.name, other.bucket_id)
-    };
-    others.iter().try_for_each(|other| output::line(&line(other)))
+    let line = |other: &AlsoRegistered| format!("this bucket is also registered as {}", other.name);
+    others.iter().try_for_each(|other| output::sentence(&line(other)))
 }
 
 fn show_read(read: &[ReadField]) -> Result<()> {
-    bucket_paste::lines(read).iter().try_for_each(|line| output::line(line))
+    bucket_paste::lines(read).iter().try_for_each(|line| output::sentence(line))
 }
 
-fn show(remote: &Remote, bucket: &BucketInfo<'_>) -> Result<()> {
+async fn show(remote: &Remote, client: &ApiClient, bucket: &BucketInfo<'_>) -> Result<()> {
+    let diagnosis = client.bucket_diagnosis(bucket.id).await?;
     if remote.json {
-        return output::json(bucket);
+        let mut shown = serde_json::to_value(bucket).unwrap_or_default();
+        shown["diagnosis"] = serde_json::to_value(&diagnosis).unwrap_or_default();
+        return output::json(&shown);
     }
+    let workspace = client.workspace(bucket.workspace_id).await?.workspace.name;
     let secret = if bucket.has_secret { "stored, sealed" } else { "none" };
     let mut rows = vec![
         ("name", bucket.name.to_string()),
-        ("id", bucket.id.to_string()),
         ("bucket", bucket.bucket.to_string()),
         ("type", bucket.storage_type.to_string()),
         ("provider", bucket.provider.to_string()),
@@ -176,18 +203,45 @@ fn show(remote: &Remote, bucket: &BucketInfo<'_>) -> Result<()> {
         ("secret set", or_dash(bucket.credential_set_at)),
         ("secret expires", or_dash(bucket.credential_expires_at)),
         ("status", bucket.status.to_string()),
-        ("since", or_dash(bucket.offline_since.or(bucket.online_since))),
-        ("latency", latency(bucket.latency_ms)),
-        ("last probed", or_dash(bucket.last_status_at)),
-        ("repositories", repositories(bucket)),
-        ("workspace", bucket.workspace_id.to_string()),
-        ("registered", bucket.created_at.to_string()),
-        ("changed", bucket.updated_at.to_string()),
     ];
     if let Some(reason) = &bucket.status_reason {
         rows.push(("reason", format!("{} {reason}", or_dash(bucket.last_error.as_ref()))));
     }
-    output::pairs(&rows)
+    rows.extend([
+        ("since", or_dash(bucket.offline_since.or(bucket.online_since))),
+        ("latency", latency(bucket.latency_ms)),
+        ("last probed", or_dash(bucket.last_status_at)),
+        ("stored", stored(bucket)),
+        ("repositories", repositories(bucket)),
+        ("workspace", workspace),
+        ("registered", bucket.created_at.to_string()),
+        ("changed", bucket.updated_at.to_string()),
+        ("validated", diagnosis.as_ref().map_or_else(|| "never".to_owned(), validated)),
+    ]);
+    output::pairs(&rows)?;
+    // What works needs no more than one line.
+    match diagnosis.filter(|diagnosis| diagnosis.checks.iter().any(|check| !check.ok)) {
+        Some(diagnosis) => output::sentence(&checks_text(&diagnosis.checks)),
+        None => Ok(()),
+    }
+}
+
+/// The last validation in one line.
+fn validated(diagnosis: &StoredDiagnosis) -> String {
+    let passed = diagnosis.checks.iter().filter(|check| check.ok).count();
+    let node = diagnosis.ip.as_deref().unwrap_or("a node that was removed since");
+    let outdated =
+        if diagnosis.outdated { "; the bucket's location or secret has changed since" } else { "" };
+    format!("{} by {node}: {passed} of {} checks passed{outdated}", diagnosis.at, diagnosis.checks.len())
+}
+
+/// How full the bucket was, and what that costs by the operator's price sheet.
+fn stored(bucket: &BucketInfo<'_>) -> String {
+    let Some(bytes) = bucket.stored_bytes else { return "-".to_owned() };
+    let cost = bucket.estimated_storage_cost.as_ref().map_or_else(String::new, |cost| {
+        format!(", about {} per month (estimate)", money(cost.per_month, &cost.currency))
+    });
+    format!("{}{cost}", bytes_text(bytes.0))
 }
 
 fn repositories(bucket: &BucketInfo<'_>) -> String {
@@ -196,7 +250,7 @@ fn repositories(bucket: &BucketInfo<'_>) -> String {
 }
 
 async fn status(remote: &Remote, client: &ApiClient, bucket: &str) -> Result<()> {
-    let bucket = find(client, bucket).await?;
+    let bucket = find_bucket(client, bucket).await?;
     let status = client.bucket_status(bucket.id).await?;
     if remote.json {
         return output::json(&status);
@@ -215,57 +269,6 @@ async fn status(remote: &Remote, client: &ApiClient, bucket: &str) -> Result<()>
     Table::new(STATUS_COLUMNS, rows).print(remote)
 }
 
-async fn stats(
-    remote: &Remote,
-    client: &ApiClient,
-    bucket: Option<String>,
-    day: Option<String>,
-) -> Result<()> {
-    let bucket = match bucket {
-        Some(bucket) => Some(find(client, &bucket).await?),
-        None => None,
-    };
-    let ids: Vec<_> = bucket.iter().map(|bucket| bucket.id).collect();
-    let totals = client.usage_totals(&ids).await?;
-    let day = day.unwrap_or_else(|| to_wire(SystemClock.now()));
-    let days = match &bucket {
-        Some(bucket) => {
-            let days = client.bucket_day(bucket.id, &day).await;
-            days.map_err(|error| refusal::failure(error, refusal::DAY))?
-        }
-        None => Vec::new(),
-    };
-    if remote.json {
-        return output::json(&serde_json::json!({ "totals": totals, "nodes": days }));
-    }
-    let rows = totals.iter().map(|totals| {
-        let id = totals.bucket_id.to_string();
-        vec![
-            Cell::text(bucket.as_ref().map_or(id, |bucket| bucket.name.to_string())),
-            Cell::count(totals.total_count),
-            Cell::bytes(totals.total_upload_bytes.0),
-            Cell::bytes(totals.total_download_bytes.0),
-            Cell::bytes(totals.total_size_change.0),
-        ]
-    });
-    Table::new(TOTALS_COLUMNS, rows).print(remote)?;
-    if bucket.is_none() {
-        return Ok(());
-    }
-    let rows = days.iter().map(|node| {
-        vec![
-            Cell::text(&node.ip),
-            Cell::with_unit(format!("{:.2} %", node.perc_uptime), node.perc_uptime),
-            Cell::with_unit(format!("{:.1} ms", node.avg_latency_ms), node.avg_latency_ms),
-            Cell::milliseconds(node.p50_latency_ms),
-            Cell::milliseconds(node.p99_latency_ms),
-            Cell::count(node.probes),
-            Cell::count(node.failures),
-        ]
-    });
-    Table::new(DAY_COLUMNS, rows).print(remote)
-}
-
 fn or_dash(value: Option<impl Display>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
@@ -274,47 +277,25 @@ fn latency(milliseconds: Option<u32>) -> String {
     milliseconds.map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"))
 }
 
-/// Finds a bucket by id or by name, ignoring case.
-pub(crate) async fn find(client: &ApiClient, name_or_id: &str) -> Result<BucketInfo<'static>> {
-    let matches = |bucket: &BucketInfo<'_>| {
-        bucket.id.to_string() == name_or_id || bucket.name.to_lowercase() == name_or_id.trim().to_lowercase()
-    };
-    let mut cursor = None;
-    loop {
-        let page = client.buckets(None, Some(PAGE), cursor.as_deref()).await?;
-        if let Some(bucket) = page.buckets.into_iter().find(matches) {
-            return Ok(bucket);
-        }
-        if page.next_cursor.is_none() {
-            let text = format!(
-                "there is no bucket {name_or_id:?} that you have access to; `bucketry bucket list` shows your buckets"
-            );
-            return Err(Failure::failed(text));
-        }
-        cursor = page.next_cursor;
-    }
-}
-
-/// The caller's workspace, if there is only one.
-pub(crate) async fn only_workspace(client: &ApiClient) -> Result<WorkspaceId> {
-    match client.workspaces().await?.as_slice() {
-        [only] => Ok(only.workspace.id),
-        [] => Err(Failure::failed("you are not a member of any workspace: ask an administrator to add you")),
-        _ => Err(Failure::usage("you are a member of several workspaces: choose one with --workspace NAME")),
-    }
-}
-
-/// Prints the checks of a refusal, if it has any, before the error.
-fn checked<T>(remote: &Remote, answer: std::result::Result<T, ClientError>) -> Result<T> {
-    if let Err(ClientError::Refused(refusal)) = &answer {
+/// Prints the checks of a refusal, if it has any. They say what is wrong, so that the failure only says what didn't
+/// happen because of it.
+fn checked<T>(remote: &Remote, answer: std::result::Result<T, ClientError>, consequence: &str) -> Result<T> {
+    answer.map_err(|error| {
+        let ClientError::Refused(refusal) = &error else { return error.into() };
         let checks = refusal.checks();
-        if remote.json {
-            output::json(&refusal.body)?;
-        } else if !checks.is_empty() {
-            output::line(&checks_text(&checks))?;
+        let printed = if remote.json {
+            output::json(&refusal.body)
+        } else if checks.is_empty() {
+            return error.into();
+        } else {
+            output::sentence(&checks_text(&checks))
+        };
+        match printed {
+            Err(closed) => closed,
+            Ok(()) if checks.is_empty() => error.into(),
+            Ok(()) => Failure::failed(format!("{consequence}, because a check failed")),
         }
-    }
-    answer.map_err(|error| refusal::failure(error, refusal::BUCKET))
+    })
 }
 
 #[cfg(test)]

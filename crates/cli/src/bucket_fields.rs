@@ -1,5 +1,7 @@
 //! The fields of a bucket as entered: by flags, files, the environment, or a paste.
 
+use std::io::IsTerminal as _;
+
 use bucketry_api_types::bucket::ReadField;
 use bucketry_api_types::bucket_fields::{BucketChanges, NewBucketRequest, TrialFields};
 use bucketry_model::bucket::StorageType;
@@ -9,7 +11,7 @@ use bucketry_model::paste::fields::PastedFields;
 use bucketry_model::secret::Secret;
 use bucketry_model::storage_name::StorageName;
 
-use crate::arguments::BucketFields;
+use crate::bucket_arguments::BucketFields;
 use crate::failure::{Failure, Result};
 use crate::{bucket_paste, text_file};
 
@@ -34,7 +36,7 @@ pub(crate) fn read(fields: &BucketFields, stored: Option<StorageType>) -> Result
         region: fields.region.clone(),
         workspace_id: None,
         api_key_uuid: None,
-        skip_validation: fields.skip_validation.then_some(true),
+        skip_validation: None,
         checks: fields.read_only.then_some(CheckScope::ReadOnly),
     };
     let mut read = Vec::new();
@@ -51,7 +53,7 @@ pub(crate) fn read(fields: &BucketFields, stored: Option<StorageType>) -> Result
         read = paste.read;
     }
     if changes.secret.is_none() {
-        changes.secret = secret(fields)?;
+        changes.secret = secret(fields, prompt(fields, stored))?;
     }
     Ok(EnteredBucket { changes, read })
 }
@@ -98,12 +100,71 @@ pub(crate) fn trial(fields: BucketChanges) -> TrialFields {
     }
 }
 
-/// Reads the secret from a file, from standard input or from the environment. It can't be an argument, because
-/// every program on the machine could read that.
-fn secret(fields: &BucketFields) -> Result<Option<Secret>> {
-    let Some(path) = &fields.secret_file else {
-        let given = std::env::var("BUCKETRY_BUCKET_SECRET").ok();
-        return Ok(given.filter(|text| !text.is_empty()).map(Secret::new));
+/// Whether there is nothing in the fields that changes a bucket. How it is validated is no change.
+pub(crate) fn is_empty(changes: &BucketChanges) -> bool {
+    let texts = [
+        &changes.name,
+        &changes.bucket,
+        &changes.key,
+        &changes.endpoint,
+        &changes.region,
+        &changes.workspace_id,
+    ];
+    texts.into_iter().all(Option::is_none) && changes.storage_type.is_none() && changes.secret.is_none()
+}
+
+/// What to ask at a terminal for a secret that is missing. `None` if there is no reason to ask: a stored bucket keeps its
+/// secret unless something changes that the secret belongs to.
+fn prompt(fields: &BucketFields, stored: Option<StorageType>) -> Option<&'static str> {
+    let moves = [&fields.bucket, &fields.key, &fields.endpoint, &fields.storage_type];
+    match stored {
+        None => Some("Secret (empty if the credential has none): "),
+        Some(_) if moves.into_iter().any(Option::is_some) => Some("Secret (empty to send none): "),
+        Some(_) => None,
+    }
+}
+
+/// Reads the secret from a file, from standard input or from the environment, or asks for it at a terminal. It can't be
+/// an argument, because every program on the machine could read that.
+fn secret(fields: &BucketFields, prompt: Option<&str>) -> Result<Option<Secret>> {
+    if let Some(path) = &fields.secret_file {
+        return text_file::read(path, "the secret").map(|text| Some(Secret::new(text)));
+    }
+    let given = std::env::var("BUCKETRY_BUCKET_SECRET").ok().filter(|text| !text.is_empty());
+    let entered = match (given, prompt) {
+        (Some(given), _) => Some(given),
+        (None, Some(prompt)) if std::io::stdin().is_terminal() && std::io::stderr().is_terminal() => {
+            let entered = rpassword::prompt_password(prompt);
+            Some(entered.map_err(|error| Failure::because("can't read the secret", &error))?)
+        }
+        (None, _) => None,
     };
-    text_file::read(path, "the secret").map(|text| Some(Secret::new(text)))
+    Ok(entered.filter(|text| !text.is_empty()).map(Secret::new))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_asked_for_where_one_is_needed() {
+        let none = BucketFields::default();
+        assert!(prompt(&none, None).is_some());
+        assert!(prompt(&none, Some(StorageType::S3)).is_none());
+        let region = BucketFields { region: Some("eu-central-1".to_owned()), ..BucketFields::default() };
+        assert!(prompt(&region, Some(StorageType::S3)).is_none());
+        let key = BucketFields { key: Some("AKID".to_owned()), ..BucketFields::default() };
+        assert!(prompt(&key, Some(StorageType::S3)).is_some());
+    }
+
+    #[test]
+    fn how_to_validate_is_no_change() {
+        let read_only = BucketFields { read_only: true, ..BucketFields::default() };
+        let mut changes = read(&read_only, Some(StorageType::S3)).map(|entered| entered.changes).unwrap();
+        changes.skip_validation = Some(true);
+        changes.secret = None;
+        assert!(is_empty(&changes));
+        changes.region = Some("eu-central-1".to_owned());
+        assert!(!is_empty(&changes));
+    }
 }

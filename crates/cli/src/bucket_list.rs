@@ -9,12 +9,12 @@ use bucketry_model::id::WorkspaceId;
 use bucketry_model::time::{Clock as _, SystemClock};
 use jiff::Timestamp;
 
-use crate::arguments::Remote;
 use crate::failure::Result;
 use crate::list_arguments::BucketListArguments;
+use crate::remote::Remote;
 use crate::table::{Cell, Column, Table};
-use crate::workspace::find_workspace;
-use crate::{output, refusal, watch};
+use crate::workspace_choice::given_workspace;
+use crate::{output, watch};
 
 /// Buckets per request.
 const PAGE: u32 = 1_000;
@@ -37,10 +37,7 @@ const COLUMNS: &[Column] = &[
 
 /// Prints the selected buckets.
 pub(crate) async fn list(remote: &Remote, client: &ApiClient, arguments: BucketListArguments) -> Result<()> {
-    let workspace = match &arguments.workspace {
-        Some(workspace) => Some(find_workspace(client, workspace).await?),
-        None => None,
-    };
+    let workspace = given_workspace(client, arguments.workspace.as_deref()).await?;
     let selection = BucketListSelection {
         workspace,
         statuses: arguments.status,
@@ -96,8 +93,7 @@ fn expiry(at: Timestamp, now: Timestamp) -> String {
 async fn all(client: &ApiClient, selection: &BucketListSelection) -> Result<Vec<BucketInfo<'static>>> {
     let (mut buckets, mut cursor) = (Vec::new(), None);
     loop {
-        let page = client.select_buckets(selection, Some(PAGE), cursor.as_deref()).await;
-        let page = page.map_err(|error| refusal::failure(error, refusal::LIST))?;
+        let page = client.select_buckets(selection, Some(PAGE), cursor.as_deref()).await?;
         buckets.extend(page.buckets);
         if page.next_cursor.is_none() {
             return Ok(buckets);

@@ -8,7 +8,7 @@ use bucketry_model::endpoint::Endpoint;
 use bucketry_model::paste::fields::{PasteOutcome, PasteProblem, PastedFields};
 use bucketry_model::secret::Secret;
 
-use crate::arguments::BucketFields;
+use crate::bucket_arguments::BucketFields;
 use crate::failure::{Failure, Result};
 use crate::{refusal, text_file};
 

@@ -1,8 +1,6 @@
-//! The server and the token of a command: from flags and the environment, or from the session that `login` saved.
+//! The server and the token of a command: from flags and the environment, or from the session that `login` saved in a
+//! context.
 
-use std::fs;
-use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 
 use bucketry_api_types::session::Session;
@@ -11,8 +9,11 @@ use bucketry_model::secret::Secret;
 use bucketry_model::time::{Clock as _, SystemClock};
 use serde::Deserialize;
 
-use crate::arguments::Remote;
+use crate::config_directory;
+use crate::context_name::ContextName;
+use crate::contexts::{self, ChosenContext, SavedContext, is_same_url};
 use crate::failure::{Failure, Result};
+use crate::remote::Remote;
 
 /// The default address of `bucketry serve`.
 pub(crate) const DEFAULT_URL: &str = "http://127.0.0.1:8080";
@@ -21,10 +22,13 @@ const RENEW_BEFORE: i64 = 60;
 
 /// A session as `login` saves it.
 #[derive(Deserialize)]
-struct StoredSession {
-    url: String,
+pub(crate) struct StoredSession {
+    pub(crate) url: String,
+    /// Who logged in. `None` for sessions of older versions.
+    #[serde(default)]
+    pub(crate) email: Option<String>,
     access_token: Secret,
-    refresh_token: Secret,
+    pub(crate) refresh_token: Secret,
     expires_at: i64,
 }
 
@@ -32,129 +36,118 @@ struct StoredSession {
 pub(crate) async fn connect(remote: &Remote) -> Result<ApiClient> {
     let given = std::env::var("BUCKETRY_TOKEN").ok().filter(|text| !text.is_empty()).map(Secret::new);
     if let Some(token) = given {
-        let url = match &remote.url {
-            Some(url) => Some(url.clone()),
-            None => read()?.map(|stored| stored.url),
-        };
-        return client(remote, url.as_deref().unwrap_or(DEFAULT_URL), Some(token));
+        return client(remote, &url(remote)?, Some(token));
     }
-    let stored = kept_for(remote)?;
-    if stored.holds() {
+    let context = contexts::chosen(remote)?;
+    let stored = session_for(remote, &context)?;
+    if stored.is_valid() {
         return client(remote, &stored.url, Some(stored.access_token));
     }
     // Only one of several concurrent commands renews the session: using a refresh token twice ends the session.
-    let _turn = tokio::task::spawn_blocking(turn)
+    let path = path(&context.name)?;
+    let _lock = tokio::task::spawn_blocking(move || config_directory::lock(&path))
         .await
         .map_err(|error| Failure::because("can't renew the session", &error))??;
-    let stored = kept_for(remote)?;
-    if stored.holds() {
+    let stored = session_for(remote, &context)?;
+    if stored.is_valid() {
         return client(remote, &stored.url, Some(stored.access_token));
     }
     let client = client(remote, &stored.url, None)?;
     let session = client.refresh(&stored.refresh_token).await?;
-    keep(&stored.url, &session)?;
+    save(&context.name, &stored.url, stored.email.as_deref(), &session)?;
     Ok(client.with_token(Some(session.access_token)))
 }
 
+/// The URL that a command uses: as given, or as the context remembers it.
+pub(crate) fn url(remote: &Remote) -> Result<String> {
+    if let Some(url) = &remote.url {
+        return Ok(url.clone());
+    }
+    let context = contexts::chosen(remote)?;
+    let remembered = match context.saved.url {
+        Some(url) => Some(url),
+        None => read(&context.name)?.map(|stored| stored.url),
+    };
+    Ok(remembered.unwrap_or_else(|| DEFAULT_URL.to_owned()))
+}
+
 /// The saved session, if it belongs to the requested server. Its token must not be sent to another one.
-fn kept_for(remote: &Remote) -> Result<StoredSession> {
-    let stored = read()?.ok_or_else(|| {
-        Failure::failed("you are not logged in: run `bucketry login`, or set BUCKETRY_URL and BUCKETRY_TOKEN")
+fn session_for(remote: &Remote, context: &ChosenContext) -> Result<StoredSession> {
+    let name = &context.name;
+    let login = if name.is_default() { String::new() } else { format!(" --context {name}") };
+    let stored = read(name)?.ok_or_else(|| {
+        Failure::failed(format!(
+            "you are not logged in: run `bucketry login{login}`, or set BUCKETRY_URL and BUCKETRY_TOKEN"
+        ))
     })?;
-    match &remote.url {
-        Some(url) if url.trim_end_matches('/') != stored.url.trim_end_matches('/') => {
-            let text = format!("you are logged in to {}: run `bucketry login --url {url}`", stored.url);
-            Err(Failure::failed(text))
-        }
+    let wanted = remote.url.as_ref().or(context.saved.url.as_ref());
+    match wanted {
+        Some(url) if !is_same_url(url, &stored.url) => Err(Failure::failed(format!(
+            "you are logged in to {}: run `bucketry login --url {url}`, or use a context for each server (`bucketry context`)",
+            stored.url
+        ))),
         _ => Ok(stored),
     }
 }
 
 impl StoredSession {
     /// Whether the access token can be used without being renewed.
-    fn holds(&self) -> bool {
+    fn is_valid(&self) -> bool {
         self.expires_at - RENEW_BEFORE > SystemClock.now().as_second()
     }
 }
 
-/// Waits until no other command is renewing the session. Others wait until the returned file is dropped.
-fn turn() -> Result<fs::File> {
-    let path = path()?.with_extension("lock");
-    let failed = |error: std::io::Error| Failure::failed(format!("can't lock {}: {error}", path.display()));
-    let file = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&path)
-        .map_err(failed)?;
-    file.lock().map_err(failed)?;
-    Ok(file)
-}
-
 /// A client for a server.
 pub(crate) fn client(remote: &Remote, url: &str, token: Option<Secret>) -> Result<ApiClient> {
-    let options = Options { ca_file: remote.api_ca_file.clone(), ..Options::default() };
-    Ok(ApiClient::new(url, token, options)?)
+    let ca_file = match &remote.api_ca_file {
+        Some(given) => Some(given.clone()),
+        None => {
+            let SavedContext { url: known, ca_file, .. } = contexts::chosen(remote)?.saved;
+            ca_file.filter(|_| known.is_some_and(|known| is_same_url(&known, url)))
+        }
+    };
+    Ok(ApiClient::new(url, token, Options { ca_file, ..Options::default() })?)
 }
 
-/// Deletes the saved session, and returns its server and refresh token.
-pub(crate) fn forget() -> Result<Option<(String, Secret)>> {
-    let Some(stored) = read()? else { return Ok(None) };
-    let path = path()?;
-    fs::remove_file(&path)
-        .map_err(|error| Failure::failed(format!("can't remove {}: {error}", path.display())))?;
-    Ok(Some((stored.url, stored.refresh_token)))
+/// Deletes the saved session of a context.
+pub(crate) fn forget(name: &ContextName) -> Result<()> {
+    config_directory::remove(&path(name)?)
 }
 
 /// Saves a session for later commands.
-pub(crate) fn keep(url: &str, session: &Session) -> Result<()> {
-    let path = path()?;
-    let failed = |error: std::io::Error| {
-        Failure::failed(format!("can't save the session in {}: {error}", path.display()))
-    };
-    if let Some(parent) = path.parent() {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(failed)?;
-    }
+pub(crate) fn save(name: &ContextName, url: &str, email: Option<&str>, session: &Session) -> Result<()> {
     let text = serde_json::json!({
         "url": url,
+        "email": email,
         "access_token": session.access_token.expose(),
         "refresh_token": session.refresh_token.expose(),
         "expires_at": session.expires_at,
     });
-    // Written to another file and renamed, so that concurrent commands leave one complete session.
-    let aside = path.with_extension(format!("{}.new", std::process::id()));
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&aside)
-        .map_err(failed)?;
-    file.write_all(text.to_string().as_bytes()).map_err(failed)?;
-    fs::rename(&aside, &path).map_err(failed)
+    config_directory::write(&path(name)?, &text.to_string())
 }
 
-fn read() -> Result<Option<StoredSession>> {
-    let path = path()?;
-    match fs::read_to_string(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Failure::failed(format!("can't read {}: {error}", path.display()))),
-        Ok(text) => serde_json::from_str(&text).map(Some).map_err(|_| {
-            Failure::failed(format!(
-                "{} is damaged: delete it and run `bucketry login` again",
-                path.display()
-            ))
-        }),
-    }
+/// Gives the session of a context that is renamed its new name.
+pub(crate) fn rename(from: &ContextName, to: &ContextName) -> Result<()> {
+    let Some(text) = config_directory::read(&path(from)?)? else { return Ok(()) };
+    config_directory::write(&path(to)?, &text)?;
+    forget(from)
 }
 
-fn path() -> Result<PathBuf> {
-    let base = std::env::var_os("XDG_CONFIG_HOME")
-        .filter(|text| !text.is_empty())
-        .map(PathBuf::from)
-        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config")));
-    base.map(|base| base.join("bucketry").join("session.json")).ok_or_else(|| {
-        Failure::failed("neither XDG_CONFIG_HOME nor HOME is set: set BUCKETRY_URL and BUCKETRY_TOKEN")
+/// The saved session of a context.
+pub(crate) fn read(name: &ContextName) -> Result<Option<StoredSession>> {
+    // Without a home directory, there is no session.
+    let Ok(path) = path(name) else { return Ok(None) };
+    let Some(text) = config_directory::read(&path)? else { return Ok(None) };
+    serde_json::from_str(&text).map(Some).map_err(|_| {
+        Failure::failed(format!("{} is damaged: delete it and run `bucketry login` again", path.display()))
+    })
+}
+
+fn path(name: &ContextName) -> Result<PathBuf> {
+    let directory = config_directory::directory()?;
+    Ok(if name.is_default() {
+        directory.join("session.json")
+    } else {
+        directory.join("sessions").join(format!("{name}.json"))
     })
 }

@@ -12,12 +12,13 @@ use bucketry_vault::Identities;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::arguments::{DoctorOptions, Remote};
-use crate::credentials::{self, DEFAULT_URL};
+use crate::arguments::DoctorOptions;
+use crate::credentials;
 use crate::data_directory::{NODE_KEY, TOKEN_KEYS, VAULT_KEY, is_used, lacks_its_database, open_to_others};
 use crate::database::DatabaseUrl;
 use crate::failure::{Failure, Result};
 use crate::output;
+use crate::remote::Remote;
 use crate::sealed_secrets::{self, Extent};
 use crate::settings::DEFAULT_NODE_NAME;
 
@@ -71,7 +72,7 @@ pub(crate) async fn run(remote: &Remote, options: DoctorOptions) -> Result<()> {
 
 /// Checks the server: whether it answers, whether it is ready, and what a user who is logged in can see.
 async fn server(remote: &Remote, findings: &mut Vec<DoctorFinding>) -> Result<()> {
-    let url = remote.url.clone().unwrap_or_else(|| DEFAULT_URL.to_owned());
+    let url = credentials::url(remote)?;
     let client = match credentials::connect(remote).await {
         Ok(client) => client,
         Err(failure) => {

@@ -7,13 +7,13 @@ use bucketry_client::ApiClient;
 use bucketry_model::time::{Clock as _, SystemClock, from_micros, to_wire};
 use jiff::SignedDuration;
 
-use crate::arguments::Remote;
 use crate::checks::checks_text;
 use crate::credentials::connect;
 use crate::failure::Result;
 use crate::output;
+use crate::remote::Remote;
 use crate::table::{Cell, Column, Table};
-use crate::workspace::find_workspace;
+use crate::workspace_choice::given_workspace;
 
 const EVENT_COLUMNS: &[Column] = &[
     Column::new("TIME", "time", 1),
@@ -44,10 +44,7 @@ const OUTAGE_COLUMNS: &[Column] = &[
 /// Shows the newest changes of the status of all buckets, or of those in a workspace.
 pub(crate) async fn events(remote: &Remote, workspace: Option<String>, limit: u32) -> Result<()> {
     let client = connect(remote).await?;
-    let workspace = match workspace {
-        Some(workspace) => Some(find_workspace(&client, &workspace).await?),
-        None => None,
-    };
+    let workspace = given_workspace(&client, workspace.as_deref()).await?;
     show_events(remote, &client.events(workspace, limit).await?)
 }
 
@@ -138,14 +135,14 @@ pub(crate) async fn diagnosis(remote: &Remote, client: &ApiClient, bucket: &Buck
         return output::json(&diagnosis);
     }
     let Some(diagnosis) = diagnosis else {
-        return output::line(&format!(
+        return output::sentence(&format!(
             "{} has not been validated yet: run `bucketry bucket validate` for it",
             bucket.name
         ));
     };
-    output::line(&checks_text(&diagnosis.checks))?;
+    output::sentence(&checks_text(&diagnosis.checks))?;
     let node = diagnosis.ip.as_deref().unwrap_or("a node that was removed since");
-    output::line(&format!("{} at {}, by {node}", diagnosis.status, diagnosis.at))?;
+    output::sentence(&format!("{} at {}, by {node}", diagnosis.status, diagnosis.at))?;
     if diagnosis.outdated {
         output::line("the bucket's location or secret has changed since: validate it again")?;
     }

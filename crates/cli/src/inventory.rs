@@ -6,11 +6,11 @@ use bucketry_api_types::inventory::{
 };
 use bucketry_client::ApiClient;
 
-use crate::arguments::Remote;
 use crate::failure::Result;
 use crate::inventory_arguments::{InventoryArguments, ScheduleArguments};
-use crate::table::{Cell, Column, Table};
-use crate::{output, refusal};
+use crate::output;
+use crate::remote::Remote;
+use crate::table::{Cell, Column, Table, bytes_text};
 
 const CLASS_COLUMNS: &[Column] = &[
     Column::text("STORAGE CLASS", "storage_class", 0, 13),
@@ -31,10 +31,7 @@ pub(crate) async fn run(
     arguments: &InventoryArguments,
 ) -> Result<()> {
     let mut view = match changes(arguments) {
-        Some(changes) => {
-            let changed = client.set_bucket_inventory(bucket.id, &changes).await;
-            changed.map_err(|error| refusal::failure(error, refusal::INVENTORY))?
-        }
+        Some(changes) => client.set_bucket_inventory(bucket.id, &changes).await?,
         None if !arguments.start => client.bucket_inventory(bucket.id).await?,
         None => client.start_bucket_inventory(bucket.id).await?,
     };
@@ -56,10 +53,7 @@ pub(crate) async fn organization(
     let id = client.profile().await?.org_id;
     let schedule = match schedule_changes(arguments) {
         None => client.organization_inventory(id).await?,
-        Some(changes) => {
-            let changed = client.set_organization_inventory(id, &changes).await;
-            changed.map_err(|error| refusal::failure(error, refusal::INVENTORY))?
-        }
+        Some(changes) => client.set_organization_inventory(id, &changes).await?,
     };
     if remote.json {
         return output::json(&schedule);
@@ -112,13 +106,14 @@ fn show(remote: &Remote, name: &str, view: &BucketInventory) -> Result<()> {
         rows.push(("last error", format!("{} {}", error.at, error.message)));
     }
     match &view.current {
-        None => rows.push(("stored bytes", "not measured yet".to_owned())),
+        None => rows.push(("stored", "not measured yet".to_owned())),
         Some(current) => {
             let source = match current.source {
                 SizeSource::Measured => "measured",
                 SizeSource::Estimated => "estimated",
             };
-            rows.push(("stored bytes", format!("{} ({source})", current.stored_bytes)));
+            let bytes = current.stored_bytes.0;
+            rows.push(("stored", format!("{} ({bytes} bytes, {source})", bytes_text(bytes))));
             rows.push(("objects", format!("{} at {}", current.objects, current.inventory_at)));
         }
     }

@@ -3,21 +3,22 @@
 use clap::Args;
 
 use crate::argument_values::{interval_hours, requests_per_second, window};
+use crate::completion::buckets;
 
 /// When lists of buckets are walked, and how fast.
 #[derive(Debug, Args)]
 pub(crate) struct ScheduleArguments {
-    /// Walk lists this often, in hours (h) or days (d), such as 24h
-    #[arg(long, value_name = "TIME", value_parser = interval_hours)]
+    /// Walk lists this often, such as 24h, 7d or "2 days"
+    #[arg(long, help_heading = "Schedule", value_name = "TIME", value_parser = interval_hours)]
     pub(crate) every: Option<i64>,
     /// Maximum number of requests per second at the provider [default: 5]
-    #[arg(long, value_name = "NUMBER", value_parser = requests_per_second, requires = "every")]
+    #[arg(long, help_heading = "Schedule", value_name = "NUMBER", value_parser = requests_per_second, requires = "every")]
     pub(crate) requests_per_second: Option<i64>,
     /// Walk only at these times, in UTC, such as 01:00-05:00 [default: always]
-    #[arg(long, value_name = "FROM-UNTIL", value_parser = window, requires = "every")]
+    #[arg(long, help_heading = "Schedule", value_name = "FROM-UNTIL", value_parser = window, requires = "every")]
     pub(crate) window: Option<String>,
     /// Don't walk lists on a schedule
-    #[arg(long, conflicts_with = "every")]
+    #[arg(long, help_heading = "Schedule", conflicts_with = "every")]
     pub(crate) off: bool,
 }
 
@@ -25,6 +26,7 @@ pub(crate) struct ScheduleArguments {
 #[derive(Debug, Args)]
 pub(crate) struct InventoryArguments {
     /// Name or id of the bucket
+    #[arg(add = buckets())]
     pub(crate) bucket: String,
     /// Start a walk through the bucket's list now
     #[arg(long)]
@@ -32,6 +34,6 @@ pub(crate) struct InventoryArguments {
     #[command(flatten)]
     pub(crate) schedule: ScheduleArguments,
     /// Follow the organization's schedule
-    #[arg(long, conflicts_with_all = ["every", "off"])]
+    #[arg(long, help_heading = "Schedule", conflicts_with_all = ["every", "off"])]
     pub(crate) follow_organization: bool,
 }

@@ -1,15 +1,16 @@
 //! `bucketry key …`: access keys of repositories.
 
+use bucketry_api_types::repository::Repo;
 use bucketry_api_types::repository_key::RepoKey;
 use bucketry_client::ApiClient;
-use bucketry_model::id::RepoId;
+use serde_json::json;
 
-use crate::arguments::Remote;
 use crate::connect::new_secret;
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
+use crate::named::{Named, find_repository, one_named};
 use crate::output;
-use crate::repository::find;
+use crate::remote::Remote;
 use crate::repository_arguments::KeyCommand;
 use crate::table::{Cell, Column, Table};
 
@@ -26,7 +27,7 @@ pub(crate) async fn run(remote: &Remote, command: KeyCommand) -> Result<()> {
     let client = connect(remote).await?;
     match command {
         KeyCommand::List { repo } => {
-            let keys = find(&client, &repo).await?.api_keys;
+            let keys = find_repository(&client, &repo).await?.api_keys;
             if remote.json {
                 return output::json(&keys);
             }
@@ -43,57 +44,60 @@ pub(crate) async fn run(remote: &Remote, command: KeyCommand) -> Result<()> {
             Table::new(COLUMNS, keys.iter().map(row)).print(remote)
         }
         KeyCommand::Add { name, repo, access } => {
-            let repo = find(&client, &repo).await?;
+            let repo = find_repository(&client, &repo).await?;
             let made = client.create_repository_key(repo.id, &name, access.into()).await?;
             let secret = new_secret(&made)?;
             if remote.json {
-                return output::json(&serde_json::json!({
-                    "id": made.id, "key": made.key, "secret": secret.expose(),
-                }));
+                return output::json(&json!({ "id": made.id, "key": made.key, "secret": secret.expose() }));
             }
             output::line(&format!("key     {}\nsecret  {}", made.key, secret.expose()))?;
             output::remark("This is the only time the secret is shown.");
             Ok(())
         }
         KeyCommand::Update { key, repo, name, access } => {
-            let repo = find(&client, &repo).await?;
-            let key = find_key(&client, repo.id, &key).await?;
+            if name.is_none() && access.is_none() {
+                return Err(Failure::usage("nothing to change: pass --name or --access"));
+            }
+            let repo = find_repository(&client, &repo).await?;
+            let key = find_key(&client, &repo, &key).await?;
             let access = access.map_or(key.access_type, Into::into);
             let name = name.unwrap_or_else(|| key.name.into_owned());
             client.update_repository_key(repo.id, key.id, &name, access).await?;
-            if remote.json {
-                return output::json(
-                    &serde_json::json!({ "id": key.id, "name": name, "accessType": access }),
-                );
-            }
-            output::line(&format!("updated {name}, {}", access.as_str()))
+            let changed = json!({ "id": key.id, "name": name, "accessType": access });
+            output::done(remote.json, &changed, &format!("updated {name}, {}", access.as_str()))
         }
-        KeyCommand::Rm { key, repo } => {
-            let repo = find(&client, &repo).await?;
-            let key = find_key(&client, repo.id, &key).await?;
+        KeyCommand::Rm { key, repo, confirmation } => {
+            let repo = find_repository(&client, &repo).await?;
+            let key = find_key(&client, &repo, &key).await?;
+            confirmation.ask(&format!(
+                "Revoke the key {} ({}) of {}? Applications that use it lose access within seconds. Its secret is \
+                 destroyed, which can't be undone.",
+                key.name, key.key, repo.name
+            ))?;
             client.revoke_repository_key(repo.id, key.id).await?;
-            if remote.json {
-                return output::json(&serde_json::json!({ "revoked": key.id }));
-            }
-            output::line(&format!("revoked {} ({})", key.name, key.key))
+            let sentence = format!("revoked {} ({})", key.name, key.key);
+            output::done(remote.json, &json!({ "revoked": key.id }), &sentence)
         }
     }
 }
 
 /// Finds a key by access key id, by id, or by a name that only one key has.
-async fn find_key(client: &ApiClient, repo: RepoId, text: &str) -> Result<RepoKey<'static>> {
-    let mut keys = client.repository_keys(repo).await?;
+async fn find_key(client: &ApiClient, repo: &Repo<'_>, text: &str) -> Result<RepoKey<'static>> {
+    let mut keys = client.repository_keys(repo.id).await?;
     if let Some(at) = keys.iter().position(|key| key.key == text || key.id.to_string() == text) {
         return Ok(keys.swap_remove(at));
     }
-    keys.retain(|key| key.name.to_lowercase() == text.trim().to_lowercase());
-    match (keys.pop(), keys.is_empty()) {
-        (Some(only), true) => Ok(only),
-        (Some(_), false) => {
-            Err(Failure::failed(format!("several keys are named {text:?}: use the access key id instead")))
-        }
-        (None, _) => Err(Failure::failed(format!(
-            "the repository has no key {text:?}; `bucketry key list --repo …` shows its keys"
-        ))),
-    }
+    let wanted = text.trim().to_lowercase();
+    keys.retain(|key| key.name.to_lowercase() == wanted);
+    let named = keys.into_iter().map(|key| Named {
+        id: key.key.to_string(),
+        note: key.access_type.as_str().to_owned(),
+        value: key,
+    });
+    one_named("keys", text, named.collect(), || {
+        format!(
+            "{} has no key {text:?}; `bucketry key list --repo {:?}` shows its keys",
+            repo.name, repo.name
+        )
+    })
 }

@@ -6,6 +6,8 @@ use bucketry_model::provider::Provider;
 use bucketry_model::status::Status;
 use clap::{Args, ValueEnum};
 
+use crate::completion::workspaces;
+
 /// The order of a list.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum SortBy {
@@ -44,7 +46,7 @@ pub(crate) struct WatchOptions {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct BucketListArguments {
     /// Show only the buckets of this workspace (name or id)
-    #[arg(long, help_heading = "List")]
+    #[arg(long, add = workspaces(), help_heading = "List")]
     pub(crate) workspace: Option<String>,
     /// Show only buckets with this status: online, offline or disconnected; several separated by commas
     #[arg(long, value_delimiter = ',', help_heading = "List")]
@@ -79,7 +81,7 @@ fn storage_type(text: &str) -> Result<StorageType, UnknownStorageType> {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RepositoryListArguments {
     /// Show only the repositories of this workspace (name or id)
-    #[arg(long, help_heading = "List")]
+    #[arg(long, add = workspaces(), help_heading = "List")]
     pub(crate) workspace: Option<String>,
     /// Show only repositories whose name has words that begin like each of these words
     #[arg(long, value_name = "WORDS", help_heading = "List")]

@@ -5,14 +5,24 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use bucketry_model::secret::Secret;
 use serde_json::json;
 
-use crate::arguments::{LoginOptions, Remote};
-use crate::credentials::{self, DEFAULT_URL};
+use crate::arguments::LoginOptions;
+use crate::context_name::ContextName;
+use crate::contexts::{self, Contexts, SavedContext, is_same_url};
+use crate::credentials;
 use crate::failure::{Failure, Result};
 use crate::output;
+use crate::remote::Remote;
 
-/// Logs in and saves the session.
+/// Logs in and saves the session in the context.
 pub(crate) async fn login(remote: &Remote, options: LoginOptions) -> Result<()> {
-    let url = remote.url.clone().unwrap_or_else(|| DEFAULT_URL.to_owned());
+    let url = credentials::url(remote)?;
+    let context = contexts::chosen(remote)?;
+    let name = &context.name;
+    if let Some(known) = context.saved.url.filter(|known| !name.is_default() && !is_same_url(known, &url)) {
+        return Err(Failure::usage(format!(
+            "the context {name} is for {known}: create another one with `bucketry context add NAME --url {url}`"
+        )));
+    }
     let client = credentials::client(remote, &url, None)?;
     let email = match options.email {
         Some(email) => email,
@@ -20,7 +30,8 @@ pub(crate) async fn login(remote: &Remote, options: LoginOptions) -> Result<()> 
     };
     let password = password(options.password_stdin, "Password: ")?;
     let session = client.login(&email, &password).await?;
-    credentials::keep(&url, &session)?;
+    credentials::save(name, &url, Some(&email), &session)?;
+    follow(name, &url)?;
     let profile = client.with_token(Some(session.access_token)).profile().await?;
     let role = profile.org_role_description;
     let done = json!({ "url": url, "email": profile.email, "role": role });
@@ -33,12 +44,27 @@ pub(crate) async fn login(remote: &Remote, options: LoginOptions) -> Result<()> 
     Ok(())
 }
 
+/// The default context is for the server of the last login. What was remembered about another one is forgotten.
+fn follow(name: &ContextName, url: &str) -> Result<()> {
+    let known = Contexts::read()?.find(name)?.url;
+    match known {
+        Some(known) if name.is_default() && !is_same_url(&known, url) => Contexts::change(|contexts| {
+            contexts.set(name, SavedContext { url: Some(url.to_owned()), ..SavedContext::default() });
+            Ok(())
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// Ends the saved session, at the server too.
 pub(crate) async fn logout(remote: &Remote) -> Result<()> {
-    let Some((url, refresh_token)) = credentials::forget()? else {
+    let name = contexts::chosen(remote)?.name;
+    let Some(stored) = credentials::read(&name)? else {
         return output::done(remote.json, &json!({ "loggedOutOf": null }), "you are not logged in");
     };
-    credentials::client(remote, &url, None)?.logout(&refresh_token).await?;
+    let url = stored.url;
+    credentials::forget(&name)?;
+    credentials::client(remote, &url, None)?.logout(&stored.refresh_token).await?;
     output::done(remote.json, &json!({ "loggedOutOf": url }), &format!("logged out of {url}"))
 }
 

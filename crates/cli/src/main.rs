@@ -9,11 +9,21 @@ mod arguments;
 mod audit;
 mod backup;
 mod bucket;
+mod bucket_arguments;
 mod bucket_fields;
 mod bucket_list;
+mod bucket_names;
 mod bucket_paste;
+mod bucket_statistics;
 mod checks;
+mod command_options;
+mod completion;
+mod config_directory;
+mod confirmation;
 mod connect;
+mod context;
+mod context_name;
+mod contexts;
 mod credential_help;
 mod credentials;
 mod data_directory;
@@ -25,6 +35,7 @@ mod demo_options;
 mod deployment;
 mod doctor;
 mod embedded_node;
+mod entered_time;
 mod failure;
 mod first_start;
 mod history;
@@ -37,6 +48,7 @@ mod log_file;
 mod logging;
 mod login;
 mod migrate;
+mod named;
 mod node;
 mod node_identity;
 mod notify;
@@ -46,6 +58,7 @@ mod output;
 mod printable;
 mod program;
 mod refusal;
+mod remote;
 mod repository;
 mod repository_arguments;
 mod role;
@@ -55,14 +68,17 @@ mod settings;
 mod table;
 mod text_file;
 mod token;
+mod traffic;
+mod usage;
 mod user;
 mod vault;
 mod watch;
 mod workspace;
+mod workspace_choice;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::FromArgMatches as _;
 
 use crate::arguments::{Arguments, Command};
 use crate::failure::{Failure, Result};
@@ -71,12 +87,14 @@ use crate::failure::{Failure, Result};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    command_options::complete();
     // clap prints `--help`, and exits with status 2 when the usage is wrong.
-    let arguments = Arguments::parse();
-    match run(arguments) {
+    let matches = command_options::command_line().get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    match command_options::refuse_unused(&matches).and_then(|()| run(arguments)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            output::error(failure.message());
+            output::failure(&failure);
             ExitCode::from(failure.exit_status())
         }
     }
@@ -99,6 +117,7 @@ fn run(arguments: Arguments) -> Result<()> {
             )),
             Command::Login(options) => login::login(&remote, options).await,
             Command::Logout => login::logout(&remote).await,
+            Command::Context { command } => context::run(&remote, command).await,
             Command::Bucket { command } => bucket::run(&remote, command).await,
             Command::Events { workspace, limit } => history::events(&remote, workspace, limit).await,
             Command::Repo { command } => repository::run(&remote, command).await,
@@ -116,11 +135,7 @@ fn run(arguments: Arguments) -> Result<()> {
             Command::Migrate(options) => migrate::run(options).await,
             Command::Doctor(options) => doctor::run(&remote, options).await,
             Command::Openapi => output::line(&bucketry_api::openapi_json()),
-            Command::Completions { shell } => {
-                let mut script = Vec::new();
-                clap_complete::generate(shell, &mut Arguments::command(), "bucketry", &mut script);
-                output::line(&String::from_utf8_lossy(&script))
-            }
+            Command::Completions { shell } => completion::print_script(shell),
         }
     });
     // A blocking task that is still running, such as a file read, must not delay the exit of a finished command.
@@ -130,6 +145,8 @@ fn run(arguments: Arguments) -> Result<()> {
 
 #[cfg(all(test, not(feature = "demo")))]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
 
     #[test]

@@ -2,10 +2,11 @@
 
 use bucketry_api_types::node::RegisteredNode;
 
-use crate::arguments::{NodeCommand, Remote};
+use crate::arguments::NodeCommand;
 use crate::credentials::connect;
 use crate::failure::Result;
 use crate::output;
+use crate::remote::Remote;
 use crate::table::{Cell, Column, Table};
 
 const COLUMNS: &[Column] = &[

@@ -8,15 +8,16 @@ use bucketry_model::notification::DeliveryState;
 use bucketry_model::secret::Secret;
 use bucketry_model::time::{Clock as _, SystemClock, to_wire};
 
-use crate::arguments::Remote;
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
+use crate::named::find_bucket;
 use crate::notify_arguments::{
     ChannelArguments, KindArgument, NotifyCommand, SilenceArguments, SilenceCommand,
 };
+use crate::remote::Remote;
 use crate::table::{Cell, Column, Table};
-use crate::workspace::find_workspace;
-use crate::{bucket, output, refusal, text_file};
+use crate::workspace_choice::given_workspace;
+use crate::{output, refusal, text_file};
 
 const CHANNEL_COLUMNS: &[Column] = &[
     Column::text("NAME", "name", 0, 12),
@@ -50,7 +51,7 @@ const FLAGS: &refusal::Flags = &[
     ("name", "the name"),
     ("kind", "--kind"),
     ("workspaceId", "--workspace"),
-    ("url", "--url (or BUCKETRY_CHANNEL_URL)"),
+    ("url", "--channel-url (or BUCKETRY_CHANNEL_URL)"),
     ("secret", "--secret-file (or BUCKETRY_CHANNEL_SECRET)"),
     ("username", "--username"),
     ("host", "--host"),
@@ -74,10 +75,8 @@ pub(crate) async fn run(remote: &Remote, command: NotifyCommand) -> Result<()> {
             let mut fields = channel_fields(&fields)?;
             fields.name = Some(name);
             fields.kind = Some(kind_text(kind).to_owned());
-            fields.workspace_id = match workspace {
-                Some(workspace) => Some(find_workspace(&client, &workspace).await?.to_string()),
-                None => None,
-            };
+            let workspace = given_workspace(&client, workspace.as_deref()).await?;
+            fields.workspace_id = workspace.map(|id| id.to_string());
             let made = client.create_notification_channel(&fields, None).await;
             let made = made.map_err(|error| refusal::failure(error, FLAGS))?;
             let sentence =
@@ -97,8 +96,12 @@ pub(crate) async fn run(remote: &Remote, command: NotifyCommand) -> Result<()> {
             let channel = find_channel(&client, &channel).await?;
             tested(remote, &channel, &client.test_notification_channel(channel.id).await?)
         }
-        NotifyCommand::Rm { channel } => {
+        NotifyCommand::Rm { channel, confirmation } => {
             let channel = find_channel(&client, &channel).await?;
+            confirmation.ask(&format!(
+                "Delete the channel {}? Its stored secret is destroyed, which can't be undone. Messages that wait are not sent.",
+                channel.name
+            ))?;
             client.delete_notification_channel(channel.id).await?;
             let value = serde_json::json!({ "deleted": channel.id });
             output::done(remote.json, &value, &format!("deleted the channel {}", channel.name))
@@ -155,10 +158,7 @@ fn from_environment(name: &str) -> Option<Secret> {
 }
 
 async fn list(remote: &Remote, client: &ApiClient, workspace: Option<&str>) -> Result<()> {
-    let workspace = match workspace {
-        Some(workspace) => Some(find_workspace(client, workspace).await?),
-        None => None,
-    };
+    let workspace = given_workspace(client, workspace).await?;
     let channels = client.notification_channels(workspace).await?;
     if remote.json {
         return output::json(&channels);
@@ -235,10 +235,7 @@ fn log(remote: &Remote, deliveries: &[DeliveryInfo]) -> Result<()> {
 async fn silence(remote: &Remote, client: &ApiClient, command: SilenceCommand) -> Result<()> {
     match command {
         SilenceCommand::List { workspace } => {
-            let workspace = match workspace {
-                Some(workspace) => Some(find_workspace(client, &workspace).await?),
-                None => None,
-            };
+            let workspace = given_workspace(client, workspace.as_deref()).await?;
             let silences = client.notification_silences(workspace).await?;
             if remote.json {
                 return output::json(&silences);
@@ -251,7 +248,8 @@ async fn silence(remote: &Remote, client: &ApiClient, command: SilenceCommand) -
             let made = made.map_err(|error| refusal::failure(error, FLAGS))?;
             output::done(remote.json, &made, &format!("silenced until {} ({})", made.ends_at, made.id))
         }
-        SilenceCommand::Rm { silence } => {
+        SilenceCommand::Rm { silence, confirmation } => {
+            confirmation.ask("End the silence now? What still lasts is sent.")?;
             client.delete_notification_silence(silence).await?;
             output::done(remote.json, &serde_json::json!({ "deleted": silence }), "ended the silence")
         }
@@ -278,12 +276,10 @@ fn silence_row(silence: &SilenceInfo) -> Vec<Cell> {
 }
 
 async fn new_silence(client: &ApiClient, arguments: &SilenceArguments) -> Result<NewSilence> {
-    let workspace_id = match &arguments.workspace {
-        Some(workspace) => Some(find_workspace(client, workspace).await?.to_string()),
-        None => None,
-    };
+    let workspace = given_workspace(client, arguments.workspace.as_deref()).await?;
+    let workspace_id = workspace.map(|id| id.to_string());
     let bucket_id = match &arguments.bucket {
-        Some(name) => Some(bucket::find(client, name).await?.id.to_string()),
+        Some(name) => Some(find_bucket(client, name).await?.id.to_string()),
         None => None,
     };
     let channel_id = match &arguments.channel {

@@ -7,7 +7,9 @@ use bucketry_model::notification::MailSecurity;
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 
-use crate::argument_values::{time, window};
+use crate::argument_values::{future, window};
+use crate::completion::{buckets, workspaces};
+use crate::confirmation::Confirmation;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum NotifyCommand {
@@ -15,7 +17,7 @@ pub(crate) enum NotifyCommand {
     #[command(visible_alias = "ls")]
     List {
         /// Show only the channels of this workspace (name or id)
-        #[arg(long)]
+        #[arg(long, add = workspaces())]
         workspace: Option<String>,
     },
     /// Add a channel: a webhook, a Slack-compatible webhook, a mail server or an Alertmanager
@@ -27,7 +29,7 @@ pub(crate) enum NotifyCommand {
         #[arg(long)]
         kind: KindArgument,
         /// Send the findings of this workspace (name or id) [default: those of the whole organization]
-        #[arg(long)]
+        #[arg(long, add = workspaces())]
         workspace: Option<String>,
         #[command(flatten)]
         fields: Box<ChannelArguments>,
@@ -58,6 +60,8 @@ pub(crate) enum NotifyCommand {
     Rm {
         /// Name or id of the channel
         channel: String,
+        #[command(flatten)]
+        confirmation: Confirmation,
     },
     /// Show the messages of a channel, and what became of them
     Log {
@@ -76,8 +80,8 @@ pub(crate) enum NotifyCommand {
 
 const ADD_EXAMPLES: &str = "Examples:
   BUCKETRY_CHANNEL_URL=https://hooks.slack.com/services/… bucketry notify add Slack --kind slack
-  BUCKETRY_CHANNEL_SECRET=… bucketry notify add Pager --kind webhook --url https://pager.example.com/bucketry
-  bucketry notify add Alerts --kind alertmanager --url http://alertmanager:9093
+  BUCKETRY_CHANNEL_SECRET=… bucketry notify add Pager --kind webhook --channel-url https://pager.example.com/bucketry
+  bucketry notify add Alerts --kind alertmanager --channel-url http://alertmanager:9093
   BUCKETRY_CHANNEL_SECRET=… bucketry notify add Mail --kind email --host mail.example.com --username bucketry \\
       --from bucketry@example.com --to on-call@example.com";
 
@@ -112,7 +116,8 @@ impl From<SecurityArgument> for MailSecurity {
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ChannelArguments {
     /// URL to post to, which other programs on this machine can see; if it is a secret, set BUCKETRY_CHANNEL_URL
-    #[arg(long, conflicts_with = "url_file")]
+    // Not `--url`, which is the API's, and where the caller's token goes.
+    #[arg(long = "channel-url", id = "channel_url", value_name = "URL", conflicts_with = "url_file")]
     pub(crate) url: Option<String>,
     /// Read the URL from this file, or from standard input if it is `-`
     #[arg(long, value_name = "FILE")]
@@ -192,7 +197,7 @@ pub(crate) enum SilenceCommand {
     #[command(visible_alias = "ls")]
     List {
         /// Show only silences about this workspace (name or id)
-        #[arg(long)]
+        #[arg(long, add = workspaces())]
         workspace: Option<String>,
     },
     /// Silence channels for a time; what still lasts at its end is sent then
@@ -201,6 +206,8 @@ pub(crate) enum SilenceCommand {
     Rm {
         /// Id of the silence, as `notify silence list -o wide` shows it
         silence: SilenceId,
+        #[command(flatten)]
+        confirmation: Confirmation,
     },
 }
 
@@ -210,20 +217,20 @@ pub(crate) struct SilenceArguments {
     /// How long, in minutes (m), hours (h) or days (d), such as 2h
     #[arg(long = "for", value_name = "TIME", value_parser = duration, required_unless_present = "until", conflicts_with = "until")]
     pub(crate) lasts: Option<SignedDuration>,
-    /// Until when, in RFC 3339 format
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    /// Until when: a date, a time, or a length of time such as 2h
+    #[arg(long, value_name = "TIME", value_parser = future)]
     pub(crate) until: Option<String>,
-    /// From when on, in RFC 3339 format [default: now]
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    /// From when on, in the same forms [default: now]
+    #[arg(long, value_name = "TIME", value_parser = future)]
     pub(crate) from: Option<String>,
     /// Only in this part of each day, in UTC, such as 01:00-05:00
     #[arg(long, value_name = "FROM-UNTIL", value_parser = window)]
     pub(crate) window: Option<String>,
     /// Only findings of this workspace (name or id)
-    #[arg(long)]
+    #[arg(long, add = workspaces())]
     pub(crate) workspace: Option<String>,
     /// Only findings about this bucket (name or id)
-    #[arg(long)]
+    #[arg(long, add = buckets())]
     pub(crate) bucket: Option<String>,
     /// Only this channel (name or id)
     #[arg(long)]

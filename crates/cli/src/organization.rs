@@ -1,8 +1,9 @@
 //! `bucketry organization …`.
 
-use crate::arguments::{OrganizationCommand, Remote};
+use crate::arguments::OrganizationCommand;
 use crate::credentials::connect;
 use crate::failure::Result;
+use crate::remote::Remote;
 use crate::{inventory, output};
 
 /// Runs a command on the organization.

@@ -20,6 +20,12 @@ pub(crate) fn printable(text: &str) -> String {
     printable
 }
 
+/// The same for a text of several lines, whose line ends stay.
+pub(crate) fn printable_lines(text: &str) -> String {
+    let lines: Vec<String> = text.split('\n').map(printable).collect();
+    lines.join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -28,6 +34,7 @@ mod tests {
     fn a_text_does_not_control_the_terminal() {
         assert_eq!(printable("a\u{1b}[2Jü/\u{9b}m"), "a\\u{1b}[2Jü/\\u{9b}m");
         assert_eq!(printable("two\nlines\r\n\tend"), "two\\nlines\\r\\n\\tend");
+        assert_eq!(printable_lines("two\nlines\r\u{1b}"), "two\nlines\\r\\u{1b}");
         assert_eq!(printable("exe\u{202e}gpj"), "exe\\u{202e}gpj");
     }
 }

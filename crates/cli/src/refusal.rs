@@ -7,8 +7,8 @@ use crate::failure::Failure;
 /// Fields of the API and the flags that set them.
 pub(crate) type Flags = [(&'static str, &'static str)];
 
-/// The fields of a bucket.
-pub(crate) const BUCKET: &Flags = &[
+/// What sets each field and parameter of the API, whatever the command is.
+const FLAGS: &Flags = &[
     ("name", "the name"),
     ("bucket", "--bucket"),
     ("storageType", "--type"),
@@ -17,31 +17,37 @@ pub(crate) const BUCKET: &Flags = &[
     ("region", "--region"),
     ("endpoint", "--endpoint"),
     ("workspaceId", "--workspace"),
-];
-
-/// The fields of an API token.
-pub(crate) const TOKEN: &Flags = &[
-    ("name", "the name"),
+    ("workspace", "--workspace"),
     ("role", "--role"),
     ("expiresAt", "--expires-at"),
-    ("workspaceId", "--workspace"),
-];
-
-/// The parameters of a list.
-pub(crate) const LIST: &Flags = &[
-    ("workspaceId", "--workspace"),
     ("status", "--status"),
     ("provider", "--provider"),
-    ("storageType", "--type"),
     ("search", "--search"),
     ("sort", "--sort"),
+    ("limit", "--limit"),
+    ("day", "--day"),
+    ("startDate", "--from"),
+    ("endDate", "--to"),
+    ("since", "--since"),
+    ("until", "--until"),
+    ("kind", "--kind"),
+    ("action", "--action"),
+    ("result", "--result"),
+    ("user", "--user"),
+    ("everyHours", "--every"),
+    ("requestsPerSecond", "--requests-per-second"),
+    ("window", "--window"),
+    ("mode", "--mode"),
+    ("repoBuckets", "--bucket"),
+    ("accessType", "--access"),
+    ("firstName", "--first-name"),
+    ("lastName", "--last-name"),
+    ("email", "the e-mail address"),
+    ("password", "the password"),
+    ("currentPassword", "the current password"),
+    ("orgRole", "the role"),
+    ("userId", "the user"),
 ];
-
-/// The fields of a request for a day.
-pub(crate) const DAY: &Flags = &[("day", "--day")];
-/// Flags of `bucket inventory`.
-pub(crate) const INVENTORY: &Flags =
-    &[("everyHours", "--every"), ("requestsPerSecond", "--requests-per-second"), ("window", "--window")];
 
 /// What a message advises to send, and the flag for it.
 const ADVICE: [(&str, &str); 2] = [
@@ -49,36 +55,63 @@ const ADVICE: [(&str, &str); 2] = [
     ("set \"master\": true for the bucket", "pass --master with the bucket"),
 ];
 
-/// The failure to report for a refused command.
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        failure(error, FLAGS)
+    }
+}
+
+/// The failure to report for a refused command that has its own flags for some fields.
 pub(crate) fn failure(error: ClientError, flags: &Flags) -> Failure {
+    let text = error.to_string();
     match &error {
-        ClientError::Refused(refusal) => {
-            let Some(message) = in_flags(refusal, flags) else { return error.into() };
-            if is_usage(refusal, flags) { Failure::usage(message) } else { Failure::failed(message) }
+        ClientError::InvalidUrl { .. } => Failure::Usage(format!("--url (or BUCKETRY_URL): {text}")),
+        ClientError::Certificates { .. } => {
+            Failure::Usage(format!("--api-ca-file (or BUCKETRY_API_CA_FILE): {text}"))
         }
-        _ => error.into(),
+        ClientError::Refused(refusal) if is_usage(refusal, flags) => Failure::Usage(in_flags(refusal, flags)),
+        ClientError::Refused(refusal) => Failure::Failed(in_flags(refusal, flags)),
+        _ => Failure::Failed(text),
     }
 }
 
 /// Whether all that is wrong is what the user typed, so that another state of the server wouldn't help.
 fn is_usage(refusal: &Refusal, flags: &Flags) -> bool {
-    let is_flag = |field: &str| flags.iter().any(|(name, _)| *name == field);
+    let is_typed = |flag: &str| flag.starts_with("--") || flag == "the name";
+    let is_flag = |field: &str| flags.iter().any(|(name, flag)| *name == field && is_typed(flag));
     refusal.status == 400
         && !refusal.fields.is_empty()
         && refusal.fields.iter().all(|field| is_flag(&field.field))
 }
 
-/// The refusal's message in terms of flags; `None` if it mentions nothing to translate.
-fn in_flags(refusal: &Refusal, flags: &Flags) -> Option<String> {
-    if refusal.fields.is_empty() {
-        let (advice, flag) = ADVICE.iter().find(|(advice, _)| refusal.message.contains(advice))?;
-        return Some(refusal.message.replace(advice, flag));
+/// The refusal's message in terms of flags.
+fn in_flags(refusal: &Refusal, flags: &Flags) -> String {
+    if !refusal.fields.is_empty() {
+        let line = |field: &bucketry_client::WrongField| line(&field.field, &field.message, flags);
+        return refusal.fields.iter().map(line).collect::<Vec<_>>().join("\n  ");
     }
-    if flags.is_empty() {
-        return None;
+    let mut text = without_calls(&refusal.to_string());
+    for (advice, flag) in ADVICE {
+        text = text.replace(advice, flag);
     }
-    let line = |field: &bucketry_client::WrongField| line(&field.field, &field.message, flags);
-    Some(refusal.fields.iter().map(line).collect::<Vec<_>>().join("\n  "))
+    if refusal.error_code.as_deref() == Some("UNAUTHENTICATED") {
+        text.push_str("\n  run `bucketry login`, or set BUCKETRY_URL and BUCKETRY_TOKEN");
+    }
+    text
+}
+
+/// The text without the API's calls where it also names the command to run, as in ``with POST /token or `bucketry token
+/// add` ``.
+fn without_calls(text: &str) -> String {
+    let separators = [" or `bucketry ", " or with `bucketry "];
+    let Some((before, after)) = separators.iter().find_map(|or| text.split_once(or)) else {
+        return text.to_owned();
+    };
+    let call = ["POST /", "PUT /"].iter().filter_map(|method| before.rfind(method)).max();
+    match call {
+        Some(start) => format!("{}`bucketry {after}", &before[..start]),
+        None => text.to_owned(),
+    }
 }
 
 /// What is wrong with a field, in terms of flags.
@@ -87,6 +120,10 @@ pub(crate) fn line(field: &str, message: &str, flags: &Flags) -> String {
     let mut line = format!("{} {message}", flag.map_or(field, |(_, flag)| flag));
     for (name, flag) in flags {
         line = line.replace(&format!("`{name}`"), flag);
+        // No word of English has a capital letter inside.
+        if name.contains(|c: char| c.is_ascii_uppercase()) {
+            line = line.replace(name, flag);
+        }
     }
     line
 }
@@ -114,48 +151,50 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_told_as_the_flags_that_give_them() {
+    fn fields_are_named_as_the_flags_that_give_them() {
         let message = "must be sent again, because `bucket`, `storageType` change: a stored secret";
-        let response =
-            in_flags(&refusal("", &[("secret", message), ("workspaceId", "is not an id")]), BUCKET).unwrap();
+        let response = in_flags(&refusal("", &[("secret", message), ("workspaceId", "is not an id")]), FLAGS);
         assert_eq!(
             response,
             "--secret-file (or BUCKETRY_BUCKET_SECRET) must be sent again, because --bucket, --type change: a stored \
              secret\n  --workspace is not an id"
         );
-    }
-
-    #[test]
-    fn a_time_and_a_day_are_told_as_their_flags() {
-        let response = in_flags(&refusal("", &[("expiresAt", "must be in the future")]), TOKEN).unwrap();
-        assert_eq!(response, "--expires-at must be in the future");
-        assert_eq!(in_flags(&refusal("", &[("day", "is not a day")]), DAY).unwrap(), "--day is not a day");
+        let response = in_flags(&refusal("", &[("startDate", "must not be after endDate")]), FLAGS);
+        assert_eq!(response, "--from must not be after --to");
+        for (field, flag) in [
+            ("expiresAt", "--expires-at"),
+            ("day", "--day"),
+            ("startDate", "--from"),
+            ("accessType", "--access"),
+            ("orgRole", "the role"),
+        ] {
+            assert_eq!(in_flags(&refusal("", &[(field, "is wrong")]), FLAGS), format!("{flag} is wrong"));
+        }
     }
 
     #[test]
     fn a_wrong_flag_is_wrong_usage_and_a_taken_name_is_not() {
-        let status =
-            |refusal: Refusal| failure(ClientError::Refused(Box::new(refusal)), BUCKET).exit_status();
+        let status = |refusal: Refusal| Failure::from(ClientError::Refused(Box::new(refusal))).exit_status();
         assert_eq!(status(refusal("", &[("region", "must be a region"), ("name", "is too long")])), 2);
         let taken = [("name", "is already used")];
         assert_eq!(status(Refusal { status: 409, ..refusal("", &taken) }), 1);
         assert_eq!(status(refusal("", &[("region", "is wrong"), ("checks", "are too many")])), 1);
+        assert_eq!(status(refusal("", &[("password", "is too weak")])), 1);
         assert_eq!(status(refusal("no node is online", &[])), 1);
     }
 
     #[test]
-    fn a_mirror_gets_its_master_by_a_flag() {
+    fn advice_for_programs_becomes_advice_for_people() {
         // As the server says it.
         let message = bucketry_model::attachment::AttachmentRefused::MasterMissing.to_string();
-        let response = in_flags(&refusal(&message, &[]), &[]).unwrap();
+        let response = in_flags(&refusal(&message, &[]), FLAGS);
         assert!(response.ends_with("pass --master with the bucket that clients write to"), "{response}");
-    }
-
-    #[test]
-    fn a_validation_is_left_out_by_its_flag() {
         let message = "no node is online: start one, or send \"skipValidation\": true to store it unchecked";
-        let response = in_flags(&refusal(message, &[]), BUCKET).unwrap();
+        let response = in_flags(&refusal(message, &[]), FLAGS);
         assert_eq!(response, "no node is online: start one, or pass --skip-validation to store it unchecked");
-        assert_eq!(in_flags(&refusal("there is no such bucket", &[]), BUCKET), None);
+        let message = "this API token was revoked: create another with POST /token or `bucketry token add`";
+        let response = in_flags(&refusal(message, &[]), FLAGS);
+        assert_eq!(response, "this API token was revoked: create another with `bucketry token add`");
+        assert_eq!(in_flags(&refusal("there is no such bucket", &[]), FLAGS), "there is no such bucket");
     }
 }

@@ -3,23 +3,24 @@
 use std::collections::HashMap;
 
 use bucketry_api_types::repository::{BucketPlace, NewRepo, Repo, RepoBucket, RepoChanges, RepoProposal};
-use bucketry_client::{ApiClient, ClientError};
+use bucketry_client::ApiClient;
 use bucketry_model::bucket::StorageType;
 use bucketry_model::id::WorkspaceId;
 use bucketry_model::repository::RepositoryMode;
 use bucketry_model::status::Status;
 use serde_json::json;
 
-use crate::arguments::Remote;
-use crate::bucket::{self, only_workspace};
+use crate::confirmation::Confirmation;
 use crate::connect::{Connection, REGION, new_secret};
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
 use crate::list_arguments::RepositoryListArguments;
+use crate::named::{find_bucket, find_repository};
+use crate::remote::Remote;
 use crate::repository_arguments::{ConnectOptions, Mode, RepositoryChanges, RepositoryCommand};
 use crate::table::{Cell, Column, Table};
-use crate::workspace::find_workspace;
-use crate::{output, refusal, watch};
+use crate::workspace_choice::{chosen_workspace, given_workspace};
+use crate::{output, watch};
 
 const COLUMNS: &[Column] = &[
     Column::text("NAME", "name", 0, 20),
@@ -37,8 +38,10 @@ const TOTALS_COLUMNS: &[Column] = &[
     Column::number("SIZE CHANGE", "size_change_bytes", 3),
 ];
 
-/// The page size when searching for a repository by name.
+/// Repositories per request.
 const PAGE: u32 = 1_000;
+/// Shown in place of the name of a bucket that doesn't exist any more.
+const REMOVED: &str = "(removed bucket)";
 
 /// Runs a command on repositories.
 pub(crate) async fn run(remote: &Remote, command: RepositoryCommand) -> Result<()> {
@@ -46,24 +49,31 @@ pub(crate) async fn run(remote: &Remote, command: RepositoryCommand) -> Result<(
     match command {
         RepositoryCommand::List(arguments) => list(remote, &client, arguments).await,
         RepositoryCommand::Add { name, buckets, mode, master, workspace, dry_run } => {
-            let workspace_id = match workspace {
-                Some(workspace) => find_workspace(&client, &workspace).await?,
-                None => only_workspace(&client).await?,
+            let attached = attached(&client, &buckets).await?;
+            let workspace_id = match (given_workspace(&client, workspace.as_deref()).await?, attached.first())
+            {
+                (Some(given), _) => given,
+                // A repository is in the workspace of its buckets.
+                (None, Some(first)) => first.workspace_id,
+                (None, None) => chosen_workspace(remote, &client, None, "with --workspace NAME").await?,
             };
-            let places = places(&client, &buckets).await?;
+            let positions = attached.into_iter().map(|one| one.request).collect();
             let fields = NewRepo {
                 name: Some(name.clone()),
                 storage_type: Some(StorageType::S3),
                 mode: Some(mode_of(mode)),
                 workspace_id: Some(workspace_id.to_string()),
-                repo_buckets: Some(marked(&client, places, master.as_deref()).await?),
+                repo_buckets: Some(marked(&client, positions, master.as_deref()).await?),
                 repo_units: None,
             };
             add(remote, &client, &name, fields, dry_run).await
         }
-        RepositoryCommand::Show { repo } => show(remote, &find(&client, &repo).await?),
+        RepositoryCommand::Show { repo } => {
+            let repo = find_repository(&client, &repo).await?;
+            show(remote, &client, &repo).await
+        }
         RepositoryCommand::Update { repo, changes } => update(remote, &client, &repo, changes).await,
-        RepositoryCommand::Rm { repo } => remove(remote, &client, &repo).await,
+        RepositoryCommand::Rm { repo, confirmation } => remove(remote, &client, &repo, confirmation).await,
         RepositoryCommand::Validate { repo } => validate(remote, &client, &repo).await,
         RepositoryCommand::Stats { repo } => stats(remote, &client, repo).await,
         RepositoryCommand::Connect(options) => print_settings(remote, &client, options).await,
@@ -71,10 +81,7 @@ pub(crate) async fn run(remote: &Remote, command: RepositoryCommand) -> Result<(
 }
 
 async fn list(remote: &Remote, client: &ApiClient, arguments: RepositoryListArguments) -> Result<()> {
-    let workspace = match &arguments.workspace {
-        Some(workspace) => Some(find_workspace(client, workspace).await?),
-        None => None,
-    };
+    let workspace = given_workspace(client, arguments.workspace.as_deref()).await?;
     watch::print(arguments.watch, || list_text(remote, client, workspace, &arguments)).await
 }
 
@@ -87,8 +94,7 @@ async fn list_text(
     let (search, sort) = (arguments.search.as_deref(), arguments.sort.map(Into::into));
     let (mut repos, mut cursor) = (Vec::new(), None);
     loop {
-        let page = client.select_repositories(workspace, search, sort, Some(PAGE), cursor.as_deref()).await;
-        let page = page.map_err(|error| refusal::failure(error, refusal::LIST))?;
+        let page = client.select_repositories(workspace, search, sort, Some(PAGE), cursor.as_deref()).await?;
         repos.extend(page.repos);
         cursor = page.next_cursor;
         if cursor.is_none() {
@@ -124,21 +130,21 @@ async fn add(remote: &Remote, client: &ApiClient, name: &str, fields: NewRepo, d
             repo_buckets: fields.repo_buckets,
             repo_units: None,
         };
-        client.validate_new_repository(&proposal).await.map_err(in_flags)?;
+        client.validate_new_repository(&proposal).await?;
         return if remote.json {
             output::json(&json!({ "valid": true }))
         } else {
-            output::line(&format!("{name} can be created; nothing was changed"))
+            output::sentence(&format!("{name} can be created; nothing was changed"))
         };
     }
-    let stored = client.create_repository(&fields, None).await.map_err(in_flags)?;
+    let stored = client.create_repository(&fields, None).await?;
     if let Some(message) = &stored.message {
         output::remark(message);
     }
     if remote.json {
         return output::json(&json!({ "repoId": stored.repo_id }));
     }
-    output::line(&format!("created {name} ({})", stored.repo_id))?;
+    output::sentence(&format!("created {name}"))?;
     output::remark(&format!("Create an access key for it with: bucketry key add KEY-NAME --repo {name:?}"));
     Ok(())
 }
@@ -148,31 +154,37 @@ async fn update(remote: &Remote, client: &ApiClient, repo: &str, changes: Reposi
     if name.is_none() && mode.is_none() && master.is_none() && attach.is_empty() && detach.is_empty() {
         return Err(Failure::usage("nothing to change: pass --name, --attach, --detach, --mode or --master"));
     }
-    let repo = find(client, repo).await?;
-    let called = name.clone().unwrap_or_else(|| repo.name.to_string());
+    let repo = find_repository(client, repo).await?;
+    let renamed = name.as_deref().map_or_else(String::new, |name| format!(", now named {}", name.trim()));
     let mut fields = RepoChanges { name, mode: mode.map(mode_of), ..RepoChanges::default() };
     if !attach.is_empty() || !detach.is_empty() || master.is_some() {
         let mut kept = present(&repo);
         for text in &detach {
-            let id = bucket::find(client, text).await?.id.to_string();
-            kept.retain(|place| place.bucket_id.as_ref() != Some(&id));
+            let id = find_bucket(client, text).await?.id.to_string();
+            if !kept.iter().any(|one| one.bucket_id.as_ref() == Some(&id)) {
+                return Err(Failure::failed(format!("{} doesn't contain the bucket {text}", repo.name)));
+            }
+            kept.retain(|one| one.bucket_id.as_ref() != Some(&id));
         }
-        kept.extend(places(client, &attach).await?);
+        kept.extend(attached(client, &attach).await?.into_iter().map(|one| one.request));
         fields.repo_buckets = Some(marked(client, kept, master.as_deref()).await?);
     }
-    let stored = client.update_repository(repo.id, &fields).await.map_err(in_flags)?;
+    let stored = client.update_repository(repo.id, &fields).await?;
     if let Some(message) = &stored.message {
         output::remark(message);
     }
-    output::done(remote.json, &json!({ "repoId": stored.repo_id }), &format!("updated {called}"))
+    let changed = json!({ "repoId": stored.repo_id });
+    output::done(remote.json, &changed, &format!("updated {}{renamed}", repo.name))
 }
 
-fn in_flags(error: ClientError) -> Failure {
-    refusal::failure(error, &[])
-}
-
-async fn remove(remote: &Remote, client: &ApiClient, repo: &str) -> Result<()> {
-    let repo = find(client, repo).await?;
+async fn remove(remote: &Remote, client: &ApiClient, repo: &str, confirmation: Confirmation) -> Result<()> {
+    let repo = find_repository(client, repo).await?;
+    confirmation.ask(&format!(
+        "Delete {} and revoke its {} access keys? Applications that use them lose access within seconds. The keys' secrets \
+         are destroyed, which can't be undone. Buckets and objects are not touched.",
+        repo.name,
+        repo.api_keys.len()
+    ))?;
     client.delete_repository(repo.id).await?;
     let sentence =
         format!("deleted {} and revoked its keys; its buckets and objects were not touched", repo.name);
@@ -180,7 +192,7 @@ async fn remove(remote: &Remote, client: &ApiClient, repo: &str) -> Result<()> {
 }
 
 async fn validate(remote: &Remote, client: &ApiClient, repo: &str) -> Result<()> {
-    let repo = find(client, repo).await?;
+    let repo = find_repository(client, repo).await?;
     let fields = RepoChanges {
         mode: Some(repo.mode.as_str().to_owned()),
         repo_buckets: Some(present(&repo)),
@@ -204,28 +216,29 @@ async fn validate(remote: &Remote, client: &ApiClient, repo: &str) -> Result<()>
     output::done(remote.json, &answer, &sentence)
 }
 
-fn show(remote: &Remote, repo: &Repo<'_>) -> Result<()> {
+async fn show(remote: &Remote, client: &ApiClient, repo: &Repo<'_>) -> Result<()> {
     if remote.json {
         return output::json(repo);
     }
+    let workspace = client.workspace(repo.workspace_id).await?.workspace.name;
     let mut rows = vec![
         ("name", repo.name.to_string()),
-        ("id", repo.id.to_string()),
         ("type", repo.storage_type.to_string()),
         ("mode", repo.mode.as_str().to_owned()),
         ("status", repo.status.map_or_else(|| "-".to_owned(), |status| status.to_string())),
-        ("workspace", repo.workspace_id.to_string()),
+        ("workspace", workspace),
         ("created", repo.created_at.to_string()),
         ("changed", repo.updated_at.to_string()),
     ];
-    for place in &repo.buckets {
-        let (label, name) = place.bucket.as_ref().map_or_else(
-            || (place.bucket_id.to_string(), String::new()),
+    for attached in &repo.buckets {
+        let (label, name) = attached.bucket.as_ref().map_or_else(
+            || (REMOVED.to_owned(), String::new()),
             |bucket| (bucket.name.to_string(), format!(", for clients {}", bucket.bucket)),
         );
-        let folder: &str = if place.folder.is_empty() { "whole" } else { &place.folder };
-        let master = if place.master { ", master" } else { "" };
-        let status = place.bucket.as_ref().map(|bucket| format!(", {}", bucket.status)).unwrap_or_default();
+        let folder: &str = if attached.folder.is_empty() { "whole" } else { &attached.folder };
+        let master = if attached.master { ", master" } else { "" };
+        let status =
+            attached.bucket.as_ref().map(|bucket| format!(", {}", bucket.status)).unwrap_or_default();
         rows.push(("bucket", format!("{label} ({folder}{name}{master}{status})")));
     }
     for key in &repo.api_keys {
@@ -236,7 +249,7 @@ fn show(remote: &Remote, repo: &Repo<'_>) -> Result<()> {
 
 async fn stats(remote: &Remote, client: &ApiClient, repo: Option<String>) -> Result<()> {
     let repos = match repo {
-        Some(repo) => vec![find(client, &repo).await?],
+        Some(repo) => vec![find_repository(client, &repo).await?],
         None => all(client, None).await?,
     };
     let mut totals = Vec::new();
@@ -255,11 +268,11 @@ async fn stats(remote: &Remote, client: &ApiClient, repo: Option<String>) -> Res
             Cell::bytes(totals.total_size_change.0),
         ]
     });
-    Table::new(TOTALS_COLUMNS, rows).print(remote)
+    Table::new(TOTALS_COLUMNS, rows).titled("Traffic of all time").print(remote)
 }
 
 async fn print_settings(remote: &Remote, client: &ApiClient, options: ConnectOptions) -> Result<()> {
-    let repo = find(client, &options.repo).await?;
+    let repo = find_repository(client, &options.repo).await?;
     let endpoint = match options.endpoint {
         Some(endpoint) => endpoint.trim_end_matches('/').to_owned(),
         None => gateway_url(client).await?,
@@ -282,7 +295,7 @@ async fn print_settings(remote: &Remote, client: &ApiClient, options: ConnectOpt
         })?;
         (key, None)
     };
-    let buckets = repo.buckets.iter().filter_map(|place| Some(place.bucket.as_ref()?.bucket.to_string()));
+    let buckets = repo.buckets.iter().filter_map(|one| Some(one.bucket.as_ref()?.bucket.to_string()));
     let connection = Connection { endpoint, region: REGION, key, secret, buckets: buckets.collect() };
     if remote.json {
         return output::json(&connection);
@@ -314,42 +327,49 @@ fn mode_of(mode: Mode) -> String {
 }
 
 fn buckets_text(repo: &Repo<'_>) -> String {
-    let text = |place: &RepoBucket<'_>| {
-        let name = place.bucket.as_ref().map_or_else(|| place.bucket_id.to_string(), |b| b.name.to_string());
-        if place.folder.is_empty() { name } else { format!("{name}:{}", place.folder) }
+    let text = |attached: &RepoBucket<'_>| {
+        let name = attached.bucket.as_ref().map_or_else(|| REMOVED.to_owned(), |b| b.name.to_string());
+        if attached.folder.is_empty() { name } else { format!("{name}:{}", attached.folder) }
     };
     repo.buckets.iter().map(text).collect::<Vec<_>>().join(", ")
 }
 
 /// The repository's current buckets, in the form that a request sends them.
 fn present(repo: &Repo<'_>) -> Vec<BucketPlace> {
-    let place = |place: &RepoBucket<'_>| BucketPlace {
-        bucket_id: Some(place.bucket_id.to_string()),
+    let request = |attached: &RepoBucket<'_>| BucketPlace {
+        bucket_id: Some(attached.bucket_id.to_string()),
         unit_id: None,
-        folder: Some(place.folder.to_string()),
-        master: Some(place.master),
+        folder: Some(attached.folder.to_string()),
+        master: Some(attached.master),
     };
-    repo.buckets.iter().map(place).collect()
+    repo.buckets.iter().map(request).collect()
+}
+
+/// A bucket to attach.
+struct BucketArgument {
+    workspace_id: WorkspaceId,
+    request: BucketPlace,
 }
 
 /// Resolves `BUCKET[:FOLDER]` arguments. If the whole text is a bucket's name, there is no folder, because names
 /// may contain colons; otherwise the folder follows the first colon.
-async fn places(client: &ApiClient, texts: &[String]) -> Result<Vec<BucketPlace>> {
-    let mut places = Vec::new();
+async fn attached(client: &ApiClient, texts: &[String]) -> Result<Vec<BucketArgument>> {
+    let mut attached = Vec::new();
     for text in texts {
-        let (bucket_id, folder) = match (bucket::find(client, text).await, text.split_once(':')) {
-            (Ok(bucket), _) => (bucket.id, ""),
-            (Err(_), Some((name, folder))) => (bucket::find(client, name).await?.id, folder),
+        let (bucket, folder) = match (find_bucket(client, text).await, text.split_once(':')) {
+            (Ok(bucket), _) => (bucket, ""),
+            (Err(_), Some((name, folder))) => (find_bucket(client, name).await?, folder),
             (Err(failure), None) => return Err(failure),
         };
-        places.push(BucketPlace {
-            bucket_id: Some(bucket_id.to_string()),
+        let request = BucketPlace {
+            bucket_id: Some(bucket.id.to_string()),
             unit_id: None,
             folder: Some(folder.to_owned()),
             master: Some(false),
-        });
+        };
+        attached.push(BucketArgument { workspace_id: bucket.workspace_id, request });
     }
-    Ok(places)
+    Ok(attached)
 }
 
 /// Marks the named bucket as the master; changes nothing without a name.
@@ -359,7 +379,7 @@ async fn marked(
     master: Option<&str>,
 ) -> Result<Vec<BucketPlace>> {
     if let Some(text) = master {
-        let master = bucket::find(client, text).await?.id.to_string();
+        let master = find_bucket(client, text).await?.id.to_string();
         let is_master = |place: &BucketPlace| place.bucket_id.as_ref() == Some(&master);
         if !places.iter().any(is_master) {
             return Err(Failure::usage(format!("--master {text:?} is not one of the repository's buckets")));
@@ -369,26 +389,6 @@ async fn marked(
         }
     }
     Ok(places)
-}
-
-/// Finds a repository by id or by name, ignoring case.
-pub(crate) async fn find(client: &ApiClient, name_or_id: &str) -> Result<Repo<'static>> {
-    let matches = |repo: &Repo<'_>| {
-        repo.id.to_string() == name_or_id || repo.name.to_lowercase() == name_or_id.trim().to_lowercase()
-    };
-    let mut cursor = None;
-    loop {
-        let page = client.repositories(None, Some(PAGE), cursor.as_deref()).await?;
-        if let Some(repo) = page.repos.into_iter().find(matches) {
-            return Ok(repo);
-        }
-        if page.next_cursor.is_none() {
-            return Err(Failure::failed(format!(
-                "there is no repository {name_or_id:?} that you have access to; `bucketry repo list` shows your repositories"
-            )));
-        }
-        cursor = page.next_cursor;
-    }
 }
 
 async fn all(client: &ApiClient, workspace: Option<WorkspaceId>) -> Result<Vec<Repo<'static>>> {

@@ -2,6 +2,8 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::completion::{buckets, repositories, workspaces};
+use crate::confirmation::Confirmation;
 use crate::list_arguments::RepositoryListArguments;
 use crate::role::Role;
 
@@ -40,16 +42,22 @@ pub(crate) enum RepositoryCommand {
         name: String,
         /// Bucket (name or id), optionally with the folder in it that the repository uses; can be given several
         /// times
-        #[arg(long = "bucket", value_name = "BUCKET[:FOLDER]", required = true)]
+        #[arg(
+            long = "bucket",
+            visible_alias = "attach",
+            value_name = "BUCKET[:FOLDER]",
+            required = true,
+            add = buckets()
+        )]
         buckets: Vec<String>,
         /// How requests are routed to the buckets
         #[arg(long, default_value = "normal")]
         mode: Mode,
         /// Bucket (name or id) that a mirror reads from and writes to first
-        #[arg(long, value_name = "BUCKET")]
+        #[arg(long, value_name = "BUCKET", add = buckets())]
         master: Option<String>,
-        /// Name or id of the workspace
-        #[arg(long)]
+        /// Name or id of the workspace [default: that of the buckets]
+        #[arg(long, add = workspaces())]
         workspace: Option<String>,
         /// Check whether the repository can be created, without creating it
         #[arg(long)]
@@ -58,11 +66,13 @@ pub(crate) enum RepositoryCommand {
     /// Show the details of a repository
     Show {
         /// Name or id of the repository
+        #[arg(add = repositories())]
         repo: String,
     },
     /// Change a repository
     Update {
         /// Name or id of the repository
+        #[arg(add = repositories())]
         repo: String,
         #[command(flatten)]
         changes: RepositoryChanges,
@@ -71,16 +81,21 @@ pub(crate) enum RepositoryCommand {
     #[command(visible_alias = "delete")]
     Rm {
         /// Name or id of the repository
+        #[arg(add = repositories())]
         repo: String,
+        #[command(flatten)]
+        confirmation: Confirmation,
     },
     /// Check whether the buckets of a repository are still compatible
     Validate {
         /// Name or id of the repository
+        #[arg(add = repositories())]
         repo: String,
     },
     /// Show the traffic of a repository
     Stats {
         /// Name or id of the repository; without it, all repositories
+        #[arg(add = repositories())]
         repo: Option<String>,
     },
     /// Print ready-to-paste settings that connect a program to a repository
@@ -93,22 +108,23 @@ pub(crate) struct RepositoryChanges {
     #[arg(long)]
     pub(crate) name: Option<String>,
     /// Bucket to attach (name or id), optionally with a folder; can be given several times
-    #[arg(long, value_name = "BUCKET[:FOLDER]")]
+    #[arg(long, visible_alias = "bucket", value_name = "BUCKET[:FOLDER]", add = buckets())]
     pub(crate) attach: Vec<String>,
     /// Bucket to detach (name or id); its objects are not touched. Can be given several times
-    #[arg(long, value_name = "BUCKET")]
+    #[arg(long, value_name = "BUCKET", add = buckets())]
     pub(crate) detach: Vec<String>,
     /// How requests are routed to the buckets
     #[arg(long)]
     pub(crate) mode: Option<Mode>,
     /// Bucket (name or id) that a mirror reads from and writes to first
-    #[arg(long, value_name = "BUCKET")]
+    #[arg(long, value_name = "BUCKET", add = buckets())]
     pub(crate) master: Option<String>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ConnectOptions {
     /// Name or id of the repository
+    #[arg(add = repositories())]
     pub(crate) repo: String,
     /// Program to print the settings for
     #[arg(long, default_value = "aws")]
@@ -133,7 +149,7 @@ pub(crate) enum KeyCommand {
     #[command(visible_alias = "ls")]
     List {
         /// Name or id of the repository
-        #[arg(long)]
+        #[arg(long, add = repositories())]
         repo: String,
     },
     /// Create an access key and print its secret once
@@ -141,7 +157,7 @@ pub(crate) enum KeyCommand {
         /// Name to recognise the key by
         name: String,
         /// Name or id of the repository
-        #[arg(long)]
+        #[arg(long, add = repositories())]
         repo: String,
         /// What the key may do with objects
         #[arg(long, default_value = "write")]
@@ -152,7 +168,7 @@ pub(crate) enum KeyCommand {
         /// Name or id of the key, or its access key id
         key: String,
         /// Name or id of the repository
-        #[arg(long)]
+        #[arg(long, add = repositories())]
         repo: String,
         /// New name
         #[arg(long)]
@@ -162,11 +178,14 @@ pub(crate) enum KeyCommand {
         access: Option<Role>,
     },
     /// Revoke an access key; nodes refuse it within seconds
+    #[command(visible_alias = "delete")]
     Rm {
         /// Name or id of the key, or its access key id
         key: String,
         /// Name or id of the repository
-        #[arg(long)]
+        #[arg(long, add = repositories())]
         repo: String,
+        #[command(flatten)]
+        confirmation: Confirmation,
     },
 }

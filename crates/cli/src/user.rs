@@ -6,10 +6,11 @@ use bucketry_model::id::UserId;
 use bucketry_model::role::OrgRole;
 use serde_json::json;
 
-use crate::arguments::{Remote, UserCommand};
+use crate::arguments::UserCommand;
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
 use crate::first_start::generated_password;
+use crate::remote::Remote;
 use crate::table::{Cell, Column, Table};
 use crate::{login, output};
 
@@ -41,8 +42,12 @@ pub(crate) async fn run(remote: &Remote, command: UserCommand) -> Result<()> {
             output::done(remote.json, &json!({ "changed": id }), sentence)
         }
         UserCommand::ResetPassword { user } => reset_password(remote, &client, &user).await,
-        UserCommand::Rm { user } => {
+        UserCommand::Rm { user, confirmation } => {
             let id = find_user(&client, &user).await?;
+            confirmation.ask(&format!(
+                "Remove the user {user} from the organization? All sessions and API tokens of the user are revoked, which \
+                 can't be undone."
+            ))?;
             client.delete_org_user(id).await?;
             output::done(remote.json, &json!({ "removed": id }), &format!("removed the user {user}"))
         }
@@ -67,7 +72,7 @@ async fn list(remote: &Remote, client: &ApiClient) -> Result<()> {
 async fn add(remote: &Remote, client: &ApiClient, user: NewUserRequest, made_up: bool) -> Result<()> {
     let made = client.create_org_user(&user, None).await?;
     if !remote.json {
-        output::line(&format!("created the user {} ({})", made.email, made.id))?;
+        output::sentence(&format!("created the user {}", made.email))?;
     } else if made_up {
         let mut shown = serde_json::to_value(&made).unwrap_or_default();
         shown["password"] = user.password.expose().into();

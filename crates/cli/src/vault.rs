@@ -9,11 +9,12 @@ use bucketry_client::ApiClient;
 use bucketry_vault::Identities;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::arguments::{Remote, VaultCommand};
+use crate::arguments::VaultCommand;
 use crate::credentials::connect;
 use crate::data_directory::VAULT_KEY;
 use crate::failure::{Failure, Result};
 use crate::output;
+use crate::remote::Remote;
 
 /// How often to poll for the progress.
 const LOOK_AGAIN: Duration = Duration::from_millis(300);

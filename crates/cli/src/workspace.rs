@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use bucketry_api_types::moment::Moment;
-use bucketry_api_types::workspace::{WorkspaceInfo, WorkspaceWithMembers};
+use bucketry_api_types::workspace::WorkspaceWithMembers;
 use bucketry_client::ApiClient;
 use bucketry_model::id::WorkspaceId;
 use bucketry_model::role::WorkspaceRole;
@@ -12,12 +12,15 @@ use bucketry_model::time::{Clock as _, SystemClock, from_micros, to_wire};
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::arguments::{OutputFormat, Remote, WorkspaceCommand};
+use crate::arguments::WorkspaceCommand;
+use crate::contexts::{Contexts, DefaultWorkspace, SavedContext, chosen, is_same_url};
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
 use crate::output;
+use crate::remote::{OutputFormat, Remote};
 use crate::table::{Cell, Column, Table};
 use crate::user::find_user;
+use crate::workspace_choice::{chosen_workspace, find_in, find_workspace};
 
 const COLUMNS: &[Column] = &[
     Column::text("NAME", "name", 0, 16),
@@ -40,28 +43,37 @@ const MEMBER_COLUMNS: &[Column] =
 
 /// Runs a command on workspaces.
 pub(crate) async fn run(remote: &Remote, command: WorkspaceCommand) -> Result<()> {
+    if let WorkspaceCommand::Use { workspace: None, .. } = command {
+        return forget_default(remote);
+    }
     let client = connect(remote).await?;
     match command {
         WorkspaceCommand::List => list(remote, &client).await,
         WorkspaceCommand::Add { name } => {
             let made = client.create_workspace(&name, None).await?;
-            output::done(remote.json, &made, &format!("created the workspace {} ({})", made.name, made.id))
+            output::done(remote.json, &made, &format!("created the workspace {}", made.name))
         }
         WorkspaceCommand::Show { workspace } => {
             let id = find_workspace(&client, &workspace).await?;
             show(remote, &client.workspace(id).await?)
         }
         WorkspaceCommand::Stats { workspace, hours } => {
-            let id = find_workspace(&client, &workspace).await?;
+            let id = chosen_workspace(remote, &client, workspace.as_deref(), "by its name").await?;
             stats(remote, &client, id, hours).await
+        }
+        WorkspaceCommand::Use { workspace, .. } => {
+            use_by_default(remote, &client, &workspace.unwrap_or_default()).await
         }
         WorkspaceCommand::Rename { workspace, name } => {
             let id = find_workspace(&client, &workspace).await?;
             let renamed = client.rename_workspace(id, &name).await?;
             output::done(remote.json, &renamed, &format!("renamed the workspace to {}", renamed.name))
         }
-        WorkspaceCommand::Rm { workspace } => {
+        WorkspaceCommand::Rm { workspace, confirmation } => {
             let id = find_workspace(&client, &workspace).await?;
+            confirmation.ask(&format!(
+                "Delete the workspace {workspace} and its memberships? This can't be undone."
+            ))?;
             client.delete_workspace(id).await?;
             let sentence = format!("deleted the workspace {workspace}");
             output::done(remote.json, &json!({ "deleted": id }), &sentence)
@@ -69,14 +81,48 @@ pub(crate) async fn run(remote: &Remote, command: WorkspaceCommand) -> Result<()
         WorkspaceCommand::Grant { workspace, user, role } => {
             grant(remote, &client, &workspace, &user, role.into()).await
         }
-        WorkspaceCommand::Revoke { workspace, user } => {
+        WorkspaceCommand::Revoke { workspace, user, confirmation } => {
             let id = find_workspace(&client, &workspace).await?;
             let user_id = find_user(&client, &user).await?;
+            confirmation.ask(&format!(
+                "Remove {user} from {workspace}? The user loses access to its buckets and repositories immediately."
+            ))?;
             client.remove_member(id, user_id).await?;
             let removed = json!({ "workspaceId": id, "removed": user_id });
             output::done(remote.json, &removed, &format!("removed {user} from {workspace}"))
         }
     }
+}
+
+/// Stores the workspace that commands use if none is given.
+async fn use_by_default(remote: &Remote, client: &ApiClient, workspace: &str) -> Result<()> {
+    let found = find_in(&client.workspaces().await?, workspace)?;
+    let (url, context) = (client.base_url(), chosen(remote)?.name);
+    Contexts::change(|contexts| {
+        let mut saved = contexts.find(&context)?;
+        if saved.url.as_ref().is_some_and(|known| !is_same_url(known, &url)) {
+            return Err(Failure::usage(format!(
+                "the context {context} is for another server than {url}: choose its context, or set BUCKETRY_WORKSPACE"
+            )));
+        }
+        saved.url = Some(url.clone());
+        saved.workspace = Some(DefaultWorkspace { id: found.id, name: found.name.clone() });
+        contexts.set(&context, saved);
+        Ok(())
+    })?;
+    let done = json!({ "context": context, "workspace": found.name, "workspaceId": found.id });
+    output::done(remote.json, &done, &format!("commands now use the workspace {}", found.name))
+}
+
+fn forget_default(remote: &Remote) -> Result<()> {
+    let context = chosen(remote)?.name;
+    Contexts::change(|contexts| {
+        let saved = contexts.find(&context)?;
+        contexts.set(&context, SavedContext { workspace: None, ..saved });
+        Ok(())
+    })?;
+    let done = json!({ "context": context, "workspace": null });
+    output::done(remote.json, &done, "commands use no default workspace any more")
 }
 
 /// Shows the traffic of the latest hours, summed over nodes.
@@ -102,7 +148,9 @@ async fn stats(remote: &Remote, client: &ApiClient, workspace: WorkspaceId, hour
         let bytes = bytes.iter().copied().map(Cell::bytes);
         std::iter::once(hour).chain(requests).chain(bytes).collect()
     };
-    Table::new(HOUR_COLUMNS, sums.iter().map(row)).print(remote)
+    let name = client.workspace(workspace).await?.workspace.name;
+    let table = Table::new(HOUR_COLUMNS, sums.iter().map(row));
+    table.titled(format!("Traffic of the workspace {name} in the last {hours} hours (UTC)")).print(remote)
 }
 
 async fn list(remote: &Remote, client: &ApiClient) -> Result<()> {
@@ -123,7 +171,7 @@ fn show(remote: &Remote, found: &WorkspaceWithMembers) -> Result<()> {
     }
     let WorkspaceWithMembers { workspace, users } = found;
     if remote.output != Some(OutputFormat::Csv) {
-        output::line(&format!("{} ({})", workspace.name, workspace.id))?;
+        output::sentence(&workspace.name)?;
     }
     let rows = users.iter().map(|member| {
         vec![Cell::text(&member.user.email), Cell::text(member.role), Cell::text(member.user_id)]
@@ -149,21 +197,4 @@ async fn grant(
     }
     let granted = json!({ "workspaceId": id, "userId": user_id, "role": role });
     output::done(remote.json, &granted, &format!("{user} now has the role {role} in {workspace}"))
-}
-
-/// Finds a workspace by id or by name, ignoring case.
-pub(crate) async fn find_workspace(client: &ApiClient, name_or_id: &str) -> Result<WorkspaceId> {
-    if let Ok(id) = name_or_id.parse() {
-        return Ok(id);
-    }
-    let all = client.workspaces().await?;
-    let is_named = |workspace: &&WorkspaceInfo| workspace.name.to_lowercase() == name_or_id.to_lowercase();
-    let named: Vec<&WorkspaceInfo> = all.iter().map(|entry| &entry.workspace).filter(is_named).collect();
-    match named.as_slice() {
-        [only] => Ok(only.id),
-        [] => Err(Failure::failed(format!(
-            "there is no workspace {name_or_id:?} that you have access to; `bucketry workspace list` shows your workspaces"
-        ))),
-        _ => Err(Failure::failed(format!("several workspaces are named {name_or_id:?}: use the id instead"))),
-    }
 }

@@ -97,7 +97,7 @@ impl Cell {
 }
 
 /// A number of bytes with three digits and a unit.
-fn bytes_text(bytes: i64) -> String {
+pub(crate) fn bytes_text(bytes: i64) -> String {
     const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
     let mut unit = 0;
     let mut value = bytes as f64;
@@ -113,6 +113,12 @@ fn bytes_text(bytes: i64) -> String {
         _ => 0,
     };
     format!("{value:.digits$} {}", UNITS[unit])
+}
+
+/// An amount of money: to the cent, or with the digits that a small amount needs.
+pub(crate) fn money(amount: f64, currency: &str) -> String {
+    let digits = if amount == 0.0 || amount.abs() >= 1.0 { 2 } else { 4 };
+    format!("{amount:.digits$} {currency}")
 }
 
 /// A length of time with its largest unit.
@@ -147,6 +153,12 @@ mod tests {
         ];
         assert_eq!(all, expected);
         assert!(bytes_text(i64::MAX).ends_with("PiB"));
+    }
+
+    #[test]
+    fn money_has_cents_and_small_amounts_more_digits() {
+        let all = [0.0, 0.00012, 0.5, 12.345, 1_234_567.0].map(|amount| money(amount, "EUR"));
+        assert_eq!(all, ["0.00 EUR", "0.0001 EUR", "0.5000 EUR", "12.35 EUR", "1234567.00 EUR"]);
     }
 
     #[test]

@@ -5,12 +5,13 @@ mod csv;
 mod layout;
 mod terminal;
 
-pub(crate) use cell::Cell;
+pub(crate) use cell::{Cell, bytes_text, money};
 pub(crate) use terminal::redraw;
 
-use crate::arguments::{OutputFormat, Remote};
 use crate::failure::Result;
 use crate::output;
+use crate::printable::printable;
+use crate::remote::{OutputFormat, Remote};
 
 /// The narrowest that a column is made if there is no room for more.
 const NARROWEST: usize = 6;
@@ -57,12 +58,20 @@ impl Column {
 pub(crate) struct Table {
     columns: &'static [Column],
     rows: Vec<Vec<Cell>>,
+    /// For people: what the table shows, such as its period.
+    title: Option<String>,
 }
 
 impl Table {
     /// A table whose rows have a cell for each column.
     pub(crate) fn new(columns: &'static [Column], rows: impl IntoIterator<Item = Vec<Cell>>) -> Self {
-        Self { columns, rows: rows.into_iter().collect() }
+        Self { columns, rows: rows.into_iter().collect(), title: None }
+    }
+
+    /// The same table with a title, which CSV doesn't have.
+    #[must_use]
+    pub(crate) fn titled(self, title: impl Into<String>) -> Self {
+        Self { title: Some(title.into()), ..self }
     }
 
     /// Prints the table in the format that the user chose. JSON has been printed before, from the response itself.
@@ -76,7 +85,11 @@ impl Table {
             Some(OutputFormat::Csv) => csv::text(self.columns, &self.rows),
             format => {
                 let is_wide = format == Some(OutputFormat::Wide);
-                layout::text(self.columns, &self.rows, terminal::style(is_wide))
+                let table = layout::text(self.columns, &self.rows, terminal::style(is_wide));
+                match &self.title {
+                    Some(title) => format!("{}\n{table}", terminal::wrapped(&printable(title))),
+                    None => table,
+                }
             }
         }
     }

@@ -3,6 +3,8 @@
 use std::env;
 use std::io::IsTerminal as _;
 
+use unicode_width::UnicodeWidthStr as _;
+
 use super::layout::Style;
 
 /// The style for standard output: as wide as the terminal, and in colour unless `NO_COLOR` is set (no-color.org).
@@ -16,6 +18,29 @@ pub(super) fn style(is_wide: bool) -> Style {
     Style { width, has_colour: !is_set("NO_COLOR") && !is_dumb, is_wide }
 }
 
+/// A sentence in lines that fit the terminal.
+pub(super) fn wrapped(sentence: &str) -> String {
+    match style(false).width {
+        Some(width) => in_lines(sentence, width),
+        None => sentence.to_owned(),
+    }
+}
+
+/// Breaks a sentence between words. A word that is wider than a line stays whole.
+fn in_lines(sentence: &str, width: usize) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for word in sentence.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.width() + 1 + word.width() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.join("\n")
+}
+
 /// The text to print in place of what was printed last: on a terminal it begins at the top of an empty screen.
 pub(crate) fn redraw(text: &str) -> String {
     // Erases each line from its end onwards, and then what is below, so that the picture doesn't flicker.
@@ -23,5 +48,17 @@ pub(crate) fn redraw(text: &str) -> String {
         format!("\x1b[H{}\x1b[K\x1b[J", text.replace('\n', "\x1b[K\n"))
     } else {
         text.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_is_broken_between_words() {
+        assert_eq!(in_lines("Traffic of all time", 12), "Traffic of\nall time");
+        assert_eq!(in_lines("Traffic of all time", 80), "Traffic of all time");
+        assert_eq!(in_lines("写真写真 a incomprehensible", 10), "写真写真 a\nincomprehensible");
     }
 }
