@@ -96,7 +96,8 @@ impl CommandLine {
         Ok(Running { process: Some(process) })
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    /// The command with its environment.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("BUCKETRY_") {

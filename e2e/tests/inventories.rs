@@ -126,8 +126,8 @@ async fn the_command_line_sets_starts_and_shows() -> Result<()> {
         shown.stdout
     );
     let look = async || Ok(terminal.run(&["bucket", "inventory", "Photos"]).await?.with_status(0)?.stdout);
-    let text = eventually("a result", SOON, look, |text| text.contains("(measured)")).await?;
-    assert!(text.contains("1225 (measured)") && text.contains("0000049/"), "{text}");
+    let text = eventually("a result", SOON, look, |text| text.contains(", measured)")).await?;
+    assert!(text.contains("(1225 bytes, measured)") && text.contains("0000049/"), "{text}");
     let off = terminal.run(&["bucket", "inventory", "Photos", "--off"]).await?.with_status(0)?;
     let is_off = |line: &str| line.starts_with("walks") && line.ends_with(" off");
     assert!(off.stdout.lines().any(is_off), "{}", off.stdout);
