@@ -73,7 +73,8 @@ impl FromRequestParts<ApiState> for SignedIn {
     }
 }
 
-fn bearer(parts: &Parts) -> Option<&str> {
+/// The token of the `Authorization` header.
+pub(crate) fn bearer(parts: &Parts) -> Option<&str> {
     let value = parts.headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     Some(token.trim()).filter(|token| scheme.eq_ignore_ascii_case("bearer") && !token.is_empty())

@@ -2,6 +2,7 @@
 //! error responses.
 //!
 //! - [`router()`]: all routes as an axum router, over an [`ApiState`].
+//! - [`metrics_router()`]: metrics and health, for an address of their own.
 //! - [`serve()`]: the server that runs it.
 //! - [`openapi_json`]: the OpenAPI document.
 //!
@@ -11,6 +12,7 @@
 mod audit;
 mod body;
 mod bucket;
+mod bucket_metrics;
 mod caller;
 mod change_body;
 mod cors;
@@ -19,6 +21,7 @@ mod docs_page;
 mod endpoint;
 mod error;
 mod events;
+mod exposition;
 mod health;
 mod idempotency;
 mod limits;
@@ -59,7 +62,7 @@ use bucketry_control::cursor;
 
 pub use audit::{AuditLog, stream_audit};
 pub use endpoint::RequestSample;
-pub use router::{openapi_json, request_samples, router};
+pub use router::{metrics_router, openapi_json, request_samples, router};
 pub use serve::serve;
-pub use settings::{ApiSettings, RateLimits};
+pub use settings::{ApiSettings, METRICS_BUCKETS, MetricsSettings, RateLimits};
 pub use state::ApiState;

@@ -1,13 +1,15 @@
-//! What the API counts and measures, in the Prometheus text format.
+//! What the API counts and measures.
 //!
-//! Every label is bounded: routes are templates, methods and statuses are few, nodes are machines. Nothing that
-//! clients choose becomes a label.
+//! The number of series is bounded: routes are templates, methods and statuses are few, nodes are machines, and a setting
+//! limits the number of buckets. Nothing that a client sends in a request becomes a label.
 
-use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 
 use bucketry_control::credentials::EndingCredentials;
+use bucketry_control::monitoring::MonitoredBuckets;
 use bucketry_control::presence::NodeView;
+use bucketry_control::readiness::DatabaseCheck;
 use bucketry_web::access_log::CompletedRequest;
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -20,6 +22,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::bucket_metrics::BucketCollector;
 use crate::process::Process;
 
 type FloatGauge = Gauge<f64, AtomicU64>;
@@ -108,6 +111,8 @@ struct OnDemand {
     node_connected: Family<NodeLabels, Gauge>,
     node_buckets: Family<NodeStatusLabels, Gauge>,
     ending_credentials: Family<WithinLabels, Gauge>,
+    database_up: Gauge,
+    database_writable: Gauge,
     cpu: Counter<f64, AtomicU64>,
     memory: Gauge,
     open_files: Gauge,
@@ -123,6 +128,15 @@ impl OnDemand {
         );
         registry.register("connected", "Whether the node is connected", self.node_connected.clone());
         registry.register("buckets", "Buckets by status, as counted by the node", self.node_buckets.clone());
+    }
+
+    fn register_database(&self, registry: &mut Registry) {
+        registry.register(
+            "up",
+            "Whether the database responds and has the schema that this version needs",
+            self.database_up.clone(),
+        );
+        registry.register("writable", "Whether the database accepts writes", self.database_writable.clone());
     }
 
     fn register_process(&self, registry: &mut Registry) {
@@ -167,6 +181,7 @@ impl Metrics {
             "Buckets whose credential expires within this many days; 0 counts expired ones",
             on_demand.ending_credentials.clone(),
         );
+        on_demand.register_database(registry.sub_registry_with_prefix("bucketry_database"));
         let process = registry.sub_registry_with_prefix("process");
         let start = FloatGauge::default();
         start.set(started.as_microsecond() as f64 / 1e6);
@@ -197,49 +212,88 @@ impl Metrics {
         self.nodes.probes.inc_by(probes as u64);
     }
 
-    /// The metrics in the OpenMetrics text format, with the nodes, credentials and process as they are now.
-    pub(crate) fn text(
-        &self,
-        nodes: &[NodeView],
-        credentials: EndingCredentials,
-        process: Option<Process>,
-    ) -> Result<String, std::fmt::Error> {
+    /// All metrics in OpenMetrics, with what was read for this response.
+    pub(crate) fn text(&self, read: &OnDemandValues) -> Result<String, std::fmt::Error> {
         let now = self.on_demand.lock();
-        for (within_days, count) in
-            [(0, credentials.ended), (7, credentials.within_7_days), (30, credentials.within_30_days)]
-        {
-            let gauge = now.ending_credentials.get_or_create(&WithinLabels { within_days });
-            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
-        }
-        now.node_last_seen.clear();
-        now.node_connected.clear();
-        now.node_buckets.clear();
-        for view in nodes {
-            let node = &view.node.name;
-            let labels = NodeLabels { node: node.clone() };
-            let last_seen = view.node.last_seen.as_microsecond() as f64 / 1e6;
-            now.node_last_seen.get_or_create(&labels).set(last_seen);
-            now.node_connected.get_or_create(&labels).set(i64::from(view.connected));
-            let Some(census) = view.census.filter(|_| view.connected) else { continue };
-            for (status, count) in
-                [("ONLINE", census.online), ("OFFLINE", census.offline), ("UNKNOWN", census.unknown)]
-            {
-                let labels = NodeStatusLabels { node: node.clone(), status };
-                now.node_buckets.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
-            }
-        }
-        if let Some(process) = process {
-            now.cpu.inner().store(process.cpu_seconds.to_bits(), std::sync::atomic::Ordering::Relaxed);
-            now.memory.set(process.resident_bytes);
-            now.open_files.set(process.open_files);
-        }
+        now.set(read);
         let mut text = String::new();
         encode_registry(&mut text, &self.registry)?;
         if let Some(more) = self.more.get() {
             encode_registry(&mut text, more)?;
         }
+        drop(now);
+        if let Some(buckets) = &read.buckets {
+            encode_buckets(&mut text, buckets)?;
+        }
         encode_eof(&mut text)?;
         Ok(text)
+    }
+
+    /// Only the metrics of buckets, in OpenMetrics.
+    pub(crate) fn text_of_buckets(buckets: &Arc<MonitoredBuckets>) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        encode_buckets(&mut text, buckets)?;
+        encode_eof(&mut text)?;
+        Ok(text)
+    }
+}
+
+fn encode_buckets(text: &mut String, buckets: &Arc<MonitoredBuckets>) -> Result<(), std::fmt::Error> {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(BucketCollector(Arc::clone(buckets))));
+    encode_registry(text, &registry)
+}
+
+/// Values that are read for each response. Those that couldn't be read, because the database doesn't respond, are
+/// missing in the response.
+#[derive(Debug, Default)]
+pub(crate) struct OnDemandValues {
+    pub(crate) database: DatabaseCheck,
+    pub(crate) nodes: Vec<NodeView>,
+    pub(crate) credentials: Option<EndingCredentials>,
+    pub(crate) process: Option<Process>,
+    pub(crate) buckets: Option<Arc<MonitoredBuckets>>,
+}
+
+impl OnDemand {
+    fn set(&self, read: &OnDemandValues) {
+        self.database_up.set(i64::from(read.database.responds && read.database.migrations));
+        self.database_writable.set(i64::from(read.database.writes));
+        self.ending_credentials.clear();
+        if let Some(ending) = read.credentials {
+            for (within_days, count) in
+                [(0, ending.ended), (7, ending.within_7_days), (30, ending.within_30_days)]
+            {
+                let gauge = self.ending_credentials.get_or_create(&WithinLabels { within_days });
+                gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+            }
+        }
+        self.set_nodes(&read.nodes);
+        if let Some(process) = read.process {
+            self.cpu.inner().store(process.cpu_seconds.to_bits(), std::sync::atomic::Ordering::Relaxed);
+            self.memory.set(process.resident_bytes);
+            self.open_files.set(process.open_files);
+        }
+    }
+
+    fn set_nodes(&self, nodes: &[NodeView]) {
+        self.node_last_seen.clear();
+        self.node_connected.clear();
+        self.node_buckets.clear();
+        for view in nodes {
+            let node = &view.node.name;
+            let labels = NodeLabels { node: node.clone() };
+            let last_seen = view.node.last_seen.as_microsecond() as f64 / 1e6;
+            self.node_last_seen.get_or_create(&labels).set(last_seen);
+            self.node_connected.get_or_create(&labels).set(i64::from(view.connected));
+            let Some(census) = view.census.filter(|_| view.connected) else { continue };
+            for (status, count) in
+                [("ONLINE", census.online), ("OFFLINE", census.offline), ("UNKNOWN", census.unknown)]
+            {
+                let labels = NodeStatusLabels { node: node.clone(), status };
+                self.node_buckets.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
+            }
+        }
     }
 }
 
@@ -279,7 +333,13 @@ mod tests {
         metrics.begin().end(CompletedRequest { method: "GET", route, status: 200, took });
         metrics.heartbeat(5);
         let credentials = EndingCredentials { ended: 1, within_7_days: 2, within_30_days: 5 };
-        let text = metrics.text(&[view("node-1", true), view("gone", false)], credentials, None).unwrap();
+        let read = OnDemandValues {
+            database: DatabaseCheck { responds: true, writes: false, migrations: true },
+            nodes: vec![view("node-1", true), view("gone", false)],
+            credentials: Some(credentials),
+            ..OnDemandValues::default()
+        };
+        let text = metrics.text(&read).unwrap();
         for line in [
             "bucketry_http_requests_total{method=\"GET\",route=\"/bucket/{bucketId}\",status=\"200\"} 1",
             "bucketry_http_requests_in_flight 0",
@@ -289,10 +349,13 @@ mod tests {
             "bucketry_node_connected{node=\"gone\"} 0",
             "bucketry_bucket_credentials_ending{within_days=\"0\"} 1",
             "bucketry_bucket_credentials_ending{within_days=\"30\"} 5",
+            "bucketry_database_up 1",
+            "bucketry_database_writable 0",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }
-        let later = metrics.text(&[], credentials, None).unwrap();
+        let later = metrics.text(&OnDemandValues::default()).unwrap();
         assert!(!later.contains("node-1"), "nodes that are gone disappear from the metrics");
+        assert!(later.contains("bucketry_database_up 0") && !later.contains("within_days"), "{later}");
     }
 }

@@ -91,6 +91,12 @@ refusals! {
         "500" => "An internal error; the server's log has the details under the request id",
         "503" => "The database, or a node that the call needs, is unavailable: try again",
     }
+    /// For metrics.
+    MetricsRefused {
+        "401" => "The token of the server's `--metrics-token-file` is needed",
+        "403" => "Only programs on the server's machine may read the metrics of a workspace's buckets",
+        "404" => "There is no such workspace, or metrics are served at another address (`--metrics-listen`)",
+    }
     /// For endpoints with credentials in the body.
     Refused {
         "401" => "The credentials are wrong",

@@ -12,12 +12,13 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::endpoint::RequestSample;
 use crate::error::ApiError;
+use crate::metrics_page::AtMetricsListener;
 use crate::observe::ObservedApi;
 use crate::openapi::{OpenApiDocument, ServedDocument};
 use crate::refusals::record_refusals;
 use crate::state::ApiState;
 use crate::unknown_parameters::KnownParameters;
-use crate::{cors, docs_page, not_served, openapi};
+use crate::{cors, docs_page, health, metrics_page, not_served, openapi, ready};
 
 /// All endpoints.
 mod all {
@@ -81,6 +82,20 @@ pub fn router(state: ApiState) -> Router {
         None => router,
     };
     router
+        .layer(middleware::from_fn_with_state(ObservedApi(state.clone()), observe::<ObservedApi>))
+        .with_state(state)
+}
+
+/// Metrics and health as an axum router, for an address that only the operator's programs can reach.
+pub fn metrics_router(state: ApiState) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics_page::metrics))
+        .route("/health", get(health::health))
+        .route("/ready", get(ready::ready))
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(unknown_method)
+        .layer(Extension(AtMetricsListener))
+        .layer(catch_panics(panicked))
         .layer(middleware::from_fn_with_state(ObservedApi(state.clone()), observe::<ObservedApi>))
         .with_state(state)
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bucketry_model::secret::Secret;
 use bucketry_web::MinRate;
 use bucketry_web::origins::AllowedOrigins;
 use bucketry_web::rate::Rate;
@@ -35,6 +36,26 @@ impl Default for RateLimits {
     }
 }
 
+/// How many buckets have metrics of their own, unless a setting overrides it.
+pub const METRICS_BUCKETS: u32 = 5_000;
+
+/// Who may read metrics, and how much they contain.
+#[derive(Debug, Clone)]
+pub struct MetricsSettings {
+    /// The token that readers must send. Without one, everyone may read metrics.
+    pub token: Option<Secret>,
+    /// Whether metrics are served only by [`metrics_router`](crate::metrics_router), at an address of their own.
+    pub own_listener: bool,
+    /// How many buckets have metrics of their own, in one response.
+    pub buckets: u32,
+}
+
+impl Default for MetricsSettings {
+    fn default() -> Self {
+        Self { token: None, own_listener: false, buckets: METRICS_BUCKETS }
+    }
+}
+
 /// Settings of the HTTP side.
 #[derive(Debug, Clone)]
 pub struct ApiSettings {
@@ -54,6 +75,8 @@ pub struct ApiSettings {
     pub list_cache_bytes: u64,
     /// The page to which `GET /` redirects browsers.
     pub home_page: String,
+    /// Who may read metrics, and how much they contain.
+    pub metrics: MetricsSettings,
 }
 
 impl Default for ApiSettings {
@@ -67,6 +90,7 @@ impl Default for ApiSettings {
             allowed_origins: AllowedOrigins::default(),
             list_cache_bytes: 64 << 20,
             home_page: "/docs".to_owned(),
+            metrics: MetricsSettings::default(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Wires store, use cases, API and embedded node together, and starts and stops them.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::data_directory::{self, VAULT_KEY};
 use crate::database::{self, OpenDatabase};
+use crate::disk_metrics::DiskCollector;
 use crate::embedded_node::EmbeddedNode;
 use crate::failure::{Failure, Result};
 use crate::first_start::{FirstOwner, access_tokens, first_owner};
@@ -39,6 +41,8 @@ pub(crate) struct Deployment {
     pub(crate) address: SocketAddr,
     /// The gateway's listening address, if there is a gateway.
     gateway: Option<SocketAddr>,
+    /// The dedicated listening address of metrics, if there is one.
+    metrics: Option<SocketAddr>,
     /// What the first start created; `None` at later starts.
     #[cfg_attr(not(feature = "demo"), expect(dead_code, reason = "only the demo logs in as this owner"))]
     pub(crate) first_owner: Option<FirstOwner>,
@@ -66,7 +70,11 @@ impl Deployment {
         let new_keys = data_directory::missing_keys(&settings.data_dir, settings.node.is_some());
         let tokens = access_tokens(&settings.data_dir)?;
         let control = Control::new(store, Environment::system(), settings.control.clone(), tokens);
-        let listener = bind_api(settings.listen).await?;
+        let listener = bind(settings.listen, "the API", "--listen").await?;
+        let metrics_listener = match settings.metrics_listen {
+            Some(address) => Some(bind(address, "metrics", "--metrics-listen").await?),
+            None => None,
+        };
         let address = listener.local_addr().map_err(|error| Failure::because("can't listen", &error))?;
         let first_owner = first_owner(&control, settings).await?;
         if let Some(owner) = &first_owner {
@@ -83,6 +91,7 @@ impl Deployment {
         let mut deployment = Self {
             address,
             gateway: None,
+            metrics: metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok()),
             first_owner,
             node: None,
             server,
@@ -91,10 +100,50 @@ impl Deployment {
             state,
             _lock: lock,
         };
+        if let Some(listener) = metrics_listener {
+            deployment.serve_metrics(listener, settings.connections_per_address);
+        }
         if let Some(node) = &settings.node {
             deployment.start_node(in_process, &settings.data_dir, node).await?;
         }
+        deployment.collect_metrics(&settings.data_dir);
+        deployment.wait_for_node().await;
         Ok(deployment)
+    }
+
+    /// Serves metrics at their own address until the deployment is stopped.
+    fn serve_metrics(&mut self, listener: TcpListener, connections_per_address: Option<NonZeroUsize>) {
+        let router = bucketry_api::metrics_router(self.state.clone());
+        let state = self.state.clone();
+        let settings = HttpSettings { drain: DRAIN, connections_per_address, ..HttpSettings::default() };
+        self.background.spawn(async move {
+            let stop = state.closing().clone();
+            bucketry_api::serve(listener, router, &state, &settings, stop.cancelled()).await;
+        });
+    }
+
+    /// Adds what isn't part of the API to its metrics.
+    fn collect_metrics(&self, data_dir: &Path) {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(DiskCollector { data_dir: data_dir.to_owned() }));
+        if let Some(node) = &self.node {
+            registry.register_collector(Box::new(node.metrics()));
+        }
+        self.state.add_metrics(registry);
+    }
+
+    async fn wait_for_node(&self) {
+        if self.node.is_none() {
+            return;
+        }
+        let ready = async {
+            while !self.control.has_connected_node().await {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        if tokio::time::timeout(NODE_WITHIN, ready).await.is_err() {
+            tracing::warn!("the embedded node has not reported yet, but keeps trying");
+        }
     }
 
     async fn start_node(&mut self, api: InProcess, data_dir: &Path, settings: &NodeSettings) -> Result<()> {
@@ -114,18 +163,7 @@ impl Deployment {
         let sender = NotificationSender::new(self.control.clone(), sender)
             .map_err(|error| Failure::because("notifications can't be sent", &error))?;
         self.background.spawn(async move { sender.run().await });
-        let mut metrics = Registry::default();
-        metrics.register_collector(Box::new(node.metrics()));
-        self.state.add_metrics(metrics);
         self.node = Some(node);
-        let ready = async {
-            while !self.control.readiness().await.node {
-                tokio::time::sleep(LOOK_AGAIN).await;
-            }
-        };
-        if tokio::time::timeout(NODE_WITHIN, ready).await.is_err() {
-            tracing::warn!("the embedded node has not reported yet, but keeps trying");
-        }
         Ok(())
     }
 
@@ -137,6 +175,11 @@ impl Deployment {
     /// The gateway's URL for programs on this machine, if there is a gateway.
     pub(crate) fn gateway_url(&self) -> Option<String> {
         self.gateway.map(url)
+    }
+
+    /// The URL of metrics for programs on this machine, if they have their own address.
+    pub(crate) fn metrics_url(&self) -> Option<String> {
+        self.metrics.map(url)
     }
 
     /// Stops everything: refuses new requests, lets those in flight finish, reports the node's counts and closes
@@ -167,10 +210,10 @@ async fn refuse_lost_secrets(store: &dyn Store, data_dir: &Path, node: &NodeSett
     allowed
 }
 
-async fn bind_api(address: SocketAddr) -> Result<TcpListener> {
+async fn bind(address: SocketAddr, purpose: &str, flag: &str) -> Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
         Failure::failed(format!(
-            "can't listen on {address} for the API: {error}. Choose another address with --listen"
+            "can't listen on {address} for {purpose}: {error}. Choose another address with {flag}"
         ))
     })
 }

@@ -33,6 +33,7 @@ mod demo;
 #[cfg(feature = "demo")]
 mod demo_options;
 mod deployment;
+mod disk_metrics;
 mod doctor;
 mod embedded_node;
 mod entered_time;

@@ -32,12 +32,14 @@ pub(crate) async fn run(options: ServeOptions) -> Result<()> {
         Deployment::start(&settings, |owner, url| output::remark(&introduction(owner, url))).await?;
     let url = deployment.url();
     let gateway = deployment.gateway_url();
-    output::line(&match &gateway {
-        Some(gateway) => format!("listening api={url} gateway={gateway}"),
-        None => format!("listening api={url}"),
-    })?;
+    let metrics = deployment.metrics_url();
+    let optional = [("gateway", &gateway), ("metrics", &metrics)];
+    let optional = optional.iter().filter_map(|(name, url)| Some(format!(" {name}={}", url.as_ref()?)));
+    output::line(&format!("listening api={url}{}", optional.collect::<String>()))?;
     if let Some(path) = &options.ready_file {
-        let ready = serde_json::json!({ "api": url, "gateway": gateway, "pid": std::process::id() });
+        let ready = serde_json::json!({
+            "api": url, "gateway": gateway, "metrics": metrics, "pid": std::process::id(),
+        });
         write_ready(path, &ready)?;
     }
     stop.wait().await;

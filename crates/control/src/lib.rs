@@ -21,6 +21,7 @@ pub mod ids;
 pub mod inventories;
 pub mod jobs;
 pub mod maintenance;
+pub mod monitoring;
 pub mod nodes;
 pub mod notifications;
 pub mod organizations;
@@ -65,7 +66,8 @@ struct Inner {
     /// Limits how many large messages of nodes are verified at once.
     large_messages: tokio::sync::Semaphore,
     presence: presence::Presence,
-    write_watch: readiness::WriteWatch,
+    database_watch: readiness::DatabaseWatch,
+    health_cache: monitoring::HealthCache,
     credential_watch: credentials::CredentialWatch,
     overviews: Arc<overview::OverviewCache>,
     refusals: audit::Refusals,
@@ -95,7 +97,8 @@ impl Control {
             replays: nodes::ReplayGuard::default(),
             large_messages: tokio::sync::Semaphore::new(nodes::LARGE_AT_ONCE),
             presence: presence::Presence::default(),
-            write_watch: readiness::WriteWatch::default(),
+            database_watch: readiness::DatabaseWatch::default(),
+            health_cache: monitoring::HealthCache::default(),
             credential_watch: credentials::CredentialWatch::default(),
             overviews: Arc::default(),
             refusals: audit::Refusals::default(),

@@ -35,6 +35,7 @@ pub use failure::Failure;
 pub use gateway::Gateway;
 pub use protection::{BreakerSettings, ProtectionSettings};
 pub use request::access_log::{AccessLog, LoggedRequests};
+pub use request::latency::{LATENCY_BOUNDS, LatencyCounts};
 pub use request::observer::{KeyRefusal, Observer};
 pub use request::stats::{CLASSES, STATUSES, Stats};
 pub use routing::registry::OpenKey;

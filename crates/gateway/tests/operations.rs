@@ -247,9 +247,12 @@ fn requests_are_counted_by_class() {
         (Method::GET, "/b/k?tagging", Class::Read),
         (Method::PUT, "/b/k?tagging", Class::Write),
         (Method::GET, "/b?uploads", Class::List),
-        (Method::POST, "/b?delete", Class::Write),
-        (Method::HEAD, "/b", Class::Bucket),
-        (Method::GET, "/b?location", Class::Bucket),
+        (Method::DELETE, "/b/k?tagging", Class::Write),
+        (Method::DELETE, "/b/k", Class::Delete),
+        (Method::DELETE, "/b/k?uploadId=u", Class::Delete),
+        (Method::POST, "/b?delete", Class::Delete),
+        (Method::HEAD, "/b", Class::Other),
+        (Method::GET, "/b?location", Class::Other),
     ] {
         assert_eq!(request(&method, path, &[]).unwrap().operation.class(), class, "{method} {path}");
     }

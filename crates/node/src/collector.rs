@@ -2,13 +2,15 @@
 
 use std::fmt::Error;
 
-use bucketry_gateway::{CLASSES, STATUSES, Stats};
-use bucketry_provider::connection::{ConnectionStats, Connections};
+use bucketry_gateway::{CLASSES, LatencyCounts, STATUSES, Stats};
+use bucketry_provider::connection::Connections;
+use bucketry_provider::connection_stats::{ConnectionStats, OUTCOMES};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Unit;
 
 use crate::{MetricsReader, MetricsSnapshot};
 
@@ -46,7 +48,19 @@ fn encode_connections(encoder: &mut DescriptorEncoder<'_>, stats: &ConnectionSta
         "Connections opened to providers",
         stats.opened,
     )?;
-    encode_counter(encoder, "bucketry_provider_requests", "Requests sent to providers", stats.requests)
+    let mut requests = encoder.encode_descriptor(
+        "bucketry_provider_requests",
+        "Requests sent to providers, by status class; `none` if there was no response",
+        None,
+        MetricType::Counter,
+    )?;
+    for (provider, counts) in &stats.requests {
+        for (status, count) in OUTCOMES.into_iter().zip(*counts) {
+            let labels = [("provider", provider.as_str()), ("status", status)];
+            ConstCounter::new(count).encode(requests.encode_family(&labels)?)?;
+        }
+    }
+    Ok(())
 }
 
 fn encode_usage(encoder: &mut DescriptorEncoder<'_>, node: &MetricsSnapshot) -> Result<(), Error> {
@@ -83,6 +97,7 @@ fn encode_gateway(encoder: &mut DescriptorEncoder<'_>, stats: &Stats) -> Result<
             ConstCounter::new(count).encode(requests.encode_family(&labels)?)?;
         }
     }
+    encode_latency(encoder, stats)?;
     encode_counter(
         encoder,
         "bucketry_gateway_broken_off",
@@ -102,6 +117,23 @@ fn encode_gateway(encoder: &mut DescriptorEncoder<'_>, stats: &Stats) -> Result<
         stats.downloaded,
     )?;
     encode_gauge(encoder, "bucketry_gateway_requests_in_flight", "S3 requests in flight", stats.in_flight)
+}
+
+fn encode_latency(encoder: &mut DescriptorEncoder<'_>, stats: &Stats) -> Result<(), Error> {
+    let mut latency = encoder.encode_descriptor(
+        "bucketry_gateway_request_duration",
+        "Time until the head of the response to an S3 request was ready, by class",
+        Some(&Unit::Seconds),
+        MetricType::Histogram,
+    )?;
+    for (class, LatencyCounts { counts, sum_micros }) in CLASSES.into_iter().zip(stats.latency) {
+        let bounds = LatencyCounts::bounds().into_iter().chain([f64::INFINITY]);
+        let buckets: Vec<_> = bounds.zip(counts).collect();
+        let (sum, count) = (sum_micros as f64 / 1e6, counts.iter().sum());
+        let labels = [("class", class)];
+        latency.encode_family(&labels)?.encode_histogram::<[(&str, &str); 0]>(sum, count, &buckets, None)?;
+    }
+    Ok(())
 }
 
 fn encode_counter(

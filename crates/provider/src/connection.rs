@@ -4,10 +4,10 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bucketry_model::endpoint::Host;
+use bucketry_model::provider::Provider;
 use bucketry_model::time::{Clock, SystemClock};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use crate::body::ProviderBody;
+use crate::connection_stats::{ConnectionStats, ProviderCounters};
 use crate::connector::{BoundedConnector, GuardedConnector};
 use crate::dial::Dialer;
 use crate::error::ProviderError;
@@ -83,26 +84,21 @@ pub(crate) enum ResponseTimeout {
 /// The factor of [`ResponseTimeout::Slow`].
 const SLOWNESS: u32 = 10;
 
-/// How many connections and requests there were.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ConnectionStats {
-    /// The number of opened connections.
-    pub opened: u64,
-    /// The number of requests sent over them.
-    pub requests: u64,
-}
-
 /// Sends requests to all providers. Cheap to clone; clones share the pool and the caches.
 ///
 /// Redirects are not followed and proxy settings in the environment are ignored, because both would bypass the
 /// endpoint policy.
 #[derive(Clone)]
-pub struct Connections(Arc<ConnectionsInner>);
+pub struct Connections {
+    inner: Arc<ConnectionsInner>,
+    /// The provider that requests are counted for.
+    provider: Provider,
+}
 
 struct ConnectionsInner {
     pool: Pool,
     dialer: Arc<Dialer>,
-    requests: AtomicU64,
+    requests: ProviderCounters,
     tls: Arc<rustls::ClientConfig>,
     settings: ConnectionSettings,
     signing_keys: SigningKeys,
@@ -131,45 +127,51 @@ impl Connections {
             timeout: settings.connect_timeout * 3,
         };
         let pool = Pool::new(connector, settings.idle_timeout, settings.max_idle_per_host);
-        Ok(Self(Arc::new(ConnectionsInner {
+        let inner = Arc::new(ConnectionsInner {
             pool,
             dialer,
-            requests: AtomicU64::new(0),
+            requests: ProviderCounters::default(),
             tls,
             settings,
             signing_keys: SigningKeys::new(),
             tokens: Leases::new(),
             roles: Leases::new(),
             clock,
-        })))
+        });
+        Ok(Self { inner, provider: Provider::Other })
+    }
+
+    /// The same connections, whose requests are counted for a provider.
+    pub(crate) fn of_provider(&self, provider: Provider) -> Self {
+        Self { inner: Arc::clone(&self.inner), provider }
     }
 
     /// The settings in use.
     pub fn settings(&self) -> &ConnectionSettings {
-        &self.0.settings
+        &self.inner.settings
     }
 
     /// The counts since the start.
     pub fn stats(&self) -> ConnectionStats {
-        ConnectionStats { opened: self.0.dialer.opened(), requests: self.0.requests.load(Ordering::Relaxed) }
+        ConnectionStats { opened: self.inner.dialer.opened(), requests: self.inner.requests.read() }
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {
-        &*self.0.clock
+        &*self.inner.clock
     }
 
     pub(crate) fn signing_keys(&self) -> &SigningKeys {
-        &self.0.signing_keys
+        &self.inner.signing_keys
     }
 
     /// The bearer tokens of all identities.
     pub(crate) fn tokens(&self) -> &Leases<HeaderValue> {
-        &self.0.tokens
+        &self.inner.tokens
     }
 
     /// The assumed-role sessions of all roles.
     pub(crate) fn roles(&self) -> &Leases<Arc<Credentials>> {
-        &self.0.roles
+        &self.inner.roles
     }
 
     /// Sends a request and waits for the head of its response. `progress` is that of a streamed body.
@@ -183,16 +185,17 @@ impl Connections {
         response_timeout: ResponseTimeout,
     ) -> Result<Response<Incoming>, ProviderError> {
         let within = self.answer_timeout(response_timeout);
-        self.0.requests.fetch_add(1, Ordering::Relaxed);
         // A future is copied into the one that awaits it, at every level. On the heap it stays in place.
-        let answer = Box::pin(self.0.pool.send(request));
-        match progress {
+        let answer = Box::pin(self.inner.pool.send(request));
+        let answer = match progress {
             Some(progress) => {
-                let body_timeouts = BodyTimeouts { stall: self.0.settings.stall_timeout, answer: within };
-                progress.watch(answer, body_timeouts).await?
+                let body_timeouts = BodyTimeouts { stall: self.inner.settings.stall_timeout, answer: within };
+                progress.watch(answer, body_timeouts).await.flatten()
             }
-            None => tokio::time::timeout(within, answer).await.map_err(|_| ProviderError::TimedOut)?,
-        }
+            None => tokio::time::timeout(within, answer).await.unwrap_or(Err(ProviderError::TimedOut)),
+        };
+        self.count(&answer);
+        answer
     }
 
     /// Sends a GET, or a HEAD (`to_head`), whose head is already written, as [`Self::send`] does.
@@ -203,10 +206,15 @@ impl Connections {
         to_head: bool,
         response_timeout: ResponseTimeout,
     ) -> Result<Response<Incoming>, ProviderError> {
-        self.0.requests.fetch_add(1, Ordering::Relaxed);
         // A time that the clock can't express never comes.
         let deadline = Instant::now().checked_add(self.answer_timeout(response_timeout));
-        self.0.pool.send_head(origin, head, to_head, deadline).await
+        let answer = self.inner.pool.send_head(origin, head, to_head, deadline).await;
+        self.count(&answer);
+        answer
+    }
+
+    fn count(&self, answer: &Result<Response<Incoming>, ProviderError>) {
+        self.inner.requests.count(self.provider, answer.as_ref().ok().map(Response::status));
     }
 
     /// Reads a whole document, limited in size and time.
@@ -216,20 +224,20 @@ impl Connections {
         limit: usize,
         response_timeout: ResponseTimeout,
     ) -> Result<Bytes, ProviderError> {
-        let body = ProviderBody::new(body, self.0.settings.stall_timeout);
+        let body = ProviderBody::new(body, self.inner.settings.stall_timeout);
         body.collect_bounded(limit, self.answer_timeout(response_timeout)).await
     }
 
     pub(crate) fn answer_timeout(&self, response_timeout: ResponseTimeout) -> Duration {
         match response_timeout {
-            ResponseTimeout::Usual => self.0.settings.answer_timeout,
-            ResponseTimeout::Slow => self.0.settings.answer_timeout * SLOWNESS,
+            ResponseTimeout::Usual => self.inner.settings.answer_timeout,
+            ResponseTimeout::Slow => self.inner.settings.answer_timeout * SLOWNESS,
         }
     }
 
     /// Resolves a host. Returns the addresses that the policy allows.
     pub(crate) async fn resolve(&self, host: &Host, port: u16) -> Result<Vec<SocketAddr>, ProviderError> {
-        Ok(self.0.dialer.resolve(host, port).await?)
+        Ok(self.inner.dialer.resolve(host, port).await?)
     }
 
     /// Opens a dedicated connection, outside the pool, to addresses returned by [`Connections::resolve`].
@@ -238,7 +246,7 @@ impl Connections {
         host: &Host,
         addresses: &[SocketAddr],
     ) -> Result<TcpStream, ProviderError> {
-        Ok(self.0.dialer.connect(host, addresses).await?)
+        Ok(self.inner.dialer.connect(host, addresses).await?)
     }
 
     /// Performs a TLS handshake over a connection and then closes it.
@@ -248,12 +256,12 @@ impl Connections {
 
     /// The configuration of TLS to all providers.
     pub(crate) fn tls(&self) -> Arc<rustls::ClientConfig> {
-        Arc::clone(&self.0.tls)
+        Arc::clone(&self.inner.tls)
     }
 }
 
 impl fmt::Debug for Connections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connections").field("settings", &self.0.settings).finish_non_exhaustive()
+        f.debug_struct("Connections").field("settings", &self.inner.settings).finish_non_exhaustive()
     }
 }

@@ -19,6 +19,7 @@ pub mod callout;
 mod check_finding;
 pub mod conditions;
 pub mod connection;
+pub mod connection_stats;
 mod connector;
 #[cfg(feature = "contract")]
 pub mod contract;

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use bucketry_model::bucket::{BucketTarget, StorageType};
+use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
 use bucketry_model::diagnosis::{CheckCode, CheckName};
+use bucketry_model::provider::Provider;
 
 use crate::azure::{AzureDriver, AzureOpenError};
 use crate::connection::Connections;
@@ -37,7 +38,9 @@ impl OpenError {
 
 /// Opens a bucket. Nothing is sent.
 pub fn open(target: &BucketTarget, connections: &Connections) -> Result<SharedDriver, OpenError> {
-    match target.location.storage_type {
+    let BucketLocation { storage_type, endpoint, .. } = &target.location;
+    let connections = &connections.of_provider(Provider::recognise(*storage_type, endpoint.as_ref()));
+    match storage_type {
         StorageType::S3 => Ok(Arc::new(S3Driver::open(target, connections)?)),
         StorageType::Blob => Ok(Arc::new(AzureDriver::open(target, connections)?)),
         StorageType::Gcs => Ok(gcs::open(target, connections)?),

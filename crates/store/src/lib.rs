@@ -30,6 +30,7 @@ pub mod idempotency;
 pub mod inventory;
 pub mod listing;
 mod migrations;
+pub mod monitoring;
 pub mod node;
 pub mod node_silence;
 pub mod notification;
@@ -82,6 +83,7 @@ pub trait Store:
     + audit::AuditStore
     + inventory::InventoryStore
     + listing::ListingStore
+    + monitoring::MonitoringStore
     + notification_channel::ChannelStore
     + notification::NotificationStore
     + notification_silence::NotificationSilenceStore

@@ -14,6 +14,7 @@ mod fixtures;
 mod idempotency;
 mod ids;
 mod lists;
+mod monitoring;
 mod node_stats;
 mod notifications;
 mod openapi;

@@ -57,7 +57,6 @@ async fn metrics_count_requests_by_route_and_tell_of_nodes() {
         "bucketry_node_connected{node=\"node-1\"} 1",
         "bucketry_node_buckets{node=\"node-1\",status=\"ONLINE\"} 2",
         "process_resident_memory_bytes",
-        "# EOF",
     ] {
         assert!(metrics.contains(line), "{line} is not in\n{metrics}");
     }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use bucketry_api::METRICS_BUCKETS;
 use bucketry_control::settings::{
     AUDIT_DAYS, EVENTS_DAYS, INVENTORY_RESULTS, NOTIFICATION_WINDOW, NOTIFICATIONS_DAYS, SESSION_DAYS,
     USAGE_HOURS_DAYS, USAGE_MINUTES_DAYS,
@@ -186,6 +187,20 @@ settings! {
         /// [default: none]
         #[arg(value_name = "LIST")]
         allowed_origins: String = String::new(),
+    }
+
+    /// What monitoring programs read.
+    monitoring: MonitoringValues {
+        /// Address to serve /metrics, /health and /ready on; the API's address then doesn't serve /metrics. Port 0 picks a
+        /// free port [default: the API's address]
+        #[arg(value_name = "ADDRESS")]
+        metrics_listen: SocketAddr,
+        /// File with the token that readers of /metrics must send [default: none is needed]
+        #[arg(value_name = "FILE")]
+        metrics_token_file: PathBuf,
+        /// Maximum number of buckets in /metrics, the oldest ones; 0 means none
+        #[arg(value_name = "NUMBER", value_parser = value_parser!(u32).range(0..=50_000))]
+        metrics_buckets: u32 = METRICS_BUCKETS,
     }
 
     /// The log.

@@ -7,6 +7,7 @@ mod declaration;
 mod declared;
 mod gateway;
 mod kinds;
+mod monitoring;
 mod node;
 mod provider;
 
@@ -41,6 +42,8 @@ pub(crate) struct Settings {
     pub(crate) api: ApiSettings,
     /// `None` if there is no dashboard.
     pub(crate) dashboard: Option<DashboardPlan>,
+    /// `None` if the API's address serves metrics.
+    pub(crate) metrics_listen: Option<SocketAddr>,
     /// For the API and the gateway each; `None` means unlimited.
     pub(crate) connections_per_address: Option<NonZeroUsize>,
     pub(crate) log_format: LogFormat,
@@ -91,7 +94,7 @@ impl SettingsLayer {
     pub(crate) fn read(self) -> Result<Settings> {
         let values = self.values();
         let connections = values.provider.connections()?;
-        let mut api = values.clients.api()?;
+        let mut api = ApiSettings { metrics: values.monitoring.metrics()?, ..values.clients.api()? };
         let dashboard = values.dashboard.plan(&api)?;
         if let Some(plan) = &dashboard {
             api.home_page = plan.home_page();
@@ -114,6 +117,7 @@ impl SettingsLayer {
             control: values.control.settings()?,
             api,
             dashboard,
+            metrics_listen: values.monitoring.metrics_listen,
             connections_per_address,
             log_format: values.log.log_format,
             log: values.log.log,

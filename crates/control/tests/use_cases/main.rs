@@ -8,6 +8,7 @@ mod clocks;
 mod credentials;
 mod event_storm;
 mod inventories;
+mod monitoring;
 mod moved_buckets;
 mod nodes;
 mod notifications;

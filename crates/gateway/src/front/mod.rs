@@ -155,12 +155,21 @@ pub(crate) trait FrontCall: Send + 'static {
 pub enum Class {
     /// Reads an object or its attributes.
     Read,
-    /// Stores, copies or deletes objects or parts.
+    /// Stores or copies objects or parts, or changes their attributes.
     Write,
     /// Lists objects or parts.
     List,
-    /// Requests information about a bucket.
-    Bucket,
+    /// Deletes objects or parts.
+    Delete,
+    /// Everything else, such as requests for information about a bucket.
+    Other,
+}
+
+impl Class {
+    /// Whether the request changes what is stored. Usage counts call all of these writes.
+    pub fn is_write(self) -> bool {
+        matches!(self, Self::Write | Self::Delete)
+    }
 }
 
 /// The access that a key needs for an operation.

@@ -64,7 +64,9 @@ impl AccessLog {
         match self.requests {
             LoggedRequests::All => true,
             LoggedRequests::WritesAndErrors => {
-                end.class == Some(Class::Write) || !end.whole || end.status.is_none_or(|status| status >= 400)
+                end.class.is_some_and(Class::is_write)
+                    || !end.whole
+                    || end.status.is_none_or(|status| status >= 400)
             }
         }
     }

@@ -21,7 +21,7 @@ use crate::object::write_state::WriteState;
 use crate::protection::Slot;
 use crate::request::access_log::{AccessEnd, AccessNote};
 use crate::request::observer::Observer;
-use crate::request::stats::Counters;
+use crate::request::stats::{Counters, RequestEnd};
 
 /// A request that is being measured. It is counted when the measurement is dropped: at the end of the response
 /// body, or when the client disconnects.
@@ -172,7 +172,7 @@ impl Measurement {
             requests: 1,
             errors: u32::from(!succeeded),
             reads: u32::from(operation.class == Class::Read),
-            writes: u32::from(operation.class == Class::Write),
+            writes: u32::from(operation.class.is_write()),
             lists: u32::from(operation.class == Class::List),
             provider_errors: u32::from(!succeeded && self.provider_failed),
             upload_bytes: uploaded,
@@ -270,13 +270,17 @@ impl Drop for Measurement {
             Some(Class::Read) => 0,
             Some(Class::Write) => 1,
             Some(Class::List) => 2,
-            Some(Class::Bucket) => 3,
-            None => 4,
+            Some(Class::Delete) => 3,
+            Some(Class::Other) => 4,
+            None => 5,
         };
         let response = self.response.as_ref();
         let status = response.map(|response| response.status.as_u16());
         let (whole, sent) = response.map_or((false, 0), |response| (response.whole, response.sent));
-        self.counters.end(class, status, whole, uploaded, sent);
+        let answered = response.map(|response| {
+            (response.status.as_u16(), response.first_byte.saturating_duration_since(self.began))
+        });
+        self.counters.end(&RequestEnd { class, answered, whole, uploaded, downloaded: sent });
         if let Some(note) = self.access.take() {
             note.end(&AccessEnd {
                 at: self.clock.now(),

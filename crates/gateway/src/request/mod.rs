@@ -4,6 +4,7 @@ pub(crate) mod access_log;
 pub(crate) mod detached_write;
 pub(crate) mod execution;
 pub(crate) mod keep_alive;
+pub(crate) mod latency;
 pub(crate) mod meter;
 pub(crate) mod observer;
 pub(crate) mod request_id;

@@ -22,7 +22,7 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use crate::failure::{Failure, FailureKind};
-use crate::front::{Access, Answer, AuthenticatedKey, Class, Front, FrontCall as _, cors};
+use crate::front::{Access, Answer, AuthenticatedKey, Front, FrontCall as _, cors};
 use crate::object::body::GatewayBody;
 use crate::object::context::{RequestContext, Settings};
 use crate::object::write_state::{DetachedWrites, WriteState};
@@ -222,7 +222,7 @@ impl<F: Front> Stages<'_, F> {
             PayloadBody::of_bytes("")
         };
         let mut measured = measured.with_content(payload.length());
-        let outcome = if call.class() == Class::Write {
+        let outcome = if call.class().is_write() {
             let keep_alive = call.takes_long().then_some(service.limits.keep_alive_interval);
             let headers = std::mem::take(&mut parts.headers);
             let write = service.begin_write(context, bucket, headers, call, payload, &mut measured);

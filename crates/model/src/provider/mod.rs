@@ -91,6 +91,33 @@ pub struct Quirks {
 }
 
 impl Provider {
+    /// All providers, in the order of the enum, so that `provider as usize` is an index.
+    pub const ALL: [Self; 23] = [
+        Self::Aws,
+        Self::Gcp,
+        Self::Azure,
+        Self::Cloudflare,
+        Self::Backblaze,
+        Self::Wasabi,
+        Self::Storj,
+        Self::DigitalOcean,
+        Self::Hetzner,
+        Self::Ovh,
+        Self::Scaleway,
+        Self::Ibm,
+        Self::Oracle,
+        Self::Linode,
+        Self::Vultr,
+        Self::Exoscale,
+        Self::Contabo,
+        Self::Alibaba,
+        Self::Tencent,
+        Self::Tigris,
+        Self::Minio,
+        Self::Ceph,
+        Self::Other,
+    ];
+
     /// The name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -170,6 +197,14 @@ impl<'a> EndpointTraits<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_providers_are_in_the_order_of_the_enum() {
+        for (index, provider) in Provider::ALL.into_iter().enumerate() {
+            assert_eq!(provider as usize, index, "{provider:?}");
+        }
+        assert_eq!(Provider::ALL.len(), Provider::Other as usize + 1, "the last one is in the list");
+    }
 
     #[test]
     fn providers_are_told_from_the_endpoint() {

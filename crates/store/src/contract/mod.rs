@@ -31,6 +31,7 @@ pub mod first_report;
 pub mod idempotency;
 pub mod inventory;
 pub mod listing;
+pub mod monitoring;
 pub mod node;
 pub mod notification;
 pub mod notification_channel;
@@ -169,6 +170,10 @@ macro_rules! contract_stories {
                 results_are_in_the_order_of_words_and_few_can_be_sorted
                 repositories_are_found_and_listed_by_name
                 unused_facets_are_purged
+            }
+            monitoring {
+                the_oldest_buckets_of_all_organizations_are_monitored
+                buckets_of_one_workspace_are_monitored
             }
             repository {
                 a_repository_reads_back_with_its_buckets_in_order

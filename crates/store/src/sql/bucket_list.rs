@@ -77,7 +77,8 @@ impl SqlStore {
         Ok(starts.into_iter().zip(counted).map(with_totals).collect())
     }
 
-    async fn statuses_of(
+    /// The latest report of each node on each of the buckets.
+    pub(super) async fn statuses_of(
         &self,
         buckets: impl Iterator<Item = BucketId>,
     ) -> Result<HashMap<BucketId, Vec<NodeStatusRow>>> {

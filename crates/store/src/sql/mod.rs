@@ -24,6 +24,7 @@ mod inventory_walk;
 mod listing;
 mod live_workspace;
 mod member;
+mod monitoring;
 mod multi_row;
 mod node;
 mod node_silence;

@@ -263,7 +263,8 @@ impl Operation {
             | Name::PutBucketAcl
             | Name::HeadBucket
             | Name::GetBucketLocation
-            | Name::GetBucketVersioning => Class::Bucket,
+            | Name::GetBucketVersioning => Class::Other,
+            Name::DeleteObject | Name::DeleteObjects | Name::AbortMultipartUpload => Class::Delete,
             name => match name.access() {
                 Access::Read => Class::Read,
                 Access::List => Class::List,
