@@ -11,6 +11,7 @@ mod client_table;
 mod code_map;
 mod command;
 mod cycles;
+mod debian;
 mod files;
 mod functions;
 mod fuzz;

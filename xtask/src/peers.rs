@@ -1,12 +1,12 @@
 //! Installs the programs that Bucketry is compared with, among them an earlier version, under `target/bench-tools`.
 //! Nothing is installed into the system.
 
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::command::{self, Result};
+use crate::debian;
 use crate::workspace::Workspace;
 
 /// nginx from Debian's package, unpacked. None if it can't be installed; the reason is printed.
@@ -17,7 +17,7 @@ pub(crate) fn nginx(workspace: &Workspace) -> Option<PathBuf> {
         return Some(program);
     }
     command::complain("downloading the nginx package (only once; unpacked under the target directory)");
-    match unpack(&dir, "nginx") {
+    match debian::unpack(&dir, "nginx") {
         Ok(()) if runs(&program) => Some(program),
         Ok(()) => {
             command::complain(
@@ -105,41 +105,4 @@ fn runs(program: &Path) -> bool {
 
 fn answers(program: &Path, question: &str) -> bool {
     program.exists() && command::succeeds(Command::new(program).arg(question))
-}
-
-/// Downloads a package of the machine's Debian or Ubuntu and unpacks it into a directory of the same name. The
-/// package lists are downloaded into a separate directory, so that this needs no privileges and leaves the system
-/// unchanged.
-fn unpack(dir: &Path, package: &str) -> Result {
-    let apt = dir.join("apt");
-    for folder in ["lists/partial", "cache/archives/partial"] {
-        fs::create_dir_all(apt.join(folder))?;
-    }
-    let option = |name: &str, value: &Path| {
-        let mut option = OsString::from(format!("{name}="));
-        option.push(value);
-        option
-    };
-    let apt_get = || {
-        let mut command = Command::new("apt-get");
-        command
-            .current_dir(&apt)
-            .arg("-qq")
-            .arg("-o")
-            .arg(option("Dir::State::lists", &apt.join("lists")))
-            .arg("-o")
-            .arg(option("Dir::Cache", &apt.join("cache")))
-            .args(["-o", "APT::Sandbox::User="])
-            .args(["-o", "Acquire::Languages=none"]);
-        command
-    };
-    command::output(apt_get().arg("update"))?;
-    command::output(apt_get().args(["download", package]))?;
-    let fetched = fs::read_dir(&apt)?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
-        .ok_or("apt-get downloaded nothing")?;
-    command::output(Command::new("dpkg-deb").arg("-x").arg(&fetched).arg(dir.join(package)))?;
-    fs::remove_dir_all(&apt)?;
-    Ok(())
 }

@@ -59,6 +59,11 @@ impl Servers {
             ("BUCKETRY_TEST_POSTGRES".to_owned(), self.postgres.address()),
             ("BUCKETRY_TEST_POSTGRES_PROGRAMS".to_owned(), text(&tools.postgres()?)),
         ];
+        let optional = [
+            ("BUCKETRY_TEST_PROMTOOL", tools.promtool().map(text)),
+            ("BUCKETRY_TEST_TRACE_COLLECTOR", tools.trace_collector().as_deref().map(text)),
+        ];
+        variables.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
         let mut identity = |prefix: &str, identity: Identity| {
             variables.push((format!("BUCKETRY_TEST_S3_{prefix}KEY"), identity.key.to_owned()));
             variables.push((format!("BUCKETRY_TEST_S3_{prefix}SECRET"), identity.secret.to_owned()));

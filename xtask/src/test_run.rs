@@ -81,7 +81,7 @@ pub(crate) fn run(selection: &Selection) -> Result {
             section(journeys_on_postgres(&workspace, &environment));
             section(doc_tests(&workspace));
             section(openapi_check(&workspace, &tools, &servers, &binary));
-            section(Ok(not_installed()));
+            section(Ok(not_installed(&tools)));
             section(Ok(without_browser(browser.as_ref())));
         }
         Selection::OpenApi => section(openapi_check(&workspace, &tools, &servers, &binary)),
@@ -99,14 +99,28 @@ pub(crate) fn run(selection: &Selection) -> Result {
 /// Clients that no package registry has, so they are tested only where they are installed.
 const OPTIONAL_CLIENTS: [&str; 2] = ["restic", "docker-registry"];
 
-/// Counts an optional client that isn't installed as skipped, once for each kind of provider.
-fn not_installed() -> Tally {
+/// What is tested with optional tools, each with the number of its tests and what to do to have it.
+const OPTIONAL_TOOLS: [(&str, u64, &str); 2] = [
+    ("promtool", 4, "install Debian's package prometheus: apt-get install prometheus"),
+    ("a collector of traces", 1, "run the tests on Linux, with a Python before 3.14"),
+];
+
+/// Counts an optional client that isn't installed as skipped, once for each kind of provider, and likewise the tests of
+/// missing tools.
+fn not_installed(tools: &Tools) -> Tally {
     let search_path = std::env::var_os("PATH").unwrap_or_default();
     let installed = |name: &&str| std::env::split_paths(&search_path).any(|dir| dir.join(name).is_file());
     let mut tally = Tally::default();
     for client in OPTIONAL_CLIENTS.iter().filter(|name| !installed(name)) {
         command::complain(&format!("{client} is not installed: its operations were not tested"));
         tally.skipped += 3;
+    }
+    let has = [tools.promtool().is_some(), tools.trace_collector().is_some()];
+    for ((name, tests, remedy), _) in OPTIONAL_TOOLS.into_iter().zip(has).filter(|(_, has)| !has) {
+        command::complain(&format!(
+            "{name} is missing, so {tests} checks were skipped. To enable them, {remedy}"
+        ));
+        tally.skipped += tests;
     }
     tally
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::command::{self, Result};
+use crate::debian;
 use crate::node_tools;
 use crate::workspace::Workspace;
 
@@ -33,6 +34,7 @@ pub(crate) struct Tools {
     older_clients: PathBuf,
     data_clients: PathBuf,
     older_servers: PathBuf,
+    promtool: Option<PathBuf>,
 }
 
 impl Tools {
@@ -59,6 +61,7 @@ impl Tools {
             older_clients: older.join("bin"),
             data_clients: data.join("bin"),
             older_servers: servers.join("bin"),
+            promtool: promtool(&dir),
         })
     }
 
@@ -109,6 +112,19 @@ impl Tools {
         Ok(PathBuf::from(response.trim()))
     }
 
+    /// `promtool`, which checks metrics and rules for Prometheus. `None` where it can't be had.
+    pub(crate) fn promtool(&self) -> Option<&Path> {
+        self.promtool.as_deref()
+    }
+
+    /// A collector of traces. `None` on platforms that it isn't built for.
+    pub(crate) fn trace_collector(&self) -> Option<PathBuf> {
+        let ask = "import pathlib, rotel; print(pathlib.Path(rotel.__file__).parent / 'rotel-agent')";
+        let answer = command::output(Command::new(self.python()).args(["-c", ask])).ok()?;
+        let program = PathBuf::from(answer.trim());
+        command::succeeds(Command::new(&program).arg("--version")).then_some(program)
+    }
+
     /// `cargo-deny`, which checks licences, bans, sources and advisories.
     pub(crate) fn cargo_deny(&self) -> PathBuf {
         self.programs.join("cargo-deny")
@@ -144,6 +160,22 @@ pub(crate) fn lock() -> Result {
         command::run(&mut resolve)?;
     }
     node_tools::lock(&workspace)
+}
+
+/// `promtool` from Debian's package `prometheus`, installed or unpacked. The reason why it is missing is printed.
+fn promtool(dir: &Path) -> Option<PathBuf> {
+    let runs = |program: &Path| command::succeeds(Command::new(program).arg("--version"));
+    let (installed, unpacked) = (PathBuf::from("promtool"), dir.join("prometheus/usr/bin/promtool"));
+    for program in [&unpacked, &installed] {
+        if runs(program) {
+            return Some(program.clone());
+        }
+    }
+    command::complain("downloading the prometheus package (only once; unpacked under the target directory)");
+    if let Err(error) = debian::unpack(dir, "prometheus") {
+        command::complain(&format!("promtool is missing: {error}"));
+    }
+    Some(unpacked).filter(|program| runs(program))
 }
 
 /// Creates a virtual environment with exactly the packages of a lock file, unless it already exists.
