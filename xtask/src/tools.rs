@@ -119,7 +119,9 @@ impl Tools {
 
     /// A collector of traces. `None` on platforms that it isn't built for.
     pub(crate) fn trace_collector(&self) -> Option<PathBuf> {
-        let ask = "import pathlib, rotel; print(pathlib.Path(rotel.__file__).parent / 'rotel-agent')";
+        // The package makes its program executable only when it starts it.
+        let ask = "import pathlib, rotel; program = pathlib.Path(rotel.__file__).parent / 'rotel-agent'; \
+                   program.chmod(0o755); print(program)";
         let answer = command::output(Command::new(self.python()).args(["-c", ask])).ok()?;
         let program = PathBuf::from(answer.trim());
         command::succeeds(Command::new(&program).arg("--version")).then_some(program)

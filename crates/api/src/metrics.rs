@@ -10,6 +10,7 @@ use bucketry_control::credentials::EndingCredentials;
 use bucketry_control::monitoring::MonitoredBuckets;
 use bucketry_control::presence::NodeView;
 use bucketry_control::readiness::DatabaseCheck;
+use bucketry_telemetry::TraceSpan;
 use bucketry_web::access_log::CompletedRequest;
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -148,21 +149,40 @@ impl OnDemand {
 
 /// A request in progress. Dropping it without `end`, because the client disconnected, counts it as no longer in
 /// flight.
-pub(crate) struct InFlight<'a>(&'a RequestCounters);
+pub(crate) struct InFlight<'a> {
+    counters: &'a RequestCounters,
+    /// The request's span, if it is traced.
+    span: Option<TraceSpan>,
+}
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        self.0.in_flight.dec();
+        self.counters.in_flight.dec();
+        if let Some(span) = &mut self.span {
+            span.fail("the client disconnected");
+        }
     }
 }
 
 impl InFlight<'_> {
-    /// Counts the response.
-    pub(crate) fn end(self, CompletedRequest { method, route, status, took }: CompletedRequest<'_>) {
+    /// Counts the response. Routine requests aren't traced.
+    pub(crate) fn end(mut self, request: CompletedRequest<'_>, is_routine: bool) {
+        let CompletedRequest { id, method, route, status, took } = request;
+        match self.span.take() {
+            Some(span) if is_routine => span.discard(),
+            Some(mut span) => {
+                span.rename(format!("{method} {route}"));
+                span.set("http.request.method", method);
+                span.set("http.route", route.to_owned());
+                span.set("bucketry.request.id", id.to_owned());
+                span.set_http_status(status);
+            }
+            None => {}
+        }
         let route_labels = RouteLabels { method, route: route.to_owned() };
-        self.0.durations.get_or_create(&route_labels).observe(took.as_secs_f64());
+        self.counters.durations.get_or_create(&route_labels).observe(took.as_secs_f64());
         let labels = RequestLabels { method, route: route_labels.route, status };
-        self.0.completed.get_or_create(&labels).inc();
+        self.counters.completed.get_or_create(&labels).inc();
     }
 }
 
@@ -200,10 +220,10 @@ impl Metrics {
         self.more.set(more).is_ok()
     }
 
-    /// Starts to measure a request.
-    pub(crate) fn begin(&self) -> InFlight<'_> {
+    /// Starts to measure a request, with its span if it is traced.
+    pub(crate) fn begin(&self, span: Option<TraceSpan>) -> InFlight<'_> {
         self.requests.in_flight.inc();
-        InFlight(&self.requests)
+        InFlight { counters: &self.requests, span }
     }
 
     /// Counts a heartbeat and its probes.
@@ -330,7 +350,7 @@ mod tests {
     fn requests_and_nodes_are_told() {
         let metrics = Metrics::new(Timestamp::UNIX_EPOCH);
         let (route, took) = ("/bucket/{bucketId}", Duration::from_millis(3));
-        metrics.begin().end(CompletedRequest { method: "GET", route, status: 200, took });
+        metrics.begin(None).end(CompletedRequest { id: "1", method: "GET", route, status: 200, took }, false);
         metrics.heartbeat(5);
         let credentials = EndingCredentials { ended: 1, within_7_days: 2, within_30_days: 5 };
         let read = OnDemandValues {

@@ -2,6 +2,8 @@
 
 use bucketry_web::access_log::{CompletedRequest, RequestMetrics};
 
+use http::HeaderMap;
+
 use crate::metrics::InFlight;
 use crate::state::ApiState;
 
@@ -16,12 +18,13 @@ pub(crate) struct ObservedApi(pub(crate) ApiState);
 impl RequestMetrics for ObservedApi {
     type InFlight<'a> = InFlight<'a>;
 
-    fn begin(&self) -> InFlight<'_> {
-        self.0.metrics().begin()
+    fn begin(&self, headers: &HeaderMap) -> InFlight<'_> {
+        let tracer = self.0.settings().tracer.as_ref();
+        self.0.metrics().begin(tracer.and_then(|tracer| tracer.request(headers, "request")))
     }
 
     fn end(in_flight: InFlight<'_>, request: CompletedRequest<'_>) {
-        in_flight.end(request);
+        in_flight.end(request, Self::is_routine(request));
     }
 
     /// A node sends something every second. What an operator wants to see is what nodes are refused.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bucketry_model::secret::Secret;
+use bucketry_telemetry::Tracer;
 use bucketry_web::MinRate;
 use bucketry_web::origins::AllowedOrigins;
 use bucketry_web::rate::Rate;
@@ -77,6 +78,8 @@ pub struct ApiSettings {
     pub home_page: String,
     /// Who may read metrics, and how much they contain.
     pub metrics: MetricsSettings,
+    /// Traces requests. `None`: nothing is traced.
+    pub tracer: Option<Tracer>,
 }
 
 impl Default for ApiSettings {
@@ -91,6 +94,7 @@ impl Default for ApiSettings {
             list_cache_bytes: 64 << 20,
             home_page: "/docs".to_owned(),
             metrics: MetricsSettings::default(),
+            tracer: None,
         }
     }
 }

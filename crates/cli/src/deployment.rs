@@ -5,13 +5,14 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
-use bucketry_api::{ApiState, AuditLog, stream_audit};
+use bucketry_api::{ApiSettings, ApiState, AuditLog, stream_audit};
 use bucketry_control::{Control, Environment};
 use bucketry_dashboard::{Dashboard, DashboardSettings};
 use bucketry_model::time::{Clock as _, SystemClock};
 use bucketry_notify::{NotificationSender, SenderSettings};
 use bucketry_store::Store;
 use bucketry_store::data_dir::DataDirLock;
+use bucketry_telemetry::Tracer;
 use bucketry_web::in_process::InProcess;
 use bucketry_web::serve::{HttpSettings, serve};
 use prometheus_client::registry::Registry;
@@ -26,7 +27,7 @@ use crate::failure::{Failure, Result};
 use crate::first_start::{FirstOwner, access_tokens, first_owner};
 use crate::listener_url::url;
 use crate::settings::{DashboardPlan, GatewayListener, NodeSettings, Settings};
-use crate::{log_file, sealed_secrets};
+use crate::{log_file, sealed_secrets, trace_export};
 
 /// How long the start waits for the embedded node to report.
 const NODE_WITHIN: Duration = Duration::from_secs(10);
@@ -51,6 +52,8 @@ pub(crate) struct Deployment {
     node: Option<EmbeddedNode>,
     server: JoinHandle<()>,
     background: JoinSet<()>,
+    /// `None` if nothing is traced.
+    tracer: Option<Tracer>,
     // Locked until everything has ended.
     _lock: Option<DataDirLock>,
 }
@@ -60,6 +63,7 @@ impl Deployment {
     /// At a first start, `met` gets the owner before anything else can fail, because a generated password is stored
     /// nowhere else in plain text.
     pub(crate) async fn start(settings: &Settings, met: impl FnOnce(&FirstOwner, &str)) -> Result<Self> {
+        let tracer = settings.traces.as_ref().map(trace_export::start).transpose()?;
         let OpenDatabase { store, lock } = database::open(&settings.database, &settings.data_dir).await?;
         for fault in data_directory::open_to_others(&settings.data_dir) {
             tracing::warn!("{fault}");
@@ -85,7 +89,8 @@ impl Deployment {
             }
         }
         let audit_log = settings.audit_log.as_deref().map(open_audit_log).transpose()?;
-        let state = ApiState::new(control.clone(), settings.api.clone());
+        let api = ApiSettings { tracer: tracer.clone(), ..settings.api.clone() };
+        let state = ApiState::new(control.clone(), api);
         let dashboard = dashboard(&control, &state, settings.dashboard.as_ref());
         let (server, in_process) = serve_api(listener, &state, settings, dashboard).await?;
         let mut deployment = Self {
@@ -98,6 +103,7 @@ impl Deployment {
             background: background_tasks(&control, audit_log),
             control,
             state,
+            tracer,
             _lock: lock,
         };
         if let Some(listener) = metrics_listener {
@@ -129,6 +135,9 @@ impl Deployment {
         if let Some(node) = &self.node {
             registry.register_collector(Box::new(node.metrics()));
         }
+        if let Some(tracer) = &self.tracer {
+            registry.register_collector(Box::new(tracer.collector()));
+        }
         self.state.add_metrics(registry);
     }
 
@@ -156,8 +165,16 @@ impl Deployment {
             None => None,
         };
         self.gateway = listener.as_ref().and_then(|listener| listener.local_addr().ok());
-        let node =
-            EmbeddedNode::start(&self.control, &url(self.address), api, data_dir, settings, listener).await?;
+        let node = EmbeddedNode::start(
+            &self.control,
+            self.tracer.clone(),
+            &url(self.address),
+            api,
+            data_dir,
+            settings,
+            listener,
+        )
+        .await?;
         let sender =
             SenderSettings { connections: settings.connections.clone(), vault_key: data_dir.join(VAULT_KEY) };
         let sender = NotificationSender::new(self.control.clone(), sender)
@@ -194,6 +211,9 @@ impl Deployment {
             self.server.abort();
         }
         self.background.shutdown().await;
+        if let Some(tracer) = &self.tracer {
+            tracer.stop().await;
+        }
         self.control.store().close().await;
     }
 }

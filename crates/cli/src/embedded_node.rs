@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use bucketry_client::{NodeClient, NodeName, Options, PipeConnector};
 use bucketry_control::Control;
+use bucketry_gateway::GatewaySettings;
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::time::SystemClock;
 use bucketry_node::{
     Agent, AgentConfig, AgentHandle, Dependencies, GatewayStart, MetricsCollector, NodeInfo, Providers,
 };
 use bucketry_provider::connection::{ConnectionSettings, Connections};
+use bucketry_telemetry::Tracer;
 use bucketry_vault::{Identities, NodeSigningKey};
 use bucketry_web::in_process::InProcess;
 use tokio::net::TcpListener;
@@ -32,6 +34,7 @@ impl EmbeddedNode {
     /// if there is a listener. It calls the API inside the process, so busy clients can't keep it out.
     pub(crate) async fn start(
         control: &Control,
+        tracer: Option<Tracer>,
         url: &str,
         api: InProcess,
         data_dir: &Path,
@@ -72,11 +75,10 @@ impl EmbeddedNode {
             .map_err(|error| Failure::failed(format!("can't get random numbers: {error}")))?;
         let config =
             AgentConfig { probes: settings.probes.clone(), ..AgentConfig::new(info, data_dir.join(SPOOL)) };
-        let gateway = settings
-            .gateway
-            .as_ref()
-            .zip(gateway)
-            .map(|(gateway, listener)| GatewayStart { settings: gateway.settings.clone(), listener });
+        let gateway = settings.gateway.as_ref().zip(gateway).map(|(gateway, listener)| {
+            let settings = GatewaySettings { tracer: tracer.clone(), ..gateway.settings.clone() };
+            GatewayStart { settings, listener }
+        });
         let dependencies = Dependencies {
             control_plane: Arc::new(client),
             cloud: Arc::new(Providers::new(connections.clone())),
@@ -84,6 +86,7 @@ impl EmbeddedNode {
             clock,
             seed: u64::from_ne_bytes(seed),
             gateway,
+            tracer,
         };
         let agent = Agent::start(config, dependencies).map_err(|error| failed(&error))?;
         Ok(Self { agent, connections })

@@ -69,6 +69,7 @@ mod settings;
 mod table;
 mod text_file;
 mod token;
+mod trace_export;
 mod traffic;
 mod usage;
 mod user;

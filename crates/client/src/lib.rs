@@ -2,6 +2,7 @@
 //!
 //! - [`ApiClient`]: the calls of users and scripts, with a bearer token.
 //! - [`NodeClient`]: the signed messages of nodes.
+//! - [`PlainClient`]: single requests to other servers.
 //!
 //! **Invariants:** every call is limited in time and in the size of its response. Redirects are not followed,
 //! because they could carry the token to another server. No error contains a token or a secret. The base URL comes
@@ -11,6 +12,7 @@ pub mod api;
 mod error;
 mod in_process;
 mod node;
+mod plain;
 mod transport;
 
 pub use api::ApiClient;
@@ -18,4 +20,5 @@ pub use bucketry_api_types::error::WrongField;
 pub use error::{ClientError, Refusal};
 pub use in_process::{Pipe, PipeConnector};
 pub use node::{NodeClient, NodeName};
+pub use plain::PlainClient;
 pub use transport::Options;

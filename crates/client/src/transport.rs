@@ -149,7 +149,8 @@ impl Transport {
         })
     }
 
-    async fn exchange(
+    /// Sends a request with a complete URL, and reads the whole response.
+    pub(crate) async fn exchange(
         &self,
         request: Request<Full<Bytes>>,
     ) -> Result<(StatusCode, HeaderMap, Bytes), ClientError> {

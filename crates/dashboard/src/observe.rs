@@ -1,6 +1,7 @@
 //! Which requests the log leaves out.
 
 use bucketry_web::access_log::{CompletedRequest, RequestMetrics};
+use http::HeaderMap;
 
 /// Gives requests of pages an id and a line in the log. The metrics of the API don't count them.
 #[derive(Debug, Clone, Copy)]
@@ -9,7 +10,7 @@ pub(crate) struct ObservedPages;
 impl RequestMetrics for ObservedPages {
     type InFlight<'a> = ();
 
-    fn begin(&self) {}
+    fn begin(&self, _: &HeaderMap) {}
 
     fn end((): (), _: CompletedRequest<'_>) {}
 

@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::front::s3::S3Front;
 use crate::object::context::Settings;
 use crate::object::write_state::DetachedWrites;
+use crate::request::note::Notes;
 use crate::request::observer::Observer;
 use crate::request::request_id::RequestIds;
 use crate::request::service::Service;
@@ -50,7 +51,7 @@ impl Gateway {
             observer,
             clock,
             request_ids: RequestIds::new(seed),
-            access_log: settings.access_log,
+            notes: Notes::new(settings.access_log, settings.tracer),
             detached: DetachedWrites::default(),
             unattended: TaskTracker::new(),
         };

@@ -1,5 +1,6 @@
 //! The settings that the gateway starts with.
 
+use bucketry_telemetry::Tracer;
 use bucketry_web::origins::AllowedOrigins;
 
 use crate::protection::ProtectionSettings;
@@ -23,4 +24,6 @@ pub struct GatewaySettings {
     pub measure_size_change: bool,
     /// Where requests are logged. `None`: nowhere.
     pub access_log: Option<AccessLog>,
+    /// Traces requests. `None`: nothing is traced.
+    pub tracer: Option<Tracer>,
 }

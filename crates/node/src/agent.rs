@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bucketry_gateway::{Gateway, Stats};
 use bucketry_model::time::Clock;
+use bucketry_telemetry::Tracer;
 use bucketry_vault::Identities;
 use parking_lot::RwLock;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -36,6 +37,8 @@ pub struct Dependencies {
     pub seed: u64,
     /// The settings and the listener of the gateway. `None` for a node that serves no applications.
     pub gateway: Option<GatewayStart>,
+    /// Traces jobs. `None`: nothing is traced.
+    pub tracer: Option<Tracer>,
 }
 
 /// A node's agent: syncs, probes, runs jobs and reports.
@@ -45,7 +48,7 @@ impl Agent {
     /// Starts an agent. Must be called within a Tokio runtime. Blocks briefly while it opens the spool.
     pub fn start(config: AgentConfig, dependencies: Dependencies) -> Result<AgentHandle, SpoolError> {
         let spool = Spool::open(&config.spool_dir, config.spool.max_bytes, &new_spool_name())?;
-        let Dependencies { control_plane, cloud, identities, clock, seed, gateway } = dependencies;
+        let Dependencies { control_plane, cloud, identities, clock, seed, gateway, tracer } = dependencies;
         let identities = Arc::new(RwLock::new(identities));
         let metrics = Arc::new(Metrics::default());
         metrics.usage_batches_waiting.store(spool.waiting() as u64, Ordering::Relaxed);
@@ -56,6 +59,7 @@ impl Agent {
             cloud,
             identities,
             clock,
+            tracer,
             node: config.node,
             registration: Arc::new(registration),
             outbox: Arc::new(Outbox::new(config.max_samples)),

@@ -7,6 +7,7 @@ use bucketry_model::bucket::BucketTarget;
 use bucketry_model::id::JobId;
 use bucketry_model::node_protocol::{BoundSecret, Job, JobResult, Outcome, Task, Validation};
 use bucketry_model::time::Clock;
+use bucketry_telemetry::{TraceSpan, Tracer, current};
 use bucketry_vault::{Identities, Recipient, SecretContext};
 use parking_lot::RwLock;
 use tokio::sync::{Semaphore, mpsc};
@@ -49,6 +50,7 @@ pub(crate) struct Tools {
     pub(crate) cloud: Arc<dyn Cloud>,
     pub(crate) results: Arc<Results>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) tracer: Option<Tracer>,
 }
 
 struct SharedJobs {
@@ -113,10 +115,20 @@ impl SharedJobs {
         let deadline = Instant::now() + allowed;
         // Stopping waits for this task, because a user is waiting for the outcome. It ends soon in any case.
         self.validations.spawn(async move {
-            let running = tokio::spawn(Arc::clone(&shared).validate(validation, deadline));
+            let mut span = shared.span("validate");
+            if let Some(span) = &mut span {
+                span.set("bucketry.bucket.id", validation.bucket_id.to_string());
+            }
+            let validating = Arc::clone(&shared).validate(validation, deadline);
+            let running = tokio::spawn(in_span(span, validating));
             let outcome = running.await.unwrap_or_else(|_| failed("the validation was interrupted"));
             shared.finish(id, outcome);
         });
+    }
+
+    /// The span of a job, if it is traced.
+    fn span(&self, name: &'static str) -> Option<TraceSpan> {
+        self.tools.tracer.as_ref()?.job(name)
     }
 
     async fn validate(self: Arc<Self>, validation: Validation, deadline: Instant) -> Outcome {
@@ -143,12 +155,17 @@ impl SharedJobs {
     async fn do_key_jobs(self: &Arc<Self>, mut waiting: mpsc::Receiver<Job>, mut jitter: Jitter) {
         while let Some(Job { id, task }) = waiting.recv().await {
             let outcome = match task {
-                Task::Reseal { secrets, recipients } => self.reseal(secrets, recipients).await,
+                Task::Reseal { secrets, recipients } => {
+                    in_span(self.span("reseal"), self.reseal(secrets, recipients)).await
+                }
                 Task::NewIdentity => {
-                    self.change_identities(jitter.split(), |identities| identities.add_new().map(drop)).await
+                    let change =
+                        self.change_identities(jitter.split(), |identities| identities.add_new().map(drop));
+                    in_span(self.span("new identity"), change).await
                 }
                 Task::RetireIdentities => {
-                    self.change_identities(jitter.split(), Identities::retire_all_but_first).await
+                    let change = self.change_identities(jitter.split(), Identities::retire_all_but_first);
+                    in_span(self.span("retire identities"), change).await
                 }
                 Task::Validate(_) => continue,
             };
@@ -206,6 +223,18 @@ impl SharedJobs {
         }
         failed("the node changed its keys but couldn't register them with the control plane")
     }
+}
+
+/// Runs a job in its span, if it is traced.
+async fn in_span(span: Option<TraceSpan>, job: impl Future<Output = Outcome>) -> Outcome {
+    let Some((mut span, handle)) = span.and_then(|span| span.handle().map(|handle| (span, handle))) else {
+        return job.await;
+    };
+    let outcome = current::scope(handle, job).await;
+    if let Outcome::Failed { .. } = &outcome {
+        span.fail("the job failed");
+    }
+    outcome
 }
 
 fn reseal_one(bound: BoundSecret, recipients: &[Recipient], identities: &Identities) -> Option<BoundSecret> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bucketry_gateway::Gateway;
 use bucketry_model::time::Clock;
+use bucketry_telemetry::Tracer;
 use bucketry_vault::Identities;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, mpsc};
@@ -43,6 +44,7 @@ pub(crate) struct AgentParts {
     pub(crate) cloud: Arc<dyn Cloud>,
     pub(crate) identities: Arc<RwLock<Identities>>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) tracer: Option<Tracer>,
     pub(crate) node: NodeInfo,
     pub(crate) registration: Arc<Registration>,
     pub(crate) metrics: Arc<Metrics>,
@@ -117,6 +119,7 @@ impl Tasks {
             cloud: Arc::clone(&parts.cloud),
             results: Arc::clone(&parts.results),
             clock: Arc::clone(&parts.clock),
+            tracer: parts.tracer.clone(),
         };
         let (jobs, run) = Jobs::new(tools, max_validations, jitter, self.work.stop.clone());
         self.work.tasks.spawn(run);

@@ -164,6 +164,7 @@ fn start(stub: &ListingStub, order: WalkOrder) -> TestContext {
         clock: Arc::new(SystemClock),
         seed: 7,
         gateway: None,
+        tracer: None,
     };
     let agent = Agent::start(config, dependencies).unwrap();
     let order_later = Arc::clone(&control_plane);

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bucketry_model::endpoint::Host;
 use bucketry_model::provider::Provider;
 use bucketry_model::time::{Clock, SystemClock};
+use bucketry_telemetry::TraceSpan;
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
 use hyper_rustls::HttpsConnector;
@@ -29,6 +30,7 @@ use crate::resolve::{Resolver, SystemResolver};
 use crate::sigv4::{Credentials, SigningKeys};
 use crate::tls;
 pub use crate::tls::ConnectionsError;
+use crate::upstream_span;
 
 /// Settings of connections, with their timeouts.
 #[derive(Debug, Clone)]
@@ -185,6 +187,7 @@ impl Connections {
         response_timeout: ResponseTimeout,
     ) -> Result<Response<Incoming>, ProviderError> {
         let within = self.answer_timeout(response_timeout);
+        let span = upstream_span::begin(upstream_span::method_name(request.method()), self.provider);
         // A future is copied into the one that awaits it, at every level. On the heap it stays in place.
         let answer = Box::pin(self.inner.pool.send(request));
         let answer = match progress {
@@ -194,7 +197,7 @@ impl Connections {
             }
             None => tokio::time::timeout(within, answer).await.unwrap_or(Err(ProviderError::TimedOut)),
         };
-        self.count(&answer);
+        self.count(&answer, span);
         answer
     }
 
@@ -208,13 +211,17 @@ impl Connections {
     ) -> Result<Response<Incoming>, ProviderError> {
         // A time that the clock can't express never comes.
         let deadline = Instant::now().checked_add(self.answer_timeout(response_timeout));
+        let span = upstream_span::begin(if to_head { "HEAD" } else { "GET" }, self.provider);
         let answer = self.inner.pool.send_head(origin, head, to_head, deadline).await;
-        self.count(&answer);
+        self.count(&answer, span);
         answer
     }
 
-    fn count(&self, answer: &Result<Response<Incoming>, ProviderError>) {
+    fn count(&self, answer: &Result<Response<Incoming>, ProviderError>, span: Option<TraceSpan>) {
         self.inner.requests.count(self.provider, answer.as_ref().ok().map(Response::status));
+        if let Some(span) = span {
+            upstream_span::end(span, answer);
+        }
     }
 
     /// Reads a whole document, limited in size and time.

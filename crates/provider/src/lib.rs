@@ -46,4 +46,5 @@ pub mod target_error;
 pub mod tls;
 pub mod token;
 mod token_service;
+mod upstream_span;
 pub mod xml;

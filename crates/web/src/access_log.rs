@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::{HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method};
 use tracing::Instrument as _;
 use tracing::field::Empty;
 
@@ -50,6 +50,8 @@ impl RequestTrace {
 /// A request whose response head is ready.
 #[derive(Debug, Clone, Copy)]
 pub struct CompletedRequest<'a> {
+    /// The request's id.
+    pub id: &'a str,
     /// The method, or `OTHER` for unusual ones. Clients can send any word, and a metric's label must be bounded.
     pub method: &'static str,
     /// The template of the route, or `unmatched`.
@@ -68,7 +70,7 @@ pub trait RequestMetrics: Clone + Send + Sync + 'static {
         Self: 'a;
 
     /// Starts to measure a request.
-    fn begin(&self) -> Self::InFlight<'_>;
+    fn begin(&self, headers: &HeaderMap) -> Self::InFlight<'_>;
 
     /// Counts the response.
     fn end(in_flight: Self::InFlight<'_>, request: CompletedRequest<'_>);
@@ -106,11 +108,17 @@ pub async fn observe<M: RequestMetrics>(
         error_code = Empty,
     );
 
-    let in_flight = metrics.begin();
+    let in_flight = metrics.begin(request.headers());
     let unread = UnreadBody::of(&mut request);
     let mut response = next.run(request).instrument(span.clone()).await;
     let status = response.status().as_u16();
-    let completed = CompletedRequest { method, route, status, took: started.elapsed() };
+    let completed = CompletedRequest {
+        id: id.to_str().unwrap_or_default(),
+        method,
+        route,
+        status,
+        took: started.elapsed(),
+    };
     M::end(in_flight, completed);
 
     let user = trace.user.get().map(tracing::field::display);

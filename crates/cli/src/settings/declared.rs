@@ -201,6 +201,12 @@ settings! {
         /// Maximum number of buckets in /metrics, the oldest ones; 0 means none
         #[arg(value_name = "NUMBER", value_parser = value_parser!(u32).range(0..=50_000))]
         metrics_buckets: u32 = METRICS_BUCKETS,
+        /// Send traces to this collector (OTLP over HTTP), such as http://127.0.0.1:4318 [default: no traces]
+        #[arg(value_name = "URL")]
+        otlp_endpoint: String,
+        /// Share of requests to trace, from 0 to 1; a caller's traceparent header takes precedence
+        #[arg(value_name = "SHARE")]
+        otlp_ratio: f64 = 0.01,
     }
 
     /// The log.

@@ -42,6 +42,8 @@ impl GatewayValues {
             .transpose()?;
         let settings = GatewaySettings {
             access_log,
+            // The tracer is started later, with the runtime.
+            tracer: None,
             allowed_origins: api.allowed_origins.clone(),
             server: ServerSettings {
                 connections_per_address,

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use bucketry_api::ApiSettings;
 use bucketry_model::secret::Secret;
+use bucketry_telemetry::TraceSettings;
 use clap::Arg;
 
 use crate::database::Database;
@@ -42,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) api: ApiSettings,
     /// `None` if there is no dashboard.
     pub(crate) dashboard: Option<DashboardPlan>,
+    /// `None` if nothing is traced.
+    pub(crate) traces: Option<TraceSettings>,
     /// `None` if the API's address serves metrics.
     pub(crate) metrics_listen: Option<SocketAddr>,
     /// For the API and the gateway each; `None` means unlimited.
@@ -94,6 +97,7 @@ impl SettingsLayer {
     pub(crate) fn read(self) -> Result<Settings> {
         let values = self.values();
         let connections = values.provider.connections()?;
+        let traces = values.monitoring.traces(&values.node.node_name)?;
         let mut api = ApiSettings { metrics: values.monitoring.metrics()?, ..values.clients.api()? };
         let dashboard = values.dashboard.plan(&api)?;
         if let Some(plan) = &dashboard {
@@ -117,6 +121,7 @@ impl SettingsLayer {
             control: values.control.settings()?,
             api,
             dashboard,
+            traces,
             metrics_listen: values.monitoring.metrics_listen,
             connections_per_address,
             log_format: values.log.log_format,

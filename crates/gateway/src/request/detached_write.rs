@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use bucketry_telemetry::current;
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
@@ -62,6 +63,10 @@ impl<T: 'static> Drop for DetachedWrite<T> {
             count.add(write_state.take_size_change());
             drop(guard);
         };
-        self.unattended.spawn_on(ending, &runtime);
+        // The span of the request may have ended. What the write still causes belongs to it all the same.
+        match current::handle() {
+            None => self.unattended.spawn_on(ending, &runtime),
+            Some(span) => self.unattended.spawn_on(current::scope(span, ending), &runtime),
+        };
     }
 }

@@ -19,7 +19,8 @@ use crate::front::Class;
 use crate::object::body::{GatewayBody, KeepAliveEnd};
 use crate::object::write_state::WriteState;
 use crate::protection::Slot;
-use crate::request::access_log::{AccessEnd, AccessNote};
+use crate::request::access_log::AccessEnd;
+use crate::request::note::RequestNote;
 use crate::request::observer::Observer;
 use crate::request::stats::{Counters, RequestEnd};
 
@@ -40,8 +41,8 @@ pub(crate) struct Measurement {
     response: Option<MeasuredResponse>,
     /// The concurrency slots that the request occupies until it ends.
     held: HeldSlots,
-    /// What the access log will contain. `None` if it is off.
-    access: Option<Box<AccessNote>>,
+    /// What is noted for the access log and the trace. `None` if the request is in neither.
+    note: Option<Box<RequestNote>>,
 }
 
 /// The concurrency slots that a request occupies. They are free again when this is dropped.
@@ -105,7 +106,7 @@ impl Measurement {
         counters: Arc<Counters>,
         observer: Arc<dyn Observer>,
         clock: Arc<dyn Clock>,
-        access: Option<Box<AccessNote>>,
+        note: Option<Box<RequestNote>>,
     ) -> Self {
         counters.begin();
         Self {
@@ -118,13 +119,13 @@ impl Measurement {
             provider_failed: false,
             response: None,
             held: HeldSlots::default(),
-            access,
+            note,
         }
     }
 
-    /// What the access log will contain of this request, if it is on.
-    pub(crate) fn access_note(&mut self) -> Option<&mut AccessNote> {
-        self.access.as_deref_mut()
+    /// What is noted of this request, if anything is.
+    pub(crate) fn note(&mut self) -> Option<&mut RequestNote> {
+        self.note.as_deref_mut()
     }
 
     /// Counts the bytes of the request body that arrive, including chunk framing.
@@ -281,7 +282,7 @@ impl Drop for Measurement {
             (response.status.as_u16(), response.first_byte.saturating_duration_since(self.began))
         });
         self.counters.end(&RequestEnd { class, answered, whole, uploaded, downloaded: sent });
-        if let Some(note) = self.access.take() {
+        if let Some(note) = self.note.take() {
             note.end(&AccessEnd {
                 at: self.clock.now(),
                 class: operation.map(|operation| operation.class),

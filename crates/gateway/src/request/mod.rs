@@ -6,6 +6,7 @@ pub(crate) mod execution;
 pub(crate) mod keep_alive;
 pub(crate) mod latency;
 pub(crate) mod meter;
+pub(crate) mod note;
 pub(crate) mod observer;
 pub(crate) mod request_id;
 pub(crate) mod service;

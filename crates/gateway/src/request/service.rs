@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bucketry_model::node_protocol::KeyUse;
 use bucketry_model::time::Clock;
+use bucketry_telemetry::current;
 use bucketry_web::client_address::forwarded_address;
 use bucketry_web::drain::{drain, is_worth_draining};
 use bucketry_web::min_rate_body::{BoxError, MinRateBody, TooSlow};
@@ -28,11 +29,11 @@ use crate::object::context::{RequestContext, Settings};
 use crate::object::write_state::{DetachedWrites, WriteState};
 use crate::payload::PayloadBody;
 use crate::protection::{Admission, ConcurrencyLimit, Slot};
-use crate::request::access_log::AccessLog;
 use crate::request::detached_write::DetachedWrite;
 use crate::request::execution::{OwnedRequest, execute};
 use crate::request::keep_alive::KeepAliveResponse;
 use crate::request::meter::{BucketMeasurement, ContentMeasurement, Measured, Measurement};
+use crate::request::note::Notes;
 use crate::request::observer::{KeyRefusal, Observer};
 use crate::request::request_id::{RequestId, RequestIds};
 use crate::request::stats::Counters;
@@ -58,8 +59,8 @@ pub(crate) struct Service<F> {
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) request_ids: RequestIds,
-    /// Where requests are logged, if they are.
-    pub(crate) access_log: Option<AccessLog>,
+    /// What is noted of requests. `None` if they are neither logged nor traced.
+    pub(crate) notes: Option<Notes>,
     /// The objects that detached writes are changing.
     pub(crate) detached: DetachedWrites,
     /// The tasks of detached writes.
@@ -100,7 +101,7 @@ impl<F: Front> Service<F> {
             Arc::clone(&self.counters),
             Arc::clone(&self.observer),
             Arc::clone(&self.clock),
-            self.access_log.as_ref().map(|log| Box::new(log.begin(id))),
+            self.notes.as_ref().and_then(|notes| notes.begin(id, request.headers())),
         );
         let page = cors::allowed_origin(&self.origins, request.headers());
         let (parts, body) = request.into_parts();
@@ -109,7 +110,11 @@ impl<F: Front> Service<F> {
         let body = SharedBody::Here(body.map_err(as_request_timeout as fn(BoxError) -> BoxError));
         let mut stages = Stages { service: self, client, parts, body, measurement, id };
         async move {
-            let mut response = match stages.walk().await {
+            let walked = match stages.measurement.note().and_then(|note| note.span()) {
+                None => stages.walk().await,
+                Some(span) => Box::pin(current::scope(span, stages.walk())).await,
+            };
+            let mut response = match walked {
                 Ok(response) => response,
                 Err(error) => {
                     tracing::debug!(request = %id, reason = %error, "refused");
@@ -197,7 +202,7 @@ impl<F: Front> Stages<'_, F> {
         let (context, proof) = self.admit(form)?;
         let Self { service, client, parts, body, measurement, id } = self;
         let mut call = service.front.parse(parts, &proof)?;
-        if let Some(note) = measurement.access_note() {
+        if let Some(note) = measurement.note() {
             note.set_operation(call.name());
         }
         let measured = measurement.classify(call.class());
@@ -256,7 +261,7 @@ impl<F: Front> Stages<'_, F> {
         let AuthenticatedKey { key, proof } = authenticated.inspect_err(|error| {
             service.report_refusal(error, keys.named(), client.peer, parts, now);
         })?;
-        if let Some(note) = measurement.access_note() {
+        if let Some(note) = measurement.note() {
             note.set_key(&key.key.access_key);
         }
         if key.activity.is_news(now) {

@@ -77,6 +77,7 @@ impl TestContext {
             clock: Arc::new(TokioClock { start }),
             seed: 7,
             gateway: None,
+            tracer: None,
         };
         let agent = Agent::start(config, dependencies).unwrap();
         Self { control_plane, cloud, agent, recipient, directory, start }
