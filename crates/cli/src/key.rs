@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::connect::new_secret;
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
-use crate::named::{Named, find_repository, one_named};
+use crate::named::{NamedResource, find_repository, one_named};
 use crate::output;
 use crate::remote::Remote;
 use crate::repository_arguments::KeyCommand;
@@ -89,7 +89,7 @@ async fn find_key(client: &ApiClient, repo: &Repo<'_>, text: &str) -> Result<Rep
     }
     let wanted = text.trim().to_lowercase();
     keys.retain(|key| key.name.to_lowercase() == wanted);
-    let named = keys.into_iter().map(|key| Named {
+    let named = keys.into_iter().map(|key| NamedResource {
         id: key.key.to_string(),
         note: key.access_type.as_str().to_owned(),
         value: key,

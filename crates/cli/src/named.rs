@@ -18,7 +18,7 @@ const MOST_LISTED: usize = 20;
 
 /// Something that has the wanted name.
 #[derive(Debug)]
-pub(crate) struct Named<T> {
+pub(crate) struct NamedResource<T> {
     pub(crate) id: String,
     /// What distinguishes it from others of its name. May be empty.
     pub(crate) note: String,
@@ -29,7 +29,7 @@ pub(crate) struct Named<T> {
 pub(crate) fn one_named<T>(
     kinds: &str,
     name: &str,
-    mut found: Vec<Named<T>>,
+    mut found: Vec<NamedResource<T>>,
     missing: impl FnOnce() -> String,
 ) -> Result<T> {
     if found.len() > 1 {
@@ -62,7 +62,7 @@ pub(crate) async fn find_bucket(client: &ApiClient, name_or_id: &str) -> Result<
     loop {
         let page = client.select_buckets(&selection, Some(PAGE), cursor.as_deref()).await?;
         let named = page.buckets.into_iter().filter(|bucket| bucket.name.to_lowercase() == wanted);
-        found.extend(named.map(|bucket| Named {
+        found.extend(named.map(|bucket| NamedResource {
             id: bucket.id.to_string(),
             note: format!("{} at {}", bucket.bucket, bucket.provider),
             value: bucket,
@@ -91,7 +91,11 @@ pub(crate) async fn find_repository(client: &ApiClient, name_or_id: &str) -> Res
         let page =
             client.select_repositories(None, search.as_deref(), None, Some(PAGE), cursor.as_deref()).await?;
         let named = page.repos.into_iter().filter(|repo| repo.name.to_lowercase() == wanted);
-        found.extend(named.map(|repo| Named { id: repo.id.to_string(), note: String::new(), value: repo }));
+        found.extend(named.map(|repo| NamedResource {
+            id: repo.id.to_string(),
+            note: String::new(),
+            value: repo,
+        }));
         cursor = page.next_cursor;
         if cursor.is_none() {
             return one_named("repositories", name_or_id, found, missing);
@@ -129,7 +133,7 @@ mod tests {
 
     #[test]
     fn several_of_one_name_are_listed_with_ids_and_what_distinguishes_them() {
-        let of = |id: &str, note: &str| Named { id: id.to_owned(), note: note.to_owned(), value: () };
+        let of = |id: &str, note: &str| NamedResource { id: id.to_owned(), note: note.to_owned(), value: () };
         let failure = one_named("keys", "job", vec![of("1", "READ"), of("2", "")], String::new).unwrap_err();
         assert_eq!(
             failure.message(),

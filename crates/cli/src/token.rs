@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::arguments::TokenCommand;
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
-use crate::named::{Named, one_named};
+use crate::named::{NamedResource, one_named};
 use crate::output;
 use crate::remote::Remote;
 use crate::table::{Cell, Column, Table};
@@ -84,7 +84,7 @@ async fn find_token(client: &ApiClient, name_or_id: &str) -> Result<Token> {
     let wanted = name_or_id.trim().to_lowercase();
     let mut found = client.tokens().await?;
     found.retain(|token| token.id.to_string() == wanted || token.name.to_lowercase() == wanted);
-    let named = found.into_iter().map(|token| Named {
+    let named = found.into_iter().map(|token| NamedResource {
         id: token.id.to_string(),
         note: format!("created {}", token.created_at),
         value: token,

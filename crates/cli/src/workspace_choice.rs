@@ -6,7 +6,7 @@ use bucketry_model::id::WorkspaceId;
 
 use crate::contexts::{self, is_same_url};
 use crate::failure::{Failure, Result};
-use crate::named::{Named, one_named};
+use crate::named::{NamedResource, one_named};
 use crate::remote::Remote;
 
 /// The variable with the workspace that commands use if none is given.
@@ -27,7 +27,8 @@ pub(crate) fn find_in(all: &[WorkspaceWithMembers], name_or_id: &str) -> Result<
         workspace.name.to_lowercase() == wanted || workspace.id.to_string() == wanted
     };
     let found = all.iter().map(|entry| &entry.workspace).filter(is_wanted);
-    let found = found.map(|one| Named { id: one.id.to_string(), note: String::new(), value: one.clone() });
+    let found =
+        found.map(|one| NamedResource { id: one.id.to_string(), note: String::new(), value: one.clone() });
     one_named("workspaces", name_or_id, found.collect(), || {
         format!(
             "there is no workspace {name_or_id:?} that you have access to: yours are {}",
