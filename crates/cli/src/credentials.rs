@@ -99,12 +99,11 @@ impl StoredSession {
 
 /// A client for a server.
 pub(crate) fn client(remote: &Remote, url: &str, token: Option<Secret>) -> Result<ApiClient> {
-    let ca_file = match &remote.api_ca_file {
-        Some(given) => Some(given.clone()),
-        None => {
-            let SavedContext { url: known, ca_file, .. } = contexts::chosen(remote)?.saved;
-            ca_file.filter(|_| known.is_some_and(|known| is_same_url(&known, url)))
-        }
+    let ca_file = if let Some(given) = &remote.api_ca_file {
+        Some(given.clone())
+    } else {
+        let SavedContext { url: known, ca_file, .. } = contexts::chosen(remote)?.saved;
+        ca_file.filter(|_| known.is_some_and(|known| is_same_url(&known, url)))
     };
     Ok(ApiClient::new(url, token, Options { ca_file, ..Options::default() })?)
 }

@@ -72,8 +72,7 @@ impl EnteredTime {
 
 /// A date with a time of day, without a time zone.
 fn in_utc(text: &str) -> Option<Timestamp> {
-    let is_date =
-        text.as_bytes().get(..10).is_some_and(|date| date.iter().filter(|b| **b == b'-').count() == 2);
+    let is_date = text.get(..10).is_some_and(|date| date.parse::<Date>().is_ok());
     let local: DateTime = is_date.then(|| text.parse().ok())??;
     Some(local.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }
