@@ -72,7 +72,7 @@ impl SendFailure {
                 ..Self::new(format!("the mail server refuses with status {code}, {kind}"))
             };
         }
-        Self::new(if error.is_tls() {
+        Self::new(if error.is_tls() || names_certificate(error) {
             "TLS with the mail server failed: check its certificate"
         } else if error.is_timeout() {
             "the mail server did not answer in time"
@@ -82,6 +82,19 @@ impl SendFailure {
             "the mail server closed the connection"
         })
     }
+}
+
+/// Whether the cause is a certificate that isn't trusted. lettre reports that as a failed connection.
+fn names_certificate(error: &SmtpError) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        // The text is that of the TLS library, not of the server.
+        if error.to_string().contains("invalid peer certificate") {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 #[cfg(test)]

@@ -73,23 +73,20 @@ impl NotificationSender {
             let news = self.0.control.outbox_news();
             while sending.try_join_next().is_some() {}
             let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
-            match self.next().await {
-                Some(delivery) => {
-                    let sender = self.clone();
-                    sending.spawn(async move {
-                        sender.deliver(delivery).await;
-                        drop(slot);
-                    });
-                }
-                None => {
+            if let Some(delivery) = self.next().await {
+                let sender = self.clone();
+                sending.spawn(async move {
+                    sender.deliver(delivery).await;
                     drop(slot);
-                    tokio::select! {
-                        () = news => {}
-                        () = tokio::time::sleep(LOOK_AGAIN) => {}
-                        // The channel may have further messages.
-                        Some(_) = sending.join_next() => {}
-                    }
-                }
+                });
+                continue;
+            }
+            drop(slot);
+            tokio::select! {
+                () = news => {}
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+                // The channel may have further messages.
+                Some(_) = sending.join_next() => {}
             }
         }
     }
