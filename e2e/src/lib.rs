@@ -16,6 +16,7 @@
 //! # }
 //! ```
 
+mod alertmanager;
 mod azure;
 mod call;
 mod clients;
@@ -25,6 +26,7 @@ mod environment;
 mod eventually;
 mod in_browser;
 mod json;
+mod mail;
 mod options;
 mod outcomes;
 mod person;
@@ -32,10 +34,12 @@ mod postgres;
 mod pseudo_terminal;
 mod public_client;
 mod python;
+mod receiver;
 mod s3;
 mod server;
 mod signed;
 
+pub use alertmanager::Alertmanager;
 pub use azure::{Azure, azure};
 pub use bucketry_test_servers::bucketry::{OWNER_EMAIL, OWNER_PASSWORD, Options};
 pub use bucketry_test_servers::hostile::{CONNECTIONS as HOSTILE_CONNECTIONS, Hostile};
@@ -51,6 +55,7 @@ pub use environment::{azurite, binary, fake_gcs, python, shared_s3_endpoint, wee
 pub use eventually::eventually;
 pub use in_browser::run_in_browser;
 pub use json::{each, list, members, text, with};
+pub use mail::MailServer;
 pub use options::{embedded_options, options};
 pub use outcomes::{OBJECT_STORE, Outcomes};
 pub use person::{Person, azure_bucket, gcs_bucket, opened_by, s3_bucket};
@@ -58,6 +63,7 @@ pub use postgres::{Postgres, Stranger, new_database, query};
 pub use pseudo_terminal::Shown;
 pub use public_client::{ClientCalls, NotServed, are_not_served, keep_page, lacks, not_served_table};
 pub use python::{open_with_age, run_python, sealed_secrets};
+pub use receiver::{ReceivedEvent, Receiver, Reception};
 pub use s3::SeaweedFs;
 pub use server::Server;
 

