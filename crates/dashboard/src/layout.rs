@@ -162,25 +162,22 @@ fn navigation(frame: &ClientFrame, person: &Person, shown: Section) -> Markup {
     html! {
         (plain("", Section::Overview, Icon::Home, "Overview"))
         (counted("/buckets", Section::Buckets, Icon::Bucket, "Buckets", buckets))
-        @if HAS_REPOSITORIES { (counted("/repositories", Section::Repositories, Icon::Repository, "Repositories", repositories)) }
-        @if HAS_NODES { (plain("/nodes", Section::Nodes, Icon::Node, "Nodes")) }
+        (counted("/repositories", Section::Repositories, Icon::Repository, "Repositories", repositories))
+        (plain("/nodes", Section::Nodes, Icon::Node, "Nodes"))
         @if HAS_AUDIT && person.is_administrator { (plain("/audit", Section::Audit, Icon::Log, "Audit")) }
         h2 { "Organization" }
         @if HAS_WORKSPACES { (plain("/workspaces", Section::Workspaces, Icon::Workspace, "Workspaces")) }
         @if HAS_PEOPLE { (plain("/people", Section::People, Icon::People, "People")) }
-        @if HAS_TOKENS { (plain("/tokens", Section::Tokens, Icon::Key, "Tokens")) }
+        (plain("/tokens", Section::Tokens, Icon::Key, "Tokens"))
         (plain("/settings", Section::Settings, Icon::Gear, "Settings"))
         @if frame.app.settings().has_docs { a href=(frame.links().docs()) { (icon(Icon::Book)) "API" } }
     }
 }
 
 // Pages that exist. No link leads nowhere while pages are being added.
-const HAS_REPOSITORIES: bool = false;
-const HAS_NODES: bool = false;
 const HAS_AUDIT: bool = false;
 const HAS_WORKSPACES: bool = false;
 const HAS_PEOPLE: bool = false;
-const HAS_TOKENS: bool = false;
 
 fn me(frame: &ClientFrame, person: &Person) -> Markup {
     html! {

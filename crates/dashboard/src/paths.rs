@@ -1,6 +1,7 @@
 //! All addresses, for the tests of what each role may open.
 
-/// An address with its method. `{id}` stands for the id of a bucket.
+/// An address with its method. `{id}` stands for the id of a bucket, `{repository}`, `{key}` and
+/// `{token}` for others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PagePath {
     /// `GET` or `POST`.
@@ -44,6 +45,16 @@ pub fn page_paths() -> &'static [PagePath] {
         post("/ui/buckets/{id}/settings"),
         post("/ui/buckets/{id}/check"),
         post("/ui/buckets/{id}/delete"),
+        get("/ui/repositories"),
+        post("/ui/repositories"),
+        get("/ui/repositories/new"),
+        get("/ui/repositories/{repository}"),
+        post("/ui/repositories/{repository}/keys"),
+        post("/ui/repositories/{repository}/keys/{key}/revoke"),
+        get("/ui/nodes"),
+        get("/ui/tokens"),
+        post("/ui/tokens"),
+        post("/ui/tokens/{token}/revoke"),
         get("/ui/{*missing}"),
     ];
     ALL

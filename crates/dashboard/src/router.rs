@@ -12,7 +12,8 @@ use crate::guard::refuse_cross_site;
 use crate::headers::secure;
 use crate::observe::ObservedPages;
 use crate::pages::{
-    add_bucket, bucket, buckets, files, missing, overview, password, settings, sign_in, sign_out, theme,
+    add_bucket, bucket, buckets, files, missing, nodes, overview, password, repositories, repository,
+    settings, sign_in, sign_out, theme, tokens,
 };
 use crate::state::Dashboard;
 
@@ -46,6 +47,14 @@ fn pages() -> Router<Dashboard> {
         .route("/ui/buckets", get(buckets::show))
         .route("/ui/buckets/add", get(add_bucket::show).post(add_bucket::submit))
         .merge(of_bucket())
+        .route("/ui/repositories", get(repositories::show).post(repositories::submit))
+        .route("/ui/repositories/new", get(repositories::new))
+        .route("/ui/repositories/{id}", get(repository::show))
+        .route("/ui/repositories/{id}/keys", post(repository::create_key))
+        .route("/ui/repositories/{id}/keys/{key}/revoke", post(repository::revoke_key))
+        .route("/ui/nodes", get(nodes::show))
+        .route("/ui/tokens", get(tokens::show).post(tokens::submit))
+        .route("/ui/tokens/{id}/revoke", post(tokens::revoke))
         .route("/ui/assets/{hash}/{name}", get(files::show))
         .route("/ui/{*missing}", get(missing::show))
 }

@@ -116,9 +116,21 @@ impl ReadForm {
             self.found.push("secret found".to_owned());
             self.secret = self.secret.take().or(Some(secret));
         }
+        self.split_path();
         if self.found.is_empty() && self.problems.is_empty() {
             let message = "has neither an address nor a key that is known: enter the fields below";
             self.problems.push(FieldError::new("paste", message));
+        }
+    }
+
+    /// The address of an unknown server, such as `http://nas:9000/photos`: without a name, its path is the bucket.
+    fn split_path(&mut self) {
+        let Ok(mut endpoint) = Endpoint::parse(&self.values.endpoint) else { return };
+        let bucket = endpoint.path.trim_matches('/').to_owned();
+        if self.values.bucket.is_empty() && !bucket.is_empty() && !bucket.contains('/') {
+            endpoint.path = String::new();
+            self.values.endpoint = endpoint.to_string();
+            self.values.bucket = bucket;
         }
     }
 
@@ -211,7 +223,7 @@ pub(super) fn location(values: &BucketValues, wrong: &[FieldError], secret_help:
     html! {
         div.pair {
             (code("bucket", "Bucket", &values.bucket, "", bucket.as_deref()))
-            (code("region", "Region", &values.region, "If the endpoint doesn’t contain it", region.as_deref()))
+            (code("region", "Region", &values.region, "If needed", region.as_deref()))
         }
         (code("endpoint", "Endpoint", &values.endpoint, card.endpoint, endpoint.as_deref()))
         div.pair {

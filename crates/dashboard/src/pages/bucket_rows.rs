@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use bucketry_control::buckets::BucketView;
 use bucketry_model::bucket::BucketLocation;
+use bucketry_model::endpoint::Endpoint;
 use bucketry_model::id::{BucketId, WorkspaceId};
+use bucketry_model::provider::Provider;
 use bucketry_model::status::Status;
 use bucketry_model::time::Day;
 use maud::{Markup, html};
@@ -14,7 +16,6 @@ use crate::failure::PageError;
 use crate::human;
 use crate::parts::bars::{self, DayShare};
 use crate::parts::state;
-use crate::parts::time;
 use crate::viewer::Viewer;
 
 /// How many days the bars of a row show.
@@ -80,7 +81,7 @@ fn state_cell(viewer: &Viewer, view: &BucketView) -> Markup {
         (state::status(view.status))
         @if view.status == Status::Offline {
             @if let Some(since) = view.since {
-                div.why { "since " (time::ago(since, viewer.frame.now)) }
+                div.why { "for " (human::duration(viewer.frame.now.duration_since(since))) }
             }
         }
     }
@@ -150,7 +151,9 @@ pub(super) async fn workspace_names(viewer: &Viewer) -> Result<HashMap<Workspace
 }
 
 /// Where a bucket is, in a sentence: `archive-2026 at Backblaze B2, eu-central-003`.
-pub(super) fn location(location: &BucketLocation, provider: &str) -> String {
+pub(super) fn location(location: &BucketLocation, provider: Provider) -> String {
+    let host = location.endpoint.as_ref().filter(|_| provider == Provider::Other);
+    let at = host.map_or_else(|| providers::name(provider).to_owned(), Endpoint::authority);
     let region = location.region.as_deref().map(|region| format!(", {region}")).unwrap_or_default();
-    format!("{} at {provider}{region}", location.bucket)
+    format!("{} at {at}{region}", location.bucket)
 }

@@ -14,6 +14,8 @@ const HEIGHT: f64 = 100.0;
 const FILL: f64 = 0.66;
 /// Between the two parts of a bar.
 const GAP: f64 = 0.7;
+/// The least top of the axis, in bytes or any larger unit: its quarters are whole.
+const LEAST: f64 = 4.0;
 /// The largest number of labels below a chart.
 const LABELS: usize = 7;
 
@@ -192,9 +194,9 @@ fn scale(most: i64) -> (f64, &'static str) {
     while most as f64 / unit >= 1_000.0 {
         unit *= 1_024.0;
     }
-    let value = (most as f64 / unit).max(1.0);
+    let value = (most as f64 / unit).max(LEAST);
     let magnitude = 10_f64.powf(value.log10().floor());
-    let round = [1.0, 2.0, 4.0, 5.0, 8.0, 10.0].into_iter().map(|factor| factor * magnitude);
+    let round = [1.0, 2.0, 4.0, 6.0, 8.0, 10.0].into_iter().map(|factor| factor * magnitude);
     let top = round.into_iter().find(|top| *top >= value).unwrap_or(value) * unit;
     (top, human::byte_amount(top as i64).unit)
 }
@@ -239,7 +241,7 @@ mod tests {
     fn no_traffic_is_no_drawing_and_the_axis_is_round() {
         let html = plot(&[]);
         assert!(html.contains("0\u{a0}B downloaded"), "{html}");
-        for (most, top) in [(0, 1.0), (416, 500.0), (3 << 20, 4_194_304.0), (999, 1_000.0)] {
+        for (most, top) in [(0, 4.0), (416, 600.0), (3 << 20, 4_194_304.0), (999, 1_000.0)] {
             assert!((scale(most).0 - top).abs() < 0.5, "{most}: {}", scale(most).0);
         }
     }

@@ -34,12 +34,15 @@ async fn each_role_opens_what_the_table_says() {
         let _ = writeln!(table, "\n{} {}", path.method, path.path);
         for (role, cookie) in &cookies {
             let id = deployment.bucket(&format!("{role}-{}", table.len())).await.to_string();
+            let (repository, key) = deployment.repository(&format!("repo-{role}-{}", table.len())).await;
             let address = path.path.replace("{id}", &id).replace("{*missing}", "nothing");
+            let address = address.replace("{repository}", &repository).replace("{key}", &key);
+            let address = address.replace("{token}", "not-an-id");
             let page = match path.method {
                 "GET" => deployment.get(cookie, &address).await,
                 _ => deployment.post(cookie, &address, &[]).await,
             };
-            let to = page.location().replace(&id, "{id}");
+            let to = page.location().replace(&id, "{id}").replace(&repository, "{repository}");
             let to = if to.is_empty() { to } else { format!(" → {to}") };
             let _ = writeln!(table, "  {role:15}{}{to}", page.status.as_u16());
         }

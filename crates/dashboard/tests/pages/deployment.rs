@@ -9,6 +9,7 @@ use bucketry_control::accounts::AccountInput;
 use bucketry_control::buckets::BucketInput;
 use bucketry_control::environment::SystemRandomness;
 use bucketry_control::nodes::NodeMessage;
+use bucketry_control::repositories::{KeyInput, RepositoryInput};
 use bucketry_control::users::NewUserInput;
 use bucketry_control::{Control, Environment, Settings};
 use bucketry_dashboard::{Dashboard, DashboardSettings, router};
@@ -154,6 +155,21 @@ impl Deployment {
         let caller = self.control.authenticate_browser(session.unwrap().value.expose()).await.unwrap();
         let input = AccountInput { password: Some(Secret::new(OWN_PASSWORD)), ..AccountInput::default() };
         self.control.update_account(&caller, user.id, input).await.unwrap();
+    }
+
+    /// A repository of this name without buckets, and a key of it.
+    pub(crate) async fn repository(&self, name: &str) -> (String, String) {
+        let input = RepositoryInput {
+            name: Some(name.to_owned()),
+            storage_type: Some(StorageType::S3),
+            mode: Some("NORMAL".to_owned()),
+            workspace_id: Some(self.workspace.to_string()),
+            buckets: None,
+        };
+        let id = self.control.create_repository(&self.owner, &input).await.unwrap().id;
+        let input = KeyInput { name: Some("key".to_owned()), access: Some("READ".to_owned()) };
+        let key = self.control.create_repository_key(&self.owner, id, &input).await.unwrap();
+        (id.to_string(), key.id.to_string())
     }
 
     /// A bucket of this name that was never checked.

@@ -124,3 +124,38 @@ async fn a_form_that_shows_an_old_state_does_not_overwrite_a_new_one() {
     assert!(page.text.contains("Somebody else has changed this bucket"), "{}", page.text);
     assert!(page.text.contains("value=\"mine\""), "the values that were entered stay");
 }
+
+#[tokio::test]
+async fn a_secret_is_shown_once_and_nowhere_again() {
+    let deployment = Deployment::new().await;
+    let (id, _) = deployment.repository("streaming").await;
+    let cookie = deployment.sign_in(OWNER).await;
+    let path = format!("/ui/repositories/{id}");
+    let fields = [("name", "laptop"), ("accessType", "WRITE")];
+    let made = deployment.post(&cookie, &format!("{path}/keys"), &fields).await;
+    assert_eq!((made.status, made.headers["cache-control"].to_str().unwrap()), (StatusCode::OK, "no-store"));
+    let start = made.text.find("id=\"secret\"").unwrap();
+    let value = made.text[start..].find("value=\"").unwrap() + start + 7;
+    let secret: String = made.text[value..].chars().take_while(|letter| *letter != '"').collect();
+    assert_eq!(secret.len(), 40, "{secret}");
+    for path in [path.as_str(), "/ui/repositories", "/ui", "/ui/tokens"] {
+        assert!(!deployment.get(&cookie, path).await.text.contains(&secret), "{path}");
+    }
+    assert!(deployment.get(&cookie, &path).await.text.contains("laptop"));
+    let token = deployment.post(&cookie, "/ui/tokens", &[("name", "backup")]).await.text;
+    assert!(token.contains("value=\"bkt_"), "{token}");
+    assert!(!deployment.get(&cookie, "/ui/tokens").await.text.contains("bkt_"));
+}
+
+#[tokio::test]
+async fn this_browser_is_marked_and_can_be_signed_out() {
+    let deployment = Deployment::new().await;
+    let cookie = deployment.sign_in(OWNER).await;
+    let page = deployment.get(&cookie, "/ui/tokens").await.text;
+    assert_eq!(page.matches("This browser").count(), 1, "{page}");
+    let before = &page[..page.find(">Sign out").unwrap()];
+    let start = before.rfind("/ui/tokens/").unwrap();
+    let path: String = before[start..].chars().take_while(|letter| *letter != '"').collect();
+    deployment.post(&cookie, &path, &[]).await;
+    assert_eq!(deployment.get(&cookie, "/ui").await.status, StatusCode::SEE_OTHER);
+}

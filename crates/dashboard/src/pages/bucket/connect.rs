@@ -41,7 +41,10 @@ async fn screen(viewer: &Viewer, id: &str) -> Result<Screen, PageError> {
                 div.body {
                     p.quiet { "Clients use the name " b { (view.bucket.location.bucket) } " and a key of one of these repositories:" }
                     ul.log { @for repository in &view.repositories { li {
-                        span { (repository.name.as_str()) } span.quiet.small { (repository.storage_type.as_str()) }
+                        a.link href=(viewer.links().ui(format_args!("/repositories/{}", repository.id))) {
+                            (repository.name.as_str())
+                        }
+                        span.quiet.small { (repository.storage_type.as_str()) }
                     } } }
                     @for (index, (node, url)) in gateways.iter().enumerate() {
                         (snippet::value(&format!("gateway-{index}"), &format!("Endpoint of node {node}"), url))

@@ -20,7 +20,6 @@ use jiff::SignedDuration;
 use maud::{Markup, html};
 
 use super::bucket_rows::location;
-use super::providers;
 use crate::failure::PageError;
 use crate::human;
 use crate::parts::heading::Heading;
@@ -73,7 +72,7 @@ fn top(viewer: &Viewer, view: &BucketView, tab: &str) -> Markup {
         crumbs: &[("Buckets", viewer.links().ui("/buckets"))],
         title: view.bucket.name.as_str(),
         beside: Some(state::pill(Mark::of_status(view.status), state::word(view.status))),
-        about: Some(html! { (location(&view.bucket.location, providers::name(view.provider))) }),
+        about: Some(html! { (location(&view.bucket.location, view.provider)) }),
         actions: may_change.then_some(actions),
     };
     html! {

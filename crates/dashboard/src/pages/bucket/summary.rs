@@ -99,7 +99,9 @@ async fn used_by(viewer: &Viewer, view: &BucketView) -> Markup {
                     p.quiet { "No repository contains this bucket, so no client reaches it through the gateway." }
                 } @else {
                     ul.log { @for repository in &view.repositories { li {
-                        span { (repository.name.as_str()) }
+                        a.link href=(viewer.links().ui(format_args!("/repositories/{}", repository.id))) {
+                            (repository.name.as_str())
+                        }
                         span.quiet.small { (repository.storage_type.as_str()) }
                     } } }
                 }
