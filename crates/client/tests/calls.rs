@@ -196,6 +196,7 @@ fn heartbeat() -> Heartbeat {
         probe_interval_ms: 60_000,
         buckets: vec![],
         census: StatusCounts::default(),
+        waiting_batches: None,
     }
 }
 

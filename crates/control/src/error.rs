@@ -189,7 +189,7 @@ pub enum Error {
     /// The bucket could not be opened with the given fields. The diagnosis says why, and what to change.
     #[error("{}", failed(.0))]
     ValidationFailed(Diagnosis),
-    /// The node could not run the validation, because it is overloaded or stopping. Try again.
+    /// The node could not run the validation or another job on the bucket, such as because it is overloaded. Try again.
     #[error("{0}")]
     ValidationImpossible(String),
     /// No node is connected. Start the server's own node, or store the bucket with `skipValidation`.

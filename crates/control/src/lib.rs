@@ -10,11 +10,14 @@ pub mod accounts;
 pub mod api_token;
 pub mod audit;
 pub mod browser_sessions;
+mod bucket_jobs;
 pub mod buckets;
 pub mod credentials;
 pub mod cursor;
 pub mod environment;
 pub mod error;
+pub mod findings;
+pub mod freshness;
 pub mod hourly_traffic;
 pub mod idempotency;
 pub mod ids;
@@ -70,6 +73,7 @@ struct Inner {
     health_cache: monitoring::HealthCache,
     credential_watch: credentials::CredentialWatch,
     overviews: Arc<overview::OverviewCache>,
+    findings: findings::FindingCache,
     refusals: audit::Refusals,
     condition_watch: notifications::ConditionWatch,
     changes: tokio::sync::Notify,
@@ -101,6 +105,7 @@ impl Control {
             health_cache: monitoring::HealthCache::default(),
             credential_watch: credentials::CredentialWatch::default(),
             overviews: Arc::default(),
+            findings: findings::FindingCache::default(),
             refusals: audit::Refusals::default(),
             condition_watch: notifications::ConditionWatch::default(),
             changes: tokio::sync::Notify::new(),

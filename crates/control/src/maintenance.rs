@@ -65,6 +65,7 @@ impl Control {
         while store.purge_notification_silences(now, AT_MOST).await? >= full {}
         store.purge_facets(now - KEEP_FACETS).await?;
         self.plan_inventories(AT_MOST).await?;
+        self.find_hourly().await?;
         self.warn_of_ending_credentials().await?;
         Ok(())
     }

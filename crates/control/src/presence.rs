@@ -37,6 +37,29 @@ pub(crate) struct Heard {
     pub(crate) census: StatusCounts,
     /// URL of the node's gateway for applications.
     pub(crate) gateway_url: Option<Endpoint>,
+    /// What waits at the node. `None` for older nodes.
+    pub(crate) waiting: Option<WaitingBatches>,
+}
+
+/// Batches of traffic that wait at a node to be reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WaitingBatches {
+    /// How many there were at the last heartbeat.
+    pub(crate) number: u64,
+    /// Since when several have waited at each heartbeat. `None` if none or one did, which is usual.
+    pub(crate) since: Option<Timestamp>,
+}
+
+impl WaitingBatches {
+    pub(crate) fn new(number: u64) -> Self {
+        Self { number, since: None }
+    }
+
+    /// Continues what the previous heartbeat reported.
+    fn after(self, previous: Option<Self>, now: Timestamp) -> Self {
+        let since = previous.and_then(|one| one.since).unwrap_or(now);
+        Self { since: (self.number > 1).then_some(since), ..self }
+    }
 }
 
 impl Presence {
@@ -45,10 +68,17 @@ impl Presence {
         self.state.lock().nodes = None;
     }
 
+    /// The batches that wait at a node. `None` if it hasn't reported to this process.
+    pub(crate) fn waiting(&self, id: NodeId) -> Option<WaitingBatches> {
+        self.state.lock().response.get(&id).and_then(|response| response.waiting)
+    }
+
     /// Records contact with a node, and its heartbeat if there was one.
     pub(crate) fn heard(&self, id: NodeId, response: Option<Heard>, now: Timestamp) {
         let mut state = self.state.lock();
-        if let Some(response) = response {
+        if let Some(mut response) = response {
+            let previous = state.response.get(&id).and_then(|heard| heard.waiting);
+            response.waiting = response.waiting.map(|waiting| waiting.after(previous, now));
             state.response.insert(id, response);
             state.heartbeats += 1;
         }
@@ -118,5 +148,25 @@ impl Control {
     /// The number of heartbeats that this process has received.
     pub fn heartbeats(&self) -> u64 {
         self.inner.presence.state.lock().heartbeats
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_wait_from_the_first_heartbeat_with_several_of_them() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut last = None;
+        let mut next = |number, second| {
+            last = Some(WaitingBatches::new(number).after(last, at(second)));
+            last.unwrap().since
+        };
+        assert_eq!(next(1, 10), None);
+        assert_eq!(next(2, 20), Some(at(20)));
+        assert_eq!(next(70, 40), Some(at(20)));
+        assert_eq!(next(0, 60), None);
+        assert_eq!(next(5, 80), Some(at(80)));
     }
 }

@@ -1,5 +1,6 @@
 //! The rules of the control plane that an operator can change.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,9 @@ pub const NOTIFICATIONS_DAYS: u16 = 30;
 
 /// Seconds that a notification waits for further conditions, unless a setting overrides it.
 pub const NOTIFICATION_WINDOW: u16 = 30;
+
+/// Seconds that a problem has to last until it is a finding, unless a setting overrides it.
+pub const FINDING_DELAY: u16 = 30;
 
 /// The control plane's settings.
 #[derive(Debug, Clone)]
@@ -72,6 +76,14 @@ pub struct Settings {
     pub channel_test_wait: Duration,
     /// The prices from which costs are estimated; `None` without any.
     pub prices: Option<Arc<PriceSheet>>,
+    /// How long a condition that may be a flap has to last until it is shown as a finding.
+    pub finding_delay: SignedDuration,
+    /// How long a bucket may be without traffic; `None` if that isn't looked for.
+    pub unused_after: Option<SignedDuration>,
+    /// How old the last backup may become; `None` if that isn't checked.
+    pub backup_max_age: Option<SignedDuration>,
+    /// The data directory, whose disk is watched; `None` if it isn't.
+    pub data_directory: Option<PathBuf>,
 }
 
 impl Default for Settings {
@@ -97,6 +109,10 @@ impl Default for Settings {
             notification_window: SignedDuration::from_secs(i64::from(NOTIFICATION_WINDOW)),
             channel_test_wait: Duration::from_secs(10),
             prices: None,
+            finding_delay: SignedDuration::from_secs(i64::from(FINDING_DELAY)),
+            unused_after: None,
+            backup_max_age: None,
+            data_directory: None,
         }
     }
 }

@@ -17,6 +17,10 @@ use crate::id::WorkspaceId;
 pub enum FindingCode {
     /// No node reaches the bucket.
     BucketOffline,
+    /// Several buckets at one endpoint are OFFLINE for the same reason, which is one of the endpoint.
+    EndpointOffline,
+    /// The node reports, but reaches none of its buckets, at several endpoints.
+    NodeIsolated,
     /// The node hasn't reported for longer than the deployment's limit.
     NodeSilent,
     /// The node holds measurements that it could not report.
@@ -69,6 +73,10 @@ pub enum Severity {
 pub enum SubjectKind {
     /// The whole deployment, its data directory or its vault.
     Deployment,
+    /// An organization.
+    Organization,
+    /// A host of a provider, by its name and port. Its id is that text.
+    Endpoint,
     /// A node.
     Node,
     /// A bucket.

@@ -13,6 +13,7 @@ pub mod credential_kind;
 pub mod diagnosis;
 pub mod endpoint;
 pub mod finding;
+pub mod freshness;
 pub mod hex;
 pub mod hours;
 pub mod id;

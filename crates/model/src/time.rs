@@ -1,5 +1,6 @@
 //! Formats of times, and the clock as a parameter.
 
+use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::civil::Date;
@@ -80,6 +81,13 @@ pub struct Day(Date);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a day: expected an RFC 3339 date-time (2026-01-31T00:00:00.000Z) or YYYY-MM-DD")]
 pub struct NotADay;
+
+/// `2026-01-31`.
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 impl Day {
     /// The day that contains `time`.

@@ -1,6 +1,7 @@
 //! Reports that the node is alive, and what its probes found.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bucketry_model::node_protocol::Heartbeat;
@@ -89,6 +90,7 @@ impl Heartbeats {
                 buckets: batch.samples.clone(),
                 census: batch.census,
                 gateway_url: self.node.gateway_url.clone(),
+                waiting_batches: Some(self.metrics.usage_batches_waiting.load(Ordering::Relaxed)),
             };
             match self.control_plane.heartbeat(&message).await {
                 Ok(()) => add(&self.metrics.heartbeats_sent, 1),

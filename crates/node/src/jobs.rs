@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use bucketry_model::bucket::BucketTarget;
 use bucketry_model::id::JobId;
-use bucketry_model::node_protocol::{BoundSecret, Job, JobResult, Outcome, Task, Validation};
+use bucketry_model::node_protocol::{
+    BoundSecret, Job, JobResult, NewestSearch, Outcome, Task, UploadCleaning, Validation,
+};
 use bucketry_model::time::Clock;
 use bucketry_telemetry::{TraceSpan, Tracer, current};
 use bucketry_vault::{Identities, Recipient, SecretContext};
@@ -20,11 +22,16 @@ use crate::backoff::Backoff;
 use crate::cloud::Cloud;
 use crate::control_plane::MAX_CONTENT_BYTES;
 use crate::jitter::Jitter;
+use crate::newest::find_newest;
+use crate::open_buckets::OpenBuckets;
 use crate::registration::Registration;
 use crate::results::Results;
+use crate::uploads::OldUploads;
 
 /// The longest time for a validation, whatever deadline the job asks for.
 const LONGEST_VALIDATION: Duration = Duration::from_secs(10);
+/// The longest time for a job on the objects or uploads of a bucket, whatever deadline it asks for.
+const LONGEST_BUCKET_JOB: Duration = Duration::from_mins(2);
 /// How long a validation may run past its deadline before it is aborted.
 const GRACE: Duration = Duration::from_millis(500);
 /// The size of a resealed secret in a result, apart from its text: field names, ids, and escaped line ends.
@@ -51,6 +58,13 @@ pub(crate) struct Tools {
     pub(crate) results: Arc<Results>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tracer: Option<Tracer>,
+    pub(crate) buckets: Arc<OpenBuckets>,
+}
+
+/// A job on the content of a bucket.
+enum BucketJob {
+    FindNewest(NewestSearch),
+    CleanUploads(UploadCleaning),
 }
 
 struct SharedJobs {
@@ -87,7 +101,19 @@ impl Jobs {
         for job in jobs {
             let (id, task) = (job.id, job.task);
             let refused = match task {
-                Task::Validate(_) if self.shared.validations.len() >= MAX_VALIDATIONS => true,
+                Task::Validate(_) | Task::FindNewest(_) | Task::CleanUploads(_)
+                    if self.shared.validations.len() >= MAX_VALIDATIONS =>
+                {
+                    true
+                }
+                Task::FindNewest(search) => {
+                    self.shared.spawn_bucket_job(id, BucketJob::FindNewest(search));
+                    false
+                }
+                Task::CleanUploads(cleaning) => {
+                    self.shared.spawn_bucket_job(id, BucketJob::CleanUploads(cleaning));
+                    false
+                }
                 Task::Validate(validation) => {
                     self.shared.spawn_validation(id, validation);
                     false
@@ -131,6 +157,47 @@ impl SharedJobs {
         self.tools.tracer.as_ref()?.job(name)
     }
 
+    fn spawn_bucket_job(self: &Arc<Self>, id: JobId, job: BucketJob) {
+        let shared = Arc::clone(self);
+        self.validations.spawn(async move {
+            let span = shared.span("bucket content");
+            let running = tokio::spawn(in_span(span, Arc::clone(&shared).do_bucket_job(job)));
+            let outcome = running.await.unwrap_or_else(|_| failed("the job was interrupted"));
+            shared.finish(id, outcome);
+        });
+    }
+
+    async fn do_bucket_job(self: Arc<Self>, job: BucketJob) -> Outcome {
+        let (bucket_id, deadline_ms) = match &job {
+            BucketJob::FindNewest(search) => (search.bucket_id, search.deadline_ms),
+            BucketJob::CleanUploads(cleaning) => (cleaning.bucket_id, cleaning.deadline_ms),
+        };
+        let deadline = Instant::now() + Duration::from_millis(deadline_ms).min(LONGEST_BUCKET_JOB);
+        let slot = timeout_at(deadline, self.slots.acquire()).await;
+        let Ok(Ok(_slot)) = slot else { return failed("this node was too busy; try again later") };
+        let Some(open) = self.tools.buckets.get(bucket_id) else {
+            return failed("this node doesn't serve the bucket, or can't open it");
+        };
+        let driver = &*open.driver;
+        match job {
+            BucketJob::FindNewest(search) => match find_newest(driver, &search, deadline).await {
+                Ok(newest) => Outcome::FoundNewest { newest },
+                Err(reason) => failed(reason),
+            },
+            BucketJob::CleanUploads(cleaning) => {
+                let uploads = match OldUploads::find(driver, cleaning.begun_before, deadline).await {
+                    Ok(uploads) => uploads,
+                    Err(error) => return failed(format!("the uploads can't be listed: {error}")),
+                };
+                let found = uploads.describe(driver, deadline).await;
+                let (aborted, error) =
+                    if cleaning.dry_run { (0, None) } else { uploads.abort(driver, deadline).await };
+                let failure = error.map(|error| format!("An upload can't be aborted: {error}."));
+                Outcome::CleanedUploads { found, aborted, failure }
+            }
+        }
+    }
+
     async fn validate(self: Arc<Self>, validation: Validation, deadline: Instant) -> Outcome {
         let slot = timeout_at(deadline, self.slots.acquire()).await;
         let Ok(Ok(_slot)) = slot else { return failed("this node was too busy; try again later") };
@@ -167,7 +234,7 @@ impl SharedJobs {
                     let change = self.change_identities(jitter.split(), Identities::retire_all_but_first);
                     in_span(self.span("retire identities"), change).await
                 }
-                Task::Validate(_) => continue,
+                Task::Validate(_) | Task::FindNewest(_) | Task::CleanUploads(_) => continue,
             };
             self.finish(id, outcome);
         }

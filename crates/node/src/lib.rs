@@ -23,6 +23,7 @@ mod jobs;
 mod key_uses;
 mod meter;
 mod metrics;
+mod newest;
 mod offline;
 mod open_buckets;
 mod outbox;
@@ -34,6 +35,7 @@ mod schedule;
 pub mod spool;
 mod sync;
 mod tasks;
+mod uploads;
 mod usage;
 
 pub use agent::{Agent, AgentHandle, Dependencies, MetricsReader};

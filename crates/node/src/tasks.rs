@@ -120,6 +120,7 @@ impl Tasks {
             results: Arc::clone(&parts.results),
             clock: Arc::clone(&parts.clock),
             tracer: parts.tracer.clone(),
+            buckets: Arc::clone(&parts.open_buckets),
         };
         let (jobs, run) = Jobs::new(tools, max_validations, jitter, self.work.stop.clone());
         self.work.tasks.spawn(run);
@@ -219,6 +220,7 @@ impl Tasks {
             Arc::clone(&parts.open_buckets),
             parts.node.clone(),
             config,
+            Arc::clone(&parts.clock),
         );
         self.reports.tasks.spawn(walks.run(jitter, self.reports.stop.clone()));
     }

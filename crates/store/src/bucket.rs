@@ -166,6 +166,17 @@ pub struct EndingCredential {
     pub expires_at: Timestamp,
 }
 
+/// A live bucket whose secret expires, as the people who have to replace it see it.
+#[expect(missing_docs, reason = "the names say it")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialEnd {
+    pub id: BucketId,
+    pub name: Name,
+    pub workspace_id: WorkspaceId,
+    /// When the secret expires.
+    pub expires_at: Timestamp,
+}
+
 /// A bucket in a list: without its sealed secret, with the reports of nodes.
 #[derive(Debug, Clone)]
 pub struct ListedBucket {
@@ -274,4 +285,14 @@ pub trait BucketStore {
         until: Timestamp,
         limit: u32,
     ) -> Result<Vec<EndingCredential>>;
+
+    /// The visible live buckets whose secret expires at this time or earlier, the earliest first. At most `limit`,
+    /// and as many per workspace if only some workspaces are visible.
+    async fn credential_ends(
+        &self,
+        org_id: OrgId,
+        visible: &Visibility,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<CredentialEnd>>;
 }

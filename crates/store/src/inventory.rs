@@ -171,6 +171,11 @@ pub trait InventoryStore {
     /// What is due at buckets that a node of an organization serves (`None` means all), longest due first.
     async fn due_walks(&self, org_id: Option<OrgId>, now: Timestamp, limit: u32) -> Result<Vec<WalkPlan>>;
 
+    /// The plans of an organization that something is wrong with: walks that have been due since before `due_before`, the
+    /// longest due first, and those that could not be made. At most `limit` of each.
+    async fn troubled_walks(&self, org_id: OrgId, due_before: Timestamp, limit: u32)
+    -> Result<Vec<WalkPlan>>;
+
     /// Gives a walk that is due at `due_at` to a node, until `lease_until` unless it is saved before. Returns whether
     /// the node got it.
     async fn claim_walk(

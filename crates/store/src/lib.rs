@@ -20,12 +20,14 @@
 #![expect(clippy::duplicate_mod, reason = "`sql` is compiled once per engine on purpose")]
 
 pub mod audit;
+pub mod backup_record;
 pub mod bucket;
 #[cfg(feature = "contract")]
 pub mod contract;
 pub mod data_dir;
 pub mod diagnosis;
 pub mod error;
+pub mod freshness;
 pub mod idempotency;
 pub mod inventory;
 pub mod listing;
@@ -39,6 +41,7 @@ pub mod notification_silence;
 pub mod organization;
 pub mod overview;
 pub mod postgres;
+pub mod registration;
 pub mod repository;
 pub mod repository_key;
 pub mod sqlite;
@@ -88,6 +91,9 @@ pub trait Store:
     + notification::NotificationStore
     + notification_silence::NotificationSilenceStore
     + overview::OverviewStore
+    + backup_record::BackupRecordStore
+    + freshness::FreshnessStore
+    + registration::RegistrationStore
     + Send
     + Sync
     + 'static

@@ -133,6 +133,19 @@ pub enum SearchPage<T, Id> {
     TooManyToSort,
 }
 
+/// Live buckets that have provider, storage type and reports of nodes in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FacetCount {
+    /// Their provider.
+    pub provider: Provider,
+    /// Their storage type.
+    pub storage_type: StorageType,
+    /// What each node last reported about each of them.
+    pub reports: Vec<(NodeId, ProbedStatus)>,
+    /// How many there are.
+    pub buckets: u64,
+}
+
 /// Lists that filters, searches and orders apply to.
 #[async_trait]
 pub trait ListingStore {
@@ -143,6 +156,16 @@ pub trait ListingStore {
 
     /// A page of live repositories, in the same way.
     async fn search_repositories(&self, search: &RepositorySearch) -> Result<SearchPage<Repository, RepoId>>;
+
+    /// The numbers of the visible live buckets that the filter selects, by what they have in common. Counts at most
+    /// `at_most` of each kind per workspace, so the cost doesn't grow with the number of buckets.
+    async fn count_facets(
+        &self,
+        org_id: OrgId,
+        visible: &Visibility,
+        filter: &BucketFilter,
+        at_most: u32,
+    ) -> Result<Vec<FacetCount>>;
 
     /// Deletes combinations of facets that no bucket has and that weren't used since the given time. Returns how many.
     async fn purge_facets(&self, unused_since: Timestamp) -> Result<u64>;

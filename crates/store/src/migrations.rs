@@ -34,6 +34,10 @@ const SQLITE: &[File] = files! {
     "0015_listings",
     "0018_node_silences",
     "0020_notifications",
+    "0021_findings",
+    "0022_backups",
+    "0023_freshness",
+    "0024_registrations",
 };
 
 const POSTGRES: &[File] = files! {
@@ -56,6 +60,10 @@ const POSTGRES: &[File] = files! {
     "0016_listings",
     "0019_node_silences",
     "0021_notifications",
+    "0022_findings",
+    "0023_backups",
+    "0024_freshness",
+    "0025_registrations",
 };
 
 /// The migrations of a SQLite database.

@@ -3,6 +3,7 @@
 
 mod change;
 mod check;
+mod clean_uploads;
 mod create;
 mod credential_fields;
 mod delegated_identity;
@@ -23,6 +24,7 @@ mod stored_secret;
 mod validate;
 
 pub use change::UpdatedBucket;
+pub use clean_uploads::CleanedUploads;
 pub use create::CreatedBucket;
 pub use diagnosis::DiagnosisView;
 pub use history::{BucketOutages, EventFilter, EventView};
@@ -31,6 +33,7 @@ pub use node_hours::{BucketHours, HourSelection, MOST_BUCKETS_OF_HOURS, NodeHour
 pub use node_statistics::{BucketDays, BucketStates, NodeDayRow, NodeState, NodeStatistics};
 pub use read::{BucketView, Generation, NodeStatusView};
 pub use same_bucket::OtherRegistration;
+pub(crate) use same_bucket::is_same_bucket;
 pub use search::{BucketListInput, FoundPage};
 pub use selection::BucketSelection;
 pub use statistics::{BucketTotals, NodeDayView};

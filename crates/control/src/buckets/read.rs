@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use bucketry_model::bucket::Bucket;
-use bucketry_model::id::{BucketId, NodeId, WorkspaceId};
+use bucketry_model::id::{BucketId, NodeId, OrgId, WorkspaceId};
 use bucketry_model::node::Node;
 use bucketry_model::price_sheet::StorageCost;
 use bucketry_model::provider::Provider;
@@ -187,8 +187,12 @@ impl Control {
 
     /// The current generation of the caller's lists.
     pub async fn bucket_generation(&self, caller: &Caller) -> Result<Generation> {
+        self.generation_of(caller.org_id).await
+    }
+
+    pub(crate) async fn generation_of(&self, org_id: OrgId) -> Result<Generation> {
         let now = self.inner.environment.now();
-        let stored = self.inner.store.bucket_generation(caller.org_id).await?;
+        let stored = self.inner.store.bucket_generation(org_id).await?;
         let mut hasher = DefaultHasher::new();
         for node in self.known_nodes().await?.iter() {
             (node.id, is_connected(node.last_seen, now)).hash(&mut hasher);

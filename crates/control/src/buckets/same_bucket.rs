@@ -44,7 +44,7 @@ impl Control {
 }
 
 /// Whether both are the same bucket of the same provider, by whatever endpoint and credential.
-fn is_same_bucket(one: &BucketLocation, other: &BucketLocation) -> bool {
+pub(crate) fn is_same_bucket(one: &BucketLocation, other: &BucketLocation) -> bool {
     one.storage_type == other.storage_type
         && one.bucket == other.bucket
         && name_space(one) == name_space(other)

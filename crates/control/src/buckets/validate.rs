@@ -188,7 +188,7 @@ impl Control {
                 }
                 // A node that joined after the secret was sealed can't open it, but another one may.
                 Ok(Some(Outcome::Failed { reason })) => Err(Error::ValidationImpossible(reason)),
-                Ok(Some(Outcome::Resealed { .. } | Outcome::Done) | None) | Err(_) => {
+                Ok(Some(_) | None) | Err(_) => {
                     return Err(Error::NodeTimeout);
                 }
             };

@@ -7,9 +7,10 @@ use bucketry_model::id::BucketId;
 use bucketry_model::inventory::{Inventory, InventorySchedule, MAX_STATE_BYTES, WalkState};
 use bucketry_model::node::Node;
 use bucketry_model::node_protocol::{
-    INVENTORY_PATH, InventoryOrders, InventoryReport, MAX_WALKS, WALK_LEASE_SECONDS, WalkEnd, WalkOrder,
-    WalkReport,
+    INVENTORY_PATH, InventoryOrders, InventoryReport, MAX_WALKS, UploadsFound, WALK_LEASE_SECONDS, WalkEnd,
+    WalkOrder, WalkReport,
 };
+use bucketry_store::freshness::AbandonedUploads;
 use bucketry_store::inventory::{WalkOutcome, WalkOwner, WalkPlan};
 use jiff::{SignedDuration, Timestamp};
 
@@ -79,11 +80,12 @@ impl Control {
         };
         let Some(plan) = store.walk_plan(walk.bucket_id).await? else { return Ok(false) };
         let schedule = schedule_of(&plan);
+        let abandoned_uploads = walk.abandoned_uploads.filter(|_| end == WalkEnd::Finished);
         let next_due = |last| schedule.map(|schedule| schedule.next_due(last, now));
         let (outcome, due_at) = match end {
             WalkEnd::Finished => match self.finished(&plan, walk.state.as_deref(), started_at, now).await? {
                 Some(outcome) => (outcome, next_due(Some(started_at))),
-                None => (abandoned("the node reported a result that can't be read"), next_due(Some(now))),
+                None => (give_up("the node reported a result that can't be read"), next_due(Some(now))),
             },
             WalkEnd::Paused => {
                 let continues = if plan.requested {
@@ -99,10 +101,15 @@ impl Control {
             }
             // The next try is due as if this one had succeeded.
             WalkEnd::Failed { reason } | WalkEnd::Abandoned { reason } => {
-                (abandoned(&reason), next_due(Some(now)))
+                (give_up(&reason), next_due(Some(now)))
             }
         };
-        Ok(store.end_walk(&owner, &outcome, due_at, now).await?)
+        let is_owner = store.end_walk(&owner, &outcome, due_at, now).await?;
+        if let Some(found) = abandoned_uploads.filter(|_| is_owner) {
+            let uploads = abandoned(walk.bucket_id, &found, now);
+            store.set_abandoned_uploads(walk.bucket_id, uploads.as_ref()).await?;
+        }
+        Ok(is_owner)
     }
 
     async fn finished(
@@ -170,7 +177,14 @@ fn order(
     WalkOrder { bucket_id, started_at: owner.started_at, requests_per_second, state, for_seconds }
 }
 
-fn abandoned(reason: &str) -> WalkOutcome {
+/// The abandoned uploads as they are stored. `None` if there are none.
+fn abandoned(bucket_id: BucketId, found: &UploadsFound, now: Timestamp) -> Option<AbandonedUploads> {
+    let oldest = found.oldest.filter(|_| found.count > 0)?;
+    let UploadsFound { count, bytes, complete, .. } = *found;
+    Some(AbandonedUploads { bucket_id, count, oldest, bytes, complete, found_at: now })
+}
+
+fn give_up(reason: &str) -> WalkOutcome {
     WalkOutcome::Abandon { reason: cut(reason) }
 }
 

@@ -11,7 +11,7 @@ use bucketry_store::usage::BatchCounted;
 use jiff::SignedDuration;
 
 use super::{NodeMessage, check_batch};
-use crate::presence::Heard;
+use crate::presence::{Heard, WaitingBatches};
 use crate::{Control, Error, Result};
 
 /// The longest probe interval that a node may report, in milliseconds: one day.
@@ -31,7 +31,11 @@ impl Control {
         let interval =
             i64::try_from(heartbeat.probe_interval_ms).unwrap_or(i64::MAX).min(LONGEST_INTERVAL_MS);
         self.inner.store.touch_node(node.id, now).await?;
-        let response = Heard { census: heartbeat.census, gateway_url: heartbeat.gateway_url };
+        let response = Heard {
+            census: heartbeat.census,
+            gateway_url: heartbeat.gateway_url,
+            waiting: heartbeat.waiting_batches.map(WaitingBatches::new),
+        };
         self.inner.presence.heard(node.id, Some(response), now);
         let samples: Vec<_> = heartbeat
             .buckets

@@ -8,7 +8,7 @@ use bucketry_model::notification::{ChannelRules, MAX_ITEMS, NotificationItem, No
 use bucketry_store::notification::StoredCondition;
 use jiff::{SignedDuration, Timestamp};
 
-const CREDENTIAL_WARNING: SignedDuration = SignedDuration::from_hours(14 * 24);
+use crate::findings::CREDENTIAL_WARNING;
 
 /// The longest chain of causes that is followed.
 const MOST_CAUSES: usize = 8;

@@ -30,7 +30,13 @@ fn walk(order: &WalkOrder, keys: u64, end: Option<WalkEnd>) -> WalkReport {
         state.sum.add(&format!("{number:05}/x"), 10, None);
     }
     state.requests = keys;
-    WalkReport { bucket_id: order.bucket_id, started_at: order.started_at, state: state.to_text(), end }
+    WalkReport {
+        bucket_id: order.bucket_id,
+        started_at: order.started_at,
+        state: state.to_text(),
+        end,
+        abandoned_uploads: None,
+    }
 }
 
 fn own(every_hours: i64, window: Option<&str>) -> SettingInput {

@@ -5,8 +5,10 @@
 mod accounts;
 mod browser_sessions;
 mod clocks;
+mod contents;
 mod credentials;
 mod event_storm;
+mod findings;
 mod inventories;
 mod monitoring;
 mod moved_buckets;

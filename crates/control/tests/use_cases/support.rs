@@ -16,7 +16,7 @@ use bucketry_model::diagnosis::{Check, CheckCode, CheckName, Diagnosis};
 use bucketry_model::id::{BucketId, RepoId, WorkspaceId};
 use bucketry_model::node_protocol::{
     BoundSecret, BucketStatus, Heartbeat, JobResult, Outcome, Register, Report, StatusCounts, SyncAnswer,
-    Task, UsageBatch, Validation,
+    Task, UploadsFound, UsageBatch, Validation,
 };
 use bucketry_model::role::{Caller, OrgRole, WorkspaceRole};
 use bucketry_model::secret::Secret;
@@ -26,6 +26,7 @@ use bucketry_store::vault::{RotationPhase, RotationState};
 use bucketry_vault::message::{query_message, sign_message, sign_query};
 use bucketry_vault::{Identities, NodeSigningKey, SecretContext};
 use bytes::Bytes;
+use jiff::SignedDuration;
 use serde::Serialize;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -176,6 +177,8 @@ pub(crate) struct FakeNode {
     pub(crate) identities: Arc<Mutex<Identities>>,
     /// The result of validations.
     pub(crate) finds: Arc<Mutex<Option<CheckCode>>>,
+    /// The result of searches for the newest object.
+    pub(crate) newest: Arc<Mutex<Result<Option<jiff::Timestamp>, &'static str>>>,
     /// The plain secrets that were used in validations.
     pub(crate) opened: Arc<Mutex<Vec<String>>>,
     sent: Arc<Mutex<i64>>,
@@ -194,6 +197,7 @@ impl FakeNode {
             key: Arc::new(NodeSigningKey::generate().unwrap()),
             identities: Arc::new(Mutex::new(Identities::generate())),
             finds: Arc::default(),
+            newest: Arc::new(Mutex::new(Ok(None))),
             opened: Arc::default(),
             sent: Arc::default(),
         }
@@ -243,6 +247,7 @@ impl FakeNode {
             probe_interval_ms: 60_000,
             buckets,
             census: StatusCounts::default(),
+            waiting_batches: None,
         }
     }
 
@@ -329,6 +334,20 @@ impl FakeNode {
                 self.register().await.unwrap();
                 Outcome::Done
             }
+            Task::FindNewest(_) => match *self.newest.lock().unwrap() {
+                Ok(newest) => Outcome::FoundNewest { newest },
+                Err(reason) => Outcome::Failed { reason: reason.to_owned() },
+            },
+            Task::CleanUploads(cleaning) => Outcome::CleanedUploads {
+                found: UploadsFound {
+                    count: 3,
+                    oldest: Some(cleaning.begun_before - SignedDuration::from_hours(48)),
+                    bytes: Some(3_000),
+                    complete: true,
+                },
+                aborted: if cleaning.dry_run { 0 } else { 3 },
+                failure: None,
+            },
         }
     }
 

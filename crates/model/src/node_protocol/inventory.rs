@@ -3,12 +3,16 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::jobs::UploadsFound;
 use crate::id::{BucketId, OrgId};
 
 /// The largest number of walks in a message.
 pub const MAX_WALKS: usize = 8;
 /// How long a walk belongs to a node without a report of it, in seconds. After that, another node may continue it.
 pub const WALK_LEASE_SECONDS: i64 = 120;
+
+/// After this many days, a multipart upload that is in progress counts as abandoned.
+pub const ABANDONED_AFTER_DAYS: i64 = 7;
 
 /// `POST /node/inventory`: how far the node's walks have come, and how many more it could run.
 ///
@@ -45,6 +49,10 @@ pub struct WalkReport {
     /// How the walk ended. `None` while it is running.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<WalkEnd>,
+    /// With the end of a finished walk: the multipart uploads that were abandoned ([`ABANDONED_AFTER_DAYS`]). `None` if the
+    /// provider has none or can't list them. Older nodes don't send it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abandoned_uploads: Option<UploadsFound>,
 }
 
 /// How a walk ended at a node.

@@ -37,6 +37,40 @@ pub enum Task {
     NewIdentity,
     /// Delete every identity except the one in use.
     RetireIdentities,
+    /// Find out how old the newest object under a prefix is.
+    FindNewest(NewestSearch),
+    /// Find multipart uploads that nobody completed, and abort them.
+    CleanUploads(UploadCleaning),
+}
+
+/// A search for the newest object under a prefix of a bucket that the node serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the field without a comment speaks for itself")]
+pub struct NewestSearch {
+    pub bucket_id: BucketId,
+    /// Only keys that begin with this count.
+    pub prefix: String,
+    /// Smaller objects don't count.
+    pub min_bytes: u64,
+    /// The search may end at the first object that isn't older than this.
+    pub fresh_since: Timestamp,
+    /// Time limit in milliseconds.
+    pub deadline_ms: u64,
+}
+
+/// The multipart uploads of a bucket that the node serves, to be aborted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the field without a comment speaks for itself")]
+pub struct UploadCleaning {
+    pub bucket_id: BucketId,
+    /// Only uploads that began before this.
+    pub begun_before: Timestamp,
+    /// Only report what would be aborted.
+    pub dry_run: bool,
+    /// Time limit in milliseconds.
+    pub deadline_ms: u64,
 }
 
 /// A bucket to check, which may not be stored yet.
@@ -110,6 +144,22 @@ pub struct JobResult {
     pub outcome: Outcome,
 }
 
+/// Multipart uploads that began before some time and are still in progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UploadsFound {
+    /// How many there are.
+    pub count: u64,
+    /// When the oldest began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest: Option<Timestamp>,
+    /// The bytes of their parts. `None` if there are too many to ask for the parts of each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// Whether all uploads of the bucket were looked at.
+    pub complete: bool,
+}
+
 /// The outcome of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "kind")]
@@ -126,6 +176,22 @@ pub enum Outcome {
     Resealed {
         /// Sealed secrets.
         secrets: Vec<BoundSecret>,
+    },
+    /// Outcome of [`Task::FindNewest`].
+    FoundNewest {
+        /// When the newest object was stored. `None` if there is none that counts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        newest: Option<Timestamp>,
+    },
+    /// Outcome of [`Task::CleanUploads`].
+    CleanedUploads {
+        /// What was found.
+        found: UploadsFound,
+        /// How many of them were aborted.
+        aborted: u64,
+        /// Why one couldn't be aborted, in one sentence without secrets.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<String>,
     },
     /// Outcome of [`Task::NewIdentity`] and [`Task::RetireIdentities`].
     Done,
@@ -194,5 +260,20 @@ mod tests {
         assert_eq!(value["secrets"][1]["keyId"], RepoKeyId::new(now, [3; 10]).to_string());
         assert_eq!(value["secrets"][3]["channelId"], ChannelId::new(now, [5; 10]).to_string());
         assert_eq!(serde_json::from_value::<Task>(value).unwrap(), task);
+    }
+
+    #[test]
+    fn tasks_on_objects_and_uploads_are_written_with_camel_case_names() {
+        let now = Timestamp::UNIX_EPOCH;
+        let bucket_id = BucketId::new(now, [2; 10]);
+        let cleaning = UploadCleaning { bucket_id, begun_before: now, dry_run: true, deadline_ms: 5 };
+        let value = serde_json::to_value(Task::CleanUploads(cleaning)).unwrap();
+        let written = json!({
+            "kind": "cleanUploads", "bucketId": bucket_id, "begunBefore": "1970-01-01T00:00:00Z", "dryRun": true,
+            "deadlineMs": 5,
+        });
+        assert_eq!(value, written);
+        let outcome = Outcome::FoundNewest { newest: None };
+        assert_eq!(serde_json::to_value(outcome).unwrap(), json!({ "kind": "foundNewest" }));
     }
 }

@@ -9,9 +9,13 @@ mod jobs;
 mod sync;
 
 pub use inventory::{
-    InventoryOrders, InventoryReport, MAX_WALKS, WALK_LEASE_SECONDS, WalkEnd, WalkOrder, WalkReport,
+    ABANDONED_AFTER_DAYS, InventoryOrders, InventoryReport, MAX_WALKS, WALK_LEASE_SECONDS, WalkEnd,
+    WalkOrder, WalkReport,
 };
-pub use jobs::{BoundSecret, Job, JobResult, Outcome, SecretOwner, Task, Validation};
+pub use jobs::{
+    BoundSecret, Job, JobResult, NewestSearch, Outcome, SecretOwner, Task, UploadCleaning, UploadsFound,
+    Validation,
+};
 pub use sync::{NodeBucket, NodeRepository, NodeRepositoryBucket, NodeRepositoryKey, SyncAnswer};
 
 use std::borrow::Cow;
@@ -160,6 +164,9 @@ pub struct Heartbeat {
     /// URL of the node's gateway for applications; `None` without a gateway.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway_url: Option<Endpoint>,
+    /// Batches of counted traffic that wait at the node to be reported. Older nodes don't send it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_batches: Option<u64>,
 }
 
 fn default_probe_interval_ms() -> u64 {

@@ -15,10 +15,12 @@ use std::time::Duration;
 use bucketry_model::id::BucketId;
 use bucketry_model::inventory::WalkState;
 use bucketry_model::node_protocol::{
-    InventoryOrders, InventoryReport, MAX_WALKS, WALK_LEASE_SECONDS, WalkEnd, WalkOrder, WalkReport,
+    ABANDONED_AFTER_DAYS, InventoryOrders, InventoryReport, MAX_WALKS, UploadsFound, WALK_LEASE_SECONDS,
+    WalkEnd, WalkOrder, WalkReport,
 };
+use bucketry_model::time::Clock;
 use futures_util::FutureExt as _;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep};
@@ -30,10 +32,13 @@ use crate::control_plane::{ControlPlane, ControlPlaneError};
 use crate::jitter::Jitter;
 use crate::open_buckets::OpenBuckets;
 use crate::registration::Registration;
+use crate::uploads;
 use walk::Walk;
 
 /// How long the last report may take while the node stops.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// How long the search for abandoned uploads may take after a walk.
+const UPLOADS_WITHIN: Duration = Duration::from_secs(30);
 /// A walk that wasn't acknowledged for this long is dropped, before another node gets it.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(WALK_LEASE_SECONDS.unsigned_abs() * 3 / 4);
 /// The longest wait after a failed report. Control planes of older versions refuse all of them.
@@ -45,6 +50,7 @@ struct RunningWalk {
     /// The requests of the state that was acknowledged last.
     acknowledged: Option<u64>,
     end: Option<WalkEnd>,
+    abandoned_uploads: Option<UploadsFound>,
     task: AbortHandle,
 }
 
@@ -52,6 +58,7 @@ struct EndedWalk {
     bucket_id: BucketId,
     started_at: Timestamp,
     end: WalkEnd,
+    abandoned_uploads: Option<UploadsFound>,
 }
 
 /// The state of the task that runs walks.
@@ -61,6 +68,7 @@ pub(crate) struct InventoryWalks {
     buckets: Arc<OpenBuckets>,
     node: NodeInfo,
     config: InventoryConfig,
+    clock: Arc<dyn Clock>,
     running: HashMap<BucketId, RunningWalk>,
     tasks: JoinSet<EndedWalk>,
 }
@@ -72,9 +80,10 @@ impl InventoryWalks {
         buckets: Arc<OpenBuckets>,
         node: NodeInfo,
         config: InventoryConfig,
+        clock: Arc<dyn Clock>,
     ) -> Self {
         let (running, tasks) = (HashMap::new(), JoinSet::new());
-        Self { control_plane, registration, buckets, node, config, running, tasks }
+        Self { control_plane, registration, buckets, node, config, clock, running, tasks }
     }
 
     /// Runs walks until it is stopped, then tries to report where they were.
@@ -129,11 +138,12 @@ impl InventoryWalks {
                 () = &mut time => return,
                 Some(ended) = self.tasks.join_next() => {
                     // Walks that were aborted have no end to report.
-                    let Ok(EndedWalk { bucket_id, started_at, end }) = ended else { continue };
+                    let Ok(EndedWalk { bucket_id, started_at, end, abandoned_uploads }) = ended else { continue };
                     if let Some(walk) = self.running.get_mut(&bucket_id)
                         && walk.started_at == started_at
                     {
                         walk.end = Some(end);
+                        walk.abandoned_uploads = abandoned_uploads;
                         let soon = Instant::now() + Duration::from_millis(200);
                         if time.deadline() > soon {
                             time.as_mut().reset(soon);
@@ -157,6 +167,7 @@ impl InventoryWalks {
                 started_at: walk.started_at,
                 state: if is_new { state.to_text() } else { None },
                 end: walk.end.clone(),
+                abandoned_uploads: walk.abandoned_uploads,
             });
         }
         let report = InventoryReport { ip: self.node.name.clone(), id_org: self.node.id_org, walks, free };
@@ -197,14 +208,26 @@ impl InventoryWalks {
             requests_per_second,
             for_seconds.map(Duration::from_secs),
         );
+        let buckets = Arc::clone(&self.buckets);
+        let begun_before = self.clock.now() - SignedDuration::from_hours(24 * ABANDONED_AFTER_DAYS);
         let task = self.tasks.spawn(async move {
-            let end = AssertUnwindSafe(walk.run()).catch_unwind().await;
-            let end = end.unwrap_or_else(|_| WalkEnd::Abandoned {
-                reason: "the node failed while it listed the bucket; its log has the details".to_owned(),
+            let walk = async {
+                let end = walk.run().await;
+                let open = buckets.get(bucket_id).filter(|_| end == WalkEnd::Finished);
+                let abandoned_uploads = match open {
+                    Some(open) => uploads::abandoned(&*open.driver, begun_before, UPLOADS_WITHIN).await,
+                    None => None,
+                };
+                (end, abandoned_uploads)
+            };
+            let (end, abandoned_uploads) = AssertUnwindSafe(walk).catch_unwind().await.unwrap_or_else(|_| {
+                let reason = "the node failed while it listed the bucket; its log has the details";
+                (WalkEnd::Abandoned { reason: reason.to_owned() }, None)
             });
-            EndedWalk { bucket_id, started_at, end }
+            EndedWalk { bucket_id, started_at, end, abandoned_uploads }
         });
-        self.running
-            .insert(bucket_id, RunningWalk { started_at, state, acknowledged: None, end: None, task });
+        let walk =
+            RunningWalk { started_at, state, acknowledged: None, end: None, abandoned_uploads: None, task };
+        self.running.insert(bucket_id, walk);
     }
 }

@@ -5,10 +5,10 @@ use bucketry_model::node_protocol::UsageBatch;
 use bucketry_model::role::Visibility;
 use bucketry_model::status::ProbedStatus;
 
-use super::fixture::{TestContext, at, audit, online};
+use super::fixture::{TestContext, at, audit, location, online};
 use super::usage::row;
 use crate::Store;
-use crate::bucket::{ListedBucket, PageStart};
+use crate::bucket::{ListedBucket, NewBucket, PageStart};
 
 fn position(listed: &ListedBucket) -> PageStart {
     PageStart { created_at: listed.bucket.created_at, id: listed.bucket.id }
@@ -152,4 +152,28 @@ pub async fn totals_are_listed_like_buckets(store: &dyn Store) {
         let response: Vec<_> = listed.iter().map(|one| (one.position.id, one.totals.requests)).collect();
         assert_eq!(response, [(busy, 3), (quiet, 0)]);
     }
+}
+
+pub async fn buckets_are_walked_by_their_names_at_the_provider(store: &dyn Store) {
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    other.bucket("foreign").await;
+    let mut expected = Vec::new();
+    for (label, bucket) in [("one", "data"), ("two", "archive"), ("three", "data"), ("gone", "data")] {
+        let new = NewBucket { location: location(bucket), ..context.new_bucket(label) };
+        store.insert_bucket(&new, &audit(at(0))).await.unwrap();
+        expected.push((bucket, new.id));
+    }
+    store.delete_bucket(context.org, expected[3].1, &audit(at(1))).await.unwrap();
+    expected.truncate(3);
+    expected.sort_unstable();
+    let (mut walked, mut last) = (Vec::new(), None);
+    loop {
+        let page = store.registered_names(context.org, last.as_ref(), 1).await.unwrap();
+        let Some(one) = page.into_iter().next() else { break };
+        walked.push((one.bucket.clone(), one.id));
+        last = Some(one);
+    }
+    let walked: Vec<_> = walked.iter().map(|(bucket, id)| (bucket.as_str(), *id)).collect();
+    assert_eq!(walked, expected);
 }

@@ -69,6 +69,37 @@ pub async fn ending_secrets_are_told_earliest_first_and_counted(store: &dyn Stor
     }
 }
 
+pub async fn ending_secrets_are_listed_where_they_are_visible(store: &dyn Store) {
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    let add = async |of: &TestContext<'_>, workspace_id, label: &str, end| {
+        let new = NewBucket { workspace_id, secret_expires_at: Some(at(end)), ..of.new_bucket(label) };
+        store.insert_bucket(&new, &audit(at(0))).await.unwrap();
+        new.id
+    };
+    let elsewhere = context.another_workspace(0).await;
+    let late = add(&context, context.workspace, "late", 300).await;
+    let soon = add(&context, elsewhere, "soon", 100).await;
+    let gone = add(&context, context.workspace, "gone", 50).await;
+    add(&other, other.workspace, "foreign", 10).await;
+    store.delete_bucket(context.org, gone, &audit(at(1))).await.unwrap();
+
+    let list = async |visible: Visibility, until, limit| {
+        let ends = store.credential_ends(context.org, &visible, at(until), limit).await.unwrap();
+        ends.into_iter().map(|one| one.id).collect::<Vec<_>>()
+    };
+    assert_eq!(list(Visibility::Organization, 300, 10).await, [soon, late]);
+    assert_eq!(list(Visibility::Organization, 299, 10).await, [soon]);
+    assert_eq!(list(Visibility::Organization, 300, 1).await, [soon]);
+    assert_eq!(list(Visibility::Workspaces(vec![context.workspace]), 300, 10).await, [late]);
+    assert_eq!(list(Visibility::Workspaces(vec![context.workspace, elsewhere]), 300, 10).await, [soon, late]);
+    let ends = store.credential_ends(context.org, &Visibility::Organization, at(300), 10).await.unwrap();
+    assert_eq!(
+        (ends[0].name.as_str(), ends[0].workspace_id, ends[0].expires_at),
+        ("soon", elsewhere, at(100))
+    );
+}
+
 pub async fn an_organization_keeps_its_first_external_id(store: &dyn Store) {
     let context = TestContext::new(store).await;
     let other = TestContext::another(store).await;

@@ -251,3 +251,34 @@ pub async fn lists_show_sizes(store: &dyn Store) {
         assert_eq!(one.size.map(|size| (size.objects, size.bytes, size.measured_at)), expected);
     }
 }
+
+pub async fn late_and_failed_walks_are_found(store: &dyn Store) {
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    let other = TestContext::another(store).await;
+    let troubled = async || {
+        let plans = store.troubled_walks(context.org, at(1_000), 10).await.unwrap();
+        plans.into_iter().map(|plan| plan.bucket_id).collect::<Vec<_>>()
+    };
+    let own = InventorySetting::Own(schedule(6));
+    let due = async |of: &TestContext<'_>, label: &str, seconds| {
+        let bucket = of.bucket(label).await;
+        let record = audit(at(0));
+        let set = store.set_inventory_setting(of.org, bucket, Some(&own), Some(at(seconds)), &record);
+        assert!(set.await.unwrap());
+        bucket
+    };
+    due(&context, "in time", 1_000).await;
+    due(&other, "of others", 10).await;
+    let (late, later) = (due(&context, "late", 999).await, due(&context, "later", 500).await);
+    assert_eq!(troubled().await, [later, late]);
+
+    let failed = context.bucket("failed").await;
+    let owner = claimed(&context, failed, node, 100).await;
+    let outcome = WalkOutcome::Abandon { reason: "No.".to_owned() };
+    assert!(store.end_walk(&owner, &outcome, Some(at(5_000)), at(200)).await.unwrap());
+    assert_eq!(troubled().await, [later, late, failed]);
+    let owner = claimed(&context, failed, node, 300).await;
+    assert!(store.end_walk(&owner, &finished(1, 300, 400), Some(at(5_000)), at(400)).await.unwrap());
+    assert_eq!(troubled().await, [later, late], "it has succeeded since");
+}

@@ -307,3 +307,40 @@ pub async fn unused_facets_are_purged(store: &dyn Store) {
     assert_eq!(store.purge_facets(at(100)).await.unwrap(), 2, "without reports, and OFFLINE");
     assert_eq!(with_status(&context, &[node], Status::Online).await, ["one"]);
 }
+
+pub async fn buckets_are_counted_by_what_they_have_in_common(store: &dyn Store) {
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    let mut ids = Vec::new();
+    for label in ["a", "b", "c", "d"] {
+        ids.push(context.bucket(label).await);
+    }
+    let workspace = context.another_workspace(0).await;
+    let elsewhere = context.bucket_in(workspace, "e", at(0)).await;
+    for (id, sample) in
+        [(ids[0], offline(1)), (ids[1], offline(1)), (elsewhere, offline(1)), (ids[2], online(1, 5))]
+    {
+        context.probe(node, id, &[sample]).await;
+    }
+
+    let count = async |visible: &Visibility, status, at_most| {
+        let connected = vec![node];
+        let filter = BucketFilter { statuses: vec![status], connected, ..BucketFilter::default() };
+        store.count_facets(context.org, visible, &filter, at_most).await.unwrap()
+    };
+    let all = Visibility::Organization;
+    let found = count(&all, Status::Offline, 100).await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((found[0].buckets, &*found[0].reports), (3, &[(node, ProbedStatus::Offline)][..]));
+    assert_eq!(count(&all, Status::Offline, 2).await[0].buckets, 2, "no more than are counted");
+    assert_eq!(
+        count(&Visibility::Workspaces(vec![context.workspace]), Status::Offline, 100).await[0].buckets,
+        2
+    );
+    assert!(count(&Visibility::Workspaces(vec![]), Status::Offline, 100).await.is_empty());
+    let unprobed = count(&all, Status::Disconnected, 100).await;
+    assert_eq!((unprobed[0].buckets, unprobed[0].reports.len()), (1, 0));
+
+    store.delete_bucket(context.org, ids[3], &audit(at(2))).await.unwrap();
+    assert!(count(&all, Status::Disconnected, 100).await.is_empty(), "the facet stays, without buckets");
+}

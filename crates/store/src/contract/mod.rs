@@ -28,6 +28,7 @@ pub mod bucket;
 pub mod bucket_list;
 pub mod credential;
 pub mod first_report;
+pub mod freshness;
 pub mod idempotency;
 pub mod inventory;
 pub mod listing;
@@ -63,6 +64,7 @@ macro_rules! contract_stories {
                 organizations_are_listed_in_the_order_in_which_they_were_made
                 a_quota_is_set_and_lifted
                 writes_are_found_to_be_taken
+                the_latest_backup_is_remembered
             }
             user {
                 a_user_reads_back
@@ -146,6 +148,7 @@ macro_rules! contract_stories {
                 age_and_end_of_a_secret_go_with_the_secret
                 a_bucket_without_a_secret_has_no_age_and_no_end
                 ending_secrets_are_told_earliest_first_and_counted
+                ending_secrets_are_listed_where_they_are_visible
                 an_organization_keeps_its_first_external_id
                 two_external_ids_at_once_give_one
             }
@@ -156,6 +159,7 @@ macro_rules! contract_stories {
                 a_cursor_walks_more_workspaces_than_one_statement_merges
                 buckets_made_in_the_same_moment_are_listed_by_id
                 totals_are_listed_like_buckets
+                buckets_are_walked_by_their_names_at_the_provider
             }
             overview {
                 buckets_are_counted_by_status
@@ -170,6 +174,7 @@ macro_rules! contract_stories {
                 results_are_in_the_order_of_words_and_few_can_be_sorted
                 repositories_are_found_and_listed_by_name
                 unused_facets_are_purged
+                buckets_are_counted_by_what_they_have_in_common
             }
             monitoring {
                 the_oldest_buckets_of_all_organizations_are_monitored
@@ -298,6 +303,13 @@ macro_rules! contract_stories {
                 old_results_are_dropped
                 a_bucket_that_moves_or_is_removed_loses_its_sizes
                 lists_show_sizes
+                late_and_failed_walks_are_found
+            }
+            freshness {
+                a_rule_is_set_replaced_and_removed
+                a_bucket_has_a_limited_number_of_rules
+                a_due_check_is_made_by_one_process_and_recorded
+                what_was_found_in_a_bucket_goes_with_its_place
             }
             notification_channel {
                 a_channel_reads_back_without_its_secret
@@ -359,6 +371,7 @@ mod tests {
             include_str!("bucket_list.rs"),
             include_str!("credential.rs"),
             include_str!("first_report.rs"),
+            include_str!("freshness.rs"),
             include_str!("idempotency.rs"),
             include_str!("inventory.rs"),
             include_str!("node.rs"),

@@ -62,3 +62,11 @@ pub async fn writes_are_found_to_be_taken(store: &dyn Store) {
         store.check_writes(at(seconds)).await.unwrap();
     }
 }
+
+pub async fn the_latest_backup_is_remembered(store: &dyn Store) {
+    assert_eq!(store.last_backup().await.unwrap(), None);
+    for (made, remembered) in [(100, 100), (300, 300), (200, 300)] {
+        store.record_backup(at(made)).await.unwrap();
+        assert_eq!(store.last_backup().await.unwrap(), Some(at(remembered)));
+    }
+}

@@ -2,6 +2,7 @@
 
 use bucketry_model::id::{BucketId, RepoId};
 use bucketry_model::node_protocol::UsageBatch;
+use bucketry_model::time::Day;
 use bucketry_model::usage::{UsageRow, UsageTotals};
 use futures_util::future::join;
 
@@ -45,6 +46,8 @@ pub async fn a_batch_is_added_to_the_totals(store: &dyn Store) {
     let expected = UsageTotals { requests: 10, upload_bytes: 400, download_bytes: 4_000, size_change: -40 };
     let response = store.usage_totals_of(&[b, a]).await.unwrap();
     assert_eq!(response, [(b, UsageTotals::default()), (a, expected)]);
+    let last = store.last_days_of_use(&[a, b]).await.unwrap();
+    assert_eq!(last, [(a, Day::from_number(0))], "one that was never used has no last day");
 
     store.add_usage(node, None, &batch(2, vec![row(a, 120, 5)]), at(0)).await.unwrap();
     assert_eq!(totals(store, a).await.requests, 15);

@@ -6,6 +6,7 @@ use bucketry_model::bucket::{Bucket, BucketLocation, CredentialTimes, StorageTyp
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::id::{BucketId, OrgId, WorkspaceId};
 use bucketry_model::name::Name;
+use bucketry_model::role::Visibility;
 use bucketry_model::secret::SealedSecret;
 use bucketry_model::time::to_micros;
 use jiff::Timestamp;
@@ -14,11 +15,11 @@ use sqlx::query;
 use super::columns::Columns;
 use super::dialect::{Row, for_update, is_unique_violation};
 use super::statement::{InList, Write, texts};
-use super::{SqlStore, attachment, facets, inventory, live_workspace, probe, series};
+use super::{SqlStore, attachment, facets, freshness, inventory, live_workspace, probe, series};
 use crate::Result;
 use crate::bucket::{
-    BucketDeleted, BucketInserted, BucketQuery, BucketStore, BucketUpdate, BucketUpdated, EndingCredential,
-    ListedBucket, NewBucket, SecretUpdate, SharingBucket,
+    BucketDeleted, BucketInserted, BucketQuery, BucketStore, BucketUpdate, BucketUpdated, CredentialEnd,
+    EndingCredential, ListedBucket, NewBucket, SecretUpdate, SharingBucket,
 };
 use crate::sync::Subject;
 
@@ -257,6 +258,7 @@ impl BucketStore for SqlStore {
         }
         if renamed || place != (update.location.storage_type, update.location.endpoint.clone()) {
             inventory::forget_sizes(&mut write, update.id).await?;
+            freshness::forget_findings(&mut write, update.id, now).await?;
         }
         if let Some(report) = report {
             probe::take_first(&mut write, update.id, report, now).await?;
@@ -292,6 +294,7 @@ impl BucketStore for SqlStore {
         let forget = "DELETE FROM diagnoses WHERE bucket_id = $1";
         write.execute(query(forget).bind(&bucket)).await?;
         inventory::forget_bucket(&mut write, id).await?;
+        freshness::forget_bucket(&mut write, id).await?;
         write.record_change(org_id, Subject::Bucket(id), now);
         write.bump_generation(Some(org_id));
         write.commit().await?;
@@ -381,5 +384,15 @@ impl BucketStore for SqlStore {
             Ok(EndingCredential { id, org_id, expires_at: columns.time()? })
         };
         self.rows(select).await?.iter().map(read).collect()
+    }
+
+    async fn credential_ends(
+        &self,
+        org_id: OrgId,
+        visible: &Visibility,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<CredentialEnd>> {
+        self.visible_credential_ends(org_id, visible, until, limit).await
     }
 }

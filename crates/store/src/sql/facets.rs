@@ -32,7 +32,7 @@ const USE_RECORDED_FOR: SignedDuration = SignedDuration::from_hours(1);
 const NUMBERS_TRIED: usize = 64;
 
 /// What nodes report about a bucket, by node.
-type Reports = Vec<(NodeId, ProbedStatus)>;
+pub(super) type Reports = Vec<(NodeId, ProbedStatus)>;
 
 /// What buckets have in common.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -293,9 +293,21 @@ pub(super) async fn forget_node(write: &mut Write, node: &str) -> Result<()> {
     Ok(())
 }
 
+/// A facet as it is stored.
+pub(super) struct StoredFacet {
+    pub(super) number: i64,
+    pub(super) provider: Provider,
+    pub(super) storage_type: StorageType,
+    pub(super) reports: Reports,
+}
+
 impl SqlStore {
-    /// The numbers of the organization's facets that a filter selects, in their order.
-    pub(super) async fn facets_selected(&self, org_id: OrgId, filter: &BucketFilter) -> Result<Vec<i64>> {
+    /// The organization's facets that a filter selects, in the order of their numbers.
+    pub(super) async fn facets_selected(
+        &self,
+        org_id: OrgId,
+        filter: &BucketFilter,
+    ) -> Result<Vec<StoredFacet>> {
         let sql = "SELECT number, provider, storage_type, reports FROM facets WHERE org_id = $1";
         let mut selected = Vec::new();
         for row in self.rows(query(sql).bind(org_id.to_string())).await? {
@@ -304,10 +316,10 @@ impl SqlStore {
             let (provider, storage_type) = (columns.parsed()?, columns.parsed()?);
             let reports = columns.read(reports_of_text)?;
             if filter.selects(provider, storage_type, &reports) {
-                selected.push(number);
+                selected.push(StoredFacet { number, provider, storage_type, reports });
             }
         }
-        selected.sort_unstable();
+        selected.sort_unstable_by_key(|facet| facet.number);
         Ok(selected)
     }
 

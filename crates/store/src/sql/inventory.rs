@@ -41,7 +41,9 @@ const NEW: Rows<'static> = Rows { after: " ON CONFLICT (bucket_id) DO NOTHING", 
 /// clocks differ.
 const OVERLAP: i64 = 600_000_000;
 
-fn plan(row: &Row) -> Result<WalkPlan> {
+pub(super) use select_plan;
+
+pub(super) fn plan(row: &Row) -> Result<WalkPlan> {
     let mut columns = Columns::of(row);
     Ok(WalkPlan {
         bucket_id: columns.parsed()?,
@@ -268,6 +270,15 @@ impl InventoryStore for SqlStore {
             None => sql,
         };
         self.rows(sql).await?.iter().map(plan).collect()
+    }
+
+    async fn troubled_walks(
+        &self,
+        org_id: OrgId,
+        due_before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<WalkPlan>> {
+        self.troubled(org_id, due_before, limit).await
     }
 
     async fn claim_walk(

@@ -21,8 +21,8 @@ use super::page::MERGED_AT_ONCE;
 use super::search_words::{Candidate, Scopes, SearchKind};
 use crate::bucket::{ListedBucket, PageStart};
 use crate::listing::{
-    BucketSearch, ListOrder, ListPosition, ListingStore, NamePosition, RepositorySearch, SearchPage,
-    WordPosition,
+    BucketFilter, BucketSearch, FacetCount, ListOrder, ListPosition, ListingStore, NamePosition,
+    RepositorySearch, SearchPage, WordPosition,
 };
 use crate::{Result, StoreError};
 
@@ -334,8 +334,12 @@ fn in_order<T>(ids: &[String], entries: Vec<T>, id: impl Fn(&T) -> String) -> Ve
 impl ListingStore for SqlStore {
     async fn search_buckets(&self, search: &BucketSearch) -> Result<SearchPage<ListedBucket, BucketId>> {
         let restricts = !search.filter.is_empty() || search.words.is_none();
-        let facets =
-            if restricts { Some(self.facets_selected(search.org_id, &search.filter).await?) } else { None };
+        let facets = if restricts {
+            let selected = self.facets_selected(search.org_id, &search.filter).await?;
+            Some(selected.iter().map(|facet| facet.number).collect())
+        } else {
+            None
+        };
         let of = KeyQuery {
             table: BUCKET_KEYS,
             org_id: search.org_id,
@@ -366,6 +370,16 @@ impl ListingStore for SqlStore {
         };
         let Some((ids, next)) = self.keys(&of).await? else { return Ok(SearchPage::TooManyToSort) };
         Ok(SearchPage::Found { entries: self.repositories_in_order(search.org_id, &ids).await?, next })
+    }
+
+    async fn count_facets(
+        &self,
+        org_id: OrgId,
+        visible: &Visibility,
+        filter: &BucketFilter,
+        at_most: u32,
+    ) -> Result<Vec<FacetCount>> {
+        self.count_by_facet(org_id, visible, filter, at_most).await
     }
 
     async fn purge_facets(&self, unused_since: Timestamp) -> Result<u64> {

@@ -5,11 +5,14 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use bucketry_model::time::to_micros;
+use jiff::Timestamp;
 use sqlx::Pool;
 
 use super::DATABASE_FILE;
 use super::dialect::{self, Db};
 use super::open::{Options, connecting};
+use super::sql::backup_record::RECORD_BACKUP;
 use crate::{Result, StoreError};
 
 /// Writes a consistent copy of the database in a data directory to a new file. Works while another process uses the
@@ -20,6 +23,15 @@ pub async fn backup(data_dir: &Path, to: &Path) -> Result<()> {
     let copied = copy(&pool, to).await;
     pool.close().await;
     copied
+}
+
+/// Records in the database of a data directory that it was backed up. Works while another process uses the database.
+pub async fn record_backup(data_dir: &Path, at: Timestamp) -> Result<()> {
+    let options = connecting(&data_dir.join(DATABASE_FILE), &Options::default());
+    let pool = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options);
+    let recorded = sqlx::query(RECORD_BACKUP).bind(to_micros(at)).execute(&pool).await;
+    pool.close().await;
+    recorded.map(drop).map_err(dialect::error)
 }
 
 /// Copies into a temporary file beside the target, so the target is either complete or absent.

@@ -27,7 +27,7 @@ use crate::{Result, Store};
 use dialect::Db;
 use sql::Generations;
 
-pub use backup::backup;
+pub use backup::{backup, record_backup};
 pub use open::Options;
 
 /// The name of the database file in the data directory.

@@ -1,0 +1,53 @@
+//! Reads the state of the deployment: the disk of the data directory, and the last backup.
+
+use std::path::Path;
+
+use bucketry_model::id::OrgId;
+
+use super::observations::{DeploymentState, DiskSpace};
+use crate::{Control, Error, Result};
+
+impl Control {
+    /// The state of the deployment for its first organization, whose owners are its operators. `None` for others.
+    pub(super) async fn deployment_state(&self, org_id: OrgId) -> Result<Option<DeploymentState>> {
+        let store = &self.inner.store;
+        let first = store.organizations(1).await?.into_iter().next();
+        let Some(first) = first.filter(|first| first.id == org_id) else { return Ok(None) };
+        let settings = &self.inner.settings;
+        let disk = match settings.data_directory.clone() {
+            None => None,
+            // A file system on the network may take its time.
+            Some(directory) => {
+                tokio::task::spawn_blocking(move || disk_space(&directory)).await.map_err(Error::internal)?
+            }
+        };
+        let last_backup = match settings.backup_max_age {
+            None => None,
+            Some(_) => store.last_backup().await?,
+        };
+        let backup_max_age = settings.backup_max_age;
+        Ok(Some(DeploymentState { disk, backup_max_age, last_backup, created_at: first.created_at }))
+    }
+}
+
+/// The space on the disk of a directory. `None` if the system doesn't say.
+fn disk_space(directory: &Path) -> Option<DiskSpace> {
+    let found = rustix::fs::statvfs(directory).ok()?;
+    Some(DiskSpace {
+        directory: directory.display().to_string(),
+        free_bytes: found.f_bavail.saturating_mul(found.f_frsize),
+        all_bytes: found.f_blocks.saturating_mul(found.f_frsize),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_has_space_and_a_missing_directory_has_none() {
+        let here = disk_space(Path::new(".")).unwrap();
+        assert!(here.all_bytes > 0 && here.free_bytes <= here.all_bytes);
+        assert!(disk_space(Path::new("/no/such/directory")).is_none());
+    }
+}

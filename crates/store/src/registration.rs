@@ -1,0 +1,34 @@
+//! The names that buckets have at their providers, in their order.
+
+use async_trait::async_trait;
+use bucketry_model::bucket::StorageType;
+use bucketry_model::id::{BucketId, OrgId};
+use bucketry_model::time::Day;
+
+use crate::Result;
+
+/// A live bucket by its name at the provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegisteredName {
+    /// The storage type.
+    pub storage_type: StorageType,
+    /// The name at the provider.
+    pub bucket: String,
+    /// The id.
+    pub id: BucketId,
+}
+
+/// Walks through the live buckets of an organization.
+#[async_trait]
+pub trait RegistrationStore {
+    /// The live buckets of an organization after `after`, by storage type, name at the provider, and id.
+    async fn registered_names(
+        &self,
+        org_id: OrgId,
+        after: Option<&RegisteredName>,
+        limit: u32,
+    ) -> Result<Vec<RegisteredName>>;
+
+    /// The last day on which each of the given buckets had traffic. Buckets without traffic are left out.
+    async fn last_days_of_use(&self, ids: &[BucketId]) -> Result<Vec<(BucketId, Day)>>;
+}
