@@ -13,6 +13,8 @@ pub mod bucket_fields;
 pub mod bucket_status;
 pub mod count;
 pub mod error;
+pub mod finding;
+pub mod freshness;
 pub mod history;
 pub mod inventory;
 pub mod moment;

@@ -54,6 +54,9 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("everyHours", CHANGE_INVENTORY),
     ("requestsPerSecond", CHANGE_INVENTORY),
     ("window", CHANGE_INVENTORY),
+    ("prefix", CHANGE_FRESHNESS),
+    ("minBytes", CHANGE_FRESHNESS),
+    ("maxAgeSeconds", CHANGE_FRESHNESS),
     ("accessType", "is changed with PUT /repo/{repoId}/apikey/{apikeyId}"),
     ("expiresAt", "is set once, with POST /token"),
     ("url", CHANGE_CHANNEL),
@@ -68,6 +71,7 @@ const SET_PASSWORD: &str = "is changed by its own user, with PUT /user/{userId};
 const CHANGE_BUCKET: &str = "is a field of PUT /bucket/{bucketId}, not of this call";
 const CHANGE_INVENTORY: &str = "is a field of PUT /bucket/{bucketId}/inventory and PUT /organization/{orgId}/inventory, not of this call";
 const CHANGE_CHANNEL: &str = "is a field of PUT /notification/channel/{channelId}, not of this call";
+const CHANGE_FRESHNESS: &str = "is a field of PUT /bucket/{bucketId}/freshness, not of this call";
 const CHANGE_REPOSITORY: &str = "is a field of PUT /repo/{repoId}, not of this call";
 
 impl<T: DeserializeOwned + PartialSchema> FromRequest<ApiState> for ChangeBody<T> {

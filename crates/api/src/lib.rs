@@ -22,6 +22,7 @@ mod endpoint;
 mod error;
 mod events;
 mod exposition;
+mod findings;
 mod health;
 mod idempotency;
 mod limits;

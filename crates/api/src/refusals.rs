@@ -37,7 +37,9 @@ fn changes(method: &Method, route: &str) -> Option<(AuditKind, AuditAction)> {
     };
     let kind = match route {
         "/bucket" | "/bucket/{bucketId}" => AuditKind::Bucket,
-        "/bucket/{bucketId}/inventory" => return Some((AuditKind::Bucket, AuditAction::Updated)),
+        "/bucket/{bucketId}/inventory"
+        | "/bucket/{bucketId}/freshness"
+        | "/bucket/{bucketId}/uploads/clean" => return Some((AuditKind::Bucket, AuditAction::Updated)),
         "/organization/{orgId}/inventory" => return Some((AuditKind::Organization, AuditAction::Updated)),
         "/repo" | "/repo/{repoId}" => AuditKind::Repository,
         "/repo/{repoId}/apikey" | "/repo/{repoId}/apikey/{apikeyId}" => AuditKind::RepositoryKey,

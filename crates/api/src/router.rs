@@ -24,9 +24,9 @@ use crate::{cors, docs_page, health, metrics_page, not_served, openapi, ready};
 mod all {
     use crate::endpoint::endpoints;
     use crate::{
-        audit, bucket, docs_page, events, health, metrics_page, node, notification, openapi, organization,
-        organization_users, ready, repo, root, session, stats, systemevent, token, unit, user, vault,
-        workspace,
+        audit, bucket, docs_page, events, findings, health, metrics_page, node, notification, openapi,
+        organization, organization_users, ready, repo, root, session, stats, systemevent, token, unit, user,
+        vault, workspace,
     };
 
     endpoints!(
@@ -38,6 +38,7 @@ mod all {
         [docs_page::page],
         [organization::read],
         [events::events],
+        [findings::findings],
         [unit::stats];
         bucket, repo, stats, workspace, organization_users, user, session, token, node, vault, audit, systemevent,
         notification

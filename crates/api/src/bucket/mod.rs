@@ -2,11 +2,13 @@
 
 pub(crate) mod answer;
 mod available;
+mod clean_uploads;
 mod create;
 mod day;
 mod delete;
 mod diagnosis;
 mod events;
+mod freshness;
 mod input;
 mod inventory;
 mod list;
@@ -30,6 +32,7 @@ endpoints!(
     [events::events],
     [outages::outages],
     [day::day],
-    [validate::validate];
-    inventory,
+    [validate::validate],
+    [clean_uploads::clean];
+    inventory, freshness,
 );

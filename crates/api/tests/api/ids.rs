@@ -220,6 +220,7 @@ async fn an_id_in_a_path_that_names_nothing_is_not_found() {
             (_, "/bucket/{bucketId}/stats") => json!({ "day": "2026-03-01" }),
             (_, "/user/{userId}/role") => json!({ "orgRole": 1 }),
             (_, path) if path.ends_with("/inventory") => json!({ "everyHours": 24 }),
+            (_, path) if path.ends_with("/freshness") => json!({ "maxAgeSeconds": 600 }),
             ("POST", "/workspace/{workspaceId}/users") => {
                 json!({ "userId": deployment.first.user_id, "role": "READ" })
             }

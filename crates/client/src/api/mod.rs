@@ -2,6 +2,8 @@
 
 pub mod audit;
 pub mod bucket;
+pub mod finding;
+pub mod freshness;
 pub mod history;
 pub mod node;
 pub mod node_stats;
