@@ -425,7 +425,11 @@ pub(crate) enum VaultCommand {
 #[derive(Debug, Args)]
 pub(crate) struct BackupOptions {
     /// File to write; it must not exist
-    pub(crate) file: PathBuf,
+    #[arg(required_unless_present = "record")]
+    pub(crate) file: Option<PathBuf>,
+    /// Write nothing: only record that another program made a backup
+    #[arg(long, conflicts_with = "file")]
+    pub(crate) record: bool,
     /// Data directory of the server
     #[arg(long, env = "BUCKETRY_DATA_DIR", default_value = "./data")]
     pub(crate) data_dir: PathBuf,

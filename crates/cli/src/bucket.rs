@@ -18,7 +18,10 @@ use crate::named::find_bucket;
 use crate::remote::Remote;
 use crate::table::{Cell, Column, Table, bytes_text, money};
 use crate::workspace_choice::{chosen_workspace, given_workspace};
-use crate::{bucket_fields, bucket_list, bucket_paste, bucket_statistics, history, inventory, output, usage};
+use crate::{
+    bucket_content, bucket_fields, bucket_list, bucket_paste, bucket_statistics, history, inventory, output,
+    usage,
+};
 
 const STATUS_COLUMNS: &[Column] = &[
     Column::text("NODE", "node", 0, 16),
@@ -71,6 +74,14 @@ pub(crate) async fn run(remote: &Remote, command: BucketCommand) -> Result<()> {
         BucketCommand::Inventory(arguments) => {
             let bucket = find_bucket(&client, &arguments.bucket).await?;
             inventory::run(remote, &client, &bucket, &arguments).await
+        }
+        BucketCommand::Freshness { command } => {
+            let bucket = find_bucket(&client, command.bucket()).await?;
+            bucket_content::freshness(remote, &client, &bucket, command).await
+        }
+        BucketCommand::Clean(arguments) => {
+            let bucket = find_bucket(&client, &arguments.bucket).await?;
+            bucket_content::clean(remote, &client, &bucket, &arguments).await
         }
         BucketCommand::Stats { bucket, day } => {
             bucket_statistics::stats(remote, &client, bucket.as_deref(), day).await

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use crate::argument_values::{day, past};
 use crate::completion::{buckets, repositories, workspaces};
 use crate::confirmation::Confirmation;
+use crate::content_arguments::{CleanArguments, FreshnessCommand};
 use crate::credential_help::credential_help;
 use crate::inventory_arguments::InventoryArguments;
 use crate::list_arguments::BucketListArguments;
@@ -149,6 +150,13 @@ pub(crate) enum BucketCommand {
     },
     /// Show how full a bucket is, and set when its list is walked to find out
     Inventory(InventoryArguments),
+    /// Set how old the newest objects of a bucket may be, such as backups
+    Freshness {
+        #[command(subcommand)]
+        command: FreshnessCommand,
+    },
+    /// Abort multipart uploads of a bucket that nobody completed
+    Clean(CleanArguments),
     /// Show the traffic of all time, or of one day; for one bucket also its uptime and latency on that day
     Stats {
         /// Name or id of the bucket; without it, all buckets

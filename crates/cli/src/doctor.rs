@@ -1,4 +1,5 @@
-//! `bucketry doctor`: checks a deployment for problems and says how to fix them.
+//! `bucketry doctor`: checks a deployment for problems and says how to fix them. What the server found itself is in
+//! `doctor_findings`.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -9,13 +10,13 @@ use bucketry_store::postgres::{PostgresStore, examine};
 use bucketry_store::sqlite::SqliteStore;
 use bucketry_store::{Store, StoreError};
 use bucketry_vault::Identities;
-use serde::Serialize;
 use serde_json::Value;
 
 use crate::arguments::DoctorOptions;
 use crate::credentials;
 use crate::data_directory::{NODE_KEY, TOKEN_KEYS, VAULT_KEY, is_used, lacks_its_database, open_to_others};
 use crate::database::DatabaseUrl;
+use crate::doctor_findings::{self, DoctorFinding};
 use crate::failure::{Failure, Result};
 use crate::output;
 use crate::remote::Remote;
@@ -29,20 +30,6 @@ const CLOCK_OFF_AT_MOST: i64 = 60;
 const BUCKETS_LOOKED_AT: u32 = 1_000;
 /// The error that nodes report when a provider refuses requests because of their time.
 const CLOCK_SKEW: &str = "CLOCK_SKEW";
-
-/// The result of one check.
-#[derive(Serialize)]
-struct DoctorFinding {
-    check: &'static str,
-    ok: bool,
-    message: String,
-}
-
-impl DoctorFinding {
-    fn new(check: &'static str, ok: bool, message: impl Into<String>) -> Self {
-        Self { check, ok, message: message.into() }
-    }
-}
 
 /// Checks the server, its nodes and clocks, and the data directory and database if they are given.
 pub(crate) async fn run(remote: &Remote, options: DoctorOptions) -> Result<()> {
@@ -60,28 +47,47 @@ pub(crate) async fn run(remote: &Remote, options: DoctorOptions) -> Result<()> {
     if remote.json {
         output::json(&findings)?;
     } else {
-        for DoctorFinding { check, ok, message } in &findings {
-            output::line(&format!("{} {check:<14} {message}", if *ok { "✓" } else { "✗" }))?;
+        for finding in &findings {
+            output::line(&finding.text())?;
         }
     }
-    match findings.iter().filter(|finding| !finding.ok).count() {
-        0 => Ok(()),
-        wrong => Err(Failure::failed(format!("{wrong} of {} checks failed", findings.len()))),
+    summary(&findings)
+}
+
+/// The exit status: a failure if anything is wrong.
+fn summary(findings: &[DoctorFinding]) -> Result<()> {
+    let count = |is_check: bool| {
+        let of_kind = findings.iter().filter(|one| one.is_check() == is_check);
+        (of_kind.clone().filter(|one| !one.ok).count(), of_kind.count())
+    };
+    let ((wrong, checks), (found, _)) = (count(true), count(false));
+    match (wrong, found) {
+        (0, 0) => Ok(()),
+        (0, 1) => Err(Failure::failed("1 finding needs attention")),
+        (0, _) => Err(Failure::failed(format!("{found} findings need attention"))),
+        (_, 0) => Err(Failure::failed(format!("{wrong} of {checks} checks failed"))),
+        _ => Err(Failure::failed(format!(
+            "{wrong} of {checks} checks failed, and findings need attention: {found}"
+        ))),
     }
 }
 
 /// Checks the server: whether it answers, whether it is ready, and what a user who is logged in can see.
 async fn server(remote: &Remote, findings: &mut Vec<DoctorFinding>) -> Result<()> {
     let url = credentials::url(remote)?;
-    let client = match credentials::connect(remote).await {
-        Ok(client) => client,
+    let (client, has_token) = match credentials::connect(remote).await {
+        Ok(client) => (client, true),
         Err(failure) => {
             findings.push(DoctorFinding::new("credentials", false, failure.message()));
-            credentials::client(remote, &url, None)?
+            (credentials::client(remote, &url, None)?, false)
         }
     };
-    if health(&client, findings).await && readiness(&client, findings).await {
-        login(&client, findings).await;
+    if health(&client, findings).await
+        && readiness(&client, findings).await
+        && has_token
+        && login(&client, findings).await
+    {
+        findings.extend(doctor_findings::of_server(&client, SystemClock.now()).await);
     }
     Ok(())
 }
@@ -141,9 +147,18 @@ async fn readiness(client: &ApiClient, findings: &mut Vec<DoctorFinding>) -> boo
     true
 }
 
-/// Shows who is logged in, if somebody is, and checks for providers that refuse the server's clock.
-async fn login(client: &ApiClient, findings: &mut Vec<DoctorFinding>) {
-    let Ok(profile) = client.profile().await else { return };
+/// Shows who is logged in, and checks for providers that refuse the server's clock. Returns whether the server accepts
+/// the session or token.
+async fn login(client: &ApiClient, findings: &mut Vec<DoctorFinding>) -> bool {
+    let profile = match client.profile().await {
+        Ok(profile) => profile,
+        Err(error) => {
+            let reason = Failure::from(error);
+            let message = format!("the server refuses the session or API token: {}", reason.message());
+            findings.push(DoctorFinding::new("login", false, message));
+            return false;
+        }
+    };
     let message = format!("as {} ({})", profile.email, profile.org_role_description);
     findings.push(DoctorFinding::new("login", true, message));
     if let Ok(page) = client.buckets(None, Some(BUCKETS_LOOKED_AT), None).await {
@@ -152,6 +167,7 @@ async fn login(client: &ApiClient, findings: &mut Vec<DoctorFinding>) {
         let (ok, message) = provider_clocks(&names);
         findings.push(DoctorFinding::new("provider clock", ok, message));
     }
+    true
 }
 
 /// Judges the server's clock, which is this many seconds `ahead` of the local one.

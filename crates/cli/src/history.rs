@@ -150,7 +150,7 @@ pub(crate) async fn diagnosis(remote: &Remote, client: &ApiClient, bucket: &Buck
 }
 
 /// A length of time with its two largest units, such as `2 h 5 min`.
-fn length(seconds: i64) -> String {
+pub(crate) fn length(seconds: i64) -> String {
     let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
     match (days, hours, minutes) {
         (0, 0, 0) => format!("{seconds} s"),

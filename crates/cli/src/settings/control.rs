@@ -32,6 +32,9 @@ impl ControlValues {
             keep_notifications_for_days: self.notifications_retention.max(1).into(),
             notification_window: SignedDuration::from_secs(self.notification_window.into()),
             prices: prices.map(Arc::new),
+            unused_after: limit(self.unused_after).map(days),
+            backup_max_age: limit(self.backup_max_age).map(days),
+            finding_delay: SignedDuration::from_secs(self.finding_delay.into()),
             ..bucketry_control::Settings::default()
         })
     }

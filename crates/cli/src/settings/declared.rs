@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use bucketry_api::METRICS_BUCKETS;
 use bucketry_control::settings::{
-    AUDIT_DAYS, EVENTS_DAYS, INVENTORY_RESULTS, NOTIFICATION_WINDOW, NOTIFICATIONS_DAYS, SESSION_DAYS,
-    USAGE_HOURS_DAYS, USAGE_MINUTES_DAYS,
+    AUDIT_DAYS, EVENTS_DAYS, FINDING_DELAY, INVENTORY_RESULTS, NOTIFICATION_WINDOW, NOTIFICATIONS_DAYS,
+    SESSION_DAYS, USAGE_HOURS_DAYS, USAGE_MINUTES_DAYS,
 };
 use bucketry_gateway::ProtectionSettings;
 use bucketry_node::ProbeConfig;
@@ -160,6 +160,15 @@ settings! {
         /// Price sheet (TOML) from which costs of traffic and storage are estimated; read at the start
         #[arg(value_name = "FILE")]
         price_sheet: PathBuf,
+        /// Seconds that an outage has to last until it is reported as a finding
+        #[arg(value_name = "SECONDS", value_parser = value_parser!(u16).range(0..=3_600))]
+        finding_delay: u16 = FINDING_DELAY,
+        /// Days without traffic through the gateway after which a bucket is reported as unused; 0 means never
+        #[arg(value_name = "DAYS", value_parser = value_parser!(u16).range(0..=3_650))]
+        unused_after: u16 = 0,
+        /// Days after which a backup is too old, which is then a finding; 0 means that nobody looks
+        #[arg(value_name = "DAYS", value_parser = value_parser!(u16).range(0..=3_650))]
+        backup_max_age: u16 = 0,
         /// Let anyone register an organization
         #[arg(value_name = "SWITCH")]
         registration: Switch = Switch::Off,

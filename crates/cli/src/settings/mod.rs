@@ -112,13 +112,14 @@ impl SettingsLayer {
         )?;
         let gateway = values.gateway.listener(&api, connections_per_address)?;
         let node = values.node.settings(process.start_without_secrets, connections, gateway);
+        let data_directory = Some(process.data_dir.clone());
         Ok(Settings {
             data_dir: process.data_dir,
             database,
             listen: process.listen,
             node: (!process.no_node).then_some(node),
             audit_log: values.control.audit_log.clone(),
-            control: values.control.settings()?,
+            control: bucketry_control::Settings { data_directory, ..values.control.settings()? },
             api,
             dashboard,
             traces,
