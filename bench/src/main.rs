@@ -13,6 +13,7 @@ mod connection;
 mod cores;
 mod deployment;
 mod events;
+mod findings;
 mod gateway;
 mod history;
 mod load;
@@ -152,6 +153,8 @@ enum Benchmark {
     Audit,
     /// An event storm, and what events cost
     E,
+    /// The list of what needs attention, between changes
+    Findings,
     /// The data path (G1 to G5), compared with nginx, rclone and s3s-proxy
     G,
     /// Instructions per small GET, compared with nginx; needs valgrind
@@ -207,6 +210,7 @@ async fn run(plan: Plan) -> Result {
             Benchmark::A4 => a4::measure(&plan).await?,
             Benchmark::Audit => audit::measure(&plan).await?,
             Benchmark::E => events::measure(&plan).await?,
+            Benchmark::Findings => findings::measure(&plan).await?,
             Benchmark::G => gateway::measure(&plan).await?,
             Benchmark::Instructions => gateway::instructions::measure(&plan).await?,
             Benchmark::History => history::measure(&plan).await?,
