@@ -39,8 +39,8 @@ pub(crate) async fn freshness(
                 min_bytes: arguments.min_size,
                 max_age_seconds: Some(arguments.max_age),
             };
-            let set = client.set_freshness_rule(bucket.id, &rule).await;
-            show_rules(remote, &set?)
+            let set = client.set_freshness_rule(bucket.id, &rule).await?;
+            show_rules(remote, &set)
         }
         FreshnessCommand::Rm { prefix, .. } => {
             client.remove_freshness_rule(bucket.id, &prefix).await?;
