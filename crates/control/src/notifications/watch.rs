@@ -25,7 +25,7 @@ use crate::{Control, Result};
 /// How often the watch looks.
 const EVERY: Duration = Duration::from_secs(2);
 /// How long a process watches after it has last said so.
-const HELD_FOR: SignedDuration = SignedDuration::from_secs(30);
+const HELD_FOR: SignedDuration = SignedDuration::from_secs(15);
 /// Channels per page.
 const PAGE: u32 = 500;
 /// Conditions per transaction.
