@@ -7,8 +7,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use bucketry_e2e::{
-    Alertmanager, CommandLine, MailServer, Options, Person, Receiver, Reception, Result, Server, eventually,
-    list, options, text, with,
+    Alertmanager, CommandLine, MailServer, OPEN_BUCKET, Options, Person, Receiver, Reception, Result,
+    SeaweedFs, Server, eventually, list, options, s3_bucket, text, with,
 };
 use http::Method;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -17,14 +17,18 @@ use serde_json::{Value, json};
 const SOON: Duration = Duration::from_mins(1);
 const KEY: &str = "the key of the test's webhook";
 
-/// Notifications are sent at once.
+/// Outages are found and sent at once.
 fn impatient() -> Result<Options> {
-    Ok(options()?.env("BUCKETRY_NOTIFICATION_WINDOW", "1"))
+    Ok(options()?
+        .env("BUCKETRY_PROBE_INTERVAL", "1")
+        .env("BUCKETRY_FINDING_DELAY", "0")
+        .env("BUCKETRY_NOTIFICATION_WINDOW", "1"))
 }
 
 fn webhook(receiver: &Receiver) -> Value {
     json!({
         "name": "Pager", "kind": "WEBHOOK", "url": format!("{}/hook?a=b", receiver.url()), "secret": KEY,
+        "rules": [{ "code": "BUCKET_OFFLINE" }, { "code": "ENDPOINT_OFFLINE" }],
     })
 }
 
@@ -57,6 +61,72 @@ fn certificates(dir: &Path) -> String {
     let file = dir.join("ca.pem");
     std::fs::write(&file, authority.pem()).unwrap();
     file.to_string_lossy().into_owned()
+}
+
+#[tokio::test]
+async fn an_outage_and_its_end_are_sent_once_each_with_a_right_signature() -> Result<()> {
+    let (mut store, receiver) = (SeaweedFs::start().await?, Receiver::start(KEY).await?);
+    let server = Server::start(impatient()?).await?;
+    let owner = server.owner().await?;
+    let channel = add(&owner, &webhook(&receiver)).await?;
+    let body = s3_bucket("Photos", OPEN_BUCKET, store.endpoint(), &owner.workspace().await?);
+    let id = owner.register(&body).await?;
+    eventually("ONLINE", SOON, async || owner.status_of(&id).await, |status| status == "ONLINE").await?;
+
+    store.stop().await?;
+    let count = async || Ok(receiver.received().len());
+    eventually("a message about the outage", SOON, count, |count| *count == 1).await?;
+    store.start_again().await?;
+    eventually("a message about its end", SOON, count, |count| *count == 2).await?;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let received = receiver.received();
+    assert_eq!(received.len(), 2, "{received:?}");
+    assert!(received.iter().all(|event| event.is_signed && event.path == "/hook?a=b"), "{received:?}");
+    let [begun, ended] = &received[..] else { unreachable!() };
+    assert_eq!((&begun.body["kind"], &ended.body["kind"]), (&json!("ALERTING"), &json!("RESOLVED")));
+    assert_eq!(begun.body["title"], "Bucket is OFFLINE: Photos");
+    assert_eq!(ended.body["title"], "Resolved: Bucket is OFFLINE: Photos");
+    assert_eq!((&begun.body["total"], &begun.body["conditions"][0]["id"]), (&json!(1), &json!(id)));
+    assert_eq!(begun.body["eventId"], begun.event_id.as_str());
+
+    let log = deliveries(&owner, &channel).await?;
+    assert_eq!(log.len(), 2, "{log:?}");
+    assert_eq!(log[1]["id"], begun.event_id.as_str());
+    assert_eq!(
+        (&log[1]["state"], &log[1]["status"], &log[1]["attempts"]),
+        (&json!("DELIVERED"), &json!(200), &json!(1))
+    );
+    for secret in [KEY, "/hook"] {
+        assert!(!server.log().contains(secret), "the log contains {secret}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn buckets_of_one_server_are_one_message() -> Result<()> {
+    let (mut store, receiver) = (SeaweedFs::start().await?, Receiver::start(KEY).await?);
+    let server = Server::start(impatient()?.env("BUCKETRY_NOTIFICATION_WINDOW", "6")).await?;
+    let owner = server.owner().await?;
+    // Without a rule for the endpoint, its buckets have a common cause.
+    add(&owner, &with(&webhook(&receiver), &json!({ "rules": [{ "code": "BUCKET_OFFLINE" }] }))).await?;
+    let workspace = owner.workspace().await?;
+    let mut ids = Vec::new();
+    for number in 0..12 {
+        let body = s3_bucket(&format!("Bucket {number}"), OPEN_BUCKET, store.endpoint(), &workspace);
+        ids.push(owner.register(&with(&body, &json!({ "skipValidation": true }))).await?);
+    }
+    for id in &ids {
+        eventually("ONLINE", SOON, async || owner.status_of(id).await, |status| status == "ONLINE").await?;
+    }
+    store.stop().await?;
+    let total = async || {
+        Ok(receiver.received().iter().map(|event| event.body["total"].as_u64().unwrap()).sum::<u64>())
+    };
+    eventually("all being sent", SOON, total, |total| *total == 12).await?;
+    let received = receiver.received();
+    assert_eq!(received.len(), 1, "{received:?}");
+    assert!(text(&received[0].body["cause"]).starts_with("Endpoint is OFFLINE"), "{:?}", received[0].body);
+    Ok(())
 }
 
 #[tokio::test]
@@ -185,17 +255,36 @@ async fn a_mail_server_whose_certificate_is_not_trusted_gets_no_password() -> Re
 }
 
 #[tokio::test]
-async fn a_test_is_an_alert_of_alertmanager() -> Result<()> {
+async fn an_outage_is_an_alert_of_alertmanager_until_it_ends() -> Result<()> {
     // Where it can't be had, the run counts this as skipped.
     let Some(alertmanager) = Alertmanager::start().await? else { return Ok(()) };
+    let mut store = SeaweedFs::start().await?;
     let server = Server::start(impatient()?).await?;
     let owner = server.owner().await?;
-    let fields = json!({ "name": "Alerts", "kind": "ALERTMANAGER", "url": alertmanager.url() });
+    let fields = json!({
+        "name": "Alerts", "kind": "ALERTMANAGER", "url": alertmanager.url(), "rules": [{ "code": "BUCKET_OFFLINE" }],
+    });
     let channel = add(&owner, &fields).await?;
     assert_eq!(test(&owner, &channel).await?["state"], "DELIVERED");
-    let alerts =
-        eventually("an alert", SOON, async || alertmanager.alerts().await, |all| !all.is_empty()).await?;
-    assert_eq!(alerts[0]["labels"]["alertname"], "BUCKETRY_TEST", "{alerts:?}");
+    let body = s3_bucket("Photos", OPEN_BUCKET, store.endpoint(), &owner.workspace().await?);
+    let id = owner.register(&body).await?;
+    eventually("ONLINE", SOON, async || owner.status_of(&id).await, |status| status == "ONLINE").await?;
+    let outages = async || {
+        let mut alerts = alertmanager.alerts().await?;
+        alerts.retain(|alert| alert["labels"]["alertname"] == "BUCKET_OFFLINE");
+        Ok(alerts)
+    };
+    store.stop().await?;
+    let alerts = eventually("an alert", SOON, outages, |alerts| !alerts.is_empty()).await?;
+    assert_eq!(alerts.len(), 1, "{alerts:?}");
+    let labels = &alerts[0]["labels"];
+    assert_eq!(
+        (&labels["name"], &labels["id"], &labels["severity"]),
+        (&json!("Photos"), &json!(id), &json!("critical"))
+    );
+    assert!(text(&alerts[0]["annotations"]["command"]).starts_with("bucketry bucket validate"), "{alerts:?}");
+    store.start_again().await?;
+    eventually("the alert ending", SOON, outages, Vec::is_empty).await?;
     Ok(())
 }
 

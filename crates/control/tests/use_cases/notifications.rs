@@ -1,29 +1,156 @@
-//! What becomes of messages.
+//! What channels are notified about as nodes report and fall silent, and what becomes of the messages.
 
-use bucketry_control::notifications::ChannelInput;
-use bucketry_model::id::ChannelId;
+use bucketry_control::notifications::{ChannelInput, RuleInput, SilenceInput};
+use bucketry_model::diagnosis::CheckCode;
+use bucketry_model::id::{BucketId, ChannelId};
+use bucketry_model::node_protocol::BucketStatus;
 use bucketry_model::notification::{DeliveryState, NotificationKind};
 use bucketry_model::secret::Secret;
+use bucketry_model::status::{ProbeFailure, ProbedStatus};
 use bucketry_model::time::Clock as _;
 use bucketry_store::notification::DeliveryAttempt;
 use jiff::SignedDuration;
 
 use crate::support::TestContext;
 
-async fn channel(cx: &TestContext) -> ChannelId {
+fn probe(cx: &TestContext, bucket_id: BucketId, status: ProbedStatus) -> BucketStatus {
+    let failure = ProbeFailure { code: CheckCode::BucketNotFound, message: "it is gone".to_owned() };
+    BucketStatus {
+        bucket_id,
+        status,
+        latency_ms: (status == ProbedStatus::Online).then_some(5),
+        created_at: cx.clock.now(),
+        failure: (status == ProbedStatus::Offline).then_some(failure),
+        version: None,
+    }
+}
+
+async fn beat(cx: &TestContext, ids: &[BucketId], status: ProbedStatus) {
+    cx.node.beat(ids.iter().map(|id| probe(cx, *id, status)).collect()).await.unwrap();
+}
+
+async fn channel(cx: &TestContext, rules: Option<Vec<RuleInput>>) -> ChannelId {
     let input = ChannelInput {
         name: Some("on call".to_owned()),
         kind: Some("SLACK".to_owned()),
         url: Some(Secret::new("https://hooks.example.com/x")),
+        rules,
         ..ChannelInput::default()
     };
     cx.control.create_channel(&cx.owner, &input).await.unwrap().id
 }
 
+fn offline_after(minutes: i64) -> Option<Vec<RuleInput>> {
+    let code = "BUCKET_OFFLINE".to_owned();
+    Some(vec![RuleInput { code, after_minutes: Some(minutes), within_days: None }])
+}
+
+/// Looks for conditions every ten seconds, as the watch does. A node that beats does so before each look.
+async fn pass(cx: &TestContext, seconds: i64, beating: Option<(&[BucketId], ProbedStatus)>) {
+    for _ in 0..seconds / 10 {
+        cx.clock.advance(SignedDuration::from_secs(10));
+        if let Some((ids, status)) = beating {
+            beat(cx, ids, status).await;
+        }
+        cx.control.look_for_conditions().await.unwrap();
+    }
+}
+
+/// The titles of all messages, oldest first.
+async fn titles(cx: &TestContext, channel: ChannelId) -> Vec<String> {
+    let mut found = cx.control.deliveries(&cx.owner, channel, None, 100).await.unwrap();
+    found.reverse();
+    found.into_iter().map(|one| one.title).collect()
+}
+
+#[tokio::test]
+async fn a_silent_node_with_many_buckets_is_one_message_and_its_return_another() {
+    let cx = TestContext::new().await;
+    let mut ids = Vec::new();
+    for number in 0..60 {
+        ids.push(cx.unchecked(&format!("bucket-{number}")).await);
+    }
+    let channel = channel(&cx, None).await;
+    pass(&cx, 120, Some((&ids, ProbedStatus::Online))).await;
+    assert!(titles(&cx, channel).await.is_empty());
+    pass(&cx, 900, None).await;
+    let found = titles(&cx, channel).await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(!found[0].contains("bucket-"), "{found:?}");
+    pass(&cx, 120, Some((&ids, ProbedStatus::Online))).await;
+    let found = titles(&cx, channel).await;
+    assert!(found.len() == 2 && found[1].starts_with("Resolved: "), "{found:?}");
+}
+
+#[tokio::test]
+async fn an_outage_is_sent_after_its_time_and_a_flap_never() {
+    use ProbedStatus::{Offline, Online};
+    let cx = TestContext::new().await;
+    let ids = [cx.unchecked("photos").await];
+    let channel = channel(&cx, offline_after(3)).await;
+    pass(&cx, 60, Some((&ids, Online))).await;
+    for _ in 0..5 {
+        pass(&cx, 60, Some((&ids, Offline))).await;
+        pass(&cx, 60, Some((&ids, Online))).await;
+    }
+    assert!(titles(&cx, channel).await.is_empty(), "it flaps");
+    pass(&cx, 170, Some((&ids, Offline))).await;
+    assert!(titles(&cx, channel).await.is_empty());
+    pass(&cx, 70, Some((&ids, Offline))).await;
+    assert_eq!(titles(&cx, channel).await, ["Bucket is OFFLINE: photos"]);
+    pass(&cx, 60, Some((&ids, Online))).await;
+    assert_eq!(titles(&cx, channel).await.last().unwrap(), "Resolved: Bucket is OFFLINE: photos");
+}
+
+#[tokio::test]
+async fn a_silence_postpones_an_outage() {
+    let cx = TestContext::new().await;
+    let ids = [cx.unchecked("photos").await];
+    let channel = channel(&cx, offline_after(0)).await;
+    let silence = SilenceInput {
+        bucket_id: Some(ids[0]),
+        ends_at: Some(cx.clock.now() + SignedDuration::from_mins(10)),
+        ..SilenceInput::default()
+    };
+    cx.control.create_silence(&cx.owner, &silence).await.unwrap();
+    pass(&cx, 590, Some((&ids, ProbedStatus::Offline))).await;
+    assert!(titles(&cx, channel).await.is_empty());
+    pass(&cx, 60, Some((&ids, ProbedStatus::Offline))).await;
+    assert_eq!(titles(&cx, channel).await, ["Bucket is OFFLINE: photos"]);
+}
+
+#[tokio::test]
+async fn a_channel_has_a_bounded_number_of_messages_per_hour_and_loses_nothing() {
+    use ProbedStatus::{Offline, Online};
+    let cx = TestContext::new().await;
+    let mut ids = Vec::new();
+    for number in 0..90 {
+        ids.push(cx.unchecked(&format!("bucket-{number:02}")).await);
+    }
+    let channel = channel(&cx, offline_after(0)).await;
+    beat(&cx, &ids, Online).await;
+    // One more bucket goes down every 40 seconds, so each is a message of its own.
+    for down in 1..=ids.len() {
+        for _ in 0..4 {
+            cx.clock.advance(SignedDuration::from_secs(10));
+            beat(&cx, &ids[..down], Offline).await;
+            beat(&cx, &ids[down..], Online).await;
+            cx.control.look_for_conditions().await.unwrap();
+        }
+    }
+    let found = cx.control.deliveries(&cx.owner, channel, None, 1_000).await.unwrap();
+    assert!((55..=65).contains(&found.len()), "{} messages", found.len());
+    pass(&cx, 3_700, Some((&ids, Offline))).await;
+    let found = titles(&cx, channel).await;
+    let named = |id: usize| found.iter().any(|title| title.contains(&format!("bucket-{id:02}")));
+    assert!((0..60).all(named), "{found:?}");
+    assert!(found.last().unwrap().contains(" more"), "the others are in one message: {found:?}");
+}
+
 #[tokio::test]
 async fn a_test_tells_what_became_of_it() {
     let cx = TestContext::new().await;
-    let channel = channel(&cx).await;
+    let channel = channel(&cx, None).await;
     let control = cx.control.clone();
     let sender = tokio::spawn(async move {
         loop {
