@@ -12,7 +12,7 @@ use crate::{Error, Result, environment, eventually};
 /// Longer than Python takes to start.
 const SOON: Duration = Duration::from_secs(30);
 
-const SERVER: &str = r#"
+const SERVER: &str = r"
 import asyncio, json, os, ssl, sys
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
@@ -58,7 +58,7 @@ with open(f'{directory}/port.new', 'w') as port:
     port.write(str(controller.port))
 os.rename(f'{directory}/port.new', f'{directory}/port')
 sys.stdin.read()
-"#;
+";
 
 /// A running mail server. Dropping it stops it.
 #[derive(Debug)]

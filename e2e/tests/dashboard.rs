@@ -10,7 +10,7 @@ use bucketry_e2e::{
 };
 use serde_json::{Value, json};
 
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 /// Where screenshots are stored: `target/dashboard`.
 fn screenshots() -> PathBuf {

@@ -9,7 +9,7 @@ use bucketry_e2e::{
 use http::Method;
 use serde_json::{Value, json};
 
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 fn attentive() -> Result<Options> {
     Ok(options()?.env("BUCKETRY_PROBE_INTERVAL", "1").env("BUCKETRY_FINDING_DELAY", "1"))
@@ -25,7 +25,7 @@ async fn doctor(terminal: &CommandLine, status: i32) -> Result<Ended> {
 /// What doctor says that the server found.
 async fn found(terminal: &CommandLine) -> Result<Vec<Value>> {
     let ended = terminal.run(&["doctor", "--json"]).await?;
-    let all: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let all: Value = serde_json::from_str(&ended.stdout).map_err(|_| ended.unlike("findings"))?;
     Ok(list(&all).iter().filter(|one| one["finding"].is_object()).cloned().collect())
 }
 

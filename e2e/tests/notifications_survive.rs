@@ -1,8 +1,6 @@
 //! The server is killed between an outage, the message about it, its sending and its acknowledgement. The receiver gets
 //! every message, and one that it gets twice has the same id and content.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -20,14 +18,14 @@ const KEY: &str = "the key of the test's webhook";
 #[derive(Debug, Clone, Copy)]
 enum Moment {
     /// The bucket has changed, and no message need exist yet.
-    BeforeTheMessage,
+    NoMessage,
     /// The message is stored, and its receiver doesn't accept it yet.
-    BeforeSending,
+    NotSent,
     /// The receiver has the message, and hasn't answered.
-    BeforeTheAnswer,
+    NotAnswered,
 }
 
-const MOMENTS: [Moment; 3] = [Moment::BeforeTheMessage, Moment::BeforeSending, Moment::BeforeTheAnswer];
+const MOMENTS: [Moment; 3] = [Moment::NoMessage, Moment::NotSent, Moment::NotAnswered];
 
 async fn log(owner: &Person, channel: &str) -> Result<Vec<Value>> {
     let path = format!("/notification/channel/{channel}/deliveries?limit=1000");
@@ -59,13 +57,13 @@ async fn kill(
     let known = log(owner, channel).await?.len();
     let arrived = receiver.received().len();
     match moment {
-        Moment::BeforeTheMessage => {}
-        Moment::BeforeSending => {
+        Moment::NoMessage => {}
+        Moment::NotSent => {
             receiver.set(Reception::Fail(503));
             let look = async || Ok(log(owner, channel).await?.len());
             eventually("a message being stored", SOON, look, |count| *count > known).await?;
         }
-        Moment::BeforeTheAnswer => {
+        Moment::NotAnswered => {
             receiver.set(Reception::Stall(Duration::from_secs(20)));
             let look = async || Ok(receiver.received().len());
             eventually("a message arriving", SOON, look, |count| *count > arrived).await?;

@@ -54,7 +54,7 @@ settings! {
         /// Don't serve the dashboard, the web pages at /ui
         #[arg(num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
         no_dashboard: bool = false,
-        /// URL under which browsers reach the dashboard, such as https://storage.example.com, if a proxy changes it
+        /// URL under which browsers reach the dashboard, such as `https://storage.example.com`, if a proxy changes it
         /// [default: the address that browsers send]
         #[arg(value_name = "URL")]
         public_url: String,
