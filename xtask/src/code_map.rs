@@ -1,6 +1,7 @@
 //! Checks that "Where to look" in `ARCHITECTURE.md` names modules, files and items that exist.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// The page with the table of what is where.
 pub(crate) const PAGE: &str = "ARCHITECTURE.md";
@@ -52,7 +53,7 @@ impl CodeMap {
     /// The file that a path names, with or without an item in it.
     fn file(&self, code: &str) -> Named<'_> {
         let missing = || Named::Missing("there is no such file".to_owned());
-        if code.ends_with(".rs") && code.contains('/') {
+        if Path::new(code).extension().is_some_and(|extension| extension == "rs") && code.contains('/') {
             let path = code.strip_prefix("crates/").unwrap_or(code);
             return self.0.get(&format!("crates/{path}")).map_or_else(missing, |text| Named::File(text));
         }

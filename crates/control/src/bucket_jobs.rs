@@ -23,7 +23,7 @@ impl Control {
         for node in self.connected_nodes(org_id).await?.iter().take(NODES_TRIED) {
             let job_id = self.inner.environment.id(JobId::new)?;
             let Some(mut ticket) = self.inner.jobs.put(node.id, job_id, task.clone()) else {
-                failure = "The node has too many jobs.".to_owned();
+                "The node has too many jobs.".clone_into(&mut failure);
                 continue;
             };
             let within = within + self.inner.settings.validation_round_trip;

@@ -252,7 +252,7 @@ mod tests {
             // Without an await, nothing is exported meanwhile: only as many as fit the queue are taken.
             end_spans(&queue, 1_500);
             assert_eq!(queue.counts().queue_full, 500);
-            sleep(Duration::from_secs(60)).await;
+            sleep(Duration::from_mins(1)).await;
             let counts = queue.counts();
             assert_eq!((counts.exported, counts.not_exported), (0, 1_000));
         }

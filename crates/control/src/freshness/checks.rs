@@ -14,7 +14,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// How many checks run at the same time.
 const AT_ONCE: u32 = 4;
 /// How long a node may take.
-const WITHIN: Duration = Duration::from_secs(60);
+const WITHIN: Duration = Duration::from_mins(1);
 /// How long a check belongs to the process that makes it. Then another one may.
 const LEASE: SignedDuration = SignedDuration::from_secs(150);
 /// The longest stored reason, in characters.

@@ -4,6 +4,7 @@
 //! process that ends at any moment therefore loses nothing: the next one finds the same difference, or none. One process
 //! of a deployment watches at a time, and if two did, the store would refuse the second message about a condition.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
@@ -83,10 +84,10 @@ impl Control {
             if found.findings().is_empty() && watched.conditions == 0 {
                 continue;
             }
-            if !silences.contains_key(&channel.org_id) {
-                silences.insert(channel.org_id, self.active_silences(channel.org_id).await?);
-            }
-            let silences = silences.get(&channel.org_id).map(Vec::as_slice).unwrap_or_default();
+            let silences: &[NotificationSilence] = match silences.entry(channel.org_id) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => unknown.insert(self.active_silences(channel.org_id).await?),
+            };
             if let Err(error) = self.look_at_channel(watched, found, silences).await {
                 tracing::warn!(
                     channel_id = %channel.id,

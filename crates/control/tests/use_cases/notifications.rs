@@ -7,6 +7,7 @@ use bucketry_model::node_protocol::BucketStatus;
 use bucketry_model::notification::{DeliveryState, NotificationKind};
 use bucketry_model::secret::Secret;
 use bucketry_model::status::{ProbeFailure, ProbedStatus};
+use bucketry_model::time::Clock as _;
 use bucketry_store::notification::DeliveryAttempt;
 use jiff::SignedDuration;
 

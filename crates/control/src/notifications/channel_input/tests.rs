@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn secret(text: &str) -> Option<Secret> {
-    Some(Secret::new(text))
+fn secret(text: &str) -> Secret {
+    Secret::new(text)
 }
 
 fn wrong_fields(
@@ -22,7 +22,7 @@ fn mail() -> ChannelInput {
     ChannelInput {
         host: Some("Mail.Example.com".to_owned()),
         username: Some("bucketry".to_owned()),
-        secret: secret("password"),
+        secret: Some(secret("password")),
         from: Some("bucketry@example.com".to_owned()),
         to: Some(vec!["on-call@example.com".to_owned()]),
         ..ChannelInput::default()
@@ -32,8 +32,8 @@ fn mail() -> ChannelInput {
 #[test]
 fn the_url_is_sealed_and_only_its_origin_is_stored() {
     let input = ChannelInput {
-        url: secret("https://hooks.example.com/t/xyz"),
-        secret: secret("0123456789abcdef"),
+        url: Some(secret("https://hooks.example.com/t/xyz")),
+        secret: Some(secret("0123456789abcdef")),
         ..ChannelInput::default()
     };
     let (target, sealed) = input.target(ChannelKind::Webhook, None).unwrap();
@@ -48,12 +48,12 @@ fn the_url_is_sealed_and_only_its_origin_is_stored() {
 #[test]
 fn a_sealed_url_and_its_secret_are_only_replaced_together() {
     let target = ChannelTarget::Webhook { origin: "https://hooks.example.com".to_owned() };
-    let url = ChannelInput { url: secret("https://elsewhere.example/"), ..ChannelInput::default() };
-    let key = ChannelInput { secret: secret("0123456789abcdef"), ..ChannelInput::default() };
+    let url = ChannelInput { url: Some(secret("https://elsewhere.example/")), ..ChannelInput::default() };
+    let key = ChannelInput { secret: Some(secret("0123456789abcdef")), ..ChannelInput::default() };
     assert_eq!(wrong_fields(ChannelKind::Webhook, Some(&target), &url), ["secret"]);
     assert_eq!(wrong_fields(ChannelKind::Webhook, Some(&target), &key), ["url"]);
     assert_eq!(wrong_fields(ChannelKind::Webhook, None, &ChannelInput::default()), ["url", "secret"]);
-    let short = ChannelInput { secret: secret("short"), ..url.clone() };
+    let short = ChannelInput { secret: Some(secret("short")), ..url.clone() };
     assert_eq!(wrong_fields(ChannelKind::Webhook, None, &short), ["secret"]);
     let am = ChannelTarget::Alertmanager { origin: "http://am:9093".to_owned(), username: None };
     assert_eq!(wrong_fields(ChannelKind::Alertmanager, Some(&am), &key), ["url"]);
@@ -61,13 +61,14 @@ fn a_sealed_url_and_its_secret_are_only_replaced_together() {
 
 #[test]
 fn fields_of_other_kinds_are_refused() {
-    let input = ChannelInput { url: secret("https://a.example/"), port: Some(25), ..ChannelInput::default() };
+    let input =
+        ChannelInput { url: Some(secret("https://a.example/")), port: Some(25), ..ChannelInput::default() };
     assert_eq!(wrong_fields(ChannelKind::Slack, None, &input), ["port"]);
     assert_eq!(
         wrong_fields(ChannelKind::Email, None, &ChannelInput { url: input.url.clone(), ..mail() }),
         ["url"]
     );
-    let with_key = ChannelInput { port: None, secret: secret("0123456789abcdef"), ..input };
+    let with_key = ChannelInput { port: None, secret: Some(secret("0123456789abcdef")), ..input };
     assert_eq!(wrong_fields(ChannelKind::Slack, None, &with_key), ["secret"]);
 }
 
@@ -87,8 +88,11 @@ fn a_password_is_used_only_where_it_was_entered_for() {
     ] {
         assert_eq!(change(moved), ["secret"]);
     }
-    let plain =
-        ChannelInput { security: Some(MailSecurity::None), secret: secret("x"), ..ChannelInput::default() };
+    let plain = ChannelInput {
+        security: Some(MailSecurity::None),
+        secret: Some(secret("x")),
+        ..ChannelInput::default()
+    };
     assert_eq!(change(plain), ["security"]);
     let open = ChannelInput {
         username: Some(String::new()),
