@@ -64,6 +64,20 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("host", CHANGE_CHANNEL),
     ("rules", CHANGE_CHANNEL),
     ("sendResolved", CHANGE_CHANNEL),
+    ("kind", CHANGE_CHANNEL),
+    ("enabled", CHANGE_CHANNEL),
+    ("port", CHANGE_CHANNEL),
+    ("security", CHANGE_CHANNEL),
+    ("from", CHANGE_CHANNEL),
+    ("to", CHANGE_CHANNEL),
+    ("channelId", SET_SILENCE),
+    ("bucketId", SET_SILENCE),
+    ("code", SET_SILENCE),
+    ("startsAt", SET_SILENCE),
+    ("endsAt", SET_SILENCE),
+    ("comment", SET_SILENCE),
+    ("olderThanSeconds", CLEAN_UPLOADS),
+    ("dryRun", CLEAN_UPLOADS),
 ];
 
 const SET_PASSWORD: &str = "is changed by its own user, with PUT /user/{userId}; POST \
@@ -71,6 +85,8 @@ const SET_PASSWORD: &str = "is changed by its own user, with PUT /user/{userId};
 const CHANGE_BUCKET: &str = "is a field of PUT /bucket/{bucketId}, not of this call";
 const CHANGE_INVENTORY: &str = "is a field of PUT /bucket/{bucketId}/inventory and PUT /organization/{orgId}/inventory, not of this call";
 const CHANGE_CHANNEL: &str = "is a field of PUT /notification/channel/{channelId}, not of this call";
+const SET_SILENCE: &str = "is set once, with POST /notification/silence";
+const CLEAN_UPLOADS: &str = "is a field of POST /bucket/{bucketId}/uploads/clean, not of this call";
 const CHANGE_FRESHNESS: &str = "is a field of PUT /bucket/{bucketId}/freshness, not of this call";
 const CHANGE_REPOSITORY: &str = "is a field of PUT /repo/{repoId}, not of this call";
 

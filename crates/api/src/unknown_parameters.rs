@@ -30,12 +30,19 @@ impl KnownParameters {
     pub(crate) fn of(document: &OpenApi) -> Self {
         let mut known = HashMap::new();
         for (path, item) in &document.paths.paths {
-            let Some(operation) = &item.get else { continue };
+            if item.get.is_none() {
+                continue;
+            }
+            // The method isn't known where parameters are checked. One that only DELETE has is ignored by GET.
+            let operations = item.get.iter().chain(&item.delete);
             let in_query = |one: &RefOr<Parameter>| match one {
                 RefOr::T(one) if one.parameter_in == ParameterIn::Query => Some(one.name.clone()),
                 _ => None,
             };
-            known.insert(path.clone(), operation.parameters.iter().flatten().filter_map(in_query).collect());
+            known.insert(
+                path.clone(),
+                operations.flat_map(|one| one.parameters.iter().flatten()).filter_map(in_query).collect(),
+            );
         }
         Self(Arc::new(known))
     }

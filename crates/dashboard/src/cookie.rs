@@ -17,7 +17,7 @@ const THEME: &str = "bucketry-theme";
 const THEME_SECONDS: u64 = 365 * 86_400;
 
 /// The value of the session's cookie, if the request has one.
-pub(crate) fn session<'h>(headers: &'h HeaderMap, is_https: bool) -> Option<&'h str> {
+pub(crate) fn session(headers: &HeaderMap, is_https: bool) -> Option<&str> {
     value(headers, if is_https { SECURE } else { PLAIN })
 }
 

@@ -127,7 +127,7 @@ pub(crate) fn failed_percent(failed: i64, all: i64) -> String {
 /// `44 ms`, `1.2 s`.
 pub(crate) fn latency_amount(milliseconds: f64) -> Amount {
     if milliseconds < 999.5 {
-        let decimals = if milliseconds < 10.0 && milliseconds.fract() > 0.05 { 1 } else { 0 };
+        let decimals = usize::from(milliseconds < 10.0 && milliseconds.fract() > 0.05);
         Amount { number: format!("{milliseconds:.decimals$}"), unit: "ms" }
     } else {
         Amount { number: three_digits(milliseconds / 1_000.0), unit: "s" }

@@ -84,8 +84,9 @@ impl RequestedAddress {
         });
         let forwarded = |name: &str| if is_proxied { first(&parts.headers, name) } else { None };
         let named = first(&parts.headers, HOST.as_str());
-        let host =
-            forwarded("x-forwarded-host").or(named).or(parts.uri.authority().map(|name| name.as_str()));
+        let host = forwarded("x-forwarded-host")
+            .or(named)
+            .or(parts.uri.authority().map(http::uri::Authority::as_str));
         let host = host.unwrap_or_default().to_ascii_lowercase();
         let by_proxy =
             forwarded("x-forwarded-proto").is_some_and(|proto| proto.eq_ignore_ascii_case("https"));

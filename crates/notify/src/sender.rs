@@ -121,7 +121,7 @@ impl NotificationSender {
         match control.settle_delivery(&delivery.claim, &attempt).await {
             Ok(true) => {}
             Ok(false) => {
-                tracing::info!(%channel_id, %notification_id, "another process sends the notification again")
+                tracing::info!(%channel_id, %notification_id, "another process sends the notification again");
             }
             Err(error) => tracing::warn!(
                 %channel_id, %notification_id,

@@ -34,7 +34,8 @@ async fn every_list_refuses_parameters_that_it_does_not_have() {
             refused.text
         );
         assert_eq!(refused.fields(), ["curser", "owner"], "{path}");
-        let has_cursor = ["/apikey", "/export", "/outages"].iter().all(|end| !path.ends_with(end));
+        let has_cursor =
+            ["/apikey", "/export", "/metrics", "/outages"].iter().all(|end| !path.ends_with(end));
         assert!(!has_cursor || refused.text.contains("did you mean cursor?"), "{path}: {}", refused.text);
     }
 }

@@ -23,8 +23,10 @@ impl TestContext {
     async fn is_signed_in(&self, session: &OpenedBrowserSession) -> bool {
         match self.control.authenticate_browser(session.value.expose()).await {
             Ok(caller) => caller.token_id == session.token_id,
-            Err(Error::Unauthenticated(_)) => false,
-            Err(other) => panic!("{other}"),
+            Err(error) => {
+                assert!(matches!(error, Error::Unauthenticated(_)), "{error}");
+                false
+            }
         }
     }
 }

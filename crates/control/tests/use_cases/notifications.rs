@@ -40,9 +40,9 @@ async fn channel(cx: &TestContext, rules: Option<Vec<RuleInput>>) -> ChannelId {
     cx.control.create_channel(&cx.owner, &input).await.unwrap().id
 }
 
-fn offline_after(minutes: i64) -> Option<Vec<RuleInput>> {
+fn offline_after(minutes: i64) -> Vec<RuleInput> {
     let code = "BUCKET_OFFLINE".to_owned();
-    Some(vec![RuleInput { code, after_minutes: Some(minutes), within_days: None }])
+    vec![RuleInput { code, after_minutes: Some(minutes), within_days: None }]
 }
 
 /// Looks for conditions every ten seconds, as the watch does. A node that beats does so before each look.
@@ -87,7 +87,7 @@ async fn an_outage_is_sent_after_its_time_and_a_flap_never() {
     use ProbedStatus::{Offline, Online};
     let cx = TestContext::new().await;
     let ids = [cx.unchecked("photos").await];
-    let channel = channel(&cx, offline_after(3)).await;
+    let channel = channel(&cx, Some(offline_after(3))).await;
     pass(&cx, 60, Some((&ids, Online))).await;
     for _ in 0..5 {
         pass(&cx, 60, Some((&ids, Offline))).await;
@@ -106,7 +106,7 @@ async fn an_outage_is_sent_after_its_time_and_a_flap_never() {
 async fn a_silence_postpones_an_outage() {
     let cx = TestContext::new().await;
     let ids = [cx.unchecked("photos").await];
-    let channel = channel(&cx, offline_after(0)).await;
+    let channel = channel(&cx, Some(offline_after(0))).await;
     let silence = SilenceInput {
         bucket_id: Some(ids[0]),
         ends_at: Some(cx.clock.now() + SignedDuration::from_mins(10)),
@@ -127,7 +127,7 @@ async fn a_channel_has_a_bounded_number_of_messages_per_hour_and_loses_nothing()
     for number in 0..90 {
         ids.push(cx.unchecked(&format!("bucket-{number:02}")).await);
     }
-    let channel = channel(&cx, offline_after(0)).await;
+    let channel = channel(&cx, Some(offline_after(0))).await;
     beat(&cx, &ids, Online).await;
     // One more bucket goes down every 40 seconds, so each is a message of its own.
     for down in 1..=ids.len() {

@@ -123,7 +123,7 @@ pub(super) async fn workspaces(viewer: &Viewer) -> Result<Vec<(String, String)>,
         .filter(|(id, _)| viewer.caller.may(WorkspaceRole::Write, *id))
         .map(|(id, name)| (id.to_string(), name))
         .collect();
-    writable.sort_by(|(_, a), (_, b)| a.to_lowercase().cmp(&b.to_lowercase()));
+    writable.sort_by_key(|(_, name)| name.to_lowercase());
     Ok(writable)
 }
 

@@ -165,7 +165,7 @@ fn search(viewer: &Viewer, filter: &ListFilter, workspaces: &HashMap<WorkspaceId
     let any = |label: &str| (String::new(), label.to_owned());
     let mut named: Vec<(String, String)> =
         workspaces.iter().map(|(id, name)| (id.to_string(), name.clone())).collect();
-    named.sort_by(|(_, a), (_, b)| a.to_lowercase().cmp(&b.to_lowercase()));
+    named.sort_by_key(|(_, name)| name.to_lowercase());
     let workspaces: Vec<_> = std::iter::once(any("All workspaces")).chain(named).collect();
     let at = providers::ALL.map(|one| (one.as_str().to_lowercase(), providers::name(one).to_owned()));
     let providers: Vec<_> = std::iter::once(any("All providers")).chain(at).collect();

@@ -196,7 +196,9 @@ fn big(amount: &Amount) -> Markup {
 
 fn sum(periods: &[TrafficPeriod]) -> UsageCounts {
     let mut sum = UsageCounts::default();
-    periods.iter().for_each(|period| sum.merge(&period.counts));
+    for period in periods {
+        sum.merge(&period.counts);
+    }
     sum
 }
 
@@ -323,14 +325,14 @@ pub(super) fn bar(period: &TrafficPeriod) -> TrafficBar {
 
 /// The periods as CSV, with plain numbers.
 pub(super) fn csv(periods: &[TrafficPeriod]) -> String {
-    let mut text = "start,downloaded_bytes,uploaded_bytes,requests,errors,size_change_bytes\n".to_owned();
-    for TrafficPeriod { at, counts } in periods {
+    let heading = "start,downloaded_bytes,uploaded_bytes,requests,errors,size_change_bytes\n".to_owned();
+    let rows = periods.iter().map(|TrafficPeriod { at, counts }| {
         let numbers =
             [counts.download_bytes, counts.upload_bytes, counts.requests, counts.errors, counts.size_change];
         let numbers: Vec<String> = numbers.iter().map(i64::to_string).collect();
-        text.push_str(&format!("{at},{}\n", numbers.join(",")));
-    }
-    text
+        format!("{at},{}\n", numbers.join(","))
+    });
+    std::iter::once(heading).chain(rows).collect()
 }
 
 async fn busiest(viewer: &Viewer, overview: &Overview) -> Markup {

@@ -59,7 +59,7 @@ async fn screen(
     let body = html! {
         (heading::plain("Settings"))
         div.two { (names(viewer, first, last, wrong)) (password_and_theme(viewer)) }
-        @if viewer.is_administrator() { (deployment(&viewer.control().readiness().await)) }
+        @if viewer.is_administrator() { (deployment(viewer.control().readiness().await)) }
         p.small.faint { "Bucketry " (env!("CARGO_PKG_VERSION")) }
     };
     Ok(Screen::new(Section::Settings, "Settings", body))
@@ -120,7 +120,7 @@ fn password_and_theme(viewer: &Viewer) -> Markup {
 }
 
 /// What `/ready` reports.
-fn deployment(readiness: &Readiness) -> Markup {
+fn deployment(readiness: Readiness) -> Markup {
     let line = |is_met: bool, met: &str, not_met: &str| {
         if is_met { state::state(Mark::Good, met) } else { state::state(Mark::Bad, not_met) }
     };

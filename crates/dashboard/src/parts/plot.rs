@@ -177,7 +177,7 @@ fn y_axis(most: f64, step: &str) -> Markup {
     html! {
         div.y aria-hidden="true" {
             @for quarter in (0..=4).rev() {
-                @let amount = human::byte_amount((unit_size * f64::from(quarter) / 4.0) as i64);
+                @let amount = human::byte_amount(whole(unit_size * f64::from(quarter) / 4.0));
                 span {
                     @if quarter == 4 { (amount.text()) }
                     @else if amount.unit == step || quarter == 0 { (amount.number) }
@@ -186,6 +186,14 @@ fn y_axis(most: f64, step: &str) -> Markup {
             }
         }
     }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "an axis ends below 2^63 bytes, and the conversion saturates"
+)]
+fn whole(bytes: f64) -> i64 {
+    bytes as i64
 }
 
 /// The top of the axis: the next round number of bytes, and its unit.
@@ -198,7 +206,7 @@ fn scale(most: i64) -> (f64, &'static str) {
     let magnitude = 10_f64.powf(value.log10().floor());
     let round = [1.0, 2.0, 4.0, 6.0, 8.0, 10.0].into_iter().map(|factor| factor * magnitude);
     let top = round.into_iter().find(|top| *top >= value).unwrap_or(value) * unit;
-    (top, human::byte_amount(top as i64).unit)
+    (top, human::byte_amount(whole(top)).unit)
 }
 
 fn rectangle(path: &mut String, x: f64, y: f64, width: f64, height: f64) {

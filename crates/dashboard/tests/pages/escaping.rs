@@ -18,10 +18,7 @@ async fn names_are_text_wherever_they_appear() {
     let long = "n".repeat(255);
     for name in HOSTILE.into_iter().chain([long.as_str()]) {
         // Some of these are refused as names, which is as good.
-        let named = deployment.control.create_workspace(&deployment.owner, name).await;
-        if named.is_err() {
-            continue;
-        }
+        drop(deployment.control.create_workspace(&deployment.owner, name).await);
     }
     let mut ids = Vec::new();
     for name in ["<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", long.as_str()] {

@@ -111,7 +111,7 @@ async fn remove(viewer: &Viewer, id: &str, fields: &FieldValues) -> Result<FormO
                 return Ok(FormOutcome::Moved(to));
             }
             Err(error @ (Error::InUse(_) | Error::Rule { .. })) => {
-                wrong.general.push(wording::message(&error))
+                wrong.general.push(wording::message(&error));
             }
             Err(error) => return Err(error.into()),
         }
