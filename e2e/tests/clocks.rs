@@ -18,8 +18,8 @@ const SOON: Duration = Duration::from_secs(30);
 /// The number of requests sent to providers. Call it between two probes of the bucket.
 async fn provider_requests(server: &Server) -> Result<u64> {
     let metrics = server.get("/metrics").send().await?.text();
-    let line = metrics.lines().find_map(|line| line.strip_prefix("bucketry_provider_requests_total "));
-    Ok(line.and_then(|count| count.parse().ok()).unwrap_or_default())
+    let lines = metrics.lines().filter(|line| line.starts_with("bucketry_provider_requests_total{"));
+    Ok(lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum())
 }
 
 async fn online(owner: &Person, id: &str) -> Result<()> {

@@ -18,7 +18,7 @@ use crate::screen::{Screen, Section};
 use crate::wording::confirmation;
 
 /// Who looks at the page, as the side bar shows it.
-pub(crate) struct Person {
+pub(crate) struct SignedInPerson {
     pub(crate) name: String,
     pub(crate) email: String,
     initials: String,
@@ -28,7 +28,7 @@ pub(crate) struct Person {
     is_administrator: bool,
 }
 
-impl Person {
+impl SignedInPerson {
     pub(crate) async fn of(caller: &Caller, control: &Control) -> Result<Self> {
         let user = control.profile(caller).await?;
         let organization = control.organization(caller.org_id).await?;
@@ -52,13 +52,13 @@ impl Person {
 }
 
 /// A page with the side bar, or without it for those who haven't signed in.
-pub(crate) fn document(frame: &ClientFrame, person: Option<&Person>, screen: Screen) -> Response {
+pub(crate) fn document(frame: &ClientFrame, person: Option<&SignedInPerson>, screen: Screen) -> Response {
     let status = screen.status;
     (status, page(frame, person, &screen)).into_response()
 }
 
 /// What is shown instead of a page.
-pub(crate) fn failure(frame: &ClientFrame, person: Option<&Person>, error: &PageError) -> Response {
+pub(crate) fn failure(frame: &ClientFrame, person: Option<&SignedInPerson>, error: &PageError) -> Response {
     error.log();
     let (message, home) = (error.message(), frame.links().ui(""));
     let trouble = Trouble {
@@ -92,7 +92,7 @@ pub(crate) fn csv(name: &str, text: String) -> Response {
     response
 }
 
-fn page(frame: &ClientFrame, person: Option<&Person>, screen: &Screen) -> Markup {
+fn page(frame: &ClientFrame, person: Option<&SignedInPerson>, screen: &Screen) -> Markup {
     let asset = |name: &str| frame.app.assets().link(frame.links(), name);
     html! {
         (DOCTYPE)
@@ -154,7 +154,7 @@ fn entry(
     }
 }
 
-fn navigation(frame: &ClientFrame, person: &Person, shown: Section) -> Markup {
+fn navigation(frame: &ClientFrame, person: &SignedInPerson, shown: Section) -> Markup {
     let plain = |path, section, picture, label| entry(frame, (path, section), picture, label, shown, None);
     let counted =
         |path, section, picture, label, count| entry(frame, (path, section), picture, label, shown, count);
@@ -179,7 +179,7 @@ const HAS_AUDIT: bool = false;
 const HAS_WORKSPACES: bool = false;
 const HAS_PEOPLE: bool = false;
 
-fn me(frame: &ClientFrame, person: &Person) -> Markup {
+fn me(frame: &ClientFrame, person: &SignedInPerson) -> Markup {
     html! {
         div.me {
             span.face aria-hidden="true" { (person.initials) }
@@ -191,7 +191,7 @@ fn me(frame: &ClientFrame, person: &Person) -> Markup {
     }
 }
 
-fn side_bar(frame: &ClientFrame, person: &Person, shown: Section) -> Markup {
+fn side_bar(frame: &ClientFrame, person: &SignedInPerson, shown: Section) -> Markup {
     html! {
         header.side {
             a.brand href=(frame.links().ui("")) { (brand()) }
@@ -202,7 +202,7 @@ fn side_bar(frame: &ClientFrame, person: &Person, shown: Section) -> Markup {
 }
 
 /// The same for narrow screens, where the entries are behind a button that works without scripts.
-fn top_bar(frame: &ClientFrame, person: &Person, shown: Section) -> Markup {
+fn top_bar(frame: &ClientFrame, person: &SignedInPerson, shown: Section) -> Markup {
     html! {
         header.menu {
             a.brand href=(frame.links().ui("")) { (brand()) }

@@ -1,10 +1,10 @@
 //! The dashboard: web pages that show what is registered and change it, rendered on the server.
 //!
 //! - [`router()`]: all pages below `/ui`, over a [`Dashboard`].
-//! - `pages`: one module per page. A handler takes a [`Viewer`](viewer::Viewer), calls use cases of `control`, and returns a
-//!   [`Screen`](screen::Screen), which [`layout`] puts into a document.
+//! - `pages`: one module per page. A handler takes a `Viewer`, calls use cases of `control`, and returns a `Screen`, which
+//!   `layout` puts into a document.
 //! - `parts`: what pages consist of: states, charts, tables, forms, notices. They know nothing of requests.
-//! - [`guard`] refuses what other sites send, [`headers`] restricts what a page may do in the browser.
+//! - `guard` refuses what other sites send, `headers` restricts what a page may do in the browser.
 //! - `assets/`: the style sheet and the scripts, served as they are written. Pages can be read and forms sent without
 //!   scripts.
 //!

@@ -13,7 +13,7 @@ use http::request::Parts;
 use crate::client::ClientFrame;
 use crate::cookie;
 use crate::failure::PageError;
-use crate::layout::{self, Person};
+use crate::layout::{self, SignedInPerson};
 use crate::links::{Links, query_text};
 use crate::screen::{FormOutcome, Screen};
 use crate::state::Dashboard;
@@ -22,7 +22,7 @@ use crate::state::Dashboard;
 pub(crate) struct Viewer {
     pub(crate) caller: Caller,
     pub(crate) frame: ClientFrame,
-    pub(crate) person: Person,
+    pub(crate) person: SignedInPerson,
 }
 
 /// Somebody who has signed in, perhaps with a one-time password that must be changed first. Only for the pages that such a
@@ -95,7 +95,8 @@ impl FromRequestParts<Dashboard> for OneTimeViewer {
         if let Some(trace) = parts.extensions.get::<Arc<RequestTrace>>() {
             trace.set_user(caller.user_id);
         }
-        let person = Person::of(&caller, app.control()).await.map_err(|error| refused(error.into()))?;
+        let person =
+            SignedInPerson::of(&caller, app.control()).await.map_err(|error| refused(error.into()))?;
         Ok(Self(Viewer { caller, frame, person }))
     }
 }

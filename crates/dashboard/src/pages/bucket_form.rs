@@ -11,7 +11,7 @@ use maud::{Markup, html};
 
 use super::providers::{self, CARDS, ProviderCard};
 use crate::field_values::FieldValues;
-use crate::parts::field::{ChoiceCard, Entry, TextField, cards, select, tick};
+use crate::parts::field::{ChoiceCard, FieldKind, TextField, cards, select, tick};
 use crate::parts::icon::{Icon, shape};
 use crate::wording::{self, Labels};
 
@@ -231,7 +231,7 @@ pub(super) fn location(values: &BucketValues, wrong: &[FieldError], secret_help:
             (TextField {
                 id: "secret",
                 label: card.secret,
-                kind: Entry::Secret,
+                kind: FieldKind::Secret,
                 help: Some(secret_help).filter(|help| !help.is_empty()),
                 problem: secret.as_deref(),
                 ..TextField::default()
@@ -241,7 +241,8 @@ pub(super) fn location(values: &BucketValues, wrong: &[FieldError], secret_help:
 }
 
 fn code(id: &str, label: &str, value: &str, placeholder: &str, problem: Option<&str>) -> Markup {
-    TextField { id, label, value, placeholder, problem, kind: Entry::Code, ..TextField::default() }.render()
+    TextField { id, label, value, placeholder, problem, kind: FieldKind::Code, ..TextField::default() }
+        .render()
 }
 
 /// The fields of what the bucket is here: name, workspace, read-only.

@@ -20,7 +20,7 @@ use super::providers;
 use crate::failure::PageError;
 use crate::field_values::{FieldValues, SentQuery};
 use crate::parts::empty::{empty, nothing_found};
-use crate::parts::field::{Entry, TextField, select};
+use crate::parts::field::{FieldKind, TextField, select};
 use crate::parts::heading::Heading;
 use crate::parts::icon::{Icon, icon};
 use crate::parts::notice;
@@ -177,7 +177,7 @@ fn search(viewer: &Viewer, filter: &ListFilter, workspaces: &HashMap<WorkspaceId
                 id: "q",
                 label: "Search",
                 value: &filter.words,
-                kind: Entry::Search,
+                kind: FieldKind::Search,
                 placeholder: "Name, or state:offline",
                 ..TextField::default()
             }.render())

@@ -17,7 +17,7 @@ use crate::field_values::{FieldValues, SentForm, SentQuery};
 use crate::layout;
 use crate::links::query_text;
 use crate::parts::brand::brand;
-use crate::parts::field::{Entry, TextField};
+use crate::parts::field::{FieldKind, TextField};
 use crate::parts::notice;
 use crate::screen::{Screen, Section};
 use crate::viewer::{OneTimeViewer, Viewer};
@@ -112,7 +112,7 @@ fn form(viewer: &Viewer, to: &str, wrong: &[FieldError]) -> Markup {
                 (TextField {
                     id: "currentPassword",
                     label: "Current password",
-                    kind: Entry::Password,
+                    kind: FieldKind::Password,
                     is_required: true,
                     problem: current.as_deref(),
                     ..TextField::default()
@@ -121,7 +121,7 @@ fn form(viewer: &Viewer, to: &str, wrong: &[FieldError]) -> Markup {
             (TextField {
                 id: "password",
                 label: "New password",
-                kind: Entry::NewPassword,
+                kind: FieldKind::NewPassword,
                 is_required: true,
                 has_focus: !asks_current,
                 help: Some("At least 8 characters, with upper and lower case letters and a digit.."),

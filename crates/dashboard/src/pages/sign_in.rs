@@ -15,7 +15,7 @@ use crate::failure::PageError;
 use crate::field_values::{FieldValues, SentForm, SentQuery};
 use crate::layout;
 use crate::parts::brand::brand;
-use crate::parts::field::{Entry, TextField};
+use crate::parts::field::{FieldKind, TextField};
 use crate::parts::notice;
 use crate::screen::{Screen, Section};
 use crate::state::Dashboard;
@@ -106,7 +106,7 @@ fn form(frame: &ClientFrame, email: &str, to: &str, problem: Option<&str>) -> Ma
                 id: "email",
                 label: "E-mail address",
                 value: email,
-                kind: Entry::Email,
+                kind: FieldKind::Email,
                 is_required: true,
                 has_focus: email.is_empty(),
                 ..TextField::default()
@@ -114,7 +114,7 @@ fn form(frame: &ClientFrame, email: &str, to: &str, problem: Option<&str>) -> Ma
             (TextField {
                 id: "password",
                 label: "Password",
-                kind: Entry::Password,
+                kind: FieldKind::Password,
                 is_required: true,
                 ..TextField::default()
             }.render())

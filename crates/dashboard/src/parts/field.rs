@@ -6,7 +6,7 @@ use super::icon::{Icon, icon, shape};
 
 /// What a field accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Entry {
+pub(crate) enum FieldKind {
     /// Words.
     #[default]
     Text,
@@ -33,7 +33,7 @@ pub(crate) struct TextField<'a> {
     pub(crate) help: Option<&'a str>,
     /// What is wrong with the value.
     pub(crate) problem: Option<&'a str>,
-    pub(crate) kind: Entry,
+    pub(crate) kind: FieldKind,
     pub(crate) is_required: bool,
     pub(crate) has_focus: bool,
     pub(crate) placeholder: &'a str,
@@ -67,27 +67,27 @@ impl TextField<'_> {
 
     /// Whether the value is a secret, which is never sent back to the browser.
     fn is_hidden(&self) -> bool {
-        matches!(self.kind, Entry::Secret | Entry::Password | Entry::NewPassword)
+        matches!(self.kind, FieldKind::Secret | FieldKind::Password | FieldKind::NewPassword)
     }
 
     fn class(&self) -> &'static str {
-        if matches!(self.kind, Entry::Code | Entry::Secret) { "in mono" } else { "in" }
+        if matches!(self.kind, FieldKind::Code | FieldKind::Secret) { "in mono" } else { "in" }
     }
 
     fn input_type(&self) -> &'static str {
         match self.kind {
-            Entry::Text | Entry::Code => "text",
-            Entry::Secret | Entry::Password | Entry::NewPassword => "password",
-            Entry::Email => "email",
-            Entry::Search => "search",
+            FieldKind::Text | FieldKind::Code => "text",
+            FieldKind::Secret | FieldKind::Password | FieldKind::NewPassword => "password",
+            FieldKind::Email => "email",
+            FieldKind::Search => "search",
         }
     }
 
     fn autocomplete(&self) -> &'static str {
         match self.kind {
-            Entry::Password => "current-password",
-            Entry::NewPassword | Entry::Secret => "new-password",
-            Entry::Email => "username",
+            FieldKind::Password => "current-password",
+            FieldKind::NewPassword | FieldKind::Secret => "new-password",
+            FieldKind::Email => "username",
             _ => "off",
         }
     }
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_never_sent_back() {
-        for kind in [Entry::Secret, Entry::Password, Entry::NewPassword] {
+        for kind in [FieldKind::Secret, FieldKind::Password, FieldKind::NewPassword] {
             let field =
                 TextField { id: "secret", label: "Secret", value: "hunter2", kind, ..TextField::default() };
             assert!(!field.render().into_string().contains("hunter2"));
