@@ -320,9 +320,9 @@ async fn traffic_is_shown_by_period_with_its_estimated_cost() -> Result<()> {
     let body =
         bucketry_e2e::s3_bucket("Metered", OPEN_BUCKET, &shared_s3_endpoint()?, &owner.workspace().await?);
     let bucket = owner.register(&body).await?;
-    let access = owner
-        .repository_access(&server, &format!("usage-{}", std::process::id()), &[(&bucket, OPEN_BUCKET)])
-        .await?;
+    let folder = format!("usage-{}", std::process::id());
+    let fields = json!({ "name": "Usage", "repoBuckets": [{ "bucketId": bucket, "folder": folder, "master": false }] });
+    let access = owner.open_repository(&server, &fields, OPEN_BUCKET).await?;
     access.run_script("metered_operations.py", &[]).await?;
     let look = async || terminal.json(&["bucket", "usage", "Metered"]).await;
     let counted = |rows: &Value| rows[0]["downloadBytes"].as_i64().unwrap_or_default() > 0;

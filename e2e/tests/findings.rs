@@ -113,8 +113,9 @@ async fn a_silent_node_is_one_finding_that_explains_its_buckets() -> Result<()> 
     let alone = Server::start(beside).await?;
     let owner = owner.again_at(&alone);
     let all = owner.get("/findings").send().await?.json_with_status(200)?;
-    // Both are the same bucket at the provider, which is mentioned, too.
-    assert_eq!(each(&all["findings"], "code"), ["NODE_SILENT", "BUCKETS_OVERLAP"], "{all}");
+    // Both are the same bucket at the provider, which may be mentioned, too.
+    assert_eq!(each(&all["findings"], "code").first(), Some(&"NODE_SILENT"), "{all}");
+    assert!(list(&all["findings"]).iter().all(|one| one["code"] != "BUCKET_OFFLINE"), "{all}");
     let finding = &all["findings"][0];
     assert_eq!((&finding["name"], &finding["severity"]), (&json!("embedded"), &json!("CRITICAL")));
     assert!(text(&finding["message"]).contains("2 buckets that no connected node serves"), "{all}");

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use bucketry_api_types::repository::{BucketPlace, NewRepo, Repo, RepoBucket, RepoChanges, RepoProposal};
 use bucketry_client::ApiClient;
 use bucketry_model::bucket::StorageType;
-use bucketry_model::id::WorkspaceId;
+use bucketry_model::id::{BucketId, WorkspaceId};
 use bucketry_model::repository::RepositoryMode;
 use bucketry_model::status::Status;
 use serde_json::json;
@@ -66,13 +66,19 @@ pub(crate) async fn run(remote: &Remote, command: RepositoryCommand) -> Result<(
                 repo_buckets: Some(marked(&client, positions, master.as_deref()).await?),
                 repo_units: None,
             };
-            add(remote, &client, &name, fields, dry_run).await
+            match add(remote, &client, &name, fields, dry_run).await {
+                Err(failure) => Err(with_names(&client, failure).await),
+                done => done,
+            }
         }
         RepositoryCommand::Show { repo } => {
             let repo = find_repository(&client, &repo).await?;
             show(remote, &client, &repo).await
         }
-        RepositoryCommand::Update { repo, changes } => update(remote, &client, &repo, changes).await,
+        RepositoryCommand::Update { repo, changes } => match update(remote, &client, &repo, changes).await {
+            Err(failure) => Err(with_names(&client, failure).await),
+            done => done,
+        },
         RepositoryCommand::Rm { repo, confirmation } => remove(remote, &client, &repo, confirmation).await,
         RepositoryCommand::Validate { repo } => validate(remote, &client, &repo).await,
         RepositoryCommand::Stats { repo } => stats(remote, &client, repo).await,
@@ -370,6 +376,20 @@ async fn attached(client: &ApiClient, texts: &[String]) -> Result<Vec<BucketArgu
         attached.push(BucketArgument { workspace_id: bucket.workspace_id, request });
     }
     Ok(attached)
+}
+
+/// The same failure with the names of buckets instead of their ids, which the API uses in conflicts.
+async fn with_names(client: &ApiClient, failure: Failure) -> Failure {
+    let Failure::Failed(mut message) = failure else { return failure };
+    let words: Vec<String> = message.split_whitespace().map(str::to_owned).collect();
+    for id in words.iter().map(|word| word.trim_matches(|c: char| !c.is_ascii_alphanumeric())) {
+        if id.parse::<BucketId>().is_ok()
+            && let Ok(bucket) = find_bucket(client, id).await
+        {
+            message = message.replace(id, &format!("{:?}", bucket.name));
+        }
+    }
+    Failure::Failed(message)
 }
 
 /// Marks the named bucket as the master; changes nothing without a name.
