@@ -38,7 +38,7 @@ fn sample(document: &Value, schema: &Value) -> Value {
     let schema = resolve(document, schema);
     match schema["enum"].as_array() {
         Some(values) => values[0].clone(),
-        None if schema["type"] == "integer" => json!(0),
+        None if schema["type"] == "integer" || schema["type"][0] == "integer" => json!(0),
         None => json!("x"),
     }
 }

@@ -49,6 +49,12 @@ async fn every_call_that_changes_something_leaves_a_record() {
         }
         let (path, body) =
             request(&context, sample(&samples, &route), Ownership::OwnWorkspace, "OWNER").await;
+        if name == "DELETE /bucket/{bucketId}/freshness" {
+            let rule = json!({ "prefix": "unused/", "maxAgeSeconds": 86_400 });
+            let bucket = path.split('?').next().unwrap();
+            let set = deployment.ask_as(context.token("OWNER"), Method::PUT, bucket, Some(rule)).await;
+            assert!(set.status.is_success(), "{}", set.text);
+        }
         let before = latest(deployment).await;
         let answer =
             deployment.ask_as(context.token("OWNER"), route.method.clone(), &path, body.clone()).await;

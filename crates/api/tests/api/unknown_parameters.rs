@@ -17,7 +17,11 @@ fn lists() -> Vec<String> {
     let found = paths.filter(|(path, item)| has_query(item) || *path == "/repo/{repoId}/apikey");
     // Nodes sign the query of this call, which is no list.
     let found = found.filter(|(path, _)| *path != "/node/sync").map(|(path, _)| path.clone());
-    found.map(|path| path.replace("{bucketId}", NOBODY).replace("{repoId}", NOBODY)).collect()
+    found
+        .map(|path| {
+            path.replace("{bucketId}", NOBODY).replace("{repoId}", NOBODY).replace("{channelId}", NOBODY)
+        })
+        .collect()
 }
 
 #[tokio::test]
