@@ -12,8 +12,13 @@ use crate::fixtures::{Ownership, TestContext};
 const UNRECORDED: &[(&str, &str)] = &[
     ("POST /bucket/{bucketId}/stats", "reads"),
     ("POST /bucket/{bucketId}/validate", "checks, and stores nothing that the caller sent"),
+    (
+        "POST /bucket/{bucketId}/uploads/clean",
+        "no node is here to do it; what one does is recorded in `control`",
+    ),
     ("POST /repo/validate", "checks"),
     ("POST /repo/{repoId}/validate", "checks"),
+    ("POST /notification/channel/{channelId}/test", "sends a test, which is in the log of deliveries"),
     ("POST /node/inventory", "measurements"),
     ("POST /node/report", "measurements"),
     ("POST /node/status", "measurements"),
