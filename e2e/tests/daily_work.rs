@@ -224,18 +224,6 @@ async fn people_see_names_and_no_ids() -> Result<()> {
     for command in [
         &["repo", "add", "Other", "--bucket", "Photos"][..],
         &["bucket", "rm", "Photos"],
-        &[
-            "bucket",
-            "add",
-            "Photos",
-            "--bucket",
-            "x",
-            "--key",
-            "AKIAIOSFODNN7EXAMPLE",
-            "--skip-validation",
-            "--workspace",
-            "default",
-        ],
         &["repo", "show", "Nothing"],
     ] {
         let ended = terminal.run(command).await?.with_status(1)?;
