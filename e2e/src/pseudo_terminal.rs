@@ -16,8 +16,10 @@ fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, call["columns"
 shown, seen, answers, ends = b"", 0, call["answers"], time.monotonic() + 60
 while time.monotonic() < ends:
     if answers and answers[0][0].encode() in shown[seen:]:
-        # The program switches echo off right after it has asked.
-        time.sleep(0.2)
+        # A program that asks for a secret switches echo off right after it has asked.
+        secret = any(word in answers[0][0].lower() for word in ("secret", "password"))
+        while secret and time.monotonic() < ends and termios.tcgetattr(terminal)[3] & termios.ECHO:
+            pass
         seen = len(shown)
         os.write(terminal, (answers.pop(0)[1]).encode())
     if select.select([terminal], [], [], 0.05)[0]:

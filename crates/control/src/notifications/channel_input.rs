@@ -220,7 +220,10 @@ impl ChannelInput {
     }
 
     fn given_secret(&self) -> Result<Option<Secret>> {
-        let Some(secret) = self.secret.clone().filter(|secret| !secret.is_empty()) else { return Ok(None) };
+        // What is pasted, and the last line of a file, may end with a line break.
+        let entered =
+            self.secret.as_ref().map(|secret| Secret::new(secret.expose().trim_end_matches(['\r', '\n'])));
+        let Some(secret) = entered.filter(|secret| !secret.is_empty()) else { return Ok(None) };
         let text = secret.expose();
         if text.chars().count() > limits::SECRET || text.chars().any(char::is_control) {
             let message =

@@ -136,3 +136,21 @@ fn rules_are_the_usual_ones_unless_some_are_given() {
         assert!(given(Some(wrong), &usual).is_err(), "{code} {after_minutes:?}");
     }
 }
+
+#[test]
+fn what_was_read_from_a_file_may_end_with_a_line_break() {
+    let input = |url: &str, key: &str| ChannelInput {
+        url: Some(secret(url)),
+        secret: Some(secret(key)),
+        ..ChannelInput::default()
+    };
+    let stored = |input: ChannelInput| format!("{:?}", wrong_fields(ChannelKind::Webhook, None, &input));
+    assert_eq!(stored(input("https://a.example/x\n", "0123456789abcdef\r\n")), "[]");
+    assert_eq!(stored(input("https://a.example/x", "0123456789\nabcdef")), "[\"secret\"]");
+    let (_, sealed) =
+        input("https://a.example/x\n", "0123456789abcdef\n").target(ChannelKind::Webhook, None).unwrap();
+    let ChannelSecretInput::Replace(ChannelSecret { url: Some(url), secret: Some(key) }) = sealed else {
+        unreachable!("both are new")
+    };
+    assert_eq!((url.expose(), key.expose()), ("https://a.example/x", "0123456789abcdef"));
+}
