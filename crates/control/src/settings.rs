@@ -30,6 +30,9 @@ pub const NOTIFICATIONS_DAYS: u16 = 30;
 /// Seconds that a notification waits for further conditions, unless a setting overrides it.
 pub const NOTIFICATION_WINDOW: u16 = 30;
 
+/// MiB of free space on the disk of the data directory that are always enough, unless a setting says otherwise.
+pub const DISK_MIN_FREE: u32 = 10 * 1_024;
+
 /// Seconds that a problem has to last until it is a finding, unless a setting overrides it.
 pub const FINDING_DELAY: u16 = 30;
 
@@ -84,6 +87,8 @@ pub struct Settings {
     pub backup_max_age: Option<SignedDuration>,
     /// The data directory, whose disk is watched; `None` if it isn't.
     pub data_directory: Option<PathBuf>,
+    /// Bytes of free space on that disk that are always enough.
+    pub disk_min_free: u64,
 }
 
 impl Default for Settings {
@@ -113,6 +118,7 @@ impl Default for Settings {
             unused_after: None,
             backup_max_age: None,
             data_directory: None,
+            disk_min_free: u64::from(DISK_MIN_FREE) << 20,
         }
     }
 }

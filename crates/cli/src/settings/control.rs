@@ -34,6 +34,7 @@ impl ControlValues {
             prices: prices.map(Arc::new),
             unused_after: limit(self.unused_after).map(days),
             backup_max_age: limit(self.backup_max_age).map(days),
+            disk_min_free: u64::from(self.disk_min_free) << 20,
             finding_delay: SignedDuration::from_secs(self.finding_delay.into()),
             ..bucketry_control::Settings::default()
         })

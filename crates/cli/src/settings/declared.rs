@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use bucketry_api::METRICS_BUCKETS;
 use bucketry_control::settings::{
-    AUDIT_DAYS, EVENTS_DAYS, FINDING_DELAY, INVENTORY_RESULTS, NOTIFICATION_WINDOW, NOTIFICATIONS_DAYS,
-    SESSION_DAYS, USAGE_HOURS_DAYS, USAGE_MINUTES_DAYS,
+    AUDIT_DAYS, DISK_MIN_FREE, EVENTS_DAYS, FINDING_DELAY, INVENTORY_RESULTS, NOTIFICATION_WINDOW,
+    NOTIFICATIONS_DAYS, SESSION_DAYS, USAGE_HOURS_DAYS, USAGE_MINUTES_DAYS,
 };
 use bucketry_gateway::ProtectionSettings;
 use bucketry_node::ProbeConfig;
@@ -169,6 +169,10 @@ settings! {
         /// Days after which a backup is too old, which is then a finding; 0 means that nobody looks
         #[arg(value_name = "DAYS", value_parser = value_parser!(u16).range(0..=3_650))]
         backup_max_age: u16 = 0,
+        /// MiB of free space on the disk of the data directory that are always enough; below, a disk that is 95 % full,
+        /// or has less than 1 GiB, is a finding; 0 means that nobody looks
+        #[arg(value_name = "MIB")]
+        disk_min_free: u32 = DISK_MIN_FREE,
         /// Let anyone register an organization
         #[arg(value_name = "SWITCH")]
         registration: Switch = Switch::Off,

@@ -90,6 +90,8 @@ pub(super) struct DiskSpace {
     pub(super) directory: String,
     pub(super) free_bytes: u64,
     pub(super) all_bytes: u64,
+    /// With as much free space, nothing is reported.
+    pub(super) enough_bytes: u64,
 }
 
 /// A node that serves the organization.

@@ -18,7 +18,10 @@ impl Control {
             None => None,
             // A file system on the network may take its time.
             Some(directory) => {
-                tokio::task::spawn_blocking(move || disk_space(&directory)).await.map_err(Error::internal)?
+                let enough = settings.disk_min_free;
+                tokio::task::spawn_blocking(move || disk_space(&directory, enough))
+                    .await
+                    .map_err(Error::internal)?
             }
         };
         let last_backup = match settings.backup_max_age {
@@ -31,12 +34,13 @@ impl Control {
 }
 
 /// The space on the disk of a directory. `None` if the system doesn't say.
-fn disk_space(directory: &Path) -> Option<DiskSpace> {
+fn disk_space(directory: &Path, enough_bytes: u64) -> Option<DiskSpace> {
     let found = rustix::fs::statvfs(directory).ok()?;
     Some(DiskSpace {
         directory: directory.display().to_string(),
         free_bytes: found.f_bavail.saturating_mul(found.f_frsize),
         all_bytes: found.f_blocks.saturating_mul(found.f_frsize),
+        enough_bytes,
     })
 }
 
@@ -46,8 +50,8 @@ mod tests {
 
     #[test]
     fn a_disk_has_space_and_a_missing_directory_has_none() {
-        let here = disk_space(Path::new(".")).unwrap();
+        let here = disk_space(Path::new("."), 0).unwrap();
         assert!(here.all_bytes > 0 && here.free_bytes <= here.all_bytes);
-        assert!(disk_space(Path::new("/no/such/directory")).is_none());
+        assert!(disk_space(Path::new("/no/such/directory"), 0).is_none());
     }
 }

@@ -16,9 +16,14 @@ async fn a_result_of_the_last_second_is_used_again() {
     let up = DatabaseCheck { responds: true, writes: true, migrations: true };
     assert_eq!(cx.control.database_check().await, up);
     tokio::time::pause();
+    // While a blocking task runs, the paused clock doesn't advance by itself.
+    let (finish, finished) = std::sync::mpsc::channel::<()>();
+    let blocking = tokio::task::spawn_blocking(move || finished.recv());
     cx.control.store().close().await;
     assert_eq!(cx.control.database_check().await, up, "the database isn't asked again");
     assert!(cx.control.readiness().await.database);
+    drop(finish);
+    assert!(blocking.await.unwrap().is_err());
     tokio::time::advance(Duration::from_millis(1_001)).await;
     assert_eq!(cx.control.database_check().await, DatabaseCheck::default());
     assert!(!cx.control.readiness().await.database);

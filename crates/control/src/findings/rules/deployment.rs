@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use crate::findings::observations::{DeploymentState, DiskSpace, Observations};
 
 const GIB: u64 = 1 << 30;
-/// With less free space than this, a disk is a finding; large disks also below 5 %.
+/// With less free space than this, or than 5 % of the disk, a disk is a finding.
 const FEW_BYTES: u64 = GIB;
 /// With less free space than this, writes will soon fail.
 const LAST_BYTES: u64 = GIB / 4;
@@ -33,9 +33,10 @@ fn deployment(code: FindingCode, severity: Severity, name: &str, title: &str, se
 }
 
 fn disk(disk: &DiskSpace) -> Option<Finding> {
-    let DiskSpace { directory, free_bytes, all_bytes } = disk;
-    let is_small_share = free_bytes.saturating_mul(20) < *all_bytes && *free_bytes < 10 * GIB;
+    let DiskSpace { directory, free_bytes, all_bytes, enough_bytes } = disk;
+    let is_small_share = free_bytes.saturating_mul(20) < *all_bytes;
     let severity = match *free_bytes {
+        free if free >= *enough_bytes => return None,
         free if free < LAST_BYTES => Severity::Critical,
         free if free < FEW_BYTES || is_small_share => Severity::Warning,
         _ => return None,

@@ -346,15 +346,18 @@ fn operators_are_warned_before_the_disk_is_full_and_backups_are_old() {
         let deployment = Some(deployment);
         shown(&evaluate(&Observations { deployment, ..observations(vec![node(1, 5)], vec![]) }))
     };
-    let disk = |free_bytes, all_bytes| {
-        let disk = Some(DiskSpace { directory: "/data".to_owned(), free_bytes, all_bytes });
+    let disk_with = |free_bytes, all_bytes, enough_bytes| {
+        let disk = Some(DiskSpace { directory: "/data".to_owned(), free_bytes, all_bytes, enough_bytes });
         found(DeploymentState { disk, ..DeploymentState::default() })
     };
+    let disk = |free_bytes, all_bytes| disk_with(free_bytes, all_bytes, 10 * GIB);
     assert!(disk(2 * GIB, 20 * GIB).is_empty());
     assert!(disk(11 * GIB, 1_000 * GIB).is_empty(), "a small share of a large disk is enough");
     assert_eq!(disk(9 * GIB, 1_000 * GIB)[0].severity, Severity::Warning);
     assert_eq!(disk(GIB - 1, 4 * GIB)[0].severity, Severity::Warning);
     assert_eq!(disk(GIB / 8, 4 * GIB)[0].severity, Severity::Critical);
+    assert!(disk_with(4 * GIB, 1_000 * GIB, 2 * GIB).is_empty(), "its operator says how much is enough");
+    assert!(disk_with(1, 4 * GIB, 0).is_empty());
 
     let backup = |max_age: Option<i64>, last: Option<i64>| {
         found(DeploymentState {
