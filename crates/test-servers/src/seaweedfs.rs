@@ -18,12 +18,17 @@ const LOOK_WITHIN: Duration = Duration::from_secs(3);
 /// How many sets of ports are tried before starting fails.
 const ATTEMPTS: usize = 3;
 
-/// Flags that versions before 4.35 don't have. Each bucket needs its own volumes, so the number of volumes must not
-/// depend on free disk space.
-const NEWER_FLAGS: &[&str] = &["-s3.port.lance=0", "-volume.max=2000"];
+/// Flags that keep a server independent of how full its disk is. Each bucket needs its own volumes, whose number would
+/// otherwise depend on free space, and a disk that is 99 % full, as that of a machine that builds may be, would make
+/// them read-only.
+const ANY_DISK: &[&str] =
+    &["-volume.max=2000", "-master.volumeSizeLimitMB=128", "-volume.minFreeSpace=16MiB"];
 
-/// Flags for versions before 4.35. Smaller volumes leave room for more of them.
-const OLDER_FLAGS: &[&str] = &["-master.volumeSizeLimitMB=8"];
+/// Flags that versions before 4.35 don't have.
+const NEWER_FLAGS: &[&str] = &["-s3.port.lance=0"];
+
+/// Flags for versions before 4.35.
+const OLDER_FLAGS: &[&str] = &[];
 
 /// An access key of the server, and what it may do.
 #[derive(Debug, Clone, Copy)]
@@ -187,12 +192,12 @@ impl SeaweedFs {
         let mut command = Command::new(&self.program);
         command
             .arg(format!("-logdir={}", at.join("logs").display()))
-            .arg("mini")
+            .args(["server", "-filer", "-s3", "-master.telemetry=false"])
             .arg(format!("-dir={}", at.join("data").display()))
             .arg(format!("-s3.config={}", at.join("identities.json").display()))
             .args(["-ip=127.0.0.1", "-ip.bind=127.0.0.1"])
-            .args(["-s3.port.iceberg=0", "-webdav=false", "-admin.ui=false"])
-            .arg("-s3.allowDeleteBucketNotEmpty=false")
+            .args(["-s3.port.iceberg=0", "-s3.allowDeleteBucketNotEmpty=false"])
+            .args(ANY_DISK)
             .args(self.flags)
             .args(self.ports.flags())
             .current_dir(at)
@@ -208,23 +213,16 @@ struct Ports {
     master: u16,
     volume: u16,
     filer: u16,
-    admin: u16,
 }
 
 impl Ports {
     fn free() -> Result<Self> {
-        let [s3, master, volume, filer, admin] = ports::free()?;
-        Ok(Self { s3, master, volume, filer, admin })
+        let [s3, master, volume, filer] = ports::free()?;
+        Ok(Self { s3, master, volume, filer })
     }
 
-    fn named(self) -> [(&'static str, u16); 5] {
-        [
-            ("s3", self.s3),
-            ("master", self.master),
-            ("volume", self.volume),
-            ("filer", self.filer),
-            ("admin", self.admin),
-        ]
+    fn named(self) -> [(&'static str, u16); 4] {
+        [("s3", self.s3), ("master", self.master), ("volume", self.volume), ("filer", self.filer)]
     }
 
     fn flags(self) -> impl Iterator<Item = String> {
