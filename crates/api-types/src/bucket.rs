@@ -129,7 +129,7 @@ pub struct BucketAnswer<'a> {
     pub bucket: BucketInfo<'a>,
 }
 
-/// What the stored bytes of a bucket cost by the operator's price sheet.
+/// What the stored bytes of a bucket cost according to the operator's price sheet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
@@ -137,7 +137,7 @@ pub struct EstimatedStorageCost<'a> {
     /// The currency of the price sheet.
     #[cfg_attr(feature = "openapi", schema(example = "EUR"))]
     pub currency: Cow<'a, str>,
-    /// The price of storing as many bytes as the last inventory found for a month.
+    /// The price per month of storing the bytes that the last inventory found.
     #[cfg_attr(feature = "openapi", schema(example = 1.25))]
     pub per_month: f64,
 }

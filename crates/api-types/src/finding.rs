@@ -56,9 +56,9 @@ pub struct FindingInfo {
 pub struct FindingList {
     /// Always true.
     pub success: bool,
-    /// The findings, the most urgent first and of these the oldest. At most 1,000.
+    /// The findings, the most urgent first, then by age, oldest first. At most 1,000.
     #[cfg_attr(feature = "openapi", schema(inline = false))]
     pub findings: Vec<FindingInfo>,
-    /// How many others there are that the list doesn't contain.
+    /// The number of findings that the list doesn't contain.
     pub more: u64,
 }

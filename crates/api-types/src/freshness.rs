@@ -10,7 +10,7 @@ use crate::moment::Moment;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct FreshnessChanges {
-    /// Only keys that begin with this count. The default is all keys.
+    /// Only objects whose keys begin with this text count. The default is all objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(example = "backups/"))]
     pub prefix: Option<String>,
@@ -24,7 +24,7 @@ pub struct FreshnessChanges {
     pub max_age_seconds: Option<i64>,
 }
 
-/// What is known about a prefix.
+/// Whether the newest object under a prefix is new enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "UPPERCASE")]
@@ -42,14 +42,14 @@ pub enum Freshness {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct FreshnessInfo {
-    /// Only keys that begin with this count.
+    /// Only objects whose keys begin with this text count.
     #[cfg_attr(feature = "openapi", schema(example = "backups/"))]
     pub prefix: String,
     /// Smaller objects don't count.
     pub min_bytes: Count,
     /// How old the newest object may be, in seconds.
     pub max_age_seconds: i64,
-    /// Whether it is too old.
+    /// Whether the newest object is too old.
     pub state: Freshness,
     /// When the newest object was stored; null if none was found.
     pub newest_at: Option<Moment>,
@@ -79,7 +79,7 @@ pub struct FreshnessList {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct UploadCleaningRequest {
-    /// Those that began longer ago than this, in seconds: 3600 (1 hour) to 315360000 (10 years).
+    /// Uploads that began more than this many seconds ago: 3600 (1 hour) to 315360000 (10 years).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(required, example = 604_800))]
     pub older_than_seconds: Option<i64>,
@@ -88,12 +88,12 @@ pub struct UploadCleaningRequest {
     pub dry_run: Option<bool>,
 }
 
-/// The multipart uploads that were found, and what became of them.
+/// How many multipart uploads were found, and how many of them were aborted.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct UploadCleaningResult {
-    /// Whether all uploads that were found were aborted, or none was to be.
+    /// Whether all uploads that were found were aborted, or the request was a dry run.
     pub success: bool,
     /// How many are old enough.
     pub found: u64,

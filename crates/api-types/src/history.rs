@@ -68,7 +68,7 @@ pub struct StatusEventList {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(as = Outage))]
 pub struct OutageInfo {
-    /// When the last node lost the bucket.
+    /// When the last node stopped reaching the bucket.
     pub start: Moment,
     /// When a node reached it again; null if none has yet.
     pub end: Option<Moment>,

@@ -20,7 +20,7 @@ pub enum InventoryMode {
     Off,
 }
 
-/// How often and how fast the lists of buckets are walked.
+/// How often and how fast buckets are measured.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
@@ -59,7 +59,7 @@ pub struct InventoryChanges {
     pub window: Option<String>,
 }
 
-/// The schedule for the buckets of an organization that have no setting of their own.
+/// The schedule for the buckets of an organization that have no separate setting.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OrganizationInventory {
@@ -165,7 +165,7 @@ pub struct InventoryProgress {
     pub started_at: Option<Moment>,
     /// The node that is running it; null while it waits.
     pub node: Option<String>,
-    /// When it continues at the earliest; null while it is running.
+    /// The earliest time at which it continues; null while it is running.
     pub continues_at: Option<Moment>,
     /// The objects that were counted so far.
     pub objects: Count,

@@ -38,21 +38,21 @@ pub struct ChannelInfo {
     /// The display name.
     #[cfg_attr(feature = "openapi", schema(example = "on call"))]
     pub name: String,
-    /// What it sends to.
+    /// The kind of receiver.
     pub kind: ChannelKind,
     /// The workspace whose findings it gets; `null` for those of the whole organization.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = "uuid"))]
     pub workspace_id: Option<WorkspaceId>,
-    /// Whether it sends.
+    /// Whether the channel is enabled. Messages of a disabled channel wait until it is enabled, for up to 24 hours.
     pub enabled: bool,
     /// Scheme, host and port of the URL. Absent for EMAIL.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(example = "https://hooks.example.com"))]
     pub origin: Option<String>,
-    /// The name to sign in with, of EMAIL and ALERTMANAGER.
+    /// The name to sign in with. Only for EMAIL and ALERTMANAGER.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
-    /// The mail server, of EMAIL.
+    /// The mail server. Only for EMAIL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
     /// The port of the mail server.
@@ -69,19 +69,19 @@ pub struct ChannelInfo {
     pub to: Option<Vec<String>>,
     /// Whether a URL or a secret is stored.
     pub has_secret: bool,
-    /// What it is notified about.
+    /// What the channel is notified about.
     pub rules: Vec<RuleInfo>,
-    /// Whether the rules are the usual ones, which later versions may change.
+    /// Whether the channel has the default rules, which later versions may change.
     pub usual_rules: bool,
     /// Whether a message is sent when a condition ends.
     pub send_resolved: bool,
     /// When the channel was created.
     pub created_at: Moment,
-    /// When it was last changed.
+    /// When the channel was last changed.
     pub updated_at: Moment,
 }
 
-/// The fields of a channel. In a change, what is absent stays as it is.
+/// The fields of a channel. In a change, absent fields stay unchanged.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
@@ -94,14 +94,14 @@ pub struct ChannelFields {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<ChannelKind>))]
     pub kind: Option<String>,
-    /// Only in `POST`: the workspace whose findings it gets. Without one, those of the whole organization.
+    /// Only in `POST`: the workspace whose findings the channel gets. Without it, those of the whole organization.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(format = "uuid"))]
     pub workspace_id: Option<String>,
-    /// Whether it sends. True for a new channel.
+    /// Whether the channel is enabled. True for a new channel.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
-    /// The URL that messages are posted to; for ALERTMANAGER, the one below which its API is. Stored sealed.
+    /// The URL that messages are posted to; for ALERTMANAGER, the URL of the server. Stored sealed.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "expose_optional")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "https://hooks.example.com/x"))]
     pub url: Option<Secret>,
@@ -110,18 +110,18 @@ pub struct ChannelFields {
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "expose_optional")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub secret: Option<Secret>,
-    /// The name to sign in with at EMAIL and ALERTMANAGER. An empty one removes it from EMAIL.
+    /// The name to sign in with, for EMAIL and ALERTMANAGER. For EMAIL, an empty text removes the name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
     /// The mail server.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(example = "mail.example.com"))]
     pub host: Option<String>,
-    /// Its port. The default is 587 for STARTTLS, 465 for TLS and 25 for NONE.
+    /// The port of the mail server. The default is 587 for STARTTLS, 465 for TLS and 25 for NONE.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 65_535))]
     pub port: Option<i64>,
-    /// How the connection to it is encrypted. The default is STARTTLS.
+    /// How the connection to the mail server is encrypted. The default is STARTTLS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub security: Option<MailSecurity>,
     /// The sender of mails.
@@ -131,7 +131,7 @@ pub struct ChannelFields {
     /// The recipients of mails, 1 to 20.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<Vec<String>>,
-    /// What it is notified about. An empty list stands for the usual rules.
+    /// What the channel is notified about. An empty list restores the default rules.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rules: Option<Vec<RuleInfo>>,
     /// Whether a message is sent when a condition ends. True for a new channel.
@@ -165,7 +165,7 @@ pub struct ChannelList {
     pub next_cursor: Option<String>,
 }
 
-/// A message and what became of it.
+/// A message and the state of its delivery.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
@@ -173,11 +173,11 @@ pub struct DeliveryInfo {
     /// The id of the event, which the receiver gets with every attempt.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = "uuid"))]
     pub id: NotificationId,
-    /// What it says.
+    /// Whether the message reports conditions that began or ended, or is a test.
     pub kind: NotificationKind,
-    /// One line: what happened to what.
+    /// The message in one line.
     pub title: String,
-    /// What became of it.
+    /// The state of its delivery.
     pub state: DeliveryState,
     /// How many attempts have ended.
     pub attempts: u32,
@@ -214,12 +214,13 @@ pub struct DeliveryList {
 pub struct ChannelTested {
     /// Always true: the test was carried out. `delivery.state` says whether the receiver accepted it.
     pub success: bool,
-    /// The test message. PENDING if the attempt takes more than 10 seconds, or if no server sends.
+    /// The test message. Its state is PENDING if the attempt takes more than 10 seconds, or if no server with a node is
+    /// running.
     #[cfg_attr(feature = "openapi", schema(inline = false))]
     pub delivery: DeliveryInfo,
 }
 
-/// A time in which channels aren't notified.
+/// A period in which channels aren't notified.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
@@ -245,20 +246,20 @@ pub struct SilenceInfo {
     /// Only in this part of each day, in UTC.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "01:00-05:00"))]
     pub window: Option<DailyWindow>,
-    /// Why.
+    /// The reason for the silence.
     pub comment: String,
-    /// The e-mail address of who made it.
+    /// The e-mail address of the user who created the silence.
     pub created_by: String,
-    /// When it was made.
+    /// When the silence was created.
     pub created_at: Moment,
 }
 
-/// The fields of a silence. Each of the ids and `code` narrows it down.
+/// The fields of a silence. The ids and `code` restrict what is silenced.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct NewSilence {
-    /// Only findings of this workspace. With a `bucketId`, that of the bucket.
+    /// Only findings of this workspace. The default is the workspace of the bucket or channel, if one is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(format = "uuid"))]
     pub workspace_id: Option<String>,
@@ -286,7 +287,7 @@ pub struct NewSilence {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(example = "01:00-05:00"))]
     pub window: Option<String>,
-    /// Why.
+    /// The reason for the silence.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(max_length = 255))]
     pub comment: Option<String>,

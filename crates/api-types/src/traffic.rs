@@ -73,7 +73,8 @@ pub struct UnitTotalsList {
     pub next_cursor: Option<String>,
 }
 
-/// What traffic costs by the operator's price sheet: an estimate, because providers count and round in their own ways.
+/// What traffic costs according to the operator's price sheet: an estimate, because each provider counts and rounds in its
+/// own way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EstimatedCost {

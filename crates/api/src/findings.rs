@@ -31,10 +31,10 @@ fn info(finding: Finding) -> FindingInfo {
 
 /// Lists what needs attention: OFFLINE buckets, silent nodes, credentials that expire and more.
 ///
-/// The most urgent findings come first, of these the oldest. A finding that another one explains is left out: a silent
-/// node stands for the buckets that no other node serves. What may only be a flap is left out, too. Callers see findings
-/// about buckets in the workspaces that they may see, and about nodes; administrators also those about the
-/// organization.
+/// The most urgent findings come first. Findings of equal urgency are sorted by age, oldest first. A finding that another
+/// one explains is left out: the list contains a silent node, and not the buckets that no other node serves. Outages are
+/// listed only after they have lasted for some time. Callers see findings about buckets in the workspaces that they may
+/// see, and about nodes; administrators also see those about the organization.
 #[utoipa::path(
     get,
     path = "/findings",

@@ -66,7 +66,7 @@ where
         }
         Begun::InProgress => {
             let message =
-                "the first request with this Idempotency-Key is still being worked on: ask again in a moment";
+                "the first request with this Idempotency-Key is still in progress: try again in a moment";
             return Err(
                 ApiError::new(StatusCode::CONFLICT, "IDEMPOTENCY_KEY_IN_PROGRESS", message).retry_after(1)
             );

@@ -37,7 +37,7 @@ pub(crate) const SAMPLE: RequestSample = RequestSample::get("/openapi.json");
         (name = "Users", description = "The organization's users and their roles"),
         (name = "Sessions", description = "Logging in and out"),
         (name = "Tokens", description = "Sessions and personal API tokens"),
-        (name = "Notifications", description = "Where notifications are sent, what became of them, and silences"),
+        (name = "Notifications", description = "Notification channels, the log of deliveries, and silences"),
         (name = "Audit", description = "Who changed what, and what was refused"),
         (name = "Nodes", description = "The calls that nodes make, and the list of nodes"),
         (name = "Operation", description = "For the operator of the deployment"),

@@ -89,7 +89,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: WorkspaceCommand,
     },
-    /// Show your organization, and set when the lists of its buckets are walked
+    /// Show your organization, and set the schedule of its inventories
     Organization {
         #[command(subcommand)]
         command: OrganizationCommand,
@@ -104,14 +104,14 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: TokenCommand,
     },
-    /// Show who changed what, what was refused, and logins
+    /// Show changes, refused calls and logins, with who made them
     Audit(AuditOptions),
     /// Show the nodes of the deployment
     Node {
         #[command(subcommand)]
         command: NodeCommand,
     },
-    /// Manage notifications: where they are sent, what became of them, and silences
+    /// Manage notifications: channels, silences and the log of deliveries
     Notify {
         #[command(subcommand)]
         command: NotifyCommand,
@@ -193,14 +193,15 @@ pub(crate) enum WorkspaceCommand {
         #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=8_760))]
         hours: u16,
     },
-    /// Use a workspace from now on where a command needs one and none is given
+    /// Set the default workspace, which commands use if they need a workspace and none is given
     ///
-    /// It is stored with the context. BUCKETRY_WORKSPACE and --workspace override it. Lists are not restricted to it.
+    /// The default is stored with the context. BUCKETRY_WORKSPACE and --workspace override it. Lists are not restricted
+    /// to it.
     Use {
         /// Name or id of the workspace
         #[arg(add = workspaces(), required_unless_present = "unset")]
         workspace: Option<String>,
-        /// Use none
+        /// Unset the default workspace
         #[arg(long, conflicts_with = "workspace")]
         unset: bool,
     },
@@ -247,7 +248,7 @@ pub(crate) enum WorkspaceCommand {
 pub(crate) enum OrganizationCommand {
     /// Show the organization, its quota and the external id for roles at AWS
     Show,
-    /// Show when the lists of buckets without a setting of their own are walked, or set it
+    /// Show or set the schedule for inventories of all buckets without a separate setting
     Inventory(ScheduleArguments),
 }
 
@@ -385,10 +386,10 @@ pub(crate) struct AuditOptions {
     /// Only what was done, or only what was refused
     #[arg(long, value_parser = ["done", "refused"])]
     pub(crate) result: Option<String>,
-    /// First time: a date (2026-01-31), a time, `yesterday`, or how long ago (30d, 2 hours ago)
+    /// Start of the range: a date (2026-01-31), a time, `yesterday`, or how long ago (30d, 2 hours ago)
     #[arg(long, visible_alias = "from", value_name = "TIME", value_parser = past)]
     pub(crate) since: Option<String>,
-    /// Time after the last one, in the same forms
+    /// End of the range, which is not included, in the same formats
     #[arg(long, visible_alias = "to", value_name = "TIME", value_parser = past)]
     pub(crate) until: Option<String>,
     /// Show at most this many records
@@ -408,7 +409,7 @@ pub(crate) enum NodeCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum VaultCommand {
-    /// Create new keys and seal every secret again, while the deployment stays in use
+    /// Replace the nodes' keys and seal every secret to the new ones, without downtime
     Rotate {
         /// Start the rotation and exit without waiting for it to finish
         #[arg(long)]

@@ -51,7 +51,7 @@ pub(crate) async fn run(remote: &Remote, command: BucketCommand) -> Result<()> {
             let bucket = find_bucket(&client, &bucket_ref).await?;
             let entered = bucket_fields::read(&fields, Some(bucket.storage_type))?;
             let validation = client.validate_bucket(bucket.id, &trial(entered.changes)).await;
-            let validation = checked(remote, validation, "the bucket does not work as it is")?;
+            let validation = checked(remote, validation, "the bucket does not work with these settings")?;
             if remote.json {
                 return output::json(&validation);
             }
@@ -144,7 +144,7 @@ async fn update(
     changes.skip_validation = registration.skip_validation.then_some(true);
     if bucket_fields::is_empty(&changes) {
         return Err(Failure::usage(
-            "nothing to change: pass --name, --workspace, or what is new of the bucket and its credential, such as \
+            "nothing to change: pass --name, --workspace, or a flag for the bucket's location or credential, such as \
              --secret-file",
         ));
     }
@@ -240,7 +240,7 @@ async fn show(remote: &Remote, client: &ApiClient, bucket: &BucketInfo<'_>) -> R
 /// The last validation in one line.
 fn validated(diagnosis: &StoredDiagnosis) -> String {
     let passed = diagnosis.checks.iter().filter(|check| check.ok).count();
-    let node = diagnosis.ip.as_deref().unwrap_or("a node that was removed since");
+    let node = diagnosis.ip.as_deref().unwrap_or("a node that has been removed since");
     let outdated =
         if diagnosis.outdated { "; the bucket's location or secret has changed since" } else { "" };
     format!("{} by {node}: {passed} of {} checks passed{outdated}", diagnosis.at, diagnosis.checks.len())

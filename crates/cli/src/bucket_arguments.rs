@@ -28,20 +28,20 @@ pub(crate) struct BucketFields {
     /// Protocol (S3, GCS, BLOB) or provider (aws, r2, google, azure, minio, …)
     #[arg(long = "type", value_name = "TYPE", help_heading = AT_PROVIDER)]
     pub(crate) storage_type: Option<String>,
-    /// URL of the provider, if it isn't the public one for the type
+    /// URL of the provider; required unless the bucket is at AWS, at Google or in Azure's public cloud
     #[arg(long, value_name = "URL", help_heading = AT_PROVIDER)]
     pub(crate) endpoint: Option<String>,
     /// Region of the bucket at the provider
     #[arg(long, help_heading = AT_PROVIDER)]
     pub(crate) region: Option<String>,
-    /// Access key id, role ARN, client e-mail address or account name
+    /// Access key id, role ARN, e-mail address of a service account, or name of a storage account
     #[arg(long, help_heading = CREDENTIAL)]
     pub(crate) key: Option<String>,
-    /// Read the secret from this file, or from standard input if it is `-`; or set BUCKETRY_BUCKET_SECRET. Otherwise a
-    /// terminal prompts for it
+    /// Read the secret from this file, or from standard input if it is `-`; or set BUCKETRY_BUCKET_SECRET. At a
+    /// terminal, the command otherwise prompts for it
     #[arg(long, value_name = "FILE", help_heading = CREDENTIAL)]
     pub(crate) secret_file: Option<PathBuf>,
-    /// Read what you copied from this file, or from standard input if it is `-`: an address, a credential, or both
+    /// Read copied text from this file, or from standard input if it is `-`: an address, a credential, or both
     #[arg(long, value_name = "FILE", conflicts_with = "secret_file", help_heading = CREDENTIAL)]
     pub(crate) paste: Option<PathBuf>,
     /// Skip the checks that write and delete objects
@@ -148,16 +148,16 @@ pub(crate) enum BucketCommand {
         #[arg(add = buckets())]
         bucket: String,
     },
-    /// Show how full a bucket is, and set when its list is walked to find out
+    /// Show how full a bucket is, and set the schedule of its inventories
     Inventory(InventoryArguments),
-    /// Set how old the newest objects of a bucket may be, such as backups
+    /// Manage freshness rules: how old the newest object, such as a backup, may be
     Freshness {
         #[command(subcommand)]
         command: FreshnessCommand,
     },
     /// Abort multipart uploads of a bucket that nobody completed
     Clean(CleanArguments),
-    /// Show the traffic of all time, or of one day; for one bucket also its uptime and latency on that day
+    /// Show the traffic of buckets, of all time or on one day; with a bucket and a day, also its uptime and latency
     Stats {
         /// Name or id of the bucket; without it, all buckets
         #[arg(add = buckets())]
@@ -166,7 +166,7 @@ pub(crate) enum BucketCommand {
         #[arg(long, value_parser = day)]
         day: Option<String>,
     },
-    /// Show the traffic of buckets by day, hour or minute, with its estimated cost where prices are set
+    /// Show the traffic of buckets by day, hour or minute, with its estimated cost if the operator has set prices
     Usage(UsageArguments),
 }
 
@@ -190,11 +190,11 @@ pub(crate) struct UsageArguments {
     /// Length of the periods
     #[arg(long, default_value = "day", value_name = "PERIOD", help_heading = "List")]
     pub(crate) by: Period,
-    /// First time: a date (2026-01-31), a time, `yesterday`, or how long ago (30d, 2 hours ago) [default: 30 days ago; by
-    /// hour and minute 24 hours ago]
+    /// Start of the range: a date (2026-01-31), a time, `yesterday`, or how long ago (30d, 2 hours ago) [default: 30 days
+    /// ago; by hour and by minute, 24 hours ago]
     #[arg(long, visible_alias = "since", value_name = "TIME", value_parser = past, help_heading = "List")]
     pub(crate) from: Option<String>,
-    /// Last time, in the same forms [default: now]
+    /// End of the range, in the same formats [default: now]
     #[arg(long, visible_alias = "until", value_name = "TIME", value_parser = past, help_heading = "List")]
     pub(crate) to: Option<String>,
     /// Show only the buckets of this workspace (name or id)

@@ -10,7 +10,7 @@ use crate::printable::printable_lines;
 /// Whether to ask before something is deleted.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Confirmation {
-    /// Don't ask for confirmation. Without a terminal, nothing is ever asked
+    /// Don't ask for confirmation; without a terminal, commands never ask
     #[arg(short, long)]
     pub(crate) yes: bool,
 }

@@ -7,7 +7,7 @@ use crate::completion::buckets;
 /// What to do about the freshness rules of a bucket.
 #[derive(Debug, Subcommand)]
 pub(crate) enum FreshnessCommand {
-    /// List the rules, and how old the newest objects are
+    /// List the rules, with the age of the newest objects
     #[command(visible_alias = "ls")]
     List {
         /// Name or id of the bucket
@@ -44,13 +44,13 @@ pub(crate) struct FreshnessArguments {
     /// Name or id of the bucket
     #[arg(add = buckets())]
     pub(crate) bucket: String,
-    /// Only keys that begin with this count [default: all keys]
+    /// Only objects whose keys begin with this text count [default: all objects]
     #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) prefix: String,
     /// How old the newest object may be, such as 90m, 26h or 8d
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub(crate) max_age: i64,
-    /// Smaller objects don't count, such as 500k or 10M [default: 1]
+    /// Size below which objects don't count, such as 500k or 10M [default: 1 byte]
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     pub(crate) min_size: Option<i64>,
 }
@@ -61,7 +61,7 @@ pub(crate) struct CleanArguments {
     /// Name or id of the bucket
     #[arg(add = buckets())]
     pub(crate) bucket: String,
-    /// Abort multipart uploads that began longer ago than this, such as 7d
+    /// Abort multipart uploads that are older than this, such as 7d
     #[arg(long, value_name = "TIME", value_parser = seconds)]
     pub(crate) uploads_older_than: i64,
     /// Only show what would be aborted
@@ -71,7 +71,7 @@ pub(crate) struct CleanArguments {
 
 /// A length of time in minutes (m), hours (h), days (d) or weeks (w), in seconds.
 fn seconds(text: &str) -> Result<i64, &'static str> {
-    let expected = "must be a time in minutes, hours, days or weeks, such as 90m, 26h, 8d or 2w";
+    let expected = "must be a number of minutes, hours, days or weeks, such as 90m, 26h, 8d or 2w";
     let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or(expected)?;
     let unit = match unit {
         "m" => 60,
@@ -86,7 +86,7 @@ fn seconds(text: &str) -> Result<i64, &'static str> {
 
 /// A number of bytes, with k, M, G or T for binary multiples.
 fn bytes(text: &str) -> Result<i64, &'static str> {
-    let expected = "must be a number of bytes, or of units of 1,024 bytes and more, such as 500k, 10M or 1G";
+    let expected = "must be a number of bytes, or of KiB, MiB, GiB or TiB, such as 500k, 10M or 1G";
     let shift = match text.chars().last() {
         Some('k' | 'K') => 10,
         Some('M') => 20,

@@ -26,18 +26,18 @@ pub(crate) enum ContextCommand {
     /// List contexts
     #[command(visible_alias = "ls")]
     List,
-    /// Use a context from now on
+    /// Choose the context for all commands from now on
     Use {
         /// Name of the context
         #[arg(add = context_names())]
         name: ContextName,
     },
-    /// Create a context for the deployment at --url, which must be given; --api-ca-file is remembered with it
+    /// Create a context for the deployment at --url (required); --api-ca-file is stored with it
     Add {
         /// Name for the context
         name: ContextName,
     },
-    /// Forget a context, and end its session
+    /// Remove a context and end its session
     #[command(visible_alias = "delete")]
     Rm {
         /// Name of the context
@@ -130,7 +130,7 @@ fn add(remote: &Remote, name: &ContextName) -> Result<()> {
 async fn remove(remote: &Remote, name: &ContextName, confirmation: Confirmation) -> Result<()> {
     Contexts::read()?.find(name)?;
     confirmation.ask(&format!(
-        "Forget the context {name}? Its session ends and its saved credentials are destroyed, which can't be undone; the \
+        "Remove the context {name}? Its session ends and its saved credentials are destroyed, which can't be undone; the \
          deployment itself is not touched."
     ))?;
     let session = credentials::read(name).ok().flatten();

@@ -41,7 +41,7 @@ pub(crate) fn missing_keys(data_dir: &Path, with_node: bool) -> Vec<String> {
     }
     if with_node && is_missing(NODE_KEY) {
         warnings.push(format!(
-            "{} was missing, so a new one was created, which the embedded node now signs with",
+            "{} was missing, so a new one was created; the embedded node now signs with it",
             data_dir.join(NODE_KEY).display()
         ));
     }

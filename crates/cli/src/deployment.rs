@@ -151,7 +151,7 @@ impl Deployment {
             }
         };
         if tokio::time::timeout(NODE_WITHIN, ready).await.is_err() {
-            tracing::warn!("the embedded node has not reported yet, but keeps trying");
+            tracing::warn!("the embedded node has not reported yet; it continues to try");
         }
     }
 

@@ -73,7 +73,7 @@ fn of_list(list: FindingList, now: Timestamp) -> Vec<DoctorFinding> {
     let mut all: Vec<_> = list.findings.into_iter().map(|one| DoctorFinding::found(one, now)).collect();
     if list.more > 0 {
         let message = format!(
-            "{} more need attention: `bucketry bucket list --status OFFLINE` lists buckets",
+            "{} more findings need attention: `bucketry bucket list --status OFFLINE` lists OFFLINE buckets",
             list.more
         );
         all.push(DoctorFinding::new(FINDINGS, false, message));

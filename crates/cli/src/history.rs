@@ -141,7 +141,7 @@ pub(crate) async fn diagnosis(remote: &Remote, client: &ApiClient, bucket: &Buck
         ));
     };
     output::sentence(&checks_text(&diagnosis.checks))?;
-    let node = diagnosis.ip.as_deref().unwrap_or("a node that was removed since");
+    let node = diagnosis.ip.as_deref().unwrap_or("a node that has been removed since");
     output::sentence(&format!("{} at {}, by {node}", diagnosis.status, diagnosis.at))?;
     if diagnosis.outdated {
         output::line("the bucket's location or secret has changed since: validate it again")?;

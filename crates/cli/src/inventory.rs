@@ -59,7 +59,7 @@ pub(crate) async fn organization(
         return output::json(&schedule);
     }
     let walks = schedule.as_ref().map_or_else(|| "off".to_owned(), in_words);
-    output::line(&format!("walks through the lists of buckets without a setting of their own: {walks}"))
+    output::line(&format!("inventories of buckets without a separate setting: {walks}"))
 }
 
 fn changes(arguments: &InventoryArguments) -> Option<InventoryChanges> {

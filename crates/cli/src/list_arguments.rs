@@ -29,7 +29,7 @@ impl From<SortBy> for ListSort {
 /// How often a list is printed.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct WatchOptions {
-    /// Show the list again every SECONDS until you press Ctrl-C [default: 2]
+    /// Refresh the list every SECONDS until you press Ctrl-C [default: 2]
     #[arg(
         long,
         value_name = "SECONDS",
@@ -63,7 +63,7 @@ pub(crate) struct BucketListArguments {
         help_heading = "List"
     )]
     pub(crate) storage_type: Vec<StorageType>,
-    /// Show only buckets whose names have words that begin like each of these words
+    /// Show only buckets whose names contain words that begin with each of these words
     #[arg(long, value_name = "WORDS", help_heading = "List")]
     pub(crate) search: Option<String>,
     /// Order of the list [default: newest, or with --search the order of the words found]
@@ -83,7 +83,7 @@ pub(crate) struct RepositoryListArguments {
     /// Show only the repositories of this workspace (name or id)
     #[arg(long, add = workspaces(), help_heading = "List")]
     pub(crate) workspace: Option<String>,
-    /// Show only repositories whose name has words that begin like each of these words
+    /// Show only repositories whose names contain words that begin with each of these words
     #[arg(long, value_name = "WORDS", help_heading = "List")]
     pub(crate) search: Option<String>,
     /// Order of the list [default: newest, or with --search the order of the words found]

@@ -99,7 +99,8 @@ pub(crate) async fn run(remote: &Remote, command: NotifyCommand) -> Result<()> {
         NotifyCommand::Rm { channel, confirmation } => {
             let channel = find_channel(&client, &channel).await?;
             confirmation.ask(&format!(
-                "Delete the channel {}? Its stored secret is destroyed, which can't be undone. Messages that wait are not sent.",
+                "Delete the channel {}? Its stored secret is destroyed, which can't be undone. Messages that have not been \
+                 delivered yet are dropped.",
                 channel.name
             ))?;
             client.delete_notification_channel(channel.id).await?;
@@ -249,7 +250,7 @@ async fn silence(remote: &Remote, client: &ApiClient, command: SilenceCommand) -
             output::done(remote.json, &made, &format!("silenced until {} ({})", made.ends_at, made.id))
         }
         SilenceCommand::Rm { silence, confirmation } => {
-            confirmation.ask("End the silence now? What still lasts is sent.")?;
+            confirmation.ask("End the silence now? Conditions that still last are sent.")?;
             client.delete_notification_silence(silence).await?;
             output::done(remote.json, &serde_json::json!({ "deleted": silence }), "ended the silence")
         }

@@ -25,7 +25,7 @@ pub(crate) enum NotifyCommand {
     Add {
         /// Name for the channel
         name: String,
-        /// What to send to
+        /// Kind of receiver
         #[arg(long)]
         kind: KindArgument,
         /// Send the findings of this workspace (name or id) [default: those of the whole organization]
@@ -41,10 +41,10 @@ pub(crate) enum NotifyCommand {
         /// New name
         #[arg(long)]
         name: Option<String>,
-        /// Send again
+        /// Enable the channel
         #[arg(long, conflicts_with = "disable")]
         enable: bool,
-        /// Send nothing until the channel is enabled again
+        /// Disable the channel: it gets no messages until it is enabled again
         #[arg(long)]
         disable: bool,
         #[command(flatten)]
@@ -55,7 +55,7 @@ pub(crate) enum NotifyCommand {
         /// Name or id of the channel
         channel: String,
     },
-    /// Delete a channel; messages that wait are not sent
+    /// Delete a channel, and drop its messages that have not been delivered yet
     #[command(visible_alias = "delete")]
     Rm {
         /// Name or id of the channel
@@ -63,7 +63,7 @@ pub(crate) enum NotifyCommand {
         #[command(flatten)]
         confirmation: Confirmation,
     },
-    /// Show the messages of a channel, and what became of them
+    /// Show the messages of a channel, and whether they were delivered
     Log {
         /// Name or id of the channel
         channel: String,
@@ -71,7 +71,7 @@ pub(crate) enum NotifyCommand {
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
         limit: u32,
     },
-    /// Manage the times in which channels aren't notified
+    /// Manage silences: periods in which channels aren't notified
     Silence {
         #[command(subcommand)]
         command: SilenceCommand,
@@ -144,11 +144,12 @@ pub(crate) struct ChannelArguments {
     /// Recipient of mails; several separated by commas
     #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
     pub(crate) to: Vec<String>,
-    /// Notify about this kind of finding, after so many minutes, such as bucket-offline:5; for credential-expiring, so
-    /// many days before the end, such as credential-expiring:7d; repeat it for several [default: the usual kinds]
+    /// Notify about this kind of finding after it has lasted this many minutes, such as bucket-offline:5; for
+    /// credential-expiring, this many days before the expiry, such as credential-expiring:7d. Can be given several times
+    /// [default: the default rules]
     #[arg(long = "rule", value_name = "CODE[:TIME]")]
     pub(crate) rules: Vec<RuleArgument>,
-    /// Go back to the usual rules
+    /// Restore the default rules
     #[arg(long, conflicts_with = "rules")]
     pub(crate) usual_rules: bool,
     /// Whether to send a message when a condition ends
@@ -200,7 +201,7 @@ pub(crate) enum SilenceCommand {
         #[arg(long, add = workspaces())]
         workspace: Option<String>,
     },
-    /// Silence channels for a time; what still lasts at its end is sent then
+    /// Silence channels for a time; conditions that still last at its end are sent then
     Add(SilenceArguments),
     /// End a silence now
     Rm {
@@ -214,13 +215,13 @@ pub(crate) enum SilenceCommand {
 /// A silence.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SilenceArguments {
-    /// How long, in minutes (m), hours (h) or days (d), such as 2h
+    /// Duration in minutes (m), hours (h) or days (d), such as 2h
     #[arg(long = "for", value_name = "TIME", value_parser = duration, required_unless_present = "until", conflicts_with = "until")]
     pub(crate) lasts: Option<SignedDuration>,
-    /// Until when: a date, a time, or a length of time such as 2h
+    /// End: a date, a time, or a length of time from now, such as 2h
     #[arg(long, value_name = "TIME", value_parser = future)]
     pub(crate) until: Option<String>,
-    /// From when on, in the same forms [default: now]
+    /// Start, in the same formats [default: now]
     #[arg(long, value_name = "TIME", value_parser = future)]
     pub(crate) from: Option<String>,
     /// Only in this part of each day, in UTC, such as 01:00-05:00
@@ -238,7 +239,7 @@ pub(crate) struct SilenceArguments {
     /// Only this kind of finding, such as bucket-offline
     #[arg(long)]
     pub(crate) code: Option<String>,
-    /// Why
+    /// Reason for the silence
     #[arg(long)]
     pub(crate) comment: Option<String>,
 }

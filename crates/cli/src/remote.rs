@@ -24,7 +24,7 @@ pub(crate) struct Remote {
         help_heading = "Connection"
     )]
     pub(crate) api_ca_file: Option<PathBuf>,
-    /// How to print the result: a table that fits the terminal; all columns in full, with ids; for lists, CSV; or JSON
+    /// Format of the result: table (fits the terminal), wide (all columns in full, with ids), csv (only lists) or json
     #[arg(
         short,
         long,

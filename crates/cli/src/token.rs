@@ -66,9 +66,7 @@ pub(crate) async fn run(remote: &Remote, command: TokenCommand) -> Result<()> {
         TokenCommand::Rm { token, confirmation } => {
             let token = find_token(&client, &token).await?;
             let (what, effect) = match token.kind {
-                TokenType::Session | TokenType::Browser => {
-                    ("End the session", "Whoever uses it must log in again")
-                }
+                TokenType::Session | TokenType::Browser => ("End the session", "Its user must log in again"),
                 TokenType::Api => ("Revoke the token", "Programs that use it lose access immediately"),
             };
             let name = &token.name;

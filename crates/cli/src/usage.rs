@@ -104,7 +104,7 @@ fn title(arguments: &UsageArguments, is_priced: bool) -> String {
     };
     let from = arguments.from.as_deref().map_or_else(|| usual.to_owned(), short);
     let to = arguments.to.as_deref().map_or_else(|| "now".to_owned(), short);
-    let note = if is_priced { ". Costs are estimates by the price sheet of the server." } else { "" };
+    let note = if is_priced { ". Costs are estimates, based on the server's price sheet." } else { "" };
     format!("Traffic by {unit} in UTC, from {from} to {to}{note}")
 }
 

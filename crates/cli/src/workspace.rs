@@ -122,7 +122,7 @@ fn forget_default(remote: &Remote) -> Result<()> {
         Ok(())
     })?;
     let done = json!({ "context": context, "workspace": null });
-    output::done(remote.json, &done, "commands use no default workspace any more")
+    output::done(remote.json, &done, "commands no longer use a default workspace")
 }
 
 /// Shows the traffic of the latest hours, summed over nodes.

@@ -96,7 +96,10 @@ impl Control {
             let control = self.clone();
             tokio::spawn(async move {
                 if let Err(error) = control.make_overview(key.clone()).await {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "an overview could not be made");
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "an overview could not be computed"
+                    );
                 }
                 cache.under_way.lock().remove(&key);
             });

@@ -124,7 +124,7 @@ impl Control {
             if !is_connected(node.last_seen, self.inner.environment.now()) {
                 tracing::warn!(
                     node = node.name,
-                    "the node is not connected: this rotation skips it, and it keeps its keys"
+                    "the node is not connected: this rotation skips it, and its keys don't change"
                 );
                 continue;
             }

@@ -126,7 +126,7 @@ impl NotificationSender {
             Err(error) => tracing::warn!(
                 %channel_id, %notification_id,
                 error = &error as &dyn std::error::Error,
-                "what became of a notification can't be stored: it will be sent again, with the same id"
+                "the outcome of a notification can't be stored: it will be sent again, with the same id"
             ),
         }
     }

@@ -23,8 +23,8 @@ pub(crate) const SAMPLE: RequestSample = RequestSample::post_json(
 
 /// Aborts the multipart uploads of a bucket that nobody completed.
 ///
-/// Their parts are deleted at the provider, where they use storage until then. Uploads of any program are aborted if they
-/// began long enough ago, not only those through the gateway. `"dryRun": true` only reports what would be aborted.
+/// The provider deletes their parts, which use storage until then. All uploads that began long enough ago are aborted,
+/// also those that other programs began directly at the provider. `"dryRun": true` only reports what would be aborted.
 #[utoipa::path(
     post,
     path = "/bucket/{bucketId}/uploads/clean",
@@ -34,7 +34,7 @@ pub(crate) const SAMPLE: RequestSample = RequestSample::post_json(
     params(("bucketId" = String, Path, format = "uuid", description = "The bucket")),
     request_body = UploadCleaningRequest,
     responses(
-        (status = 200, description = "What was found, and what became of it", body = UploadCleaningResult),
+        (status = 200, description = "How many uploads were found and aborted", body = UploadCleaningResult),
         Signed, InOrganization, WithBody, NodeNeeded,
     ),
 )]

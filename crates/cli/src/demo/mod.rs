@@ -211,6 +211,7 @@ fn introduce(response: &Introduction<'_>) -> Result<()> {
     output::line(&format!(
         "Bucketry demo: all data is in a temporary directory and is deleted when you press Ctrl-C.
 
+  dashboard  {url}/ui   (sign in with the user and the password below)
   API        {url}   (documentation: {url}/docs)
   gateway    {gateway}
   user       {email}
@@ -219,7 +220,7 @@ fn introduce(response: &Introduction<'_>) -> Result<()> {
   S3 server  http://{storage}   access key {ACCESS_KEY}, secret {secret}
 
 The bucket `{BUCKET}` of that server is registered as `Sample`; the node probes it every {PROBE_INTERVAL} seconds.
-Try, in another terminal:
+Try this in another terminal:
 
   export BUCKETRY_URL={url} BUCKETRY_TOKEN={token}
   {program} bucket list

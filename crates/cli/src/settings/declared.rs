@@ -43,8 +43,8 @@ settings! {
         /// Address to serve the API on; port 0 picks a free port
         #[arg(value_name = "ADDRESS")]
         listen: SocketAddr = loopback(8080),
-        /// Run without the embedded node, next to a server on the same database that has one. There are no standalone
-        /// nodes yet, and no bucket can be stored before a node has registered
+        /// Run without the embedded node; another server on the same database must have one, because standalone nodes
+        /// don't exist yet, and no secret can be stored before a node has registered
         #[arg(num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
         no_node: bool = false,
     }
@@ -54,7 +54,7 @@ settings! {
         /// Don't serve the dashboard, the web pages at /ui
         #[arg(num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
         no_dashboard: bool = false,
-        /// URL under which browsers reach the dashboard, such as `https://storage.example.com`, if a proxy changes it
+        /// URL at which browsers reach the dashboard, such as `https://storage.example.com`, if a proxy changes it
         /// [default: the address that browsers send]
         #[arg(value_name = "URL")]
         public_url: String,
@@ -138,11 +138,11 @@ settings! {
         /// Days to retain traffic by hour and workspace
         #[arg(value_name = "DAYS", value_parser = value_parser!(u16).range(1..=3_650))]
         usage_hours_retention: u16 = USAGE_HOURS_DAYS,
-        /// Days to retain changes of the status of buckets
+        /// Days to retain the status changes of buckets
         #[arg(value_name = "DAYS", value_parser = value_parser!(u16).range(1..=3_650))]
         events_retention: u16 = EVENTS_DAYS,
-        /// Also write audit records to this file as JSON lines; `-` for standard output. Set it for one of several servers
-        /// on the same database
+        /// Also write audit records to this file as JSON lines; `-` for standard output. If several servers share a
+        /// database, set it on only one of them
         #[arg(value_name = "FILE")]
         audit_log: PathBuf,
         /// Days to retain audit records
@@ -151,7 +151,7 @@ settings! {
         /// Number of inventory results to retain per bucket
         #[arg(value_name = "NUMBER", value_parser = value_parser!(u16).range(1..=1_000))]
         inventory_results: u16 = INVENTORY_RESULTS,
-        /// Seconds that a notification waits for further conditions, which are then in the same message
+        /// Seconds that a notification waits for further conditions, to report them in the same message
         #[arg(value_name = "SECONDS", value_parser = value_parser!(u16).range(0..=3_600))]
         notification_window: u16 = NOTIFICATION_WINDOW,
         /// Days to retain the log of notifications
@@ -160,17 +160,17 @@ settings! {
         /// Price sheet (TOML) from which costs of traffic and storage are estimated; read at the start
         #[arg(value_name = "FILE")]
         price_sheet: PathBuf,
-        /// Seconds that an outage has to last until it is reported as a finding
+        /// Seconds that an outage must last before it is reported as a finding
         #[arg(value_name = "SECONDS", value_parser = value_parser!(u16).range(0..=3_600))]
         finding_delay: u16 = FINDING_DELAY,
         /// Days without traffic through the gateway after which a bucket is reported as unused; 0 means never
         #[arg(value_name = "DAYS", value_parser = value_parser!(u16).range(0..=3_650))]
         unused_after: u16 = 0,
-        /// Days after which a backup is too old, which is then a finding; 0 means that nobody looks
+        /// Days after which the last backup is reported as too old; 0 means that backups aren't checked
         #[arg(value_name = "DAYS", value_parser = value_parser!(u16).range(0..=3_650))]
         backup_max_age: u16 = 0,
-        /// MiB of free space on the disk of the data directory that are always enough; below, a disk that is 95 % full,
-        /// or has less than 1 GiB, is a finding; 0 means that nobody looks
+        /// MiB of free space with which the disk of the data directory counts as not full; with less, it is reported if
+        /// less than 5 % or less than 1 GiB is free; 0 means that the disk isn't checked
         #[arg(value_name = "MIB")]
         disk_min_free: u32 = DISK_MIN_FREE,
         /// Let anyone register an organization
@@ -192,8 +192,8 @@ settings! {
         /// Networks (CIDR) of reverse proxies whose X-Forwarded-For header to trust, separated by commas
         #[arg(value_name = "LIST")]
         trusted_proxies: String = String::new(),
-        /// Maximum number of connections per client address, to the API and to the gateway each; trusted proxies are
-        /// exempt, 0 means unlimited
+        /// Maximum number of connections per client address, separately for the API and the gateway; trusted proxies
+        /// are exempt, and 0 means unlimited
         #[arg(value_name = "NUMBER")]
         connections_per_address: u32 = CONNECTIONS_PER_ADDRESS,
         /// Origins of web pages that may use the API and the gateway (CORS), separated by commas; `*` allows any
@@ -211,7 +211,7 @@ settings! {
         /// File with the token that readers of /metrics must send [default: none is needed]
         #[arg(value_name = "FILE")]
         metrics_token_file: PathBuf,
-        /// Maximum number of buckets in /metrics, the oldest ones; 0 means none
+        /// Maximum number of buckets in /metrics, which contains the oldest ones; 0 means none
         #[arg(value_name = "NUMBER", value_parser = value_parser!(u32).range(0..=50_000))]
         metrics_buckets: u32 = METRICS_BUCKETS,
         /// Send traces to this collector (OTLP over HTTP), such as http://127.0.0.1:4318 [default: no traces]

@@ -87,7 +87,7 @@ fn judge(
             Ok(newest.map(|newest| if is_ahead(newest, now) { now } else { newest }))
         }
         Ok(Outcome::Failed { reason }) | Err(reason) => Err(reason),
-        Ok(_) => Err("The node answered something else.".to_owned()),
+        Ok(_) => Err("The node's answer was not the result of a check.".to_owned()),
     };
     match found {
         Ok(newest_at) => FreshnessCheck {

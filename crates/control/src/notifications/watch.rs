@@ -227,7 +227,7 @@ impl Control {
             room -= u32::from(self.store_begin(channel, group).await?);
         }
         if room == 0 {
-            tracing::info!(channel_id = %channel.id, "a notification channel has as many messages as it may have: conditions wait");
+            tracing::info!(channel_id = %channel.id, "a notification channel has reached its limit of messages: further conditions wait");
         }
         self.inner.outbox.notify_waiters();
         Ok(())

@@ -118,7 +118,7 @@ impl ReadForm {
         }
         self.split_path();
         if self.found.is_empty() && self.problems.is_empty() {
-            let message = "has neither an address nor a key that is known: enter the fields below";
+            let message = "contains neither an address nor a key in a known format: fill in the fields below";
             self.problems.push(FieldError::new("paste", message));
         }
     }

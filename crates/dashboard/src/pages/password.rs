@@ -102,7 +102,7 @@ fn form(viewer: &Viewer, to: &str, wrong: &[FieldError]) -> Markup {
             div {
                 h1 { (if is_one_time { "Choose a password" } else { "Change your password" }) }
                 p.quiet {
-                    @if is_one_time { "You signed in with a one-time password. Choose your own before you go on." }
+                    @if is_one_time { "You signed in with a one-time password. Choose your own before you continue." }
                     @else { "Your other sessions end. API tokens stay valid." }
                 }
             }
@@ -124,7 +124,7 @@ fn form(viewer: &Viewer, to: &str, wrong: &[FieldError]) -> Markup {
                 kind: FieldKind::NewPassword,
                 is_required: true,
                 has_focus: !asks_current,
-                help: Some("At least 8 characters, with upper and lower case letters and a digit.."),
+                help: Some("At least 8 characters, with upper and lower case letters and digits."),
                 problem: new.as_deref(),
                 ..TextField::default()
             }.render())

@@ -64,7 +64,7 @@ async fn list(viewer: &Viewer, query: &FieldValues) -> Result<Screen, PageError>
                 (empty(
                     Icon::Repository,
                     "No repositories yet",
-                    "A repository makes buckets, or folders in them, available to S3 clients under one address and with keys of its own.",
+                    "A repository makes buckets, or folders in them, available to S3 clients at one address, with separate keys.",
                     may_add.then_some(add),
                 ))
             } @else {

@@ -323,7 +323,7 @@ fn enter(
         measurement.blame_provider();
         let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
         let message = "The bucket's provider could not be reached several times in a row, so requests to it are \
-                       paused. Try again after the seconds in Retry-After.";
+                       paused. Try again after the number of seconds in Retry-After.";
         return Err(Failure::throttled(seconds, message));
     }
     Ok(bucket)

@@ -19,7 +19,7 @@ const MAX_SENTENCE: usize = 500;
 /// How many names the title of a message has.
 const NAMED: usize = 3;
 
-/// What a message says.
+/// Whether a message reports conditions that began or ended, or is a test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

@@ -22,8 +22,9 @@ pub(crate) const SAMPLE: RequestSample = RequestSample::put_json(
 
 /// Sets how old the newest object under a prefix may be.
 ///
-/// Replaces the rule for the same prefix. A node lists the prefix every quarter of that age (5 minutes to 6 hours), which
-/// costs a request per 1,000 objects. If the newest object is too old, that is a finding (`GET /findings`).
+/// Replaces the rule for the same prefix. A node lists the prefix at intervals of a quarter of that age, but at least 5
+/// minutes and at most 6 hours. This costs one request per 1,000 objects. If the newest object is too old, this is
+/// reported as a finding (`GET /findings`).
 #[utoipa::path(
     put,
     path = "/bucket/{bucketId}/freshness",

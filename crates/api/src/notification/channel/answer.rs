@@ -43,7 +43,7 @@ pub(super) fn channel_info(channel: &NotificationChannel) -> ChannelInfo {
     }
 }
 
-/// A message and what became of it.
+/// A message with the state of its delivery.
 pub(super) fn delivery_info(stored: &StoredNotification) -> DeliveryInfo {
     DeliveryInfo {
         id: stored.id,

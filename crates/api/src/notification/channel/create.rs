@@ -22,8 +22,9 @@ pub(crate) const SAMPLE: RequestSample = RequestSample::post_json(
 
 /// Creates a notification channel.
 ///
-/// It gets the findings of a workspace, which needs the role ADMIN there. Without `workspaceId`, it gets those of the
-/// whole organization, which needs ADMINISTRATORS. URL and secret are sealed like those of buckets and never returned.
+/// With `workspaceId`, the channel gets the findings of this workspace, and the caller needs the role ADMIN in it.
+/// Without, it gets those of the whole organization, and the caller needs ADMINISTRATORS. URL and secret are sealed like
+/// the secrets of buckets, and never returned.
 #[utoipa::path(
     post,
     path = "/notification/channel",

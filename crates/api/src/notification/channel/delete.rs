@@ -16,7 +16,7 @@ pub(crate) const SAMPLE: RequestSample = RequestSample::delete("/notification/ch
 
 /// Deletes a notification channel.
 ///
-/// Its URL and secret are destroyed immediately, and messages that wait are not sent.
+/// Its URL and secret are destroyed immediately, and messages that have not been delivered yet are dropped.
 #[utoipa::path(
     delete,
     path = "/notification/channel/{channelId}",

@@ -44,9 +44,10 @@ impl Source for Deliveries {
     }
 }
 
-/// Lists the messages of a channel and what became of them.
+/// Lists the messages of a channel with the state of their delivery.
 ///
-/// Newest first. Messages that were sent or given up are retained for 30 days, unless the deployment has another limit.
+/// Newest first. Messages that were delivered or have failed are retained for as long as the operator configures (30
+/// days by default).
 #[utoipa::path(
     get,
     path = "/notification/channel/{channelId}/deliveries",

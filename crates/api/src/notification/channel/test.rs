@@ -17,7 +17,7 @@ pub(crate) const SAMPLE: RequestSample = RequestSample::post("/notification/chan
 
 /// Sends a test message through a channel.
 ///
-/// Waits up to 10 seconds for what becomes of it. A test is tried once.
+/// Waits up to 10 seconds for the outcome. A test message that fails is not sent again.
 #[utoipa::path(
     post,
     path = "/notification/channel/{channelId}/test",
@@ -26,7 +26,7 @@ pub(crate) const SAMPLE: RequestSample = RequestSample::post("/notification/chan
     security(("bearer" = [])),
     params(("channelId" = String, Path, format = "uuid", description = "The channel")),
     responses(
-        (status = 200, description = "What became of the message", body = ChannelTested),
+        (status = 200, description = "The test message with the state of its delivery", body = ChannelTested),
         Signed, InOrganization, BadRequest,
     ),
 )]

@@ -20,7 +20,7 @@ pub(crate) const SAMPLE: RequestSample =
 
 /// Changes a notification channel.
 ///
-/// What is absent stays as it is. `url` and `secret` are replaced together. The password of a mail server must be sent
+/// Absent fields stay unchanged. `url` and `secret` are replaced together. The password of a mail server must be sent
 /// again if its host, port, encryption or user name changes.
 #[utoipa::path(
     put,

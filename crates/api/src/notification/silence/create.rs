@@ -45,10 +45,11 @@ fn input(new: NewSilence) -> ApiResult<SilenceInput> {
     })
 }
 
-/// Creates a time in which channels aren't notified.
+/// Creates a silence: a period in which channels aren't notified.
 ///
-/// What still lasts at its end is sent then. A silence about a workspace, its buckets or its channels needs the role WRITE
-/// there; one without `workspaceId`, `bucketId` and `channelId` is about the whole organization and needs ADMINISTRATORS.
+/// Conditions that still last when it ends are sent then. A silence about a workspace, its buckets or its channels needs
+/// the role WRITE there. One without `workspaceId`, `bucketId` and `channelId` is about the whole organization and needs
+/// ADMINISTRATORS.
 #[utoipa::path(
     post,
     path = "/notification/silence",

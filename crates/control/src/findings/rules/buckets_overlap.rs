@@ -23,8 +23,8 @@ fn finding(group: &[ObservedBucket]) -> Option<Finding> {
         workspace_id: Some(first.workspace_id),
         title: "Bucket is registered more than once".to_owned(),
         sentence: format!(
-            "It is the same bucket at the provider as {}. Each is probed and counted separately, and who may use one \
-             registration may reach the objects of the others.",
+            "It is the same bucket at the provider as {}. Each is probed and counted separately, and everyone who may use \
+             one of them can reach the same objects.",
             names(others.iter().map(|one| one.name.as_str()))
         ),
         command: Some(format!("bucket show {}", argument(&first.name))),

@@ -56,13 +56,13 @@ fn backup(seen: &Observations, state: &DeploymentState) -> Option<Finding> {
         return None;
     }
     let last = match state.last_backup {
-        Some(last) => format!("The last one began at {}", to_wire(last)),
-        None => "None was ever made".to_owned(),
+        Some(last) => format!("The last backup began at {}", to_wire(last)),
+        None => "No backup was ever made".to_owned(),
     };
     let days = max_age.as_hours() / 24;
     let sentence = format!(
-        "{last}; --backup-max-age is {days} days. If another program makes backups, let it run `bucketry backup --record` \
-         after each."
+        "{last}; --backup-max-age is {days} days. If another program makes backups, run `bucketry backup --record` after \
+         each."
     );
     let found = deployment(FindingCode::BackupOld, Severity::Warning, "registry", "Backup is old", sentence);
     Some(Finding { since: Some(since), command: Some("backup FILE --data-dir DIR".to_owned()), ..found })

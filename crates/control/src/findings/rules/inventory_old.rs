@@ -31,8 +31,8 @@ pub(super) fn check(seen: &Observations) -> Vec<Finding> {
             workspace_id: None,
             title: "Inventories are old".to_owned(),
             sentence: format!(
-                "{} have inventories that are older than their schedules: {}. If nothing failed, the nodes need more time \
-                 for them: raise the requests per second, or the time between two.",
+                "The inventories of {} are overdue: {}. If none failed, the nodes need more time: raise the requests per \
+                 second or the interval.",
                 count(old.len() as u64, "bucket"),
                 names(old.iter().map(|(one, _)| one.bucket.name.as_str()))
             ),
@@ -63,8 +63,8 @@ fn old_since(one: &TroubledInventory) -> Option<Timestamp> {
 
 fn finding(one: &TroubledInventory, since: Timestamp, cause: Option<FindingKey>) -> Finding {
     let last = match one.last_start {
-        Some(start) => format!("The last one began at {}", to_wire(start)),
-        None => "There is none yet".to_owned(),
+        Some(start) => format!("The last inventory began at {}", to_wire(start)),
+        None => "There is no inventory yet".to_owned(),
     };
     let reason = match &one.error {
         Some((reason, _)) => format!(" The bucket couldn't be listed: {reason}"),
@@ -80,7 +80,7 @@ fn finding(one: &TroubledInventory, since: Timestamp, cause: Option<FindingKey>)
         name: one.bucket.name.clone(),
         workspace_id: Some(one.bucket.workspace_id),
         title: "Inventory is old".to_owned(),
-        sentence: format!("{last}; the schedule is one every {}.{reason}", hours(one.every_hours)),
+        sentence: format!("{last}; one is due every {}.{reason}", hours(one.every_hours)),
         command: Some(format!("bucket inventory {}", argument(&one.bucket.name))),
         since: Some(since),
         depends_on: cause,

@@ -40,7 +40,7 @@ fn near(organization: &Organization, things: &str, used: u64, quota: u64) -> Fin
         workspace_id: None,
         title: title.to_owned(),
         sentence: format!(
-            "The organization has {} of {} {things}. {consequence} Delete some, or ask the operator for more.",
+            "The organization has {} of {} {things}. {consequence} Delete some, or ask the operator to raise the quota.",
             grouped(used),
             grouped(quota)
         ),

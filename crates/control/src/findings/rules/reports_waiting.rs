@@ -28,8 +28,8 @@ fn finding(node: &ObservedNode) -> Option<Finding> {
         workspace_id: None,
         title: "Traffic waits to be reported".to_owned(),
         sentence: format!(
-            "The node holds {} batches of counted traffic that the control plane doesn't take. Statistics lack it until then, and \
-             it is lost when the node's spool is full. The node's log says why.",
+            "{} batches of counted traffic wait at the node, because the control plane doesn't accept them. They are missing \
+             in statistics, and traffic is lost when the node's spool is full. The node's log says why.",
             grouped(waiting.number)
         ),
         command: Some("node list".to_owned()),

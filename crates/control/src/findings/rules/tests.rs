@@ -332,11 +332,11 @@ fn an_inventory_is_old_when_it_is_later_than_its_schedule_and_some_hours() {
     assert_eq!(old[0].key.code, FindingCode::InventoryOld);
     assert!(old[0].sentence.ends_with("couldn't be listed: Access is denied."), "{}", old[0].sentence);
     assert!(found(vec![inventory(1, None, Some("No."))]).is_empty(), "a first failure may pass");
-    assert!(found(vec![inventory(1, None, None)])[0].sentence.starts_with("There is none yet"));
+    assert!(found(vec![inventory(1, None, None)])[0].sentence.starts_with("There is no inventory yet"));
 
     let several = (1..=5).map(|n| inventory(n, Some(40 * 3_600), None)).collect();
     let [group] = &found(several)[..] else { panic!("one finding") };
-    assert!(group.sentence.starts_with("5 buckets have inventories"), "{}", group.sentence);
+    assert!(group.sentence.starts_with("The inventories of 5 buckets are overdue"), "{}", group.sentence);
 }
 
 #[test]
@@ -370,7 +370,7 @@ fn operators_are_warned_before_the_disk_is_full_and_backups_are_old() {
     assert!(backup(None, None).is_empty());
     assert!(backup(Some(24), Some(86_399)).is_empty());
     assert_eq!(backup(Some(24), Some(86_400))[0].since, Some(at(NOW)));
-    assert!(backup(Some(24), None)[0].sentence.starts_with("None was ever made"));
+    assert!(backup(Some(24), None)[0].sentence.starts_with("No backup was ever made"));
     assert!(backup(Some(48), None).is_empty(), "a new deployment has time");
 }
 

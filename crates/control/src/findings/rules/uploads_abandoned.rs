@@ -31,7 +31,7 @@ fn finding(bucket: &ObservedBucket, uploads: &AbandonedUploads) -> Finding {
         title: "Uploads were abandoned".to_owned(),
         sentence: format!(
             "{number} {were} never completed{bytes}. The oldest began at {}. Abort them, or set a lifecycle rule at the \
-             provider that does.",
+             provider that aborts such uploads.",
             to_wire(uploads.oldest)
         ),
         command: Some(format!(
