@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bucketry_model::id::{BucketId, OrgId};
+use bucketry_model::latency::LatencyHistogram;
 use bucketry_model::role::{Caller, Visibility, WorkspaceRole};
 use bucketry_model::time::Day;
 use bucketry_model::usage::{Resolution, UsageCounts};
+use bucketry_store::bucket::BucketQuery;
 use bucketry_store::overview::{BucketCounts, HourSum};
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -26,6 +28,8 @@ const PAUSE: u32 = 20;
 const REMEMBERED: usize = 1_000;
 /// How many of the busiest buckets are found.
 const BUSIEST: u32 = 6;
+/// The probes of how many buckets are summed up for the latency. A sample of this size has the percentiles of all.
+const LATENCY_SAMPLE: u32 = 200;
 /// The longest range of hours of one bucket, in days.
 const MOST_DAYS_OF_HOURS: i64 = 8;
 /// Points of a series that are read at once.
@@ -45,6 +49,17 @@ pub struct Overview {
     pub hours: Vec<TrafficPeriod>,
     /// The traffic of the last 30 days (UTC), by day, the earliest first.
     pub days: Vec<TrafficPeriod>,
+    /// How long probes took yesterday and today (UTC). `None` if none succeeded.
+    pub latency: Option<ProbeLatency>,
+}
+
+/// How long the successful probes of a period took, of at most the newest 200 buckets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProbeLatency {
+    /// The median, in milliseconds.
+    pub median_ms: u32,
+    /// 99 % took at most this long, in milliseconds.
+    pub p99_ms: u32,
 }
 
 /// An overview, and whether a newer one is being made.
@@ -117,12 +132,31 @@ impl Control {
             busiest: self.inner.store.busiest_buckets(*org_id, visible, yesterday, BUSIEST).await?,
             hours: self.visible_traffic(&key, ChartRange::Hours(24)).await?,
             days: self.visible_traffic(&key, ChartRange::Days(30)).await?,
+            latency: self.probe_latency(&key, yesterday).await?,
         });
         let now = Instant::now();
         let next_at = now + CURRENT.max((now - started) * PAUSE);
         let remembered = RememberedOverview { overview: Arc::clone(&overview), next_at };
         self.inner.overviews.known.insert(key, remembered);
         Ok(overview)
+    }
+
+    async fn probe_latency(
+        &self,
+        (org_id, visible): &(OrgId, Visibility),
+        since: Day,
+    ) -> Result<Option<ProbeLatency>> {
+        let (org_id, visible) = (*org_id, visible.clone());
+        let query = BucketQuery { org_id, visible, after: None, limit: LATENCY_SAMPLE };
+        let sample = self.inner.store.buckets(&query).await?;
+        let ids: Vec<BucketId> = sample.iter().map(|one| one.bucket.id).collect();
+        let last = Day::from_number(since.number() + 1);
+        let mut latencies = LatencyHistogram::default();
+        for day in self.inner.store.day_records_between(&ids, since, last).await? {
+            latencies.merge(&day.record.latencies);
+        }
+        let percentiles = latencies.percentile(50).zip(latencies.percentile(99));
+        Ok(percentiles.map(|(median_ms, p99_ms)| ProbeLatency { median_ms, p99_ms }))
     }
 
     async fn visible_traffic(

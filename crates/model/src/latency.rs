@@ -32,6 +32,13 @@ impl LatencyHistogram {
         }
     }
 
+    /// Adds what another histogram has counted.
+    pub fn merge(&mut self, other: &Self) {
+        for (index, count) in &other.counts {
+            self.add(*index, *count);
+        }
+    }
+
     /// The number of recorded latencies.
     pub fn count(&self) -> u64 {
         self.counts.iter().map(|(_, count)| u64::from(*count)).sum()
@@ -97,6 +104,22 @@ fn upper_end(index: u16) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn merged_histograms_are_one_of_all_latencies() {
+        let of = |all: &[u32]| {
+            let mut histogram = LatencyHistogram::default();
+            for ms in all {
+                histogram.record(*ms);
+            }
+            histogram
+        };
+        let mut merged = of(&[1, 5, 700]);
+        merged.merge(&of(&[5, 3_000, u32::MAX]));
+        assert_eq!(merged, of(&[1, 5, 5, 700, 3_000, u32::MAX]));
+        merged.merge(&LatencyHistogram::default());
+        assert_eq!((merged.count(), merged.percentile(50)), (6, Some(5)));
+    }
 
     #[test]
     fn percentiles_are_exact_for_short_latencies_and_within_an_eighth_for_long_ones() {
