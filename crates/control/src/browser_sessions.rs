@@ -74,6 +74,12 @@ impl Control {
         self.caller_with(CachedCredential::Browser(hash), self.inner.environment.now()).await
     }
 
+    /// Whether the session with this value hasn't ended. Unlike a request, asking doesn't extend it.
+    pub async fn is_live_browser_session(&self, value: &str) -> Result<bool> {
+        let Some(hash) = value_hash(value) else { return Ok(false) };
+        Ok(self.inner.store.browser_session(&hash, self.inner.environment.now()).await?.is_some())
+    }
+
     /// Gives the caller's browser a new value for its cookie, after what it knew may have become known to others: after
     /// a change of the password. The old value ends immediately.
     pub async fn renew_browser_value(&self, caller: &Caller) -> Result<Secret> {

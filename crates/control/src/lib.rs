@@ -12,6 +12,7 @@ pub mod audit;
 pub mod browser_sessions;
 mod bucket_jobs;
 pub mod buckets;
+pub mod change_feed;
 pub mod credentials;
 pub mod cursor;
 pub mod environment;
@@ -73,6 +74,7 @@ struct Inner {
     health_cache: monitoring::HealthCache,
     credential_watch: credentials::CredentialWatch,
     overviews: Arc<overview::OverviewCache>,
+    change_feeds: change_feed::ChangeFeeds,
     findings: findings::FindingCache,
     refusals: audit::Refusals,
     condition_watch: notifications::ConditionWatch,
@@ -105,6 +107,7 @@ impl Control {
             health_cache: monitoring::HealthCache::default(),
             credential_watch: credentials::CredentialWatch::default(),
             overviews: Arc::default(),
+            change_feeds: change_feed::ChangeFeeds::default(),
             findings: findings::FindingCache::default(),
             refusals: audit::Refusals::default(),
             condition_watch: notifications::ConditionWatch::default(),

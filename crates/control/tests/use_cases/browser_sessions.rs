@@ -71,6 +71,20 @@ async fn uses_at_short_intervals_do_not_write() {
 }
 
 #[tokio::test]
+async fn asking_whether_a_session_lives_does_not_keep_it_alive() {
+    let cx = TestContext::new().await;
+    let session = cx.sign_in().await;
+    let hour = SignedDuration::from_hours(1);
+    for _ in 0..IDLE.as_hours() - 1 {
+        cx.clock.advance(hour);
+        assert!(cx.control.is_live_browser_session(session.value.expose()).await.unwrap());
+    }
+    cx.clock.advance(hour);
+    assert!(!cx.control.is_live_browser_session(session.value.expose()).await.unwrap());
+    assert!(!cx.control.is_live_browser_session("no value").await.unwrap());
+}
+
+#[tokio::test]
 async fn a_session_that_is_revoked_or_signed_out_ends_at_once() {
     let cx = TestContext::new().await;
     let [revoked, left] = [cx.sign_in().await, cx.sign_in().await];

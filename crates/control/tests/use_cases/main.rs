@@ -4,6 +4,7 @@
 
 mod accounts;
 mod browser_sessions;
+mod change_feed;
 mod clocks;
 mod contents;
 mod credentials;

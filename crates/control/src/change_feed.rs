@@ -1,0 +1,291 @@
+//! A feed of what may have changed in an organization, for pages that are open in a browser. It names topics and contains no
+//! data, so whoever follows it reads again what they show, with their own permissions.
+//!
+//! One task per organization looks for changes, and only while somebody follows. It compares the generation of the lists, so
+//! it sees what other control planes on the same database change, too.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bucketry_model::id::{NodeId, OrgId};
+use bucketry_model::node::serves;
+use bucketry_model::role::Caller;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use crate::buckets::Generation;
+use crate::{Control, Result};
+
+/// How often changes are looked for.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The shortest time between two messages.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(2);
+/// By how much each follower makes that time longer: everybody who follows reads again what changed.
+const PAUSE_PER_FOLLOWER: Duration = Duration::from_millis(100);
+/// How often topics are named that change with time alone, or too often to be compared.
+const TIMED_EVERY: Duration = Duration::from_secs(30);
+
+/// What may have changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeTopic {
+    /// Buckets and their states, and repositories.
+    Buckets,
+    /// Which nodes are connected.
+    Nodes,
+    /// The findings.
+    Attention,
+    /// Counts of requests and bytes.
+    Traffic,
+}
+
+impl ChangeTopic {
+    /// All topics.
+    pub const ALL: [Self; 4] = [Self::Buckets, Self::Nodes, Self::Attention, Self::Traffic];
+
+    /// The name in messages to browsers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Buckets => "buckets",
+            Self::Nodes => "nodes",
+            Self::Attention => "attention",
+            Self::Traffic => "traffic",
+        }
+    }
+}
+
+/// How often each topic has been named. Followers compare it with what they saw last, so a slow one misses nothing.
+type TopicCounts = [u64; ChangeTopic::ALL.len()];
+
+/// Follows what changes in an organization. Dropping it ends that.
+#[derive(Debug)]
+pub struct ChangeFeed {
+    counts: watch::Receiver<TopicCounts>,
+    seen: TopicCounts,
+}
+
+impl ChangeFeed {
+    /// Waits until something may have changed since the last call. `None` if nothing will be found any more, because the
+    /// task that looks for changes has failed.
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Option<Vec<ChangeTopic>> {
+        loop {
+            self.counts.changed().await.ok()?;
+            let counts = *self.counts.borrow_and_update();
+            let topics = changed(&self.seen, &counts);
+            self.seen = counts;
+            if !topics.is_empty() {
+                return Some(topics);
+            }
+        }
+    }
+}
+
+fn changed(before: &TopicCounts, after: &TopicCounts) -> Vec<ChangeTopic> {
+    let pairs = before.iter().zip(after).zip(ChangeTopic::ALL);
+    pairs.filter(|((before, after), _)| before != after).map(|(_, topic)| topic).collect()
+}
+
+/// The feeds of all organizations that somebody follows.
+#[derive(Default)]
+pub(crate) struct ChangeFeeds {
+    /// The sender belongs to the task that looks for changes, so that followers notice if the task ends.
+    by_org: Mutex<HashMap<OrgId, Weak<watch::Sender<TopicCounts>>>>,
+}
+
+impl ChangeFeeds {
+    /// A receiver of the organization's feed, and its sender if there was no feed yet.
+    fn follow(
+        &self,
+        org_id: OrgId,
+    ) -> (watch::Receiver<TopicCounts>, Option<Arc<watch::Sender<TopicCounts>>>) {
+        let mut feeds = self.by_org.lock();
+        if let Some(sender) = feeds.get(&org_id).and_then(Weak::upgrade) {
+            return (sender.subscribe(), None);
+        }
+        let (sender, receiver) = watch::channel(TopicCounts::default());
+        let sender = Arc::new(sender);
+        feeds.insert(org_id, Arc::downgrade(&sender));
+        (receiver, Some(sender))
+    }
+
+    /// Removes a feed that nobody follows. Returns whether it was removed.
+    fn end_unfollowed(&self, org_id: OrgId, sender: &watch::Sender<TopicCounts>) -> bool {
+        // Under the lock, so that nobody begins to follow in between.
+        let mut feeds = self.by_org.lock();
+        let is_unfollowed = sender.receiver_count() == 0;
+        if is_unfollowed {
+            feeds.remove(&org_id);
+        }
+        is_unfollowed
+    }
+}
+
+/// What is compared to find changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct ChangeMarks {
+    generation: Generation,
+    connected: Vec<NodeId>,
+}
+
+/// Which topics are due, and when they may be sent.
+struct PendingTopics {
+    counts: TopicCounts,
+    is_pending: bool,
+    sent_at: Option<Instant>,
+    timed_at: Instant,
+    last: ChangeMarks,
+}
+
+impl PendingTopics {
+    fn new(now: Instant, last: ChangeMarks) -> Self {
+        Self { counts: TopicCounts::default(), is_pending: false, sent_at: None, timed_at: now, last }
+    }
+
+    fn add(&mut self, topics: &[ChangeTopic]) {
+        for topic in topics {
+            self.counts[*topic as usize] += 1;
+        }
+        self.is_pending = true;
+    }
+
+    /// Compares with what was seen last.
+    fn look(&mut self, now: Instant, marks: ChangeMarks) {
+        use ChangeTopic::{Attention, Buckets, Nodes, Traffic};
+        if self.last.connected != marks.connected {
+            self.add(&[Nodes]);
+        }
+        if self.last != marks {
+            self.add(&[Buckets, Attention]);
+            self.last = marks;
+        }
+        if now.duration_since(self.timed_at) >= TIMED_EVERY {
+            self.timed_at = now;
+            self.add(&[Traffic, Attention, Nodes]);
+        }
+    }
+
+    /// What to send now to this many followers, if it is time.
+    fn due(&mut self, now: Instant, followers: usize) -> Option<TopicCounts> {
+        let followers = u32::try_from(followers).unwrap_or(u32::MAX);
+        let pause = SHORTEST_PAUSE.max(PAUSE_PER_FOLLOWER.saturating_mul(followers));
+        let is_time = self.sent_at.is_none_or(|sent| now.duration_since(sent) >= pause);
+        if !self.is_pending || !is_time {
+            return None;
+        }
+        self.is_pending = false;
+        self.sent_at = Some(now);
+        Some(self.counts)
+    }
+}
+
+impl Control {
+    /// Follows what changes in the caller's organization from now on. Must be called inside a Tokio runtime.
+    ///
+    /// Topics don't depend on what the caller may see: they reveal that something changed, and nothing about it.
+    pub async fn subscribe(&self, caller: &Caller) -> Result<ChangeFeed> {
+        let org_id = caller.org_id;
+        let marks = self.change_marks(org_id).await?;
+        let (counts, new) = self.inner.change_feeds.follow(org_id);
+        if let Some(sender) = new {
+            let control = self.clone();
+            tokio::spawn(async move { control.look_for_changes(org_id, &sender, marks).await });
+        }
+        let seen = *counts.borrow();
+        Ok(ChangeFeed { counts, seen })
+    }
+
+    /// Runs until nobody follows the organization any more.
+    async fn look_for_changes(&self, org_id: OrgId, sender: &watch::Sender<TopicCounts>, marks: ChangeMarks) {
+        let mut ticks = interval(LOOK_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut pending = PendingTopics::new(Instant::now(), marks);
+        loop {
+            ticks.tick().await;
+            if self.inner.change_feeds.end_unfollowed(org_id, sender) {
+                return;
+            }
+            // While the database can't be reached, nothing is known to have changed.
+            match self.change_marks(org_id).await {
+                Ok(marks) => pending.look(Instant::now(), marks),
+                Err(error) => {
+                    tracing::debug!(error = &error as &dyn std::error::Error, "changes can't be looked for");
+                }
+            }
+            if let Some(counts) = pending.due(Instant::now(), sender.receiver_count()) {
+                sender.send_replace(counts);
+            }
+        }
+    }
+
+    async fn change_marks(&self, org_id: OrgId) -> Result<ChangeMarks> {
+        let generation = self.generation_of(org_id).await?;
+        let views = self.node_views().await?;
+        let is_connected = |view: &&crate::presence::NodeView| view.connected && serves(&view.node, org_id);
+        let connected = views.iter().filter(is_connected).map(|view| view.node.id).collect();
+        Ok(ChangeMarks { generation, connected })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn marks(generation: Generation, nodes: &[u8]) -> ChangeMarks {
+        let node = |number: &u8| NodeId::new(jiff::Timestamp::UNIX_EPOCH, [*number; 10]);
+        ChangeMarks { generation, connected: nodes.iter().map(node).collect() }
+    }
+
+    fn named(pending: &mut PendingTopics, before: &TopicCounts, at: Instant) -> Vec<ChangeTopic> {
+        pending.due(at, 1).map(|counts| changed(before, &counts)).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_change_is_named_once() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut pending = PendingTopics::new(start, marks(Generation::for_tests(1), &[1]));
+        pending.look(at(0), marks(Generation::for_tests(1), &[1]));
+        assert_eq!(pending.due(at(0), 1), None);
+        let before = pending.counts;
+        pending.look(at(1), marks(Generation::for_tests(2), &[1]));
+        assert_eq!(named(&mut pending, &before, at(1)), [ChangeTopic::Buckets, ChangeTopic::Attention]);
+        pending.look(at(2), marks(Generation::for_tests(2), &[1]));
+        assert_eq!(pending.due(at(10), 1), None);
+        let before = pending.counts;
+        pending.look(at(11), marks(Generation::for_tests(3), &[]));
+        let topics = named(&mut pending, &before, at(11));
+        assert_eq!(topics, [ChangeTopic::Buckets, ChangeTopic::Nodes, ChangeTopic::Attention]);
+    }
+
+    #[test]
+    fn many_changes_are_one_message_and_many_followers_make_messages_rare() {
+        let start = Instant::now();
+        let messages = |followers| {
+            let mut pending = PendingTopics::new(start, marks(Generation::for_tests(100), &[]));
+            let mut sent = 0;
+            for second in 0..20 {
+                pending.look(start, marks(Generation::for_tests(second), &[]));
+                sent += usize::from(pending.due(start + Duration::from_secs(second), followers).is_some());
+            }
+            sent
+        };
+        assert_eq!((messages(1), messages(20), messages(50), messages(200)), (10, 10, 4, 1));
+    }
+
+    #[test]
+    fn what_changes_with_time_is_named_twice_a_minute() {
+        let start = Instant::now();
+        let mut pending = PendingTopics::new(start, marks(Generation::for_tests(1), &[1]));
+        let mut all = Vec::new();
+        for second in 0..61 {
+            let before = pending.counts;
+            pending.look(start + Duration::from_secs(second), marks(Generation::for_tests(1), &[1]));
+            all.extend(named(&mut pending, &before, start + Duration::from_secs(second)));
+        }
+        let traffic = all.iter().filter(|topic| **topic == ChangeTopic::Traffic).count();
+        assert_eq!((traffic, all.contains(&ChangeTopic::Buckets)), (2, false));
+    }
+}
