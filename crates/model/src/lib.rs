@@ -8,6 +8,7 @@ pub mod attachment;
 pub mod audit;
 pub mod bucket;
 pub mod canonical_text;
+pub mod client_settings;
 pub mod credential;
 pub mod credential_kind;
 pub mod diagnosis;
