@@ -240,7 +240,11 @@ async fn bind(address: SocketAddr, purpose: &str, flag: &str) -> Result<TcpListe
 
 /// The dashboard, which shares the limits of wrong passwords with the API.
 fn dashboard(control: &Control, state: &ApiState, plan: Option<&DashboardPlan>) -> Option<Dashboard> {
-    let settings = DashboardSettings { login_guard: state.login_guard(), ..plan?.settings.clone() };
+    let settings = DashboardSettings {
+        login_guard: state.login_guard(),
+        closing: state.closing().clone(),
+        ..plan?.settings.clone()
+    };
     Some(Dashboard::new(control.clone(), settings))
 }
 

@@ -2,7 +2,8 @@
 import { setUpCharts } from "./chart.js";
 import { setUpCopying } from "./copy.js";
 import { setUpForms } from "./forms.js";
-import { keepFresh } from "./fragment.js";
+import { keepFresh, rememberParts } from "./fragment.js";
+import { setUpSelection } from "./select.js";
 import { setUpShortcuts } from "./shortcuts.js";
 import { setUpThemes } from "./theme.js";
 import { localTimes } from "./times.js";
@@ -13,8 +14,10 @@ function prepare(root) {
   setUpCharts(root);
   setUpCopying(root);
   setUpForms(root);
+  setUpSelection(root);
 }
 
+rememberParts();
 prepare(document);
 setUpThemes();
 setUpShortcuts();

@@ -20,7 +20,7 @@ macro_rules! script {
     };
 }
 
-static ALL: [Asset; 10] = [
+static ALL: [Asset; 12] = [
     Asset {
         name: "app.css",
         media_type: "text/css; charset=utf-8",
@@ -32,6 +32,8 @@ static ALL: [Asset; 10] = [
     script!("copy.js"),
     script!("forms.js"),
     script!("fragment.js"),
+    script!("live.js"),
+    script!("select.js"),
     script!("shortcuts.js"),
     script!("theme.js"),
     script!("times.js"),

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 
 use crate::cookie;
 use crate::device;
+use crate::fragment::FragmentRequest;
 use crate::links::Links;
 use crate::public_address::RequestedAddress;
 use crate::state::Dashboard;
@@ -37,6 +38,8 @@ pub(crate) struct ClientFrame {
     pub(crate) now: Timestamp,
     /// Which message is shown above the title, by its name in the query.
     pub(crate) done: Option<String>,
+    /// Set if a script reads the page again.
+    pub(crate) fragment: Option<FragmentRequest>,
 }
 
 impl ClientFrame {
@@ -63,6 +66,7 @@ impl ClientFrame {
             device: device::name(user_agent.unwrap_or_default()),
             now: app.control().clock().now(),
             done: done.map(str::to_owned),
+            fragment: FragmentRequest::of(&parts.headers),
             app: app.clone(),
         }
     }

@@ -31,6 +31,11 @@ impl FieldValues {
         self.get(name).unwrap_or_default()
     }
 
+    /// All values of this name, without surrounding space.
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(found, _)| found == name).map(|(_, value)| value.trim())
+    }
+
     /// The first value of this name as it was entered. `None` if it is absent or empty.
     pub(crate) fn secret(&self, name: &str) -> Option<Secret> {
         let found = self.0.iter().find(|(found, value)| found == name && !value.is_empty());

@@ -54,6 +54,9 @@ impl SignedInPerson {
 /// A page with the side bar, or without it for those who haven't signed in.
 pub(crate) fn document(frame: &ClientFrame, person: Option<&SignedInPerson>, screen: Screen) -> Response {
     let status = screen.status;
+    if let Some(fragment) = &frame.fragment {
+        return fragment.answer(status, contents(frame, &screen));
+    }
     (status, page(frame, person, &screen)).into_response()
 }
 

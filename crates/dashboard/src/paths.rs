@@ -35,8 +35,11 @@ pub fn page_paths() -> &'static [PagePath] {
         get("/ui/buckets"),
         get("/ui/buckets/add"),
         post("/ui/buckets/add"),
+        post("/ui/buckets/selected"),
         get("/ui/buckets/{id}"),
         get("/ui/buckets/{id}/traffic.csv"),
+        get("/ui/buckets/{id}/latency.csv"),
+        get("/ui/buckets/{id}/availability.csv"),
         get("/ui/buckets/{id}/activity"),
         get("/ui/buckets/{id}/connect"),
         get("/ui/buckets/{id}/inventory"),
@@ -55,6 +58,7 @@ pub fn page_paths() -> &'static [PagePath] {
         get("/ui/tokens"),
         post("/ui/tokens"),
         post("/ui/tokens/{token}/revoke"),
+        get("/ui/live"),
         get("/ui/{*missing}"),
     ];
     ALL

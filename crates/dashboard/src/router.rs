@@ -12,8 +12,8 @@ use crate::guard::refuse_cross_site;
 use crate::headers::secure;
 use crate::observe::ObservedPages;
 use crate::pages::{
-    add_bucket, bucket, buckets, files, missing, nodes, overview, password, repositories, repository,
-    settings, sign_in, sign_out, theme, tokens,
+    add_bucket, bucket, bucket_selection, buckets, files, live, missing, nodes, overview, password,
+    repositories, repository, settings, sign_in, sign_out, theme, tokens,
 };
 use crate::state::Dashboard;
 
@@ -46,6 +46,7 @@ fn pages() -> Router<Dashboard> {
         .route("/ui/theme", post(theme::submit))
         .route("/ui/buckets", get(buckets::show))
         .route("/ui/buckets/add", get(add_bucket::show).post(add_bucket::submit))
+        .route("/ui/buckets/selected", post(bucket_selection::submit))
         .merge(of_bucket())
         .route("/ui/repositories", get(repositories::show).post(repositories::submit))
         .route("/ui/repositories/new", get(repositories::new))
@@ -53,6 +54,7 @@ fn pages() -> Router<Dashboard> {
         .route("/ui/repositories/{id}/keys", post(repository::create_key))
         .route("/ui/repositories/{id}/keys/{key}/revoke", post(repository::revoke_key))
         .route("/ui/nodes", get(nodes::show))
+        .route("/ui/live", get(live::show))
         .route("/ui/tokens", get(tokens::show).post(tokens::submit))
         .route("/ui/tokens/{id}/revoke", post(tokens::revoke))
         .route("/ui/assets/{hash}/{name}", get(files::show))
@@ -63,6 +65,8 @@ fn of_bucket() -> Router<Dashboard> {
     Router::new()
         .route("/ui/buckets/{id}", get(bucket::summary::show))
         .route("/ui/buckets/{id}/traffic.csv", get(bucket::traffic_csv))
+        .route("/ui/buckets/{id}/latency.csv", get(bucket::latency_csv))
+        .route("/ui/buckets/{id}/availability.csv", get(bucket::availability_csv))
         .route("/ui/buckets/{id}/activity", get(bucket::activity::show))
         .route("/ui/buckets/{id}/connect", get(bucket::connect::show))
         .route("/ui/buckets/{id}/inventory", get(bucket::inventory::show).post(bucket::inventory::start))

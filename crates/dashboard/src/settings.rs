@@ -7,6 +7,7 @@ use std::time::Duration;
 use bucketry_web::login_guard::LoginGuard;
 use bucketry_web::rate::Rate;
 use ipnet::IpNet;
+use tokio_util::sync::CancellationToken;
 
 use crate::public_address::PublicUrl;
 
@@ -36,6 +37,8 @@ pub struct DashboardSettings {
     pub body_timeout: Duration,
     /// Whether this server serves the API's page at `/docs`, too.
     pub has_docs: bool,
+    /// Ends the streams of open pages when the server stops.
+    pub closing: CancellationToken,
 }
 
 impl fmt::Debug for DashboardSettings {
@@ -53,6 +56,7 @@ impl Default for DashboardSettings {
             login_guard: None,
             body_timeout: Duration::from_secs(30),
             has_docs: true,
+            closing: CancellationToken::new(),
         }
     }
 }

@@ -8,6 +8,7 @@ use bucketry_web::body_budget::BodyBudget;
 use crate::assets::Assets;
 use crate::limits::PageLimits;
 use crate::links::Links;
+use crate::live_streams::LiveStreams;
 use crate::settings::DashboardSettings;
 
 /// The most bytes that all forms may occupy together while they are received.
@@ -26,6 +27,7 @@ struct DashboardInner {
     links: Links,
     assets: Assets,
     forms: BodyBudget,
+    live_streams: LiveStreams,
 }
 
 impl Dashboard {
@@ -38,6 +40,7 @@ impl Dashboard {
             links: Links::below(&prefix),
             assets: Assets::embedded(),
             forms: BodyBudget::new(FORM_BYTES),
+            live_streams: LiveStreams::default(),
             settings,
         };
         Self { inner: Arc::new(inner) }
@@ -61,6 +64,10 @@ impl Dashboard {
 
     pub(crate) fn assets(&self) -> &Assets {
         &self.inner.assets
+    }
+
+    pub(crate) fn live_streams(&self) -> &LiveStreams {
+        &self.inner.live_streams
     }
 
     pub(crate) fn forms(&self) -> &BodyBudget {

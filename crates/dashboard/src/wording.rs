@@ -22,12 +22,17 @@ const ADVICE: [(&str, &str); 8] = [
 ];
 
 /// What forms have led to, by the name in the query of the page that follows.
-const CONFIRMATIONS: [(&str, &str); 17] = [
+const CONFIRMATIONS: [(&str, &str); 19] = [
     ("password-changed", "Your password was changed. Your other sessions have ended."),
     ("names-changed", "Your names were changed."),
     ("bucket-added", "The bucket was added. Next, put it into a repository."),
     ("bucket-changed", "The bucket was changed."),
     ("bucket-deleted", "The bucket was removed from the registry. Its objects are still at the provider."),
+    ("buckets-moved", "The buckets were moved."),
+    (
+        "buckets-removed",
+        "The buckets were removed from the registry. Their objects are still at the providers.",
+    ),
     ("bucket-checked", "The checks have run."),
     ("repository-created", "The repository was created."),
     ("repository-changed", "The repository was changed."),

@@ -7,6 +7,7 @@ use bucketry_model::bucket::BucketLocation;
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::id::{BucketId, WorkspaceId};
 use bucketry_model::provider::Provider;
+use bucketry_model::role::WorkspaceRole;
 use bucketry_model::status::Status;
 use bucketry_model::time::Day;
 use maud::{Markup, html};
@@ -34,7 +35,14 @@ pub(super) struct BucketLine {
 }
 
 /// The rows' table. `traffic` is the heading of that column.
-pub(super) async fn table(viewer: &Viewer, lines: &[BucketLine], traffic: &str) -> Result<Markup, PageError> {
+///
+/// With `selectable`, rows of buckets that the viewer may change have a box to tick. The table must then be in a form.
+pub(super) async fn table(
+    viewer: &Viewer,
+    lines: &[BucketLine],
+    traffic: &str,
+    selectable: bool,
+) -> Result<Markup, PageError> {
     let ids: Vec<BucketId> = lines.iter().map(|line| line.view.bucket.id).collect();
     let days = days_of(viewer, &ids, DAYS).await?;
     let workspaces = workspace_names(viewer).await?;
@@ -42,6 +50,9 @@ pub(super) async fn table(viewer: &Viewer, lines: &[BucketLine], traffic: &str) 
     Ok(html! {
         table.table {
             thead { tr {
+                @if selectable {
+                    th.pick scope="col" { input type="checkbox" data-all hidden aria-label="Select all"; span.vh { "Selected" } }
+                }
                 th scope="col" { "Bucket" }
                 th scope="col" { "State" }
                 th.c2 scope="col" { "Provider" }
@@ -53,6 +64,7 @@ pub(super) async fn table(viewer: &Viewer, lines: &[BucketLine], traffic: &str) 
             tbody { @for line in lines {
                 @let bucket = &line.view.bucket;
                 tr {
+                    @if selectable { td.pick { (pick(viewer, &line.view)) } }
                     td.name {
                         a href=(viewer.links().ui(format_args!("/buckets/{}", bucket.id))) { (bucket.name.as_str()) }
                         span { (subtitle(bucket.location.bucket.as_str(), workspaces.get(&bucket.workspace_id))) }
@@ -67,6 +79,16 @@ pub(super) async fn table(viewer: &Viewer, lines: &[BucketLine], traffic: &str) 
             } }
         }
     })
+}
+
+fn pick(viewer: &Viewer, view: &BucketView) -> Markup {
+    let bucket = &view.bucket;
+    html! {
+        @if viewer.caller.may(WorkspaceRole::Write, bucket.workspace_id) {
+            input type="checkbox" name="id" value=(bucket.id) id={ "pick-" (bucket.id) }
+                aria-label={ "Select " (bucket.name.as_str()) };
+        }
+    }
 }
 
 fn subtitle(name_there: &str, workspace: Option<&String>) -> String {

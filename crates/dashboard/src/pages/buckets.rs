@@ -16,6 +16,7 @@ use bucketry_store::listing::ListPosition;
 use maud::{Markup, html};
 
 use super::bucket_rows::{self, BucketLine};
+use super::bucket_selection;
 use super::providers;
 use crate::failure::PageError;
 use crate::field_values::{FieldValues, SentQuery};
@@ -23,6 +24,7 @@ use crate::parts::empty::{empty, nothing_found};
 use crate::parts::field::{FieldKind, TextField, select};
 use crate::parts::heading::Heading;
 use crate::parts::icon::{Icon, icon};
+use crate::parts::live;
 use crate::parts::notice;
 use crate::parts::pager::pager;
 use crate::screen::{Screen, Section};
@@ -60,7 +62,7 @@ impl ListFilter {
             state: query.text("state").to_owned(),
         };
         let mut words = Vec::new();
-        for word in query.text("q").split_whitespace() {
+        for word in words_of(query.text("q")) {
             match word.split_once(':') {
                 Some(("state", state)) => state.to_lowercase().clone_into(&mut filter.state),
                 Some(("provider", provider)) => provider.to_lowercase().clone_into(&mut filter.provider),
@@ -68,7 +70,7 @@ impl ListFilter {
                     let found = workspaces.iter().find(|(_, own)| own.eq_ignore_ascii_case(name));
                     filter.workspace = found.map_or_else(|| name.to_owned(), |(id, _)| id.to_string());
                 }
-                _ => words.push(word),
+                _ => words.push(word.clone()),
             }
         }
         filter.words = words.join(" ");
@@ -125,6 +127,21 @@ impl ListFilter {
     }
 }
 
+/// The words of a search. What is between quotes is one word, as in `workspace:"Media archive"`.
+fn words_of(text: &str) -> Vec<String> {
+    let (mut words, mut word, mut is_quoted) = (Vec::new(), String::new(), false);
+    for letter in text.chars() {
+        match letter {
+            '"' => is_quoted = !is_quoted,
+            letter if letter.is_whitespace() && !is_quoted => words.push(std::mem::take(&mut word)),
+            letter => word.push(letter),
+        }
+    }
+    words.push(word);
+    words.retain(|word| !word.is_empty());
+    words
+}
+
 /// `GET`
 pub(crate) async fn show(viewer: Viewer, SentQuery(query): SentQuery) -> Response {
     let result = screen(&viewer, &query).await;
@@ -138,7 +155,8 @@ async fn screen(viewer: &Viewer, query: &FieldValues) -> Result<Screen, PageErro
     let add = html! {
         a.btn.main-act href=(viewer.links().ui("/buckets/add")) { (icon(Icon::Plus)) "Add bucket" }
     };
-    let heading = Heading { title: "Buckets", actions: may_add.then_some(add.clone()), ..Heading::default() };
+    let actions = html! { (live::mark()) @if may_add { (add) } };
+    let heading = Heading { title: "Buckets", actions: Some(actions), ..Heading::default() };
     let list = match filter.input() {
         Ok(input) => {
             list(viewer, &filter, &input, query.get("after"), &workspaces, may_add.then_some(add)).await
@@ -201,7 +219,7 @@ async fn list(
     let first = after.map(|_| viewer.links().ui_with("/buckets", &filter.query()));
     if entries.is_empty() && next.is_none() && first.is_none() {
         return Ok(html! {
-            section.panel {
+            section.panel #list data-refresh="buckets" {
                 @if filter.is_empty() {
                     (empty(
                         Icon::Bucket,
@@ -221,9 +239,21 @@ async fn list(
         query.push(("after", &after));
         viewer.links().ui_with("/buckets", &query)
     });
+    let mut here = filter.query();
+    here.extend(after.map(|after| ("after", after)));
+    let here = viewer.links().ui_with("/buckets", &here);
+    let may_change =
+        lines.iter().any(|line| viewer.caller.may(WorkspaceRole::Write, line.view.bucket.workspace_id));
+    let table = bucket_rows::table(viewer, &lines, "Traffic, total", may_change).await?;
     Ok(html! {
-        section.panel #list data-refresh aria-label="Buckets" {
-            (bucket_rows::table(viewer, &lines, "Traffic, total").await?)
+        section.panel #list data-refresh="buckets" aria-label="Buckets" {
+            @if may_change {
+                form method="post" action=(viewer.links().ui("/buckets/selected")) data-rows {
+                    input type="hidden" name="back" value=(here);
+                    (table)
+                    (bucket_selection::actions())
+                }
+            } @else { (table) }
             (pager("buckets", first.as_deref(), next.as_deref()))
         }
     })
@@ -267,4 +297,24 @@ async fn with_totals(viewer: &Viewer, views: Vec<BucketView>) -> Result<Vec<Buck
         }
     };
     Ok(views.into_iter().map(line).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_count_like_the_menus_and_quotes_join_words() {
+        let id = WorkspaceId::new(jiff::Timestamp::UNIX_EPOCH, [1; 10]);
+        let workspaces = HashMap::from([(id, "Media archive".to_owned())]);
+        let query = |text| FieldValues::from_pairs(&[("q", text), ("state", "online")]);
+        let filter = ListFilter::of(
+            &query("old state:Offline workspace:\"media Archive\" provider:AWS photos"),
+            &workspaces,
+        );
+        assert_eq!((filter.words.as_str(), filter.state.as_str()), ("old photos", "offline"));
+        assert_eq!((filter.workspace, filter.provider.as_str()), (id.to_string(), "aws"));
+        let filter = ListFilter::of(&query("a \"b c"), &workspaces);
+        assert_eq!((filter.words.as_str(), filter.state.as_str()), ("a b c", "online"));
+    }
 }

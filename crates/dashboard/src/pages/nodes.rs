@@ -24,7 +24,7 @@ async fn screen(viewer: &Viewer) -> Result<Screen, PageError> {
     let nodes = viewer.control().nodes(&viewer.caller).await?;
     let body = html! {
         (heading::plain("Nodes"))
-        section.panel #nodes data-refresh aria-label="Nodes" {
+        section.panel #nodes data-refresh="nodes" aria-label="Nodes" {
             @if nodes.is_empty() {
                 (empty(
                     Icon::Node,

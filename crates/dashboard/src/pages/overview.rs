@@ -3,14 +3,12 @@
 use std::sync::Arc;
 
 use axum::response::Response;
-use bucketry_control::buckets::BucketListInput;
 use bucketry_control::overview::{Overview, TrafficPeriod};
-use bucketry_control::presence::NodeView;
 use bucketry_model::role::WorkspaceRole;
-use bucketry_model::status::Status;
 use bucketry_model::usage::UsageCounts;
 use maud::{Markup, html};
 
+use super::attention;
 use super::bucket_rows::{self, BucketLine};
 use crate::failure::PageError;
 use crate::field_values::SentQuery;
@@ -18,16 +16,13 @@ use crate::human::{self, Amount};
 use crate::layout;
 use crate::parts::empty::{empty, failed_part};
 use crate::parts::heading::Heading;
-use crate::parts::icon::{Icon, icon, shape};
+use crate::parts::icon::{Icon, icon};
+use crate::parts::live;
 use crate::parts::plot::{TrafficBar, TrafficPlot};
 use crate::parts::state::{self, Mark};
 use crate::parts::tabs;
-use crate::parts::time;
 use crate::screen::{Screen, Section};
 use crate::viewer::Viewer;
-
-/// The most findings that are listed.
-const MOST_FINDINGS: u32 = 10;
 
 /// The range of the chart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,13 +89,14 @@ async fn screen(viewer: &Viewer, range: Range) -> Result<Screen, PageError> {
     } else {
         format!("Your workspaces in {}", viewer.person.organization)
     };
-    let add = html! {
-        a.btn.main-act href=(viewer.links().ui("/buckets/add")) { (icon(Icon::Plus)) "Add bucket" }
+    let actions = html! {
+        (live::mark())
+        @if may_add { a.btn.main-act href=(viewer.links().ui("/buckets/add")) { (icon(Icon::Plus)) "Add bucket" } }
     };
     let heading = Heading {
         title: "Overview",
         about: Some(html! { (about) }),
-        actions: may_add.then_some(add),
+        actions: Some(actions),
         ..Heading::default()
     };
     let body = html! {
@@ -108,8 +104,8 @@ async fn screen(viewer: &Viewer, range: Range) -> Result<Screen, PageError> {
         @if overview.buckets.total() == 0 {
             (first_steps(viewer, may_add))
         } @else {
-            div #figures data-refresh { (figures(&overview)) }
-            (needs_attention(viewer).await)
+            div #figures data-refresh="buckets traffic" { (figures(&overview)) }
+            (attention::panel(viewer).await)
             (traffic(viewer, &overview, range))
             (busiest(viewer, &overview).await)
         }
@@ -120,7 +116,7 @@ async fn screen(viewer: &Viewer, range: Range) -> Result<Screen, PageError> {
 fn first_steps(viewer: &Viewer, may_add: bool) -> Markup {
     if !may_add {
         return html! {
-            section.panel {
+            section.panel #welcome data-refresh="buckets" {
                 (empty(
                     Icon::Bucket,
                     "No buckets yet",
@@ -132,7 +128,7 @@ fn first_steps(viewer: &Viewer, may_add: bool) -> Markup {
         };
     }
     html! {
-        section.panel aria-labelledby="first-steps" {
+        section.panel #welcome data-refresh="buckets" aria-labelledby="first-steps" {
             header { h2 #first-steps { "Three steps to the first object" } }
             ol.steps {
                 li {
@@ -167,13 +163,13 @@ fn figures(overview: &Overview) -> Markup {
                 }
             }
             div.stat {
-                dt { "Latency, mean" }
-                @if day.requests > 0 {
-                    dd.big { (big(&human::latency_amount(day.latency_ms()))) }
-                    dd.note { "First byte after " (human::latency(day.first_byte_ms())) }
-                } @else {
-                    dd.big { "–" }
-                    dd.note { "No requests in 24 hours" }
+                dt { "Latency, median" }
+                @match overview.latency {
+                    Some(latency) => {
+                        dd.big title="Probes since yesterday, UTC" { (big(&human::latency_amount(f64::from(latency.median_ms)))) }
+                        dd.note { "99\u{a0}% under " (human::latency(f64::from(latency.p99_ms))) }
+                    },
+                    None => { dd.big { "–" } dd.note { "No successful probe since yesterday" } },
                 }
             }
             div.stat {
@@ -202,90 +198,6 @@ fn sum(periods: &[TrafficPeriod]) -> UsageCounts {
     sum
 }
 
-/// One line of what needs attention.
-struct Concern {
-    mark: Mark,
-    title: String,
-    link: String,
-    when: Option<Markup>,
-    text: String,
-    button: &'static str,
-}
-
-async fn needs_attention(viewer: &Viewer) -> Markup {
-    match concerns(viewer).await {
-        Ok(concerns) if concerns.is_empty() => html! {
-            section.panel #attention data-refresh aria-labelledby="todo" {
-                header { h2 #todo { "Needs attention" } }
-                div.body { p.quiet { (state::state(Mark::Good, "Nothing needs attention.")) } }
-            }
-        },
-        Ok(concerns) => html! {
-            section.panel #attention data-refresh aria-labelledby="todo" {
-                header { h2 #todo { "Needs attention" } span.faint.small { (concerns.len()) } }
-                ul.todo {
-                    @for concern in &concerns { li {
-                        (shape(concern.mark.icon(), concern.mark.class()))
-                        div {
-                            h3 {
-                                a href=(concern.link) { (concern.title) }
-                                @if let Some(when) = &concern.when { span.when { (when) } }
-                            }
-                            p { (concern.text) }
-                        }
-                        a.btn href=(concern.link) { (concern.button) span.vh { ": " (concern.title) } }
-                    } }
-                }
-            }
-        },
-        Err(error) => {
-            error.log();
-            html! {
-                section.panel #attention data-refresh aria-labelledby="todo" {
-                    header { h2 #todo { "Needs attention" } }
-                    div.body { (failed_part(&error.message())) }
-                }
-            }
-        }
-    }
-}
-
-async fn concerns(viewer: &Viewer) -> Result<Vec<Concern>, PageError> {
-    let control = viewer.control();
-    let input = BucketListInput { statuses: vec![Status::Offline], ..BucketListInput::default() };
-    let offline = control.search_buckets(&viewer.caller, &input, None, MOST_FINDINGS).await?;
-    let mut concerns: Vec<Concern> = offline
-        .entries
-        .iter()
-        .map(|view| Concern {
-            mark: Mark::Bad,
-            title: format!("{} is offline", view.bucket.name.as_str()),
-            link: viewer.links().ui(format_args!("/buckets/{}", view.bucket.id)),
-            when: view.since.map(|since| time::ago(since, viewer.frame.now)),
-            text: view
-                .last_error
-                .as_ref()
-                .map_or_else(|| "No node reaches it.".to_owned(), |failure| failure.message.clone()),
-            button: "Show",
-        })
-        .collect();
-    let nodes = control.nodes(&viewer.caller).await?;
-    concerns.extend(nodes.iter().filter(|view| !view.connected).map(|view| silent(viewer, view)));
-    concerns.truncate(MOST_FINDINGS as usize);
-    Ok(concerns)
-}
-
-fn silent(viewer: &Viewer, view: &NodeView) -> Concern {
-    Concern {
-        mark: Mark::Mute,
-        title: format!("Node {} stopped reporting", view.node.name),
-        link: viewer.links().ui_with("/buckets", &[("state", "unseen")]),
-        when: Some(time::ago(view.node.last_seen, viewer.frame.now)),
-        text: "The state of buckets that no other node sees is unknown until it reports again.".to_owned(),
-        button: "Show buckets",
-    }
-}
-
 fn traffic(viewer: &Viewer, overview: &Arc<Overview>, range: Range) -> Markup {
     let bars: Vec<TrafficBar> = range.periods(overview).iter().map(bar).collect();
     let query = [("traffic", range.id())];
@@ -303,7 +215,7 @@ fn traffic(viewer: &Viewer, overview: &Arc<Overview>, range: Range) -> Markup {
         (range.label(), format!("{link}#traffic"))
     };
     html! {
-        section.panel #traffic data-refresh aria-labelledby="tr" {
+        section.panel #traffic data-refresh="traffic" aria-labelledby="tr" {
             header {
                 h2 #tr { "Traffic" }
                 (tabs::ranges("Range of the chart", &Range::ALL.map(link), range.label()))
@@ -338,7 +250,7 @@ pub(super) fn csv(periods: &[TrafficPeriod]) -> String {
 async fn busiest(viewer: &Viewer, overview: &Overview) -> Markup {
     let table = busiest_table(viewer, overview).await;
     html! {
-        section.panel #busiest data-refresh aria-labelledby="bk" {
+        section.panel #busiest data-refresh="buckets traffic" aria-labelledby="bk" {
             header { h2 #bk { "Busiest buckets" } span.faint.small { "Traffic since yesterday, UTC" } }
             @match table {
                 Ok(Some(table)) => (table),
@@ -371,5 +283,5 @@ async fn busiest_table(viewer: &Viewer, overview: &Overview) -> Result<Option<Ma
     if lines.is_empty() {
         return Ok(None);
     }
-    Ok(Some(bucket_rows::table(viewer, &lines, "Traffic").await?))
+    Ok(Some(bucket_rows::table(viewer, &lines, "Traffic", false).await?))
 }

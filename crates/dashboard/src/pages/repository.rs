@@ -4,6 +4,7 @@ use axum::extract::Path;
 use axum::response::Response;
 use bucketry_control::repositories::{CreatedKey, KeyInput, RepositoryView};
 use bucketry_control::{Error, FieldError, ResourceKind};
+use bucketry_model::client_settings::{ClientConnection, UNKNOWN_KEY};
 use bucketry_model::id::{RepoId, RepoKeyId};
 use bucketry_model::role::WorkspaceRole;
 use http::StatusCode;
@@ -11,6 +12,7 @@ use maud::{Markup, html};
 
 use crate::failure::PageError;
 use crate::field_values::{FieldValues, SentForm};
+use crate::parts::clients::clients;
 use crate::parts::field::{ChoiceCard, TextField, cards};
 use crate::parts::heading::Heading;
 use crate::parts::notice;
@@ -22,8 +24,6 @@ use crate::viewer::Viewer;
 use crate::wording::{self, Labels};
 
 const LABELS: &Labels = &[("name", "Name of the key"), ("accessType", "Access"), ("confirm", "Name")];
-/// In place of a secret that isn't known. It is shown only once, when its key is created.
-const UNKNOWN_SECRET: &str = "SECRET-OF-THE-KEY";
 
 async fn read(viewer: &Viewer, id: &str) -> Result<RepositoryView, PageError> {
     let id: RepoId = id.parse().map_err(|_| Error::NotFound(ResourceKind::Repository))?;
@@ -114,7 +114,7 @@ async fn shown_once(
                 div { a.btn.main-act href=(here) { "I have stored it" } }
             }
         }
-        (settings(viewer, view, &created.key, created.secret.expose()).await?)
+        (settings(viewer, view, &created.key, Some(created.secret.expose())).await?)
     };
     Ok(Screen::new(Section::Repositories, "The key was created", body))
 }
@@ -123,30 +123,18 @@ async fn settings(
     viewer: &Viewer,
     view: &RepositoryView,
     key: &str,
-    secret: &str,
+    secret: Option<&str>,
 ) -> Result<Markup, PageError> {
     let endpoint = endpoint(viewer).await?;
     let bucket = view.buckets.iter().find_map(|one| one.bucket.as_ref());
-    let bucket = bucket.map_or("BUCKET", |view| view.bucket.location.bucket.as_str());
-    let name = view.repository.name.as_str();
+    let bucket = bucket.map(|view| view.bucket.location.bucket.as_str());
     Ok(html! {
         section.panel aria-labelledby="connect" {
             header { h2 #connect { "Connect" } }
             div.body {
                 @match &endpoint {
                     None => p.quiet { "No connected node has a gateway." },
-                    Some(endpoint) => {
-                        (snippet::snippet(
-                            "settings",
-                            "Settings for the AWS command line",
-                            &format!(
-                                "export AWS_ENDPOINT_URL_S3={endpoint}\nexport AWS_ACCESS_KEY_ID={key}\n\
-                                 export AWS_SECRET_ACCESS_KEY='{secret}'\nexport AWS_DEFAULT_REGION=us-east-1\n\
-                                 aws configure set default.s3.signature_version s3v4\naws s3 ls s3://{bucket}"
-                            ),
-                        ))
-                        p.quiet.small { "For other programs: " code { "bucketry repo connect " (name) " --tool" } }
-                    },
+                    Some(endpoint) => (clients(&ClientConnection { endpoint, key, secret, bucket })),
                 }
             }
         }
@@ -168,7 +156,7 @@ async fn screen(viewer: &Viewer, view: &RepositoryView, wrong: &[FieldError]) ->
     };
     let listed: Vec<(&str, String)> =
         wrong.iter().map(|one| (one.field, wording::field_sentence(one, LABELS))).collect();
-    let key = view.keys.first().map_or("ACCESS-KEY-ID", |key| key.key.as_str());
+    let key = view.keys.first().map_or(UNKNOWN_KEY, |key| key.key.as_str());
     let body = html! {
         (heading.render())
         @if !listed.is_empty() { (notice::problems("The key was not created", &[], &listed)) }
@@ -177,7 +165,7 @@ async fn screen(viewer: &Viewer, view: &RepositoryView, wrong: &[FieldError]) ->
             (keys(viewer, view, may_change))
         }
         @if may_change { (key_form(viewer, view, wrong)) }
-        (settings(viewer, view, key, UNKNOWN_SECRET).await?)
+        (settings(viewer, view, key, None).await?)
     };
     Ok(Screen::new(Section::Repositories, repository.name.as_str(), body))
 }

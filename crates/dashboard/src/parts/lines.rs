@@ -30,6 +30,8 @@ pub(crate) struct LatencyPlot<'a> {
     pub(crate) usual: &'a str,
     pub(crate) is_hourly: bool,
     pub(crate) points: &'a [LatencyPoint],
+    /// The address of the same data as CSV.
+    pub(crate) csv: &'a str,
 }
 
 impl LatencyPlot<'_> {
@@ -62,6 +64,7 @@ impl LatencyPlot<'_> {
                             span.t-up { i.swatch.dash {} span.quiet { "99\u{a0}%, worst " b { (shown(slow)) } } }
                         }
                     }
+                    span.push.links { a.link href=(self.csv) { "CSV" span.vh { " of latency" } } }
                 }
                 (self.table())
             }
@@ -100,7 +103,7 @@ impl LatencyPlot<'_> {
             slow.map_or_else(String::new, |slow| format!(", worst 99th percentile {}", human::latency(slow)))
         );
         html! {
-            svg.tall viewBox={ "0 0 " (width) " 100" } preserveAspectRatio="none" role="img" tabindex="0" aria-label=(label) {
+            svg.tall id={ (self.id) "-drawing" } viewBox={ "0 0 " (width) " 100" } preserveAspectRatio="none" role="img" tabindex="0" aria-label=(label) {
                 (grid(width))
                 @if !outages.is_empty() { path.out d=(outages) {} }
                 path.l-99 d=(line(|point| point.slow)) {}
@@ -176,6 +179,7 @@ mod tests {
             usual: "Median",
             is_hourly: true,
             points: &points,
+            csv: "/l.csv",
         };
         let html = plot.render().into_string();
         assert!(
@@ -184,6 +188,7 @@ mod tests {
             ),
             "{html}"
         );
+        assert!(html.contains("Show as table") && html.contains("href=\"/l.csv\""), "{html}");
         assert!(html.contains("class=\"out\" d=\"M10.0 0h10V100h-10z\""), "{html}");
         assert!((round_up(150.0) - 200.0).abs() < 1e-9 && (round_up(0.0) - 4.0).abs() < 1e-9);
     }

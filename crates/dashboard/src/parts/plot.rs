@@ -59,7 +59,7 @@ impl TrafficPlot<'_> {
                         span.t-down { i.swatch {} span.quiet { "Downloaded " b { (human::bytes(down)) } } }
                         span.t-up { i.swatch {} span.quiet { "Uploaded " b { (human::bytes(up)) } } }
                     }
-                    span.push.links { a.link href=(self.csv) { "CSV" } }
+                    span.push.links { a.link href=(self.csv) { "CSV" span.vh { " of traffic" } } }
                 }
                 (self.table())
             }
@@ -106,7 +106,7 @@ impl TrafficPlot<'_> {
             rectangle(&mut up, x, HEIGHT - heights[0] - gap - heights[1], step * FILL, heights[1]);
         }
         html! {
-            svg.tall viewBox={ "0 0 " (width) " 100" } preserveAspectRatio="none" role="img" tabindex="0"
+            svg.tall id={ (self.id) "-drawing" } viewBox={ "0 0 " (width) " 100" } preserveAspectRatio="none" role="img" tabindex="0"
                 aria-label=(self.sentence()) {
                 (grid(width))
                 path.c-down d=(down) {}

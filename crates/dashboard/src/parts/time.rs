@@ -38,6 +38,13 @@ pub(crate) fn ago(at: Timestamp, now: Timestamp) -> Markup {
     }
 }
 
+/// `for 24 minutes`: how long something has lasted.
+pub(crate) fn lasting(since: Timestamp, now: Timestamp) -> Markup {
+    html! {
+        time datetime=(since) data-as="ago" title=(utc(since)) { "for " (human::duration(now.duration_since(since))) }
+    }
+}
+
 /// `in 6 days`, or `3 days ago`.
 pub(crate) fn distance(at: Timestamp, now: Timestamp) -> Markup {
     let age = now.duration_since(at);

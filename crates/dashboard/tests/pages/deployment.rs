@@ -94,6 +94,13 @@ impl Deployment {
         Self { control, clock, owner, workspace, router, _dir: dir }
     }
 
+    /// A response whose body arrives in pieces.
+    pub(crate) async fn open(&self, cookie: &str, path: &str) -> axum::response::Response {
+        let request = Request::builder().uri(path).header("host", "nas.local:8080").header("cookie", cookie);
+        let request = request.header("accept-encoding", "gzip, br").body(Body::empty()).unwrap();
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
     /// A request with these headers.
     pub(crate) async fn send(
         &self,

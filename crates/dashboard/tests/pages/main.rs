@@ -6,5 +6,7 @@ mod authorization;
 mod cross_site;
 mod deployment;
 mod escaping;
+mod live;
 mod pages;
+mod selection;
 mod sign_in;

@@ -2,6 +2,7 @@
 
 use bucketry_model::role::{OrgRole, WorkspaceRole};
 use http::StatusCode;
+use jiff::SignedDuration;
 
 use crate::deployment::{Deployment, OWNER};
 
@@ -31,6 +32,50 @@ async fn an_overview_has_figures_a_chart_and_what_needs_attention() {
     let csv = deployment.get(&cookie, "/ui/traffic.csv?traffic=7d").await;
     assert_eq!(csv.headers["content-type"], "text/csv; charset=utf-8; header=present");
     assert_eq!(csv.text.lines().count(), 8, "{}", csv.text);
+}
+
+#[tokio::test]
+async fn what_needs_attention_is_the_list_of_findings() {
+    let deployment = Deployment::new().await;
+    deployment.bucket("photos").await;
+    let cookie = deployment.sign_in(OWNER).await;
+    let page = deployment.get(&cookie, "/ui").await.text;
+    assert!(page.contains("Nothing needs attention."), "{page}");
+    deployment.clock.advance(SignedDuration::from_hours(1));
+    let findings = deployment.control.findings(&deployment.owner).await.unwrap();
+    assert_eq!(findings.iter().map(|one| one.title.as_str()).collect::<Vec<_>>(), ["Node is silent"]);
+    let page = deployment.get(&cookie, "/ui").await.text;
+    for part in ["Node node-1 is silent", findings[0].sentence.as_str(), "href=\"/ui/nodes\">Show nodes"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+}
+
+#[tokio::test]
+async fn every_chart_can_be_downloaded() {
+    let deployment = Deployment::new().await;
+    let id = deployment.bucket("photos").await;
+    let cookie = deployment.sign_in(OWNER).await;
+    for (path, heading, lines) in [
+        ("latency.csv?latency=7d", "start,median_ms,p99_ms,outage", 169),
+        ("latency.csv?latency=30d", "start,mean_ms,p99_ms,outage", 31),
+        ("availability.csv", "day,node,online_percent", 1),
+        (
+            "traffic.csv?traffic=7d",
+            "start,downloaded_bytes,uploaded_bytes,requests,errors,size_change_bytes",
+            8,
+        ),
+    ] {
+        let csv = deployment.get(&cookie, &format!("/ui/buckets/{id}/{path}")).await;
+        assert_eq!(csv.headers["content-type"], "text/csv; charset=utf-8; header=present");
+        assert_eq!(
+            (csv.text.lines().next(), csv.text.lines().count()),
+            (Some(heading), lines),
+            "{}",
+            csv.text
+        );
+    }
+    let latency = deployment.get(&cookie, &format!("/ui/buckets/{id}/latency.csv")).await.text;
+    assert!(latency.contains("\n2026-03-01T10:00:00Z,,,false\n"), "times of RFC 3339: {latency}");
 }
 
 #[tokio::test]
@@ -123,6 +168,8 @@ async fn a_form_that_shows_an_old_state_does_not_overwrite_a_new_one() {
     assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(page.text.contains("Somebody else has changed this bucket"), "{}", page.text);
     assert!(page.text.contains("value=\"mine\""), "the values that were entered stay");
+    let both = &page.text[page.text.find("Your values, and what is stored now").unwrap()..];
+    assert!(both.contains("<td class=\"wrap\">mine</td><td class=\"wrap\">photos</td>"), "{both}");
 }
 
 #[tokio::test]

@@ -1,15 +1,20 @@
 //! Availability of a bucket by node, over 90 days.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
+use axum::extract::Path;
+use axum::response::Response;
 use bucketry_control::buckets::{BucketView, NodeStatusView};
 use bucketry_model::id::NodeId;
 use bucketry_model::time::Day;
 use jiff::SignedDuration;
 use maud::{Markup, html};
 
+use super::{path, read};
 use crate::failure::PageError;
 use crate::human;
+use crate::layout;
 use crate::parts::bars::{self, DayShare};
 use crate::parts::state;
 use crate::viewer::Viewer;
@@ -34,7 +39,7 @@ pub(super) async fn panel(viewer: &Viewer, view: &BucketView) -> Result<Markup, 
         outages.outages.iter().fold(SignedDuration::ZERO, |sum, outage| sum + outage.length(outages.now));
     let number = outages.outages.len();
     Ok(html! {
-        section.panel #availability data-refresh aria-labelledby="av" {
+        section.panel #availability data-refresh="buckets" aria-labelledby="av" {
             header {
                 h2 #av { "Availability" }
                 span.faint.small {
@@ -48,12 +53,40 @@ pub(super) async fn panel(viewer: &Viewer, view: &BucketView) -> Result<Markup, 
                 @for node in &nodes { (row(node)) }
                 @if !nodes.is_empty() {
                     div.axis aria-hidden="true" { span { (first.start().strftime("%-d %B").to_string()) } span { "today" } }
-                    div.tools { (bars::key()) }
+                    div.tools {
+                        (bars::key())
+                        span.push.links {
+                            a.link href=(path(viewer, view.bucket.id, "/availability.csv")) { "CSV" span.vh { " of availability" } }
+                        }
+                    }
                     (table(&nodes, first))
                 }
             }
         }
     })
+}
+
+/// `GET /ui/buckets/{id}/availability.csv`
+pub(crate) async fn csv(viewer: Viewer, Path(id): Path<String>) -> Response {
+    match text(&viewer, &id).await {
+        Ok(text) => layout::csv("availability.csv", text),
+        Err(error) => viewer.answer(Err(error)),
+    }
+}
+
+async fn text(viewer: &Viewer, id: &str) -> Result<String, PageError> {
+    let view = read(viewer, id).await?;
+    let last = Day::of(viewer.frame.now);
+    let first = Day::from_number(last.number() - DAYS + 1);
+    let mut text = String::from("day,node,online_percent\n");
+    for node in by_node(viewer, &view, first, last).await? {
+        for (number, share) in (first.number()..).zip(&node.days) {
+            let Some(share) = share else { continue };
+            // Names of nodes have no characters that CSV must quote. Writing to a string can't fail.
+            let _ = writeln!(text, "{},{},{share:.4}", Day::from_number(number).start(), node.name);
+        }
+    }
+    Ok(text)
 }
 
 async fn by_node(

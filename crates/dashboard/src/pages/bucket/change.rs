@@ -11,7 +11,7 @@ use maud::{Markup, html};
 use super::super::add_bucket::workspaces;
 use super::super::bucket_form::{self, BucketValues, ReadForm};
 use super::super::providers;
-use super::{path, read, top};
+use super::{path, read, stale, top};
 use crate::failure::PageError;
 use crate::field_values::{FieldValues, SentForm};
 use crate::parts::checks;
@@ -27,6 +27,19 @@ struct Wrong {
     general: Vec<String>,
     fields: Vec<FieldError>,
     made: Vec<Check>,
+    /// Whether somebody else has saved a change since the form was opened.
+    is_stale: bool,
+}
+
+impl Wrong {
+    fn set_stale(&mut self) {
+        self.is_stale = true;
+        self.general.push(
+            "Somebody else has changed this bucket in the meantime. The fields show your values. Save again to replace what is \
+             stored now."
+                .to_owned(),
+        );
+    }
 }
 
 /// `GET`
@@ -47,16 +60,12 @@ pub(crate) async fn submit(viewer: Viewer, Path(id): Path<String>, SentForm(fiel
 }
 
 async fn change(viewer: &Viewer, id: &str, fields: &FieldValues) -> Result<FormOutcome, PageError> {
-    let view = read(viewer, id).await?;
+    let mut view = read(viewer, id).await?;
     let form = ReadForm::of(fields);
     let mut wrong = Wrong { fields: form.problems.clone(), ..Wrong::default() };
     // Somebody else's change in the meantime would be overwritten with what this form showed before.
     if fields.text("version") != view.bucket.version.to_string() {
-        wrong.general.push(
-            "Somebody else has changed this bucket in the meantime. The fields show your values; its page shows what is stored \
-             now. Save again to replace it."
-                .to_owned(),
-        );
+        wrong.set_stale();
     }
     if wrong.fields.is_empty() && wrong.general.is_empty() {
         match viewer.control().update_bucket(&viewer.caller, view.bucket.id, &form.changes()).await {
@@ -69,9 +78,11 @@ async fn change(viewer: &Viewer, id: &str, fields: &FieldValues) -> Result<FormO
                 wrong.general.push("Nothing was changed, because a check failed.".to_owned());
                 wrong.made = diagnosis.checks;
             }
-            Err(
-                error @ (Error::NameTaken(_) | Error::Rule { .. } | Error::Conflict | Error::NodeTimeout),
-            ) => {
+            Err(Error::Conflict) => {
+                view = read(viewer, id).await?;
+                wrong.set_stale();
+            }
+            Err(error @ (Error::NameTaken(_) | Error::Rule { .. } | Error::NodeTimeout)) => {
                 wrong.general.push(wording::message(&error));
             }
             Err(error) => return Err(error.into()),
@@ -154,6 +165,7 @@ async fn screen(
         @if !wrong.general.is_empty() || !wrong.fields.is_empty() {
             (notice::problems("Nothing was changed", &wrong.general, &bucket_form::listed(&wrong.fields)))
         }
+        @if wrong.is_stale { (stale::panel(values, &stored(view), &workspaces)) }
         div.two.wide-left {
             (form(viewer, view, values, wrong, &workspaces))
             div.sticky.form {

@@ -2,10 +2,13 @@
 
 use axum::extract::Path;
 use axum::response::Response;
+use bucketry_control::buckets::BucketView;
+use bucketry_model::client_settings::{ClientConnection, UNKNOWN_KEY};
 use maud::html;
 
 use super::{read, top};
 use crate::failure::PageError;
+use crate::parts::clients::clients;
 use crate::parts::empty::empty;
 use crate::parts::icon::Icon;
 use crate::parts::snippet;
@@ -26,6 +29,7 @@ async fn screen(viewer: &Viewer, id: &str) -> Result<Screen, PageError> {
         .filter(|node| node.connected)
         .filter_map(|node| Some((node.node.name.clone(), node.gateway_url.as_ref()?.to_string())))
         .collect();
+    let key = first_key(viewer, &view).await?;
     let body = html! {
         (top(viewer, &view, "Connect"))
         section.panel aria-labelledby="co" {
@@ -39,22 +43,21 @@ async fn screen(viewer: &Viewer, id: &str) -> Result<Screen, PageError> {
                 ))
             } @else {
                 div.body {
-                    p.quiet { "Clients use the name " b { (view.bucket.location.bucket) } " and a key of one of these repositories:" }
+                    p.quiet { "Clients use the name " b { (view.bucket.location.bucket) } " and a key of one of these repositories, where keys are created:" }
                     ul.log { @for repository in &view.repositories { li {
                         a.link href=(viewer.links().ui(format_args!("/repositories/{}", repository.id))) {
                             (repository.name.as_str())
                         }
                         span.quiet.small { (repository.storage_type.as_str()) }
                     } } }
-                    @for (index, (node, url)) in gateways.iter().enumerate() {
-                        (snippet::value(&format!("gateway-{index}"), &format!("Endpoint of node {node}"), url))
+                    @if let Some((_, endpoint)) = gateways.first() {
+                        (clients(&ClientConnection { endpoint, key: &key, secret: None, bucket: Some(&view.bucket.location.bucket) }))
                     }
-                    @if let Some((_, url)) = gateways.first() {
-                        (snippet::snippet(
-                            "try",
-                            "A command to try",
-                            &format!("aws --endpoint-url {url} s3 ls s3://{}", view.bucket.location.bucket),
-                        ))
+                    @if gateways.len() > 1 {
+                        h2 { "Endpoints by node" }
+                        @for (index, (node, url)) in gateways.iter().enumerate() {
+                            (snippet::value(&format!("gateway-{index}"), node, url))
+                        }
                     }
                     @if gateways.is_empty() { p.quiet { "No connected node has a gateway." } }
                 }
@@ -62,4 +65,12 @@ async fn screen(viewer: &Viewer, id: &str) -> Result<Screen, PageError> {
         }
     };
     Ok(Screen::new(Section::Buckets, format!("Connect to {}", view.bucket.name.as_str()), body))
+}
+
+/// A key of the first repository that has the bucket, to show where a key belongs.
+async fn first_key(viewer: &Viewer, view: &BucketView) -> Result<String, PageError> {
+    let unknown = || UNKNOWN_KEY.to_owned();
+    let Some(first) = view.repositories.first() else { return Ok(unknown()) };
+    let repository = viewer.control().repository(&viewer.caller, first.id).await?;
+    Ok(repository.keys.first().map_or_else(unknown, |key| key.key.clone()))
 }

@@ -51,7 +51,7 @@ async fn screen(viewer: &Viewer, id: &str) -> Result<Screen, PageError> {
         @if let Some((error, at)) = &found.last_error {
             (notice(Mark::Bad, "The last measurement failed", html! { (error) " " (time::ago(*at, viewer.frame.now)) }, None))
         }
-        div #inventory data-refresh {
+        div #inventory data-refresh="buckets traffic" {
             @if let Some(progress) = &found.progress {
                 p.quiet { "Measuring: " (human::exact(i64::try_from(progress.objects).unwrap_or(i64::MAX))) " objects so far." }
             }

@@ -1,15 +1,19 @@
 //! Latency of a bucket: by hour for a week, by day for longer.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
+use axum::extract::Path;
+use axum::response::Response;
 use bucketry_control::buckets::BucketView;
 use bucketry_model::time::Day;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::path;
+use super::{path, read};
 use crate::failure::PageError;
-use crate::field_values::FieldValues;
+use crate::field_values::{FieldValues, SentQuery};
+use crate::layout;
 use crate::links::query_text;
 use crate::parts::lines::{LatencyPlot, LatencyPoint};
 use crate::parts::tabs;
@@ -23,29 +27,74 @@ const RANGES: [(&str, &str, &str, i64); 4] = [
     ("90d", "90 d", "the last 90 days", 90),
 ];
 
+fn chosen(query: &FieldValues) -> (&'static str, &'static str, &'static str, i64) {
+    *RANGES.iter().find(|(value, ..)| *value == query.text("latency")).unwrap_or(&RANGES[0])
+}
+
+fn is_hourly(range: &str) -> bool {
+    matches!(range, "24h" | "7d")
+}
+
+async fn points(
+    viewer: &Viewer,
+    view: &BucketView,
+    query: &FieldValues,
+) -> Result<Vec<LatencyPoint>, PageError> {
+    let (value, .., number) = chosen(query);
+    if is_hourly(value) { hours(viewer, view, number).await } else { days(viewer, view, number).await }
+}
+
+/// `GET /ui/buckets/{id}/latency.csv`
+pub(crate) async fn csv(viewer: Viewer, Path(id): Path<String>, SentQuery(query): SentQuery) -> Response {
+    match text(&viewer, &id, &query).await {
+        Ok(text) => layout::csv("latency.csv", text),
+        Err(error) => viewer.answer(Err(error)),
+    }
+}
+
+async fn text(viewer: &Viewer, id: &str, query: &FieldValues) -> Result<String, PageError> {
+    let view = read(viewer, id).await?;
+    let usual = if is_hourly(chosen(query).0) { "median_ms" } else { "mean_ms" };
+    let mut text = format!("start,{usual},p99_ms,outage\n");
+    let number = |value: Option<f64>| value.map(|value| format!("{value:.0}")).unwrap_or_default();
+    for point in points(viewer, &view, query).await? {
+        // Writing to a string can't fail.
+        let _ = writeln!(
+            text,
+            "{},{},{},{}",
+            point.at,
+            number(point.usual),
+            number(point.slow),
+            point.has_outage
+        );
+    }
+    Ok(text)
+}
+
 pub(super) async fn panel(
     viewer: &Viewer,
     view: &BucketView,
     query: &FieldValues,
 ) -> Result<Markup, PageError> {
-    let chosen = RANGES.iter().find(|(value, ..)| *value == query.text("latency")).unwrap_or(&RANGES[0]);
-    let (value, label, words, number) = *chosen;
-    let is_hourly = matches!(value, "24h" | "7d");
-    let points =
-        if is_hourly { hours(viewer, view, number).await? } else { days(viewer, view, number).await? };
+    let (value, label, words, _) = chosen(query);
+    let is_hourly = is_hourly(value);
+    let points = points(viewer, view, query).await?;
+    let csv =
+        format!("{}{}", path(viewer, view.bucket.id, "/latency.csv"), query_text(&[("latency", value)]));
     let plot = LatencyPlot {
         id: "latency",
         range: words,
         usual: if is_hourly { "Median" } else { "Mean" },
         is_hourly: value == "24h",
         points: &points,
+        csv: &csv,
     };
     let link = |(value, label, ..): (&'static str, &'static str, &str, i64)| {
         let query = query_text(&[("latency", value), ("traffic", query.text("traffic"))]);
         (label, format!("{}{query}#latency", path(viewer, view.bucket.id, "")))
     };
     Ok(html! {
-        section.panel #latency data-refresh aria-labelledby="la" {
+        section.panel #latency data-refresh="buckets" aria-labelledby="la" {
             header { h2 #la { "Latency" } (tabs::ranges("Range of latency", &RANGES.map(link), label)) }
             div.body {
                 @if points.iter().all(|point| point.usual.is_none()) { p.quiet { "No successful probe in " (words) "." } }

@@ -6,9 +6,12 @@ pub(crate) mod change;
 pub(crate) mod connect;
 pub(crate) mod inventory;
 mod latency;
+mod stale;
 pub(crate) mod summary;
 mod traffic;
 
+pub(crate) use availability::csv as availability_csv;
+pub(crate) use latency::csv as latency_csv;
 pub(crate) use traffic::csv as traffic_csv;
 
 use bucketry_control::buckets::BucketView;
@@ -24,6 +27,7 @@ use crate::failure::PageError;
 use crate::human;
 use crate::parts::heading::Heading;
 use crate::parts::icon::{Icon, icon};
+use crate::parts::live;
 use crate::parts::notice::notice;
 use crate::parts::state::{self, Mark};
 use crate::parts::tabs::tabs;
@@ -63,21 +67,24 @@ fn top(viewer: &Viewer, view: &BucketView, tab: &str) -> Markup {
         all.push(("Settings", path(viewer, id, "/settings")));
     }
     let actions = html! {
-        form method="post" action=(path(viewer, id, "/check")) {
+        (live::mark())
+        @if may_change { form method="post" action=(path(viewer, id, "/check")) {
             button.btn data-working="Checking…" { (icon(Icon::Again)) "Check now" }
         }
-        a.btn href=(path(viewer, id, "/settings")) { "Edit" }
+        a.btn href=(path(viewer, id, "/settings")) { "Edit" } }
     };
     let heading = Heading {
         crumbs: &[("Buckets", viewer.links().ui("/buckets"))],
         title: view.bucket.name.as_str(),
         beside: Some(state::pill(Mark::of_status(view.status), state::word(view.status))),
         about: Some(html! { (location(&view.bucket.location, view.provider)) }),
-        actions: may_change.then_some(actions),
+        actions: Some(actions),
     };
     html! {
-        (heading.render())
-        (why(viewer, view))
+        div.stack #state data-refresh="buckets" {
+            (heading.render())
+            (why(viewer, view))
+        }
         (tabs("Parts of this bucket", &all, tab))
     }
 }

@@ -49,7 +49,7 @@ fn part(id: &str, title: &str, result: Result<Markup, PageError>) -> Markup {
         Err(error) => {
             error.log();
             html! {
-                section.panel #(id) data-refresh {
+                section.panel #(id) data-refresh="buckets" {
                     header { h2 { (title) } }
                     div.body { (failed_part(&error.message())) }
                 }
@@ -62,7 +62,7 @@ async fn diagnosis(viewer: &Viewer, view: &BucketView) -> Result<Markup, PageErr
     let id = view.bucket.id;
     let found = viewer.control().bucket_diagnosis(&viewer.caller, id).await?;
     Ok(html! {
-        section.panel #diagnosis data-refresh aria-labelledby="dg" {
+        section.panel #diagnosis data-refresh="buckets" aria-labelledby="dg" {
             header {
                 h2 #dg { "Diagnosis" }
                 @if let Some(found) = &found {
@@ -92,7 +92,7 @@ async fn used_by(viewer: &Viewer, view: &BucketView) -> Markup {
     let filter = EventFilter::default();
     let events = viewer.control().bucket_events(&viewer.caller, view.bucket.id, filter, None, EVENTS).await;
     html! {
-        section.panel #used-by data-refresh aria-labelledby="ub" {
+        section.panel #used-by data-refresh="buckets" aria-labelledby="ub" {
             header { h2 #ub { "Used by" } }
             div.body {
                 @if view.repositories.is_empty() {

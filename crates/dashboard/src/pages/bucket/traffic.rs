@@ -50,7 +50,7 @@ pub(super) async fn panel(
         (label, format!("{}{query}#traffic", path(viewer, view.bucket.id, "")))
     };
     Ok(html! {
-        section.panel #traffic data-refresh aria-labelledby="tr" {
+        section.panel #traffic data-refresh="traffic" aria-labelledby="tr" {
             header { h2 #tr { "Traffic" } (tabs::ranges("Range of traffic", &RANGES.map(link), label)) }
             div.body { (plot.render()) }
         }
