@@ -9,6 +9,7 @@ mod a3;
 mod a4;
 mod audit;
 mod baseline;
+mod browser;
 mod connection;
 mod cores;
 mod deployment;
@@ -16,10 +17,12 @@ mod events;
 mod findings;
 mod gateway;
 mod history;
+mod live;
 mod load;
 mod machine;
 mod n1;
 mod origin;
+mod pages;
 mod postgres;
 mod process;
 mod report;
@@ -161,8 +164,12 @@ enum Benchmark {
     Instructions,
     /// Hours, events and sizes of buckets, compared with a version without them
     History,
+    /// Open dashboards, which follow what changes
+    Live,
     /// 10,000 buckets probed per minute
     N1,
+    /// Pages of the dashboard, by the number of buckets
+    Pages,
     /// Memory that unauthenticated clients can use up
     S1,
     /// Binary size, idle memory, start time
@@ -214,7 +221,9 @@ async fn run(plan: Plan) -> Result {
             Benchmark::G => gateway::measure(&plan).await?,
             Benchmark::Instructions => gateway::instructions::measure(&plan).await?,
             Benchmark::History => history::measure(&plan).await?,
+            Benchmark::Live => live::measure(&plan).await?,
             Benchmark::N1 => n1::measure(&plan).await?,
+            Benchmark::Pages => pages::measure(&plan).await?,
             Benchmark::S1 => s1::measure(&plan).await?,
             Benchmark::Size => size::measure(&plan).await?,
         };
