@@ -2,6 +2,7 @@
 import { createRequire } from "node:module";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 
 const modules = process.env.BUCKETRY_TEST_NODE_MODULES;
 const load = createRequire(join(modules, "x"));
@@ -22,20 +23,21 @@ export function check(where, isRight, what) {
   if (!isRight) fail(where, what);
 }
 
-export function launch() {
+export function launch(args = []) {
   const libraries = process.env.BUCKETRY_TEST_CHROMIUM_LIBRARIES;
   const env = libraries ? { ...process.env, LD_LIBRARY_PATH: libraries } : process.env;
-  return chromium.launch({ executablePath: process.env.BUCKETRY_TEST_CHROMIUM, args: ["--no-sandbox"], env });
+  return chromium.launch({ executablePath: process.env.BUCKETRY_TEST_CHROMIUM, args: ["--no-sandbox", ...args], env });
 }
 
 /** A context whose pages report console messages, CSP reports, errors and requests to other hosts. */
 export async function context(browser, options = {}) {
   const made = await browser.newContext({ baseURL: origin, timezoneId: "Europe/Berlin", locale: "en-GB", ...options });
-  made.on("page", watch);
+  const own = options.baseURL ?? origin;
+  made.on("page", (page) => watch(page, own));
   return made;
 }
 
-function watch(page) {
+function watch(page, origin) {
   const where = () => new URL(page.url() === "about:blank" ? origin : page.url()).pathname;
   page.on("console", (message) => {
     if (page.expected?.test(message.text())) return;
@@ -53,6 +55,34 @@ export async function signIn(page, as = email, secret = password) {
   await page.getByLabel("Password", { exact: true }).fill(secret);
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.waitForURL((url) => !url.pathname.endsWith("/sign-in"));
+}
+
+let answers;
+
+/** Has the test do something that a browser can't, such as stopping a server, and returns what it says. */
+export async function ask(command) {
+  answers ??= createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+  console.log(`> ${command}`);
+  const { value } = await answers.next();
+  if (!value?.startsWith("done ")) throw new Error(`${command}: ${value}`);
+  return value.slice("done ".length);
+}
+
+/** Runs named journeys, each of which may fail without ending the others. Returns those that succeeded. */
+export async function journeys(browser, all) {
+  const done = [];
+  for (const [name, act] of Object.entries(all)) {
+    const start = Date.now();
+    try {
+      await act();
+      done.push(name);
+    } catch (error) {
+      fail(name, error.message.split("\n").slice(0, 4).join(" "));
+    }
+    console.log(`${name}: ${Date.now() - start} ms`);
+    for (const one of browser.contexts()) await one.close();
+  }
+  return done;
 }
 
 /** What axe-core says about a page. The page's context must have `bypassCSP`. */

@@ -18,7 +18,7 @@ fn screenshots() -> PathBuf {
 }
 
 fn probing_often() -> Result<Options> {
-    Ok(options()?.env("BUCKETRY_PROBE_INTERVAL", "1"))
+    Ok(options()?.env("BUCKETRY_PROBE_INTERVAL", "1").env("BUCKETRY_FINDING_DELAY", "1"))
 }
 
 /// A server with a bucket that is up and has traffic, and one that is down. Returns the ids of both.
