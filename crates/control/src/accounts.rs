@@ -157,6 +157,13 @@ impl Control {
     }
 }
 
+impl Control {
+    /// Generates a password that follows the password rules, for an account that somebody else creates.
+    pub fn one_time_password(&self) -> Result<Secret> {
+        Ok(password::generate(self.inner.environment.random()?))
+    }
+}
+
 fn may_change_own(caller: &Caller, input: &AccountInput) -> Result<()> {
     if caller.scope.is_some() {
         return Err(Error::Forbidden(

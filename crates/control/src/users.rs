@@ -56,6 +56,17 @@ impl Control {
         self.inner.store.user(caller.org_id, id).await?.ok_or(Error::NotFound(ResourceKind::User))
     }
 
+    /// Returns the user with this e-mail address, ignoring case. Requires the right to read all users.
+    pub async fn user_with_email(&self, caller: &Caller, email: &str) -> Result<Option<User>> {
+        reads_users(caller)?;
+        self.user_of_organization(caller, email).await
+    }
+
+    pub(crate) async fn user_of_organization(&self, caller: &Caller, email: &str) -> Result<Option<User>> {
+        let found = self.inner.store.user_by_email(email.trim()).await?;
+        Ok(found.map(|found| found.user).filter(|user| user.org_id == caller.org_id))
+    }
+
     /// Returns a user for reading the role. Every member of the organization may read all roles.
     pub async fn user_with_role(&self, caller: &Caller, id: UserId) -> Result<User> {
         if caller.user_id != id && caller.scope.is_some() {

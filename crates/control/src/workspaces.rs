@@ -74,6 +74,28 @@ impl Control {
         Ok(WorkspaceView { workspace, members: members.into_iter().map(|(_, member)| member).collect() })
     }
 
+    /// Returns a page of the workspaces that the caller has access to, newest first, without their members.
+    pub async fn list_workspaces(
+        &self,
+        caller: &Caller,
+        after: Option<WorkspaceId>,
+        limit: u32,
+    ) -> Result<Vec<Workspace>> {
+        Ok(self.inner.store.workspaces(caller.org_id, &caller.visibility(), after, limit).await?)
+    }
+
+    /// Returns one workspace with a page of its members, the newest accounts first.
+    pub async fn workspace_with_members(
+        &self,
+        caller: &Caller,
+        id: WorkspaceId,
+        after: Option<UserId>,
+        limit: u32,
+    ) -> Result<WorkspaceView> {
+        let workspace = self.enter(caller, id, WorkspaceRole::Read).await?;
+        Ok(WorkspaceView { workspace, members: self.inner.store.member_page(id, after, limit).await? })
+    }
+
     /// Renames a workspace.
     pub async fn rename_workspace(
         &self,
@@ -120,6 +142,30 @@ impl Control {
         let changed = self.inner.store.add_member(caller.org_id, id, user, role, &audit).await?;
         self.inner.callers.forget_all();
         member_changed(changed)
+    }
+
+    /// Adds the user of the organization with this e-mail address as a member.
+    ///
+    /// An ADMIN of a workspace may add anyone by id and then reads the address in the list of members, so nothing is
+    /// revealed that the caller could not learn anyway.
+    pub async fn add_member_by_email(
+        &self,
+        caller: &Caller,
+        id: WorkspaceId,
+        email: &str,
+        role: WorkspaceRole,
+    ) -> Result<()> {
+        self.administer(caller, id).await?;
+        if email.trim().is_empty() {
+            return Err(Error::field("email", "is required"));
+        }
+        match self.user_of_organization(caller, email).await? {
+            Some(user) => self.add_member(caller, id, user.id, role).await,
+            None => Err(Error::field(
+                "email",
+                "is not that of a user of your organization: a user with the role WORKSPACES or higher can create the account",
+            )),
+        }
     }
 
     /// Changes a member's role.

@@ -109,6 +109,9 @@ pub trait WorkspaceStore {
     /// The members of the given workspaces, with the workspace of each, newest member first.
     async fn members(&self, workspaces: &[WorkspaceId]) -> Result<Vec<(WorkspaceId, Member)>>;
 
+    /// A page of the members of a workspace, the newest accounts first, after the given one.
+    async fn member_page(&self, id: WorkspaceId, after: Option<UserId>, limit: u32) -> Result<Vec<Member>>;
+
     /// Adds a member.
     async fn add_member(
         &self,

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use crate::support::{OWNER, PASSWORD, TestContext};
 use bucketry_control::accounts::{AccountInput, reset_as_operator};
 use bucketry_control::error::{LoginFailure, TokenFault};
+use bucketry_control::organizations::Registration;
 use bucketry_control::tokens::NewApiToken;
 use bucketry_control::users::NewUserInput;
 use bucketry_control::{Environment, Error, Settings};
 use bucketry_model::audit::RequestOrigin;
 use bucketry_model::id::UserId;
-use bucketry_model::role::{Caller, OrgRole};
+use bucketry_model::role::{Caller, OrgRole, WorkspaceRole};
 use bucketry_model::secret::Secret;
 use jiff::SignedDuration;
 
@@ -241,4 +242,41 @@ async fn api_tokens_live_as_long_as_the_deployment_allows() {
     cx.clock.advance(longest);
     let expired = cx.control.authenticate(made.token.expose()).await;
     assert!(expired.unwrap_err().to_string().contains("API token has expired"));
+}
+
+#[tokio::test]
+async fn members_are_added_by_the_address_of_an_account_of_the_same_organization() {
+    let cx = TestContext::with(Settings { open_registration: true, ..Settings::default() }).await;
+    let registration = Registration {
+        email: "elsewhere@example.com".to_owned(),
+        password: Secret::new(PASSWORD),
+        first_name: "E".to_owned(),
+        last_name: "W".to_owned(),
+        company_name: "Elsewhere".to_owned(),
+    };
+    cx.control.register(registration, RequestOrigin::default()).await.unwrap();
+    let grace = cx.add("grace@example.com", OrgRole::User).await;
+    let admin = cx.member("admin@example.com", Some(WorkspaceRole::Admin)).await;
+    let add = async |caller: &Caller, email: &str| {
+        cx.control.add_member_by_email(caller, cx.workspace, email, WorkspaceRole::Read).await
+    };
+    for unknown in ["elsewhere@example.com", "nobody@example.com"] {
+        let refused = add(&admin, unknown).await.unwrap_err().to_string();
+        assert!(refused.contains("is not that of a user of your organization"), "{refused}");
+    }
+    assert!(add(&admin, " ").await.unwrap_err().to_string().contains("email is required"));
+    let reader = cx.member("reader@example.com", Some(WorkspaceRole::Read)).await;
+    assert!(matches!(add(&reader, "grace@example.com").await, Err(Error::Forbidden(_))));
+    add(&admin, "GRACE@example.com").await.unwrap();
+    let first = cx.control.workspace_with_members(&reader, cx.workspace, None, 2).await.unwrap();
+    let after = first.members.last().map(|member| member.user.id);
+    let rest = cx.control.workspace_with_members(&reader, cx.workspace, after, 10).await.unwrap();
+    let all: Vec<UserId> = first.members.iter().chain(&rest.members).map(|member| member.user.id).collect();
+    assert_eq!((first.members.len(), all.len()), (2, 4));
+    assert!(all.contains(&grace));
+
+    let found = cx.control.user_with_email(&cx.owner, "Grace@example.com").await.unwrap();
+    assert_eq!(found.map(|user| user.id), Some(grace));
+    assert!(cx.control.user_with_email(&cx.owner, "elsewhere@example.com").await.unwrap().is_none());
+    assert!(matches!(cx.control.user_with_email(&reader, "x").await, Err(Error::Forbidden(_))));
 }

@@ -90,6 +90,7 @@ macro_rules! contract_stories {
                 a_workspace_with_buckets_stays
                 removing_a_workspace_ends_memberships_and_tokens_scoped_to_it
                 members_are_added_once_and_listed_newest_first
+                members_are_paged_by_account
                 the_last_admin_stays
                 two_admins_who_remove_each_other_at_once_leave_one
             }

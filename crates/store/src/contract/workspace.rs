@@ -121,6 +121,29 @@ pub async fn members_are_added_once_and_listed_newest_first(store: &dyn Store) {
     assert_eq!(members.len(), 3);
 }
 
+pub async fn members_are_paged_by_account(store: &dyn Store) {
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    let mut all = vec![context.owner];
+    for number in 0..4 {
+        let email = format!("member-{number}@example.com");
+        all.push(context.member(context.workspace, &email, WorkspaceRole::Read).await);
+    }
+    all.sort_by_key(|id| std::cmp::Reverse(id.to_string()));
+    let page = async |after| store.member_page(context.workspace, after, 2).await.unwrap();
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let members = page(after).await;
+        let Some(last) = members.last() else { break };
+        after = Some(last.user.id);
+        assert!(members.len() <= 2);
+        seen.extend(members.into_iter().map(|member| member.user.id));
+    }
+    assert_eq!(seen, all);
+    let elsewhere = store.member_page(other.workspace, None, 10).await.unwrap();
+    assert_eq!(elsewhere.iter().map(|one| one.user.id).collect::<Vec<_>>(), [other.owner]);
+}
+
 pub async fn the_last_admin_stays(store: &dyn Store) {
     let context = TestContext::new(store).await;
     let (org, workspace) = (context.org, context.workspace);

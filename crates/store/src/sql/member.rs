@@ -128,4 +128,33 @@ impl SqlStore {
         found.sort_by_key(|(_, since, member)| Reverse((*since, member.user.id)));
         Ok(found.into_iter().map(|(workspace, _, member)| (workspace, member)).collect())
     }
+
+    pub(super) async fn page_of_members(
+        &self,
+        id: WorkspaceId,
+        after: Option<UserId>,
+        limit: u32,
+    ) -> Result<Vec<Member>> {
+        let (id, limit) = (id.to_string(), i64::from(limit));
+        let rows = match after {
+            None => {
+                let sql = "SELECT m.role, u.id, u.org_id, u.email, u.first_name, u.last_name, u.org_role, u.validated, \
+                           u.created_at FROM memberships m JOIN users u ON u.id = m.user_id \
+                           WHERE m.workspace_id = $1 ORDER BY m.user_id DESC LIMIT $2";
+                self.rows(query(sql).bind(id).bind(limit)).await?
+            }
+            Some(after) => {
+                let sql = "SELECT m.role, u.id, u.org_id, u.email, u.first_name, u.last_name, u.org_role, u.validated, \
+                           u.created_at FROM memberships m JOIN users u ON u.id = m.user_id \
+                           WHERE m.workspace_id = $1 AND m.user_id < $3 ORDER BY m.user_id DESC LIMIT $2";
+                self.rows(query(sql).bind(id).bind(limit).bind(after.to_string())).await?
+            }
+        };
+        let read = |row| {
+            let mut columns = Columns::of(row);
+            let role = columns.parsed()?;
+            Ok(Member { role, user: user::read(&mut columns)? })
+        };
+        rows.iter().map(read).collect()
+    }
 }

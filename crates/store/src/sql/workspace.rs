@@ -186,6 +186,10 @@ impl WorkspaceStore for SqlStore {
         self.members_of(workspaces).await
     }
 
+    async fn member_page(&self, id: WorkspaceId, after: Option<UserId>, limit: u32) -> Result<Vec<Member>> {
+        self.page_of_members(id, after, limit).await
+    }
+
     async fn add_member(
         &self,
         org_id: OrgId,
