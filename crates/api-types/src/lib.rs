@@ -8,10 +8,12 @@
 //!   another one, and its name in the document is in `schema(as = …)`.
 
 pub mod audit;
+pub mod audit_export;
 pub mod bucket;
 pub mod bucket_fields;
 pub mod bucket_status;
 pub mod count;
+pub mod csv;
 pub mod error;
 pub mod finding;
 pub mod freshness;

@@ -16,7 +16,6 @@ mod bucket_metrics;
 mod caller;
 mod change_body;
 mod cors;
-pub mod csv;
 mod docs_page;
 mod endpoint;
 mod error;

@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bucketry_api::csv::is_escaped;
+use bucketry_api_types::csv::is_escaped;
 use bucketry_client::ApiClient;
 use bucketry_client::api::bucket::BucketListSelection;
 use bucketry_model::search::SearchWords;

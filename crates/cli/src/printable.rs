@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use bucketry_api::csv::is_escaped;
+use bucketry_api_types::csv::is_escaped;
 
 /// The text with control characters, line ends and invisible marks that reorder text escaped.
 pub(crate) fn printable(text: &str) -> String {

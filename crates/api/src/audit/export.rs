@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
+use bucketry_api_types::audit_export::AuditFormat;
 use bucketry_control::Control;
 use bucketry_model::audit::AuditRecord;
 use bucketry_model::role::Caller;
@@ -11,8 +12,6 @@ use futures_util::stream;
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue};
 
-use super::answer::row;
-use super::csv;
 use crate::cursor::Cursor as _;
 use crate::error::{ApiError, ApiResult};
 use crate::params::Page;
@@ -22,60 +21,32 @@ const PAGE: u32 = 500;
 /// The header with the cursor of the next page.
 const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
 
-/// How records are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ExportFormat {
-    /// One JSON object per line.
-    JsonLines,
-    /// RFC 4180, with a header line.
-    Csv,
+/// Reads the parameter `format`, or else the header `Accept`. `None` stands for the usual JSON of a list.
+pub(super) fn wanted_format(
+    format: Option<&str>,
+    accept: Option<&HeaderValue>,
+) -> ApiResult<Option<AuditFormat>> {
+    match format {
+        Some("json") => return Ok(None),
+        Some("jsonl") => return Ok(Some(AuditFormat::JsonLines)),
+        Some("csv") => return Ok(Some(AuditFormat::Csv)),
+        Some(_) => return Err(ApiError::field("format", "must be json, jsonl or csv")),
+        None => {}
+    }
+    let accept = accept.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let wanted =
+        |media: &str| accept.split(',').any(|one| one.split(';').next().map(str::trim) == Some(media));
+    Ok(if wanted("text/csv") {
+        Some(AuditFormat::Csv)
+    } else if wanted("application/x-ndjson") || wanted("application/jsonl") {
+        Some(AuditFormat::JsonLines)
+    } else {
+        None
+    })
 }
 
-impl ExportFormat {
-    /// Reads the parameter `format`, or else the header `Accept`.
-    pub(super) fn read(format: Option<&str>, accept: Option<&HeaderValue>) -> ApiResult<Option<Self>> {
-        match format {
-            Some("json") => return Ok(None),
-            Some("jsonl") => return Ok(Some(Self::JsonLines)),
-            Some("csv") => return Ok(Some(Self::Csv)),
-            Some(_) => return Err(ApiError::field("format", "must be json, jsonl or csv")),
-            None => {}
-        }
-        let accept = accept.and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let wanted =
-            |media: &str| accept.split(',').any(|one| one.split(';').next().map(str::trim) == Some(media));
-        Ok(if wanted("text/csv") {
-            Some(Self::Csv)
-        } else if wanted("application/x-ndjson") || wanted("application/jsonl") {
-            Some(Self::JsonLines)
-        } else {
-            None
-        })
-    }
-
-    fn media_type(self) -> HeaderValue {
-        HeaderValue::from_static(match self {
-            Self::JsonLines => "application/x-ndjson",
-            Self::Csv => "text/csv; charset=utf-8; header=present",
-        })
-    }
-
-    fn write(self, records: &[AuditRecord], is_first: bool) -> ApiResult<Bytes> {
-        let mut text = String::new();
-        if self == Self::Csv && is_first {
-            text.push_str(csv::HEADER);
-        }
-        for record in records {
-            match self {
-                Self::JsonLines => {
-                    text.push_str(&serde_json::to_string(&row(record)).map_err(ApiError::internal)?);
-                    text.push('\n');
-                }
-                Self::Csv => csv::write(record, &mut text),
-            }
-        }
-        Ok(text.into())
-    }
+fn written(format: AuditFormat, records: &[AuditRecord], is_first: bool) -> ApiResult<Bytes> {
+    format.write(records, is_first).map(Bytes::from).map_err(ApiError::internal)
 }
 
 /// The records that a request selects.
@@ -99,7 +70,7 @@ pub(super) fn position(record: &AuditRecord) -> AuditPosition {
 /// Responds with a page, or with all records.
 pub(super) async fn export(
     selection: AuditSource,
-    format: ExportFormat,
+    format: AuditFormat,
     page: Page<AuditPosition>,
 ) -> ApiResult<Response> {
     let mut response = match page {
@@ -107,7 +78,7 @@ pub(super) async fn export(
             let mut records = selection.read(after, limit + 1).await?;
             let more = records.len() > limit as usize;
             records.truncate(limit as usize);
-            let mut response = Body::from(format.write(&records, after.is_none())?).into_response();
+            let mut response = Body::from(written(format, &records, after.is_none())?).into_response();
             let next = records.last().filter(|_| more).map(|last| position(last).to_text());
             if let Some(next) = next.and_then(|next| HeaderValue::from_str(&next).ok()) {
                 response.headers_mut().insert(NEXT_CURSOR, next);
@@ -120,17 +91,17 @@ pub(super) async fn export(
             whole(selection, format, first)
         }
     };
-    response.headers_mut().insert(CONTENT_TYPE, format.media_type());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
     Ok(response)
 }
 
 /// Sends pages as they are read. If reading fails, the connection is closed, because a truncated export must not
 /// look complete.
-fn whole(selection: AuditSource, format: ExportFormat, first: Vec<AuditRecord>) -> Response {
+fn whole(selection: AuditSource, format: AuditFormat, first: Vec<AuditRecord>) -> Response {
     let pages =
         stream::try_unfold((selection, Some(first), true), move |(selection, page, is_first)| async move {
             let Some(records) = page else { return Ok::<_, ApiError>(None) };
-            let text = format.write(&records, is_first)?;
+            let text = written(format, &records, is_first)?;
             let next = match records.last() {
                 Some(last) if records.len() >= PAGE as usize => {
                     Some(selection.read(Some(position(last)), PAGE).await?)
@@ -150,12 +121,12 @@ mod tests {
     #[test]
     fn the_parameter_wins_over_the_header() {
         let accept = |text| Some(HeaderValue::from_static(text));
-        let read = |format, accept: Option<HeaderValue>| ExportFormat::read(format, accept.as_ref()).unwrap();
+        let read = |format, accept: Option<HeaderValue>| wanted_format(format, accept.as_ref()).unwrap();
         assert_eq!(read(None, None), None);
         assert_eq!(read(None, accept("application/json")), None);
-        assert_eq!(read(None, accept("text/csv;q=0.9, */*")), Some(ExportFormat::Csv));
-        assert_eq!(read(None, accept("application/x-ndjson")), Some(ExportFormat::JsonLines));
+        assert_eq!(read(None, accept("text/csv;q=0.9, */*")), Some(AuditFormat::Csv));
+        assert_eq!(read(None, accept("application/x-ndjson")), Some(AuditFormat::JsonLines));
         assert_eq!(read(Some("json"), accept("text/csv")), None);
-        assert!(ExportFormat::read(Some("xml"), None).is_err());
+        assert!(wanted_format(Some("xml"), None).is_err());
     }
 }

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use bucketry_api_types::audit::AuditList;
+use bucketry_api_types::audit::{AuditList, AuditRow};
 use bucketry_model::audit::AuditRecord;
 use bucketry_model::id::UserId;
 use bucketry_store::audit::{AuditFilter, AuditPosition};
@@ -10,8 +10,7 @@ use http::HeaderMap;
 use http::header::ACCEPT;
 use serde::Serialize;
 
-use super::answer::row;
-use super::export::{AuditSource, ExportFormat, export, position};
+use super::export::{AuditSource, export, position, wanted_format};
 use crate::caller::Authenticated;
 use crate::endpoint::RequestSample;
 use crate::error::{ApiError, ApiResult};
@@ -35,7 +34,7 @@ impl Source for AuditSource {
     }
 
     fn show(entry: &AuditRecord) -> impl Serialize {
-        row(entry)
+        AuditRow::of(entry)
     }
 }
 
@@ -107,7 +106,7 @@ pub(crate) async fn list(
     headers: HeaderMap,
     params: Params,
 ) -> ApiResult<Response> {
-    let format = ExportFormat::read(params.text("format")?, headers.get(ACCEPT))?;
+    let format = wanted_format(params.text("format")?, headers.get(ACCEPT))?;
     let page = params.page()?;
     let selection = AuditSource { control: state.control().clone(), caller, filter: filter(&params)? };
     match format {

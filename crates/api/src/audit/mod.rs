@@ -1,7 +1,5 @@
 //! `/audit`: records of changes, refusals and logins.
 
-mod answer;
-mod csv;
 mod export;
 mod list;
 mod stream;

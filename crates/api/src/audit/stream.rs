@@ -4,11 +4,10 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bucketry_api_types::audit_export::AuditFormat;
 use bucketry_control::Control;
 use bucketry_store::StoreError;
 use parking_lot::Mutex;
-
-use super::answer::row;
 
 /// Where records are written to. Clones write to the same log.
 #[derive(Clone)]
@@ -66,11 +65,7 @@ async fn write_page(control: &Control, log: &AuditLog) -> Result<bool, StreamErr
     let position = store.audit_stream(STREAM).await?.unwrap_or(0);
     let records = store.audit_after(position, PAGE).await?;
     let Some(last) = records.last() else { return Ok(false) };
-    let mut lines = String::new();
-    for record in &records {
-        lines.push_str(&serde_json::to_string(&row(record))?);
-        lines.push('\n');
-    }
+    let lines = AuditFormat::JsonLines.write(&records, false)?;
     let log = log.clone();
     // The reader of a pipe may be slow.
     tokio::task::spawn_blocking(move || {

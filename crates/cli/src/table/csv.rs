@@ -1,6 +1,6 @@
 //! Lists as CSV (RFC 4180), with all columns and exact values.
 
-use bucketry_api::csv::write_cell;
+use bucketry_api_types::csv::write_cell;
 
 use super::{Cell, Column};
 

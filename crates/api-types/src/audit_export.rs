@@ -1,17 +1,54 @@
-//! Records as CSV.
+//! Records of the audit as JSON lines and as CSV, for exports of the API and of the dashboard.
 
 use bucketry_model::audit::{AuditDetail, AuditRecord};
 
-use super::answer::row;
+use crate::audit::AuditRow;
 use crate::csv::write_line;
 
-/// The first line.
-pub(super) const HEADER: &str = "id,timestamp,actorType,userId,actor,tokenId,address,requestId,kind,action,\
+/// How records are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuditFormat {
+    /// One JSON object per line.
+    JsonLines,
+    /// RFC 4180, with a header line.
+    Csv,
+}
+
+impl AuditFormat {
+    /// The media type of an export.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::JsonLines => "application/x-ndjson",
+            Self::Csv => "text/csv; charset=utf-8; header=present",
+        }
+    }
+
+    /// Writes records, in CSV with the header before the first ones.
+    pub fn write(self, records: &[AuditRecord], is_first: bool) -> Result<String, serde_json::Error> {
+        let mut text = String::new();
+        if self == Self::Csv && is_first {
+            text.push_str(HEADER);
+        }
+        for record in records {
+            match self {
+                Self::JsonLines => {
+                    text.push_str(&serde_json::to_string(&AuditRow::of(record))?);
+                    text.push('\n');
+                }
+                Self::Csv => write(record, &mut text),
+            }
+        }
+        Ok(text)
+    }
+}
+
+/// The first line of CSV.
+const HEADER: &str = "id,timestamp,actorType,userId,actor,tokenId,address,requestId,kind,action,\
      targetId,targetName,workspaceId,result,status,errorCode,repeats,before,after\r\n";
 
 /// Adds a record as a line.
-pub(super) fn write(record: &AuditRecord, line: &mut String) {
-    let row = row(record);
+fn write(record: &AuditRecord, line: &mut String) {
+    let row = AuditRow::of(record);
     let text = |value: &Option<std::borrow::Cow<'_, str>>| value.as_deref().unwrap_or_default().to_owned();
     let or_empty = |value: Option<String>| value.unwrap_or_default();
     let detail = |detail: Option<&AuditDetail>| detail.map_or(String::new(), |one| one.as_text().to_owned());
