@@ -2,7 +2,7 @@
 
 use axum::response::{IntoResponse as _, Response};
 use bucketry_control::{Control, Result};
-use bucketry_model::role::{Caller, OrgRole};
+use bucketry_model::role::{Caller, OrgRole, WorkspaceRole};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use maud::{DOCTYPE, Markup, html};
@@ -26,6 +26,8 @@ pub(crate) struct SignedInPerson {
     /// How many buckets and repositories the organization has, for those who see all of them.
     counts: Option<(u64, u64)>,
     is_administrator: bool,
+    reads_people: bool,
+    reads_notifications: bool,
 }
 
 impl SignedInPerson {
@@ -47,6 +49,8 @@ impl SignedInPerson {
                 .is_global()
                 .then_some((organization.bucket_count, organization.repo_count)),
             is_administrator: caller.may_in_org(OrgRole::Administrators),
+            reads_people: caller.may_in_org(OrgRole::Workspaces),
+            reads_notifications: caller.may_somewhere(WorkspaceRole::Read),
         })
     }
 }
@@ -167,20 +171,16 @@ fn navigation(frame: &ClientFrame, person: &SignedInPerson, shown: Section) -> M
         (counted("/buckets", Section::Buckets, Icon::Bucket, "Buckets", buckets))
         (counted("/repositories", Section::Repositories, Icon::Repository, "Repositories", repositories))
         (plain("/nodes", Section::Nodes, Icon::Node, "Nodes"))
-        @if HAS_AUDIT && person.is_administrator { (plain("/audit", Section::Audit, Icon::Log, "Audit")) }
+        @if person.reads_notifications { (plain("/notifications", Section::Notifications, Icon::Bell, "Notifications")) }
+        @if person.is_administrator { (plain("/audit", Section::Audit, Icon::Log, "Audit")) }
         h2 { "Organization" }
-        @if HAS_WORKSPACES { (plain("/workspaces", Section::Workspaces, Icon::Workspace, "Workspaces")) }
-        @if HAS_PEOPLE { (plain("/people", Section::People, Icon::People, "People")) }
+        (plain("/workspaces", Section::Workspaces, Icon::Workspace, "Workspaces"))
+        @if person.reads_people { (plain("/people", Section::People, Icon::People, "People")) }
         (plain("/tokens", Section::Tokens, Icon::Key, "Tokens"))
         (plain("/settings", Section::Settings, Icon::Gear, "Settings"))
         @if frame.app.settings().has_docs { a href=(frame.links().docs()) { (icon(Icon::Book)) "API" } }
     }
 }
-
-// Pages that exist. No link leads nowhere while pages are being added.
-const HAS_AUDIT: bool = false;
-const HAS_WORKSPACES: bool = false;
-const HAS_PEOPLE: bool = false;
 
 fn me(frame: &ClientFrame, person: &SignedInPerson) -> Markup {
     html! {

@@ -17,6 +17,7 @@ mod cookie;
 mod device;
 mod failure;
 mod field_values;
+mod form_problems;
 mod fragment;
 mod guard;
 mod headers;

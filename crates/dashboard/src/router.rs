@@ -12,8 +12,9 @@ use crate::guard::refuse_cross_site;
 use crate::headers::secure;
 use crate::observe::ObservedPages;
 use crate::pages::{
-    add_bucket, bucket, bucket_selection, buckets, files, live, missing, nodes, overview, password,
-    repositories, repository, settings, sign_in, sign_out, theme, tokens,
+    add_bucket, audit, bucket, bucket_selection, buckets, files, live, missing, nodes, notifications,
+    overview, password, people, person, repositories, repository, repository_settings, settings, sign_in,
+    sign_out, theme, tokens, vault_rotation, workspace, workspaces,
 };
 use crate::state::Dashboard;
 
@@ -43,14 +44,24 @@ fn pages() -> Router<Dashboard> {
         .route("/ui/sign-out", post(sign_out::submit))
         .route("/ui/password", get(password::show).post(password::submit))
         .route("/ui/settings", get(settings::show).post(settings::submit))
+        .route("/ui/settings/rotation", post(vault_rotation::start))
         .route("/ui/theme", post(theme::submit))
         .route("/ui/buckets", get(buckets::show))
         .route("/ui/buckets/add", get(add_bucket::show).post(add_bucket::submit))
         .route("/ui/buckets/selected", post(bucket_selection::submit))
         .merge(of_bucket())
+        .merge(of_organization())
+        .merge(of_notifications())
         .route("/ui/repositories", get(repositories::show).post(repositories::submit))
         .route("/ui/repositories/new", get(repositories::new))
         .route("/ui/repositories/{id}", get(repository::show))
+        .route(
+            "/ui/repositories/{id}/settings",
+            get(repository_settings::show).post(repository_settings::submit),
+        )
+        .route("/ui/repositories/{id}/buckets", post(repository_settings::attach))
+        .route("/ui/repositories/{id}/buckets/{bucket}/detach", post(repository_settings::detach))
+        .route("/ui/repositories/{id}/delete", post(repository_settings::delete))
         .route("/ui/repositories/{id}/keys", post(repository::create_key))
         .route("/ui/repositories/{id}/keys/{key}/revoke", post(repository::revoke_key))
         .route("/ui/nodes", get(nodes::show))
@@ -73,6 +84,37 @@ fn of_bucket() -> Router<Dashboard> {
         .route("/ui/buckets/{id}/settings", get(bucket::change::show).post(bucket::change::submit))
         .route("/ui/buckets/{id}/check", post(bucket::change::check))
         .route("/ui/buckets/{id}/delete", post(bucket::change::delete))
+}
+
+fn of_organization() -> Router<Dashboard> {
+    Router::new()
+        .route("/ui/workspaces", get(workspaces::show).post(workspaces::submit))
+        .route("/ui/workspaces/new", get(workspaces::new))
+        .route("/ui/workspaces/{id}", get(workspace::show).post(workspace::submit))
+        .route("/ui/workspaces/{id}/delete", post(workspace::delete))
+        .route("/ui/workspaces/{id}/members", post(workspace::add))
+        .route("/ui/workspaces/{id}/members/{user}", post(workspace::change))
+        .route("/ui/workspaces/{id}/members/{user}/remove", post(workspace::remove))
+        .route("/ui/people", get(people::show).post(people::submit))
+        .route("/ui/people/new", get(people::new))
+        .route("/ui/people/{id}", get(person::show).post(person::submit))
+        .route("/ui/people/{id}/reset-password", post(person::reset_password))
+        .route("/ui/people/{id}/remove", post(person::remove))
+        .route("/ui/audit", get(audit::show))
+        .route("/ui/audit/export", get(audit::download))
+}
+
+fn of_notifications() -> Router<Dashboard> {
+    use notifications::{channel, new_channel, silences};
+    Router::new()
+        .route("/ui/notifications", get(notifications::show).post(new_channel::submit))
+        .route("/ui/notifications/new", get(new_channel::show))
+        .route("/ui/notifications/silences", post(silences::submit))
+        .route("/ui/notifications/silences/new", get(silences::new))
+        .route("/ui/notifications/silences/{id}/end", post(silences::end))
+        .route("/ui/notifications/{id}", get(channel::show).post(channel::submit))
+        .route("/ui/notifications/{id}/test", post(channel::test))
+        .route("/ui/notifications/{id}/delete", post(channel::delete))
 }
 
 /// The message goes to the log only. The page is plain, because whatever panicked may be a part of every page.

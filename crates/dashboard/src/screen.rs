@@ -10,6 +10,7 @@ pub(crate) enum Section {
     Buckets,
     Repositories,
     Nodes,
+    Notifications,
     Audit,
     Workspaces,
     People,

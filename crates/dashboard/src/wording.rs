@@ -22,7 +22,7 @@ const ADVICE: [(&str, &str); 8] = [
 ];
 
 /// What forms have led to, by the name in the query of the page that follows.
-const CONFIRMATIONS: [(&str, &str); 19] = [
+const CONFIRMATIONS: [(&str, &str); 27] = [
     ("password-changed", "Your password was changed. Your other sessions have ended."),
     ("names-changed", "Your names were changed."),
     ("bucket-added", "The bucket was added. Next, put it into a repository."),
@@ -38,6 +38,14 @@ const CONFIRMATIONS: [(&str, &str); 19] = [
     ("repository-changed", "The repository was changed."),
     ("repository-deleted", "The repository was deleted."),
     ("key-revoked", "The key was revoked."),
+    ("member-added", "The member was added."),
+    ("member-changed", "The member’s role was changed."),
+    ("member-removed", "The member was removed."),
+    ("channel-created", "The channel was added. Send a test to see whether the receiver accepts messages."),
+    ("channel-changed", "The channel was changed."),
+    ("channel-deleted", "The channel was removed."),
+    ("silence-created", "The silence was added."),
+    ("silence-ended", "The silence has ended."),
     ("workspace-created", "The workspace was created."),
     ("workspace-changed", "The workspace was changed."),
     ("workspace-deleted", "The workspace was deleted."),

@@ -168,8 +168,8 @@ pub(super) async fn days_of(
 
 /// The names of the viewer's workspaces. Of those with very many, the newest.
 pub(super) async fn workspace_names(viewer: &Viewer) -> Result<HashMap<WorkspaceId, String>, PageError> {
-    let all = viewer.control().workspaces(&viewer.caller, None, MOST_WORKSPACES).await?;
-    Ok(all.into_iter().map(|view| (view.workspace.id, view.workspace.name.as_str().to_owned())).collect())
+    let all = viewer.control().list_workspaces(&viewer.caller, None, MOST_WORKSPACES).await?;
+    Ok(all.into_iter().map(|workspace| (workspace.id, workspace.name.as_str().to_owned())).collect())
 }
 
 /// Where a bucket is, in a sentence: `archive-2026 at Backblaze B2, eu-central-003`.

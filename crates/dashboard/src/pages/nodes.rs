@@ -36,7 +36,7 @@ async fn screen(viewer: &Viewer) -> Result<Screen, PageError> {
                 table.table {
                     thead { tr {
                         th scope="col" { "Node" } th scope="col" { "State" } th.c2 scope="col" { "Buckets" }
-                        th.c2 scope="col" { "Gateway" } th.c2 scope="col" { "Version" } th.r scope="col" { "Last contact" }
+                        th.c2 scope="col" { "Gateway" } th.r.c2 scope="col" { "Version" }
                     } }
                     tbody { @for view in &nodes { (row(viewer, view)) } }
                 }
@@ -52,7 +52,7 @@ fn row(viewer: &Viewer, view: &NodeView) -> Markup {
     html! {
         tr {
             td.name { b { (view.node.name) } span { (view.node.region) ", " (view.node.provider) } }
-            td { (state::state(mark, word)) }
+            td { (state::state(mark, word)) div.why { (time::ago(view.node.last_seen, viewer.frame.now)) } }
             td.c2 {
                 @match view.census {
                     Some(counts) => { (count(counts.online)) " online, " (count(counts.offline)) " offline" },
@@ -60,8 +60,7 @@ fn row(viewer: &Viewer, view: &NodeView) -> Markup {
                 }
             }
             td.c2 { @match &view.gateway_url { Some(url) => code { (url) }, None => "–" } }
-            td.c2 { (view.node.version) }
-            td.r { (time::ago(view.node.last_seen, viewer.frame.now)) }
+            td.r.c2 { (view.node.version) }
         }
     }
 }

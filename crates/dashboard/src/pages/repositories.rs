@@ -1,5 +1,7 @@
 //! `/ui/repositories`: lists repositories and creates them.
 
+use std::collections::HashMap;
+
 use axum::response::Response;
 use bucketry_control::cursor::Cursor as _;
 use bucketry_control::repositories::{
@@ -7,8 +9,9 @@ use bucketry_control::repositories::{
 };
 use bucketry_control::{Error, FieldError};
 use bucketry_model::bucket::StorageType;
-use bucketry_model::id::RepoId;
+use bucketry_model::id::{RepoId, WorkspaceId};
 use bucketry_model::role::WorkspaceRole;
+use bucketry_model::search::SearchWords;
 use bucketry_store::bucket::PageStart;
 use bucketry_store::listing::ListPosition;
 use http::StatusCode;
@@ -19,8 +22,8 @@ use super::bucket_rows::workspace_names;
 use crate::failure::PageError;
 use crate::field_values::{FieldValues, SentForm, SentQuery};
 use crate::human;
-use crate::parts::empty::empty;
-use crate::parts::field::{TextField, select};
+use crate::parts::empty::{empty, nothing_found};
+use crate::parts::field::{FieldKind, TextField, select};
 use crate::parts::heading::Heading;
 use crate::parts::icon::{Icon, icon};
 use crate::parts::notice;
@@ -44,41 +47,131 @@ pub(crate) async fn show(viewer: Viewer, SentQuery(query): SentQuery) -> Respons
     viewer.answer(result)
 }
 
+/// What the address asks for, as it was entered.
+struct EnteredSearch<'a> {
+    words: &'a str,
+    workspace: &'a str,
+}
+
+impl<'a> EnteredSearch<'a> {
+    fn of(query: &'a FieldValues) -> Self {
+        Self { words: query.text("q"), workspace: query.text("workspace") }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.words.is_empty() && self.workspace.is_empty()
+    }
+
+    fn query(&self) -> Vec<(&'a str, &'a str)> {
+        vec![("q", self.words), ("workspace", self.workspace)]
+    }
+
+    fn input(&self) -> Result<RepositoryListInput, Error> {
+        let words = (!self.words.is_empty()).then(|| SearchWords::parse(self.words)).transpose();
+        let workspace = (!self.workspace.is_empty()).then(|| self.workspace.parse()).transpose();
+        Ok(RepositoryListInput {
+            words: words.map_err(|why| Error::field("The search", why))?,
+            workspace: workspace.map_err(|_| Error::field("Workspace", "is not one of yours"))?,
+            ..RepositoryListInput::default()
+        })
+    }
+
+    fn in_words(&self, workspaces: &HashMap<WorkspaceId, String>) -> String {
+        let words = match self.words {
+            "" => String::new(),
+            words => format!(" with “{words}” in the name"),
+        };
+        let workspace = self.workspace.parse().ok().and_then(|id: WorkspaceId| workspaces.get(&id));
+        let workspace = workspace.map(|name| format!(" in the workspace {name}")).unwrap_or_default();
+        format!("There are no repositories{words}{workspace}.")
+    }
+}
+
 async fn list(viewer: &Viewer, query: &FieldValues) -> Result<Screen, PageError> {
-    let after = query.get("after").and_then(ListPosition::<RepoId>::from_text);
-    let input = RepositoryListInput::default();
-    let found = viewer.control().search_repositories(&viewer.caller, &input, after, PER_PAGE).await?;
-    let first = query.get("after").map(|_| viewer.links().ui("/repositories"));
-    let next = found.next.map(|position| position.to_text());
-    let next = next.map(|after| viewer.links().ui_with("/repositories", &[("after", &after)]));
+    let entered = EnteredSearch::of(query);
+    let workspaces = workspace_names(viewer).await?;
     let may_add = viewer.caller.may_somewhere(WorkspaceRole::Write);
     let add = html! {
         a.btn.main-act href=(viewer.links().ui("/repositories/new")) { (icon(Icon::Plus)) "Create repository" }
     };
     let heading =
         Heading { title: "Repositories", actions: may_add.then(|| add.clone()), ..Heading::default() };
+    let found = match entered.input() {
+        Ok(input) => {
+            found(viewer, &entered, &input, query.get("after"), (&workspaces, may_add.then_some(add))).await
+        }
+        Err(error) => Err(error.into()),
+    };
+    let found = match found {
+        Ok(found) => found,
+        // What is wrong with a search is said beside it, and the search can be changed.
+        Err(PageError::Control(error @ Error::Invalid(_))) => {
+            notice::problems("This can’t be searched for", &[wording::message(&error)], &[])
+        }
+        Err(error) => return Err(error),
+    };
     let body = html! {
         (heading.render())
-        section.panel aria-label="Repositories" {
-            @if found.entries.is_empty() && first.is_none() {
-                (empty(
-                    Icon::Repository,
-                    "No repositories yet",
-                    "A repository makes buckets, or folders in them, available to S3 clients at one address, with separate keys.",
-                    may_add.then_some(add),
-                ))
-            } @else {
-                (table(viewer, &found.entries).await?)
-                (pager("repositories", first.as_deref(), next.as_deref()))
-            }
-        }
+        (search(viewer, &entered, &workspaces))
+        (found)
     };
     Ok(Screen::new(Section::Repositories, "Repositories", body))
 }
 
-async fn table(viewer: &Viewer, entries: &[RepositoryView]) -> Result<Markup, PageError> {
-    let workspaces = workspace_names(viewer).await?;
+fn search(viewer: &Viewer, entered: &EnteredSearch<'_>, workspaces: &HashMap<WorkspaceId, String>) -> Markup {
+    let mut named: Vec<(String, String)> =
+        workspaces.iter().map(|(id, name)| (id.to_string(), name.clone())).collect();
+    named.sort_by_key(|(_, name)| name.to_lowercase());
+    named.insert(0, (String::new(), "All workspaces".to_owned()));
+    html! {
+        form.search.short role="search" method="get" action=(viewer.links().ui("/repositories")) data-auto {
+            (TextField {
+                id: "q", label: "Search", value: entered.words, kind: FieldKind::Search, placeholder: "Name",
+                ..TextField::default()
+            }.render())
+            (select("workspace", "Workspace", &named, entered.workspace, None))
+            button.btn { (icon(Icon::Search)) "Search" }
+        }
+    }
+}
+
+async fn found(
+    viewer: &Viewer,
+    entered: &EnteredSearch<'_>,
+    input: &RepositoryListInput,
+    after: Option<&str>,
+    (workspaces, add): (&HashMap<WorkspaceId, String>, Option<Markup>),
+) -> Result<Markup, PageError> {
+    let position = after.and_then(ListPosition::<RepoId>::from_text);
+    let found = viewer.control().search_repositories(&viewer.caller, input, position, PER_PAGE).await?;
+    let first = after.map(|_| viewer.links().ui_with("/repositories", &entered.query()));
+    let next = found.next.map(|position| position.to_text());
+    let next = next.map(|after| {
+        let mut query = entered.query();
+        query.push(("after", &after));
+        viewer.links().ui_with("/repositories", &query)
+    });
     Ok(html! {
+        section.panel #list data-refresh aria-label="Repositories" {
+            @if found.entries.is_empty() && first.is_none() {
+                @if entered.is_empty() {
+                    (empty(
+                        Icon::Repository,
+                        "No repositories yet",
+                        "A repository makes buckets, or folders in them, available to S3 clients at one address, with separate keys.",
+                        add,
+                    ))
+                } @else { (nothing_found(&entered.in_words(workspaces), &viewer.links().ui("/repositories"))) }
+            } @else {
+                (table(viewer, &found.entries, workspaces))
+                (pager("repositories", first.as_deref(), next.as_deref()))
+            }
+        }
+    })
+}
+
+fn table(viewer: &Viewer, entries: &[RepositoryView], workspaces: &HashMap<WorkspaceId, String>) -> Markup {
+    html! {
         table.table {
             thead { tr {
                 th scope="col" { "Repository" } th scope="col" { "State" }
@@ -98,7 +191,7 @@ async fn table(viewer: &Viewer, entries: &[RepositoryView]) -> Result<Markup, Pa
                 }
             } }
         }
-    })
+    }
 }
 
 /// `GET /new`: the form.

@@ -149,10 +149,13 @@ async fn screen(viewer: &Viewer, view: &RepositoryView, wrong: &[FieldError]) ->
         crumbs: &[("Repositories", viewer.links().ui("/repositories"))],
         title: repository.name.as_str(),
         beside: status.map(|status| state::pill(Mark::of_status(status), state::word(status))),
+        actions: may_change.then(|| {
+            let to = viewer.links().ui(format_args!("/repositories/{}/settings", repository.id));
+            html! { a.btn href=(to) { "Edit" } }
+        }),
         about: Some(
             html! { (repository.mode.as_str()) ", created " (time::ago(repository.created_at, viewer.frame.now)) },
         ),
-        ..Heading::default()
     };
     let listed: Vec<(&str, String)> =
         wrong.iter().map(|one| (one.field, wording::field_sentence(one, LABELS))).collect();

@@ -7,6 +7,7 @@ use bucketry_control::{Error, FieldError};
 use http::StatusCode;
 use maud::{Markup, html};
 
+use super::vault_rotation;
 use crate::failure::PageError;
 use crate::field_values::{FieldValues, SentForm};
 use crate::parts::field::{ChoiceCard, TextField, cards};
@@ -59,7 +60,10 @@ async fn screen(
     let body = html! {
         (heading::plain("Settings"))
         div.two { (names(viewer, first, last, wrong)) (password_and_theme(viewer)) }
-        @if viewer.is_administrator() { (deployment(viewer.control().readiness().await)) }
+        div.two {
+            @if viewer.is_administrator() { (deployment(viewer.control().readiness().await)) }
+            (vault_rotation::panel(viewer).await)
+        }
         p.small.faint { "Bucketry " (env!("CARGO_PKG_VERSION")) }
     };
     Ok(Screen::new(Section::Settings, "Settings", body))

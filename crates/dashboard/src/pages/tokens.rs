@@ -93,7 +93,7 @@ async fn screen(viewer: &Viewer, wrong: &[FieldError]) -> Result<Screen, PageErr
             header { h2 #tk { "Sessions and API tokens" } }
             table.table {
                 thead { tr {
-                    th scope="col" { "Name" } th scope="col" { "Kind" } th.c2 scope="col" { "Last used" }
+                    th scope="col" { "Name" } th.c2 scope="col" { "Last used" }
                     th.c2 scope="col" { "Expires" } th.r scope="col" { span.vh { "Actions" } }
                 } }
                 tbody { @for token in all.iter().take(MOST) { (row(viewer, token)) } }
@@ -125,8 +125,14 @@ fn row(viewer: &Viewer, token: &TokenRecord) -> Markup {
     let name = if token.name.is_empty() { "(no name)" } else { token.name.as_str() };
     html! {
         tr {
-            td.name { b { (name) } @if is_this { span { "This browser" } } }
-            td { (kind) @if let Some(scope) = token.scope { " " span.quiet.small { (scope.role.as_str()) } } }
+            td.name {
+                b { (name) }
+                span {
+                    (kind)
+                    @if let Some(scope) = token.scope { ", " (scope.role.as_str()) }
+                    @if is_this { " · This browser" }
+                }
+            }
             td.c2 { (time::ago(token.last_used_at.unwrap_or(token.created_at), now)) }
             td.c2 { @match token.expires_at { Some(at) => (time::distance(at, now)), None => "never" } }
             td.r {

@@ -19,6 +19,10 @@ pub(crate) enum FieldKind {
     /// A password to be remembered.
     NewPassword,
     Email,
+    /// The address of another person.
+    OthersEmail,
+    /// A day.
+    Date,
     /// A list that is searched.
     Search,
 }
@@ -78,7 +82,8 @@ impl TextField<'_> {
         match self.kind {
             FieldKind::Text | FieldKind::Code => "text",
             FieldKind::Secret | FieldKind::Password | FieldKind::NewPassword => "password",
-            FieldKind::Email => "email",
+            FieldKind::Email | FieldKind::OthersEmail => "email",
+            FieldKind::Date => "date",
             FieldKind::Search => "search",
         }
     }

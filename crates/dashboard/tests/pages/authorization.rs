@@ -34,11 +34,7 @@ async fn each_role_opens_what_the_table_says() {
     for path in page_paths().iter().filter(|path| path.path != "/ui/sign-out") {
         let _ = writeln!(table, "\n{} {}", path.method, path.path);
         for (role, cookie) in &cookies {
-            let id = deployment.bucket(&format!("{role}-{}", table.len())).await.to_string();
-            let (repository, key) = deployment.repository(&format!("repo-{role}-{}", table.len())).await;
-            let address = path.path.replace("{id}", &id).replace("{*missing}", "nothing");
-            let address = address.replace("{repository}", &repository).replace("{key}", &key);
-            let address = address.replace("{token}", "not-an-id");
+            let (address, ids) = address(&deployment, path.path, &format!("{role}-{}", table.len())).await;
             let page = match path.method {
                 // Its body doesn't end.
                 "GET" if path.path == "/ui/live" => {
@@ -47,12 +43,53 @@ async fn each_role_opens_what_the_table_says() {
                 "GET" => deployment.get(cookie, &address).await,
                 _ => deployment.post(cookie, &address, &[]).await,
             };
-            let to = page.location().replace(&id, "{id}").replace(&repository, "{repository}");
+            let mut to = page.location().to_owned();
+            for (name, id) in &ids {
+                to = to.replace(id, name);
+            }
+            // The id of a test message is new each time.
+            to.truncate(to.find("tested=").map_or(to.len(), |start| start + "tested=".len()));
             let to = if to.is_empty() { to } else { format!(" → {to}") };
             let _ = writeln!(table, "  {role:15}{}{to}", page.status.as_u16());
         }
     }
     compare(&table);
+}
+
+/// The address with ids of new things in place of what stands for them, and these ids.
+async fn address(deployment: &Deployment, path: &str, name: &str) -> (String, Vec<(&'static str, String)>) {
+    let mut ids = vec![
+        ("{workspace}", deployment.workspace.to_string()),
+        ("{token}", "not-an-id".to_owned()),
+        ("{bucket}", "not-an-id".to_owned()),
+    ];
+    if path.contains("{id}") {
+        ids.push(("{id}", deployment.bucket(name).await.to_string()));
+    }
+    if path.contains("{repository}") {
+        let (repository, key) = deployment.repository(name).await;
+        ids.extend([("{repository}", repository), ("{key}", key)]);
+    }
+    if path.contains("{user}") {
+        let user = deployment.account(&format!("{name}@example.com"), OrgRole::User).await;
+        deployment
+            .control
+            .add_member(&deployment.owner, deployment.workspace, user, WorkspaceRole::Read)
+            .await
+            .unwrap();
+        ids.push(("{user}", user.to_string()));
+    }
+    if path.contains("{channel}") {
+        ids.push(("{channel}", deployment.channel(name).await.to_string()));
+    }
+    if path.contains("{silence}") {
+        ids.push(("{silence}", deployment.silence().await.to_string()));
+    }
+    let mut address = path.replace("{*missing}", "nothing");
+    for (name, id) in &ids {
+        address = address.replace(name, id);
+    }
+    (address, ids)
 }
 
 fn compare(table: &str) {

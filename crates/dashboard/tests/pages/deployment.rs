@@ -9,13 +9,14 @@ use bucketry_control::accounts::AccountInput;
 use bucketry_control::buckets::BucketInput;
 use bucketry_control::environment::SystemRandomness;
 use bucketry_control::nodes::NodeMessage;
+use bucketry_control::notifications::{ChannelInput, SilenceInput};
 use bucketry_control::repositories::{KeyInput, RepositoryInput};
 use bucketry_control::users::NewUserInput;
 use bucketry_control::{Control, Environment, Settings};
 use bucketry_dashboard::{Dashboard, DashboardSettings, router};
 use bucketry_model::audit::RequestOrigin;
 use bucketry_model::bucket::StorageType;
-use bucketry_model::id::{BucketId, WorkspaceId};
+use bucketry_model::id::{BucketId, ChannelId, SilenceId, UserId, WorkspaceId};
 use bucketry_model::node_protocol::Register;
 use bucketry_model::role::{Caller, OrgRole, WorkspaceRole};
 use bucketry_model::secret::Secret;
@@ -79,7 +80,7 @@ impl Deployment {
             randomness: Arc::new(SystemRandomness),
         };
         let tokens = AccessTokens::new(&[("test".to_owned(), vec![7; 32])]).unwrap();
-        let control = Control::new(Arc::new(store), environment, Settings::default(), tokens);
+        let control = Control::new(Arc::new(store), environment, settings_of_tests(), tokens);
         let password = Secret::new(PASSWORD);
         register_node(&control, &clock).await;
         let first = if one_time_password {
@@ -164,6 +165,40 @@ impl Deployment {
         self.control.update_account(&caller, user.id, input).await.unwrap();
     }
 
+    /// An account that nobody has signed in to.
+    pub(crate) async fn account(&self, email: &str, org_role: OrgRole) -> UserId {
+        let new = NewUserInput {
+            email: email.to_owned(),
+            password: Secret::new(PASSWORD),
+            first_name: "Grace".to_owned(),
+            last_name: "Hopper".to_owned(),
+            org_role,
+        };
+        self.control.create_user(&self.owner, new).await.unwrap().id
+    }
+
+    /// A channel of this name about the workspace.
+    pub(crate) async fn channel(&self, name: &str) -> ChannelId {
+        let input = ChannelInput {
+            name: Some(name.to_owned()),
+            kind: Some("SLACK".to_owned()),
+            workspace_id: Some(self.workspace),
+            url: Some(Secret::new("https://hooks.example.com/the-secret-path")),
+            ..ChannelInput::default()
+        };
+        self.control.create_channel(&self.owner, &input).await.unwrap().id
+    }
+
+    /// A silence of the workspace for an hour.
+    pub(crate) async fn silence(&self) -> SilenceId {
+        let input = SilenceInput {
+            workspace_id: Some(self.workspace),
+            ends_at: Some(self.clock.now() + jiff::SignedDuration::from_hours(1)),
+            ..SilenceInput::default()
+        };
+        self.control.create_silence(&self.owner, &input).await.unwrap().id
+    }
+
     /// A repository of this name without buckets, and a key of it.
     pub(crate) async fn repository(&self, name: &str) -> (String, String) {
         let input = RepositoryInput {
@@ -195,6 +230,11 @@ impl Deployment {
         };
         self.control.create_bucket(&self.owner, &input).await.unwrap().id
     }
+}
+
+/// Nothing sends messages here, so there is nothing to wait for.
+fn settings_of_tests() -> Settings {
+    Settings { channel_test_wait: std::time::Duration::from_millis(1), ..Settings::default() }
 }
 
 /// Registers a node, so that secrets can be sealed. It does nothing else.

@@ -1,5 +1,6 @@
 //! Names with markup, right-to-left text and the longest length.
 
+use bucketry_control::accounts::AccountInput;
 use http::StatusCode;
 
 use crate::deployment::{Deployment, OWNER};
@@ -24,7 +25,27 @@ async fn names_are_text_wherever_they_appear() {
     for name in ["<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", long.as_str()] {
         ids.push(deployment.bucket(name).await);
     }
-    let mut pages = vec!["/ui".to_owned(), "/ui/buckets".to_owned(), "/ui/buckets/add".to_owned()];
+    let channel = deployment.channel("<script>alert(1)</script>").await;
+    let (repository, _) = deployment.repository("<script>alert(1)</script>").await;
+    let own = deployment.owner.user_id;
+    let names = AccountInput {
+        first_name: Some("<script>alert(1)</script>".to_owned()),
+        last_name: Some("\"><img src=x onerror=alert(1)>".to_owned()),
+        ..AccountInput::default()
+    };
+    deployment.control.update_account(&deployment.owner, own, names).await.unwrap();
+    let mut pages: Vec<String> =
+        ["", "/buckets", "/buckets/add", "/workspaces", "/people", "/audit", "/notifications"]
+            .map(|path| format!("/ui{path}"))
+            .into();
+    pages.extend(
+        ["/repositories", "/tokens", "/settings", "/notifications/silences/new"]
+            .map(|path| format!("/ui{path}")),
+    );
+    pages.push(format!("/ui/workspaces/{}", deployment.workspace));
+    pages.push(format!("/ui/people/{own}"));
+    pages.push(format!("/ui/notifications/{channel}"));
+    pages.push(format!("/ui/repositories/{repository}"));
     for id in ids {
         for tab in ["", "/activity", "/connect", "/inventory", "/settings"] {
             pages.push(format!("/ui/buckets/{id}{tab}"));
@@ -49,6 +70,9 @@ async fn what_a_query_or_a_form_contains_is_text() {
         "/ui?done=%3Cscript%3Ealert(1)%3C/script%3E",
         "/ui/sign-in?to=%22%3E%3Cscript%3Ealert(1)%3C/script%3E",
         "/ui/%3Cscript%3Ealert(1)%3C/script%3E",
+        "/ui/audit?user=%3Cscript%3Ealert(1)%3C/script%3E&since=%22%3E%3Cscript%3Ealert(1)%3C/script%3E",
+        "/ui/repositories?q=%3Cscript%3Ealert(1)%3C/script%3E",
+        "/ui/notifications/new?kind=%3Cscript%3Ealert(1)%3C/script%3E",
     ] {
         for cookie in [cookie.as_str(), ""] {
             let page = deployment.get(cookie, path).await;

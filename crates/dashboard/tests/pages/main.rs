@@ -2,11 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic fails the test and shows the line")]
 
+mod audit;
 mod authorization;
 mod cross_site;
 mod deployment;
 mod escaping;
 mod live;
+mod notifications;
 mod pages;
+mod people;
+mod repositories;
 mod selection;
 mod sign_in;
+mod vault;
+mod workspaces;

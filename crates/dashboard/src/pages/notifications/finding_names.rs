@@ -1,0 +1,64 @@
+//! What a channel can be notified about, in words.
+
+use bucketry_model::finding::FindingCode;
+
+/// All that channels are notified about, in the order in which forms show it.
+pub(super) const ALL: [FindingCode; 18] = [
+    FindingCode::BucketOffline,
+    FindingCode::EndpointOffline,
+    FindingCode::NodeIsolated,
+    FindingCode::NodeSilent,
+    FindingCode::SecretUnreadable,
+    FindingCode::CredentialExpiring,
+    FindingCode::CredentialExpired,
+    FindingCode::ErrorRateHigh,
+    FindingCode::QuotaNear,
+    FindingCode::ObjectsStale,
+    FindingCode::InventoryOld,
+    FindingCode::BackupOld,
+    FindingCode::DiskFull,
+    FindingCode::ReportsWaiting,
+    FindingCode::BucketsOverlap,
+    FindingCode::KeyTooBroad,
+    FindingCode::UploadsAbandoned,
+    FindingCode::BucketUnused,
+];
+
+/// A kind of finding.
+pub(super) fn label(code: FindingCode) -> &'static str {
+    match code {
+        FindingCode::BucketOffline => "A bucket is offline",
+        FindingCode::EndpointOffline => "An endpoint is offline",
+        FindingCode::NodeIsolated => "A node reaches no bucket",
+        FindingCode::NodeSilent => "A node stopped reporting",
+        FindingCode::ReportsWaiting => "A node can’t deliver measurements",
+        FindingCode::SecretUnreadable => "A secret can’t be opened",
+        FindingCode::CredentialExpiring => "A credential expires soon",
+        FindingCode::CredentialExpired => "A credential has expired",
+        FindingCode::BucketsOverlap => "A bucket is registered twice",
+        FindingCode::KeyTooBroad => "A key opens other buckets, too",
+        FindingCode::UploadsAbandoned => "Uploads were never completed",
+        FindingCode::ObjectsStale => "The newest object is too old",
+        FindingCode::BucketUnused => "A bucket isn’t used",
+        FindingCode::InventoryOld => "An inventory is too old",
+        FindingCode::QuotaNear => "A quota is nearly used up",
+        FindingCode::ErrorRateHigh => "Many requests fail",
+        FindingCode::BackupOld => "The backup is too old",
+        FindingCode::DiskFull => "The disk is nearly full",
+        FindingCode::SessionInvalid => "A session is invalid",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bucketry_model::notification::ChannelRules;
+
+    use super::*;
+
+    #[test]
+    fn whatever_channels_are_usually_notified_about_can_be_chosen() {
+        for rule in ChannelRules::default().all() {
+            assert!(ALL.contains(&rule.code), "{:?}", rule.code);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Repositories and what can be changed about them.
+
+use bucketry_model::role::{OrgRole, WorkspaceRole};
+use http::StatusCode;
+
+use crate::deployment::{Deployment, OWNER};
+
+#[tokio::test]
+async fn a_bucket_is_attached_to_a_repository_and_detached() {
+    let deployment = Deployment::new().await;
+    let bucket = deployment.bucket("photos").await.to_string();
+    let (id, _) = deployment.repository("streaming").await;
+    let cookie = deployment.sign_in(OWNER).await;
+    let path = format!("/ui/repositories/{id}");
+    let page = deployment.get(&cookie, &path).await.text;
+    assert!(page.contains(&format!("{path}/settings")), "{page}");
+    let settings = deployment.get(&cookie, &format!("{path}/settings")).await.text;
+    assert!(
+        settings.contains("It has no bucket yet.") && settings.contains(">photos</option>"),
+        "{settings}"
+    );
+    let none = deployment.post(&cookie, &format!("{path}/buckets"), &[("folder", "films")]).await;
+    assert_eq!(none.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(
+        none.text.contains("Bucket must be chosen.") && none.text.contains("value=\"films\""),
+        "{}",
+        none.text
+    );
+    let fields = [("bucketId", bucket.as_str()), ("folder", "films")];
+    let attached = deployment.post(&cookie, &format!("{path}/buckets"), &fields).await;
+    assert_eq!(attached.location(), format!("{path}/settings?done=repository-changed"), "{}", attached.text);
+    let overlapping = [("bucketId", bucket.as_str()), ("folder", "films/old")];
+    let refused = deployment.post(&cookie, &format!("{path}/buckets"), &overlapping).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.text.contains("The bucket was not attached"), "{}", refused.text);
+    let settings = deployment.get(&cookie, &format!("{path}/settings")).await.text;
+    assert!(settings.contains("/films</code>"), "{settings}");
+    let detached = deployment.post(&cookie, &format!("{path}/buckets/{bucket}/detach"), &[]).await;
+    assert_eq!(detached.location(), format!("{path}/settings?done=repository-changed"));
+}
+
+#[tokio::test]
+async fn a_repository_is_renamed_and_deleted_by_its_name() {
+    let deployment = Deployment::new().await;
+    let (id, _) = deployment.repository("streaming").await;
+    deployment.repository("backups").await;
+    let cookie = deployment.sign_in(OWNER).await;
+    let path = format!("/ui/repositories/{id}");
+    let taken = deployment.post(&cookie, &format!("{path}/settings"), &[("name", "backups")]).await;
+    assert_eq!(taken.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(
+        taken.text.contains("The repository was not renamed") && taken.text.contains("value=\"backups\"")
+    );
+    let renamed = deployment.post(&cookie, &format!("{path}/settings"), &[("name", "films")]).await;
+    assert_eq!(renamed.location(), format!("{path}/settings?done=repository-changed"));
+    let wrong = deployment.post(&cookie, &format!("{path}/delete"), &[("confirm", "streaming")]).await;
+    assert!(wrong.text.contains("Name is not the name of this repository."), "{}", wrong.text);
+    let deleted = deployment.post(&cookie, &format!("{path}/delete"), &[("confirm", "films")]).await;
+    assert_eq!(deleted.location(), "/ui/repositories?done=repository-deleted");
+    assert_eq!(deployment.get(&cookie, &path).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_reader_finds_no_settings_of_a_repository() {
+    let deployment = Deployment::new().await;
+    let (id, _) = deployment.repository("streaming").await;
+    deployment.user("reader@example.com", OrgRole::User, Some(WorkspaceRole::Read)).await;
+    let reader = deployment.sign_in("reader@example.com").await;
+    let path = format!("/ui/repositories/{id}");
+    assert!(!deployment.get(&reader, &path).await.text.contains("/settings\">Edit"));
+    let refused = deployment.get(&reader, &format!("{path}/settings")).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    assert!(refused.text.contains("role WRITE in its workspace"), "{}", refused.text);
+    for action in ["/settings", "/buckets", "/delete"] {
+        assert_eq!(
+            deployment.post(&reader, &format!("{path}{action}"), &[]).await.status,
+            StatusCode::FORBIDDEN
+        );
+    }
+}
