@@ -9,13 +9,16 @@ const SIZES = [
   { name: "1280", width: 1280, height: 800 },
   { name: "390", width: 390, height: 844 },
 ];
-const PAGES = JSON.parse(process.env.PAGES);
+/** By name, the path, and perhaps what to click before looking. */
+const PAGES = Object.fromEntries(
+  Object.entries(JSON.parse(process.env.PAGES)).map(([title, page]) => [title, typeof page === "string" ? { path: page } : page]),
+);
 const report = { pages: {}, axe: 0 };
 
 const browser = await launch();
 const first = await context(browser);
 const entrance = await first.newPage();
-await look(entrance, "sign-in", "/ui/sign-in", "light-1280");
+await look(entrance, "sign-in", { path: "/ui/sign-in" }, "light-1280");
 await signIn(entrance);
 const storageState = await first.storageState();
 await first.close();
@@ -24,40 +27,46 @@ for (const colorScheme of ["light", "dark"]) {
   for (const { name, width, height } of SIZES) {
     const inner = await context(browser, { storageState, colorScheme, viewport: { width, height } });
     const page = await inner.newPage();
-    for (const [title, path] of Object.entries(PAGES)) await look(page, title, path, `${colorScheme}-${name}`);
+    for (const [title, entry] of Object.entries(PAGES)) await look(page, title, entry, `${colorScheme}-${name}`);
     await inner.close();
     // axe needs a script that the pages' policy refuses.
     const open = await context(browser, { storageState, colorScheme, viewport: { width, height }, bypassCSP: true });
     const inspected = await open.newPage();
-    for (const [title, path] of Object.entries(PAGES)) {
-      await inspected.goto(path);
+    for (const [title, entry] of Object.entries(PAGES)) {
+      await openPage(inspected, entry);
       report.axe += await axe(inspected, `${title} ${colorScheme} ${name}`);
     }
     await open.close();
   }
 }
-for (const [title, path] of Object.entries(PAGES)) {
-  await measure(title, path);
-  await narrow(title, path);
-  await stops(title, path);
+for (const [title, entry] of Object.entries(PAGES)) {
+  await measure(title, entry);
+  await narrow(title, entry);
+  await stops(title, entry);
 }
 await browser.close();
-writeFileSync(join(out, "sizes.json"), JSON.stringify(report.pages, null, 2));
+writeFileSync(join(out, `sizes${process.env.SIZES ? `-${process.env.SIZES}` : ""}.json`), JSON.stringify(report.pages, null, 2));
 finish(report);
 
-async function look(page, title, path, as) {
-  const response = await page.goto(path, { waitUntil: "networkidle" });
+async function openPage(page, { path, click }, waitUntil = "load") {
+  const response = await page.goto(path, { waitUntil });
+  if (click) await page.locator(click).first().click();
+  return response;
+}
+
+async function look(page, title, entry, as) {
+  const response = await openPage(page, entry, "networkidle");
   check(title, response.status() === 200, `status ${response.status()}`);
   await page.screenshot({ path: join(out, `${title}-${as}.png`), fullPage: true });
 }
 
 /** How many bytes a first visit takes, as sent. */
-async function measure(title, path) {
+async function measure(title, entry) {
   const fresh = await context(browser, { storageState });
   const page = await fresh.newPage();
   const sizes = [];
   page.on("requestfinished", (request) => sizes.push(request.sizes()));
-  await page.goto(path, { waitUntil: "networkidle" });
+  await openPage(page, entry, "networkidle");
   const all = await Promise.all(sizes);
   const bytes = all.reduce((sum, size) => sum + size.responseBodySize + size.responseHeadersSize, 0);
   report.pages[title] = { bytes, requests: all.length };
@@ -66,10 +75,10 @@ async function measure(title, path) {
 }
 
 /** Nothing may be wider than the narrowest phone. */
-async function narrow(title, path) {
+async function narrow(title, entry) {
   const small = await context(browser, { storageState, viewport: { width: 320, height: 640 } });
   const page = await small.newPage();
-  await page.goto(path);
+  await openPage(page, entry);
   const width = await page.evaluate(() => document.documentElement.scrollWidth);
   if (width > 320) {
     const widest = await page.evaluate(() => {
@@ -82,10 +91,10 @@ async function narrow(title, path) {
 }
 
 /** Every stop of the Tab key shows where the focus is. */
-async function stops(title, path) {
+async function stops(title, entry) {
   const inner = await context(browser, { storageState });
   const page = await inner.newPage();
-  await page.goto(path);
+  await openPage(page, entry);
   for (let stop = 0; stop < 60; stop += 1) {
     await page.keyboard.press("Tab");
     const seen = await page.evaluate(() => {
