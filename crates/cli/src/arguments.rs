@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run the server: the control plane with an embedded node
     Serve(Box<ServeOptions>),
-    /// Try Bucketry in a temporary deployment with a sample bucket on an embedded S3 server
+    /// Try Bucketry in a temporary deployment with sample buckets on an embedded S3 server
     #[cfg(feature = "demo")]
     Demo(DemoOptions),
     /// Not part of this build

@@ -28,7 +28,7 @@ pub(crate) struct DemoOptions {
     // Not read from the environment: a URL there is usually that of a real registry.
     #[arg(long, value_name = "URL", value_parser = DatabaseUrl::parser())]
     pub(crate) database_url: Option<DatabaseUrl>,
-    /// Also start emulators of these clouds, with a sample bucket each; the emulators must be installed
+    /// Put two of the buckets at emulators of these clouds, which must be installed
     #[arg(long, value_name = "CLOUDS", value_delimiter = ',')]
     pub(crate) with: Vec<Cloud>,
     /// Write the addresses and credentials to this file as JSON once the demo is ready

@@ -63,6 +63,14 @@ impl Deployment {
     /// At a first start, `met` gets the owner before anything else can fail, because a generated password is stored
     /// nowhere else in plain text.
     pub(crate) async fn start(settings: &Settings, met: impl FnOnce(&FirstOwner, &str)) -> Result<Self> {
+        Self::start_control_plane(settings, met).await?.start_node(settings).await
+    }
+
+    /// Starts everything but the embedded node.
+    pub(crate) async fn start_control_plane(
+        settings: &Settings,
+        met: impl FnOnce(&FirstOwner, &str),
+    ) -> Result<ControlPlaneStarted> {
         let tracer = settings.traces.as_ref().map(trace_export::start).transpose()?;
         let OpenDatabase { store, lock } = database::open(&settings.database, &settings.data_dir).await?;
         for fault in data_directory::open_to_others(&settings.data_dir) {
@@ -109,12 +117,7 @@ impl Deployment {
         if let Some(listener) = metrics_listener {
             deployment.serve_metrics(listener, settings.connections_per_address);
         }
-        if let Some(node) = &settings.node {
-            deployment.start_node(in_process, &settings.data_dir, node).await?;
-        }
-        deployment.collect_metrics(&settings.data_dir);
-        deployment.wait_for_node().await;
-        Ok(deployment)
+        Ok(ControlPlaneStarted { deployment, in_process })
     }
 
     /// Serves metrics at their own address until the deployment is stopped.
@@ -155,7 +158,7 @@ impl Deployment {
         }
     }
 
-    async fn start_node(&mut self, api: InProcess, data_dir: &Path, settings: &NodeSettings) -> Result<()> {
+    async fn run_node(&mut self, api: InProcess, data_dir: &Path, settings: &NodeSettings) -> Result<()> {
         let listener = match &settings.gateway {
             Some(GatewayListener { address, .. }) => {
                 Some(TcpListener::bind(address).await.map_err(|error| {
@@ -182,6 +185,12 @@ impl Deployment {
         self.background.spawn(async move { sender.run().await });
         self.node = Some(node);
         Ok(())
+    }
+
+    /// The use cases.
+    #[cfg_attr(not(feature = "demo"), expect(dead_code, reason = "only the demo calls them"))]
+    pub(crate) fn control(&self) -> &Control {
+        &self.control
     }
 
     /// The API's URL for programs on this machine.
@@ -215,6 +224,34 @@ impl Deployment {
             tracer.stop().await;
         }
         self.control.store().close().await;
+    }
+}
+
+/// A deployment whose API answers, and whose embedded node hasn't been started.
+pub(crate) struct ControlPlaneStarted {
+    deployment: Deployment,
+    in_process: InProcess,
+}
+
+impl ControlPlaneStarted {
+    /// What has been started so far.
+    #[cfg_attr(
+        not(feature = "demo"),
+        expect(dead_code, reason = "only the demo does something before the node")
+    )]
+    pub(crate) fn deployment(&self) -> &Deployment {
+        &self.deployment
+    }
+
+    /// Starts the embedded node, if there is one, and returns when it has reported.
+    pub(crate) async fn start_node(self, settings: &Settings) -> Result<Deployment> {
+        let Self { mut deployment, in_process } = self;
+        if let Some(node) = &settings.node {
+            deployment.run_node(in_process, &settings.data_dir, node).await?;
+        }
+        deployment.collect_metrics(&settings.data_dir);
+        deployment.wait_for_node().await;
+        Ok(deployment)
     }
 }
 

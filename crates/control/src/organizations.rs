@@ -46,7 +46,7 @@ pub struct FirstOrganization {
 }
 
 impl Control {
-    /// Creates the organization `default` with the workspace `default` and an OWNER. Returns `None` if there is an
+    /// Creates the first organization with the workspace `default` and an OWNER. Returns `None` if there is an
     /// organization already.
     pub async fn bootstrap(&self, email: &str, password: Secret) -> Result<Option<FirstOrganization>> {
         self.make_first(email, password, false).await
@@ -80,7 +80,7 @@ impl Control {
             password,
             first_name: "Owner".to_owned(),
             last_name: "Owner".to_owned(),
-            company_name: "default".to_owned(),
+            company_name: self.inner.settings.first_organization.clone(),
         };
         let mut new = self.new_organization(registration).await?;
         new.owner.must_change_password = must_change_password;

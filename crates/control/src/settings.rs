@@ -43,6 +43,8 @@ pub struct Settings {
     pub bucket_quota: Option<u64>,
     /// Maximum number of live repositories in a new organization; `None` means unlimited.
     pub repo_quota: Option<u64>,
+    /// Name of the organization that the first start creates.
+    pub first_organization: String,
     /// Whether anyone may register an organization.
     pub open_registration: bool,
     /// Lifetime of an access token.
@@ -96,6 +98,7 @@ impl Default for Settings {
         Self {
             bucket_quota: None,
             repo_quota: None,
+            first_organization: "default".to_owned(),
             open_registration: false,
             access_token_lifetime: SignedDuration::from_hours(1),
             refresh_token_lifetime: SignedDuration::from_hours(30 * 24),

@@ -1,7 +1,7 @@
 //! Emulators of Azure Blob Storage and Google Cloud Storage for the demo, if they are installed.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -10,12 +10,15 @@ use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::secret::Secret;
 use bucketry_provider::azure::AzureDriver;
+use bucketry_provider::body::Payload;
 use bucketry_provider::connection::{ConnectionSettings, Connections};
+use bucketry_provider::driver::{Objects as _, PutRequest};
 use bucketry_provider::policy::EndpointPolicy;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
-use super::store::BUCKET;
+use super::contents::{BACKUPS, DOCUMENTS, DemoBucket};
+use super::store::write_objects;
 use crate::demo_options::Cloud;
 use crate::failure::{Failure, Result};
 
@@ -29,68 +32,32 @@ const AZURITE_ACCOUNT: &str = "devstoreaccount1";
 const AZURITE_KEY: &str =
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
-impl Cloud {
-    fn program(self) -> &'static str {
-        match self {
-            Self::Azurite => "azurite-blob",
-            Self::Gcs => "fake-gcs-server",
-        }
-    }
-
-    fn variable(self) -> &'static str {
-        match self {
-            Self::Azurite => "BUCKETRY_DEMO_AZURITE",
-            Self::Gcs => "BUCKETRY_DEMO_FAKE_GCS",
-        }
-    }
-
-    fn remedy(self) -> &'static str {
-        match self {
-            Self::Azurite => "install it with `npm install --global azurite`",
-            Self::Gcs => "download it from https://github.com/fsouza/fake-gcs-server/releases",
-        }
-    }
-
-    /// The program's path, from its environment variable or PATH.
-    fn find(self) -> Result<PathBuf> {
-        if let Some(named) = std::env::var_os(self.variable()).filter(|path| !path.is_empty()) {
-            return Ok(named.into());
-        }
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let found =
-            std::env::split_paths(&path).map(|place| place.join(self.program())).find(|file| file.is_file());
-        found.ok_or_else(|| {
-            let (program, variable, remedy) = (self.program(), self.variable(), self.remedy());
-            Failure::failed(format!(
-                "the demo needs the program {program}, which is not in PATH: {remedy}, or set {variable} to its path"
-            ))
-        })
-    }
-}
-
-/// A running emulator with a sample bucket. Dropping it stops the emulator.
+/// A running emulator with one of the demo's buckets. Dropping it stops the emulator.
 pub(crate) struct DemoCloud {
-    /// URL of the emulator.
-    pub(crate) endpoint: String,
-    /// The fields that register its sample bucket, without the workspace.
-    pub(crate) sample: NewBucketRequest,
+    /// The provider's name.
+    pub(crate) provider: &'static str,
+    pub(crate) bucket: &'static DemoBucket,
+    /// The fields that register the bucket, without the workspace.
+    pub(crate) fields: NewBucketRequest,
     _process: Child,
 }
 
 impl DemoCloud {
-    /// Starts an emulator in a separate directory, and creates its sample bucket.
-    pub(crate) async fn start(cloud: Cloud, dir: &Path) -> Result<Self> {
-        let program = cloud.find()?;
+    /// Starts the program of an emulator in a separate directory, and creates its bucket with its objects.
+    pub(crate) async fn start(cloud: Cloud, program: &Path, dir: &Path) -> Result<Self> {
+        let bucket = match cloud {
+            Cloud::Azurite => &DOCUMENTS,
+            Cloud::Gcs => &BACKUPS,
+        };
         let dir = dir.join(cloud.program());
-        // fake-gcs-server creates a bucket for each directory in its data directory.
+        // fake-gcs-server creates a bucket for each directory in its data directory, with the files as objects.
         let seed = dir.join("seed");
-        let failed = |error: std::io::Error| Failure::because("can't create the sample bucket", &error);
-        std::fs::create_dir_all(seed.join(BUCKET)).map_err(failed)?;
-        std::fs::write(seed.join(BUCKET).join("README.txt"), "This bucket is deleted when the demo ends.\n")
-            .map_err(failed)?;
+        write_objects(&seed, bucket).map_err(|error| {
+            Failure::because(&format!("can't create the bucket {}", bucket.bucket), &error)
+        })?;
         let address = free_address()?;
         let (host, port) = (address.ip().to_string(), address.port().to_string());
-        let mut command = Command::new(&program);
+        let mut command = Command::new(program);
         match cloud {
             Cloud::Azurite => command
                 .args(["--silent", "--inMemoryPersistence", "--skipApiVersionCheck", "--disableTelemetry"])
@@ -109,11 +76,11 @@ impl DemoCloud {
             .map_err(|error| Failure::because(&format!("can't start {}", program.display()), &error))?;
         wait(cloud, &mut process, address).await?;
         let endpoint = format!("http://{address}");
-        let sample = sample(cloud, &endpoint);
+        let (provider, fields) = fields(cloud, bucket, endpoint);
         if cloud == Cloud::Azurite {
-            create_container(&sample).await?;
+            create_container(&fields, bucket).await?;
         }
-        Ok(Self { endpoint, sample, _process: process })
+        Ok(Self { provider, bucket, fields, _process: process })
     }
 }
 
@@ -128,7 +95,8 @@ async fn wait(cloud: Cloud, process: &mut Child, address: SocketAddr) -> Result<
     let ready = async {
         while TcpStream::connect(address).await.is_err() {
             if let Ok(Some(status)) = process.try_wait() {
-                let text = format!("{} exited with {status} before it was ready", cloud.program());
+                let (program, cause) = (cloud.program(), cloud.likely_cause());
+                let text = format!("{program} exited with {status} before it was ready{cause}");
                 return Err(Failure::failed(text));
             }
             tokio::time::sleep(LOOK_AGAIN).await;
@@ -139,44 +107,51 @@ async fn wait(cloud: Cloud, process: &mut Child, address: SocketAddr) -> Result<
     tokio::time::timeout(READY_WITHIN, ready).await.map_err(|_| slow())?
 }
 
-fn sample(cloud: Cloud, endpoint: &str) -> NewBucketRequest {
+/// The provider's name, and the fields that register the bucket.
+fn fields(cloud: Cloud, bucket: &DemoBucket, endpoint: String) -> (&'static str, NewBucketRequest) {
     let common = NewBucketRequest {
-        bucket: Some(BUCKET.to_owned()),
-        endpoint: Some(endpoint.to_owned()),
+        name: Some(bucket.name.to_owned()),
+        bucket: Some(bucket.bucket.to_owned()),
+        endpoint: Some(endpoint),
         ..NewBucketRequest::default()
     };
     match cloud {
-        Cloud::Azurite => NewBucketRequest {
-            name: Some("Sample at Azure".to_owned()),
-            storage_type: Some(StorageType::Blob.into()),
-            key: Some(AZURITE_ACCOUNT.to_owned()),
-            secret: Some(Secret::new(AZURITE_KEY)),
-            ..common
-        },
+        Cloud::Azurite => {
+            let fields = NewBucketRequest {
+                storage_type: Some(StorageType::Blob.into()),
+                key: Some(AZURITE_ACCOUNT.to_owned()),
+                secret: Some(Secret::new(AZURITE_KEY)),
+                ..common
+            };
+            ("Azure", fields)
+        }
         // fake-gcs-server checks no credentials.
-        Cloud::Gcs => NewBucketRequest {
-            name: Some("Sample at Google".to_owned()),
-            storage_type: Some(StorageType::Gcs.into()),
-            ..common
-        },
+        Cloud::Gcs => ("Google", NewBucketRequest { storage_type: Some(StorageType::Gcs.into()), ..common }),
     }
 }
 
-async fn create_container(sample: &NewBucketRequest) -> Result<()> {
-    let failed = |error: &dyn std::fmt::Display| Failure::failed(format!("the sample container: {error}"));
-    let endpoint = Endpoint::parse(sample.endpoint.as_deref().unwrap_or_default());
+async fn create_container(fields: &NewBucketRequest, bucket: &DemoBucket) -> Result<()> {
+    let failed = |error: &dyn std::fmt::Display| {
+        Failure::failed(format!("the demo's container {}: {error}", bucket.bucket))
+    };
+    let endpoint = Endpoint::parse(fields.endpoint.as_deref().unwrap_or_default());
     let target = BucketTarget {
         location: BucketLocation {
             storage_type: StorageType::Blob,
-            bucket: BUCKET.to_owned(),
-            key: sample.key.clone(),
+            bucket: bucket.bucket.to_owned(),
+            key: fields.key.clone(),
             endpoint: Some(endpoint.map_err(|error| failed(&error))?),
             region: None,
         },
-        secret: sample.secret.clone(),
+        secret: fields.secret.clone(),
     };
     let settings = ConnectionSettings { policy: EndpointPolicy::private(), ..Default::default() };
     let connections = Connections::new(settings).map_err(|error| failed(&error))?;
     let driver = AzureDriver::open(&target, &connections).map_err(|error| failed(&error))?;
-    driver.create_container().await.map_err(|error| failed(&error))
+    driver.create_container().await.map_err(|error| failed(&error))?;
+    for (key, text) in bucket.objects {
+        let stored = driver.put(key, Payload::bytes(*text), &PutRequest::default()).await;
+        stored.map_err(|error| failed(&error))?;
+    }
+    Ok(())
 }

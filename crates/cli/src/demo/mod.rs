@@ -1,44 +1,47 @@
-//! `bucketry demo`: a temporary deployment with a sample bucket on an embedded S3 server.
+//! `bucketry demo`: a temporary deployment with buckets of several providers and an invented past.
 
 mod clouds;
+mod contents;
+mod emulators;
+mod history;
+mod introduction;
+mod past;
+mod past_node;
 mod store;
 
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use bucketry_api_types::bucket_fields::NewBucketRequest;
-use bucketry_api_types::repository::{BucketPlace, NewRepo};
-use bucketry_api_types::repository_key::RepoKeyMade;
-use bucketry_api_types::token::NewTokenRequest;
 use bucketry_client::{ApiClient, Options};
-use bucketry_model::bucket::StorageType;
-use bucketry_model::repository::{KeyAccess, RepositoryMode};
 use bucketry_model::secret::Secret;
+use bucketry_model::time::{Clock as _, SystemClock};
 use bucketry_store::postgres::{self, Address, ThrowawaySchema};
 
 use self::clouds::DemoCloud;
-use self::store::{BUCKET, DemoStore};
-use crate::connect::{Connection, REGION, new_secret};
+use self::contents::{DemoContents, PHOTOS, REPOSITORY};
+use self::introduction::Introduction;
+use self::past_node::PastNode;
+use self::store::DemoStore;
 use crate::database::Database;
-use crate::demo_options::DemoOptions;
+use crate::demo_options::{Cloud, DemoOptions};
 use crate::deployment::Deployment;
 use crate::failure::{Failure, Result};
 use crate::first_start::generated_password;
-use crate::repository_arguments::Tool;
 use crate::serve::{Stop, write_ready};
 use crate::settings::{Settings, SettingsLayer};
-use crate::{logging, output, program};
+use crate::{logging, output};
 
 /// The demo's access key id, which is valid only within the demo.
 const ACCESS_KEY: &str = "DEMOACCESSKEY";
-/// The name of the repository with the sample bucket.
-const REPOSITORY: &str = "Demo";
+/// The name of the organization, which the dashboard shows on every page.
+const ORGANIZATION: &str = "Demo (invented history)";
 /// Seconds between two probes: few, so that there is something to see.
 const PROBE_INTERVAL: u64 = 5;
 
 /// Runs the demo until Ctrl-C.
 pub(crate) async fn run(options: DemoOptions) -> Result<()> {
+    let emulators = emulators::find(&options.with)?;
     let dir = tempfile::Builder::new()
         .prefix("bucketry-demo-")
         .permissions(std::fs::Permissions::from_mode(0o700))
@@ -51,6 +54,7 @@ pub(crate) async fn run(options: DemoOptions) -> Result<()> {
         PROBE_INTERVAL,
     );
     let mut settings = settings.read()?;
+    ORGANIZATION.clone_into(&mut settings.control.first_organization);
     logging::start(settings.log_format, &settings.log)?;
     let stop = Stop::listen_with_terminal()?;
     let schema = match &options.database_url {
@@ -61,7 +65,7 @@ pub(crate) async fn run(options: DemoOptions) -> Result<()> {
         settings.database =
             Database::Postgres { address: schema.address(), options: postgres::Options::default() };
     }
-    let ended = run_in(&options, &settings, dir.path(), stop).await;
+    let ended = run_in(&options, &settings, &emulators, dir.path(), stop).await;
     if let Some(schema) = schema {
         let name = schema.name().to_owned();
         let removed = schema.remove().await;
@@ -80,17 +84,18 @@ async fn schema_in(database: &Address) -> Result<ThrowawaySchema> {
 }
 
 /// Runs the demo, with its files in `dir`, until a signal stops it.
-async fn run_in(options: &DemoOptions, settings: &Settings, dir: &Path, stop: Stop) -> Result<()> {
+async fn run_in(
+    options: &DemoOptions,
+    settings: &Settings,
+    emulators: &[(Cloud, PathBuf)],
+    dir: &Path,
+    stop: Stop,
+) -> Result<()> {
     let secret = generated_password()?;
-    let objects = dir.join("objects");
-    std::fs::create_dir_all(&objects)
-        .map_err(|error| Failure::because("can't create the sample bucket", &error))?;
-    let storage = DemoStore::start(&objects, ACCESS_KEY, &secret).await?;
+    let storage = DemoStore::start(&dir.join("objects"), &secret).await?;
     let mut clouds = Vec::new();
-    let mut wanted = options.with.clone();
-    wanted.dedup();
-    for cloud in wanted {
-        clouds.push(DemoCloud::start(cloud, dir).await?);
+    for (cloud, program) in emulators {
+        clouds.push(DemoCloud::start(*cloud, program, dir).await?);
     }
     // The demo uses BUCKETRY_ADMIN_PASSWORD if it is set. The password needn't be changed, because all data is
     // temporary.
@@ -99,30 +104,31 @@ async fn run_in(options: &DemoOptions, settings: &Settings, dir: &Path, stop: St
         _ => generated_password()?,
     };
     let settings = Settings { first_password: Some(password.clone()), ..settings.clone() };
-    let deployment = Deployment::start(&settings, |_, _| ()).await?;
-    let url = deployment.url();
-    let Some(owner) = &deployment.first_owner else {
-        return Err(Failure::failed("the demo's directory is not empty"));
-    };
-    let email = owner.email.clone();
-    let made = fill(&url, &email, &password, &storage, &secret, &clouds).await?;
-    let gateway = deployment.gateway_url().unwrap_or_default();
-    introduce(&Introduction {
+    let source = Source { storage: &storage, secret: &secret, clouds: &clouds };
+    let (deployment, email, contents) = start(&settings, &password, &source).await?;
+    let (url, gateway) = (deployment.url(), deployment.gateway_url().unwrap_or_default());
+    let providers: Vec<_> = clouds.iter().map(|cloud| (cloud.bucket.bucket, cloud.provider)).collect();
+    let introduction = Introduction {
         url: &url,
         gateway: &gateway,
         email: &email,
         password: &password,
-        made: &made,
-        storage: &storage,
+        token: &contents.token,
+        key: &contents.key.key,
+        key_secret: &contents.key_secret,
+        storage: &storage.url(),
         secret: &secret,
-    })?;
-    introduce_clouds(&clouds)?;
+        clouds: &providers,
+    };
+    let files = introduction.write_files(dir)?;
+    output::line(&introduction.text(&files))?;
     if let Some(path) = &options.ready_file {
         let ready = serde_json::json!({
             "api": url, "gateway": gateway, "pid": std::process::id(), "email": email,
-            "password": password.expose(), "token": made.token.expose(),
-            "s3": format!("http://{}", storage.address), "accessKey": ACCESS_KEY, "secretKey": secret.expose(),
-            "repository": REPOSITORY, "repositoryKey": made.key.key, "repositorySecret": made.key_secret.expose(),
+            "password": password.expose(), "token": contents.token.expose(),
+            "s3": storage.url(), "accessKey": ACCESS_KEY, "secretKey": secret.expose(), "bucket": PHOTOS.bucket,
+            "repository": REPOSITORY, "repositoryKey": contents.key.key,
+            "repositorySecret": contents.key_secret.expose(), "shell": files.shell, "paste": files.spare,
         });
         write_ready(path, &ready)?;
     }
@@ -131,126 +137,37 @@ async fn run_in(options: &DemoOptions, settings: &Settings, dir: &Path, stop: St
     Ok(())
 }
 
-/// What the demo created in its deployment.
-struct DemoContents {
-    token: Secret,
-    key: RepoKeyMade,
-    key_secret: Secret,
-}
-
-/// Registers the sample bucket through the API, attaches it to a repository, and creates a key and a token.
-async fn fill(
-    url: &str,
-    email: &str,
-    password: &Secret,
-    storage: &DemoStore,
-    secret: &Secret,
-    clouds: &[DemoCloud],
-) -> Result<DemoContents> {
-    let client = ApiClient::new(url, None, Options::default())?;
-    let session = client.login(email, password).await?;
-    let client = client.with_token(Some(session.access_token));
-    let workspaces = client.workspaces().await?;
-    let workspace = workspaces.first().ok_or_else(|| Failure::failed("the demo has no workspace"))?;
-    let workspace = &workspace.workspace;
-    let sample = NewBucketRequest {
-        name: Some("Sample".to_owned()),
-        bucket: Some(BUCKET.to_owned()),
-        storage_type: Some(StorageType::S3.into()),
-        key: Some(ACCESS_KEY.to_owned()),
-        secret: Some(secret.clone()),
-        endpoint: Some(format!("http://{}", storage.address)),
-        workspace_id: Some(workspace.id.to_string()),
-        ..NewBucketRequest::default()
-    };
-    let bucket_id = client.create_bucket(&sample, None).await?.bucket_id;
-    for cloud in clouds {
-        let sample =
-            NewBucketRequest { workspace_id: Some(workspace.id.to_string()), ..cloud.sample.clone() };
-        client.create_bucket(&sample, None).await?;
-    }
-    let whole = BucketPlace { bucket_id: Some(bucket_id.to_string()), ..BucketPlace::default() };
-    let repository = NewRepo {
-        name: Some(REPOSITORY.to_owned()),
-        storage_type: Some(StorageType::S3),
-        mode: Some(RepositoryMode::Normal.as_str().to_owned()),
-        workspace_id: Some(workspace.id.to_string()),
-        repo_buckets: Some(vec![whole]),
-        repo_units: None,
-    };
-    let repo_id = client.create_repository(&repository, None).await?.repo_id;
-    let key = client.create_repository_key(repo_id, "demo", KeyAccess::Write).await?;
-    let token = NewTokenRequest { name: "demo".to_owned(), expires_at: None, workspace_id: None, role: None };
-    let token = client.create_token(&token).await?.token;
-    let token = token.ok_or_else(|| Failure::failed("the demo got no token"))?;
-    let key_secret = new_secret(&key)?.clone();
-    Ok(DemoContents { token, key, key_secret })
-}
-
-/// What the demo prints when it starts.
-struct Introduction<'a> {
-    url: &'a str,
-    gateway: &'a str,
-    email: &'a str,
-    password: &'a Secret,
-    made: &'a DemoContents,
+/// Where the buckets are.
+struct Source<'a> {
     storage: &'a DemoStore,
+    /// The secret of the embedded S3 server.
     secret: &'a Secret,
+    clouds: &'a [DemoCloud],
 }
 
-fn introduce(response: &Introduction<'_>) -> Result<()> {
-    let program = program::command();
-    let connection = Connection {
-        endpoint: response.gateway.to_owned(),
-        region: REGION,
-        key: response.made.key.key.clone(),
-        secret: Some(response.made.key_secret.expose().to_owned()),
-        buckets: vec![BUCKET.to_owned()],
+/// Starts the deployment. The buckets and their past are stored before its node starts to probe them, because older
+/// reports than the latest one are ignored. Returns the owner's e-mail address, and what was created.
+async fn start(
+    settings: &Settings,
+    password: &Secret,
+    source: &Source<'_>,
+) -> Result<(Deployment, String, DemoContents)> {
+    let started = Deployment::start_control_plane(settings, |_, _| ()).await?;
+    let deployment = started.deployment();
+    let (Some(owner), Some(node)) = (&deployment.first_owner, &settings.node) else {
+        return Err(Failure::failed("the demo's directory is not empty"));
     };
-    let settings = connection.settings(Tool::Aws).replace('\n', "\n  ");
-    output::line(&format!(
-        "Bucketry demo: all data is in a temporary directory and is deleted when you press Ctrl-C.
-
-  dashboard  {url}/ui   (sign in with the user and the password below)
-  API        {url}   (documentation: {url}/docs)
-  gateway    {gateway}
-  user       {email}
-  password   {password}
-  token      {token}
-  S3 server  http://{storage}   access key {ACCESS_KEY}, secret {secret}
-
-The bucket `{BUCKET}` of that server is registered as `Sample`; the node probes it every {PROBE_INTERVAL} seconds.
-Try this in another terminal:
-
-  export BUCKETRY_URL={url} BUCKETRY_TOKEN={token}
-  {program} bucket list
-  {program} bucket validate Sample
-  {program} bucket stats Sample
-
-It is also in the repository `{REPOSITORY}`, which applications use through the gateway with the repository's key. With
-the AWS command line:
-
-  {settings}
-  echo hello | aws s3 cp - s3://{BUCKET}/hello.txt
-  aws s3 cp s3://{BUCKET}/hello.txt -
-  {program} repo connect {REPOSITORY} --tool rclone --new-key laptop
-",
-        url = response.url,
-        gateway = response.gateway,
-        email = response.email,
-        password = response.password.expose(),
-        token = response.made.token.expose(),
-        storage = response.storage.address,
-        secret = response.secret.expose(),
-    ))
-}
-
-fn introduce_clouds(clouds: &[DemoCloud]) -> Result<()> {
-    for cloud in clouds {
-        let name = cloud.sample.name.as_deref().unwrap_or_default();
-        output::line(&format!("`{name}` is the bucket `{BUCKET}` at {}.", cloud.endpoint))?;
-    }
-    Ok(())
+    let email = owner.email.clone();
+    let past = PastNode::register(deployment.control(), &deployment.url(), &settings.data_dir, node).await?;
+    let client = ApiClient::new(&deployment.url(), None, Options::default())?;
+    let session = client.login(&email, password).await?;
+    let client = client.with_token(Some(session.access_token));
+    let now = SystemClock.now();
+    let contents = DemoContents::create(&client, source.storage, source.secret, source.clouds, now).await?;
+    past.report(&past::of(&contents)).await?;
+    let deployment = started.start_node(settings).await?;
+    contents.validate(&client).await?;
+    Ok((deployment, email, contents))
 }
 
 /// The address, or a free port of the same host if the address is taken.

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use bucketry_api_types::bucket_fields::NewBucketRequest;
+use bucketry_model::bucket::StorageType;
 use bucketry_model::secret::Secret;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
@@ -15,20 +17,21 @@ use s3s::service::S3ServiceBuilder;
 use s3s::{S3Request, S3Result, s3_error};
 use tokio::net::TcpListener;
 
+use super::ACCESS_KEY;
+use super::contents::{AT_STORE, DemoBucket};
 use crate::failure::{Failure, Result};
 
-/// The name of the sample bucket.
-pub(crate) const BUCKET: &str = "sample";
-
-/// The objects of the sample bucket, as key and content.
-const OBJECTS: [(&str, &str); 3] = [
-    (
-        "README.txt",
-        "This bucket is on an S3 server that is part of the demo. It is deleted when the demo ends.\n",
-    ),
-    ("greetings/hello.txt", "Hello from Bucketry.\n"),
-    ("greetings/salut.txt", "Salut de Bucketry.\n"),
-];
+/// Writes the objects of a bucket as files, in a directory named after the bucket.
+pub(crate) fn write_objects(directory: &Path, bucket: &DemoBucket) -> std::io::Result<()> {
+    for (key, text) in bucket.objects {
+        let path = directory.join(bucket.bucket).join(key);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        std::fs::write(path, text)?;
+    }
+    Ok(())
+}
 
 /// Hides the directories that keys with slashes create on the disk. The store would read them as objects and fail
 /// with status 500, which clients that look before they write (rclone) retry for a minute.
@@ -93,9 +96,9 @@ const LONGEST_NAME: usize = 255;
 /// `.metadata.json`.
 const NAMES_OF_THE_STORE: usize = 30;
 
-/// A running S3 server with the sample bucket.
+/// A running S3 server with the demo's buckets.
 pub(crate) struct DemoStore {
-    pub(crate) address: SocketAddr,
+    address: SocketAddr,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -106,20 +109,16 @@ impl Drop for DemoStore {
 }
 
 impl DemoStore {
-    /// Starts the server over a directory, with one access key.
-    pub(crate) async fn start(directory: &Path, key: &str, secret: &Secret) -> Result<Self> {
+    /// Starts the server over a directory. Its only access key is the demo's, with this secret.
+    pub(crate) async fn start(directory: &Path, secret: &Secret) -> Result<Self> {
         let failed =
             |error: &dyn std::fmt::Display| Failure::failed(format!("the demo's S3 server: {error}"));
-        for (name, text) in OBJECTS {
-            let path = directory.join(BUCKET).join(name);
-            if let Some(parent) = path.parent() {
-                std::fs::create_dir_all(parent).map_err(|error| failed(&error))?;
-            }
-            std::fs::write(path, text).map_err(|error| failed(&error))?;
+        for bucket in AT_STORE {
+            write_objects(directory, bucket).map_err(|error| failed(&error))?;
         }
         let files = s3s_fs::FileSystem::new(directory).map_err(|error| failed(&format!("{error:?}")))?;
         let mut builder = S3ServiceBuilder::new(files);
-        builder.set_auth(SimpleAuth::from_single(key, secret.expose()));
+        builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, secret.expose()));
         builder.set_access(OnlyFiles { root: directory.to_owned() });
         let service = builder.build();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(|error| failed(&error))?;
@@ -135,5 +134,23 @@ impl DemoStore {
             }
         });
         Ok(Self { address, task })
+    }
+
+    /// The URL of the server.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The fields that register one of its buckets, without the workspace.
+    pub(crate) fn fields(&self, bucket: &DemoBucket, secret: &Secret) -> NewBucketRequest {
+        NewBucketRequest {
+            name: Some(bucket.name.to_owned()),
+            bucket: Some(bucket.bucket.to_owned()),
+            storage_type: Some(StorageType::S3.into()),
+            key: Some(ACCESS_KEY.to_owned()),
+            secret: Some(secret.clone()),
+            endpoint: Some(self.url()),
+            ..NewBucketRequest::default()
+        }
     }
 }

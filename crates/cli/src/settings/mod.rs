@@ -82,8 +82,10 @@ impl SettingsLayer {
             gateway_listen: Some(gateway_listen),
             endpoint_policy: Some(kinds::EndpointMode::Private),
             probe_interval: Some(probe_interval),
-            // The sample bucket's server logs each read of a missing object as an error.
-            log: Some("warn,s3s=off,s3s_fs=off".to_owned()),
+            node_name: Some("demo-node".to_owned()),
+            node_region: Some("history invented".to_owned()),
+            // The embedded S3 server logs each read of a missing object as an error, and one bucket is down on purpose.
+            log: Some("warn,bucketry_node::probes=error,s3s=off,s3s_fs=off".to_owned()),
             ..Self::default()
         }
     }
