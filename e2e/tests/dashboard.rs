@@ -75,7 +75,7 @@ async fn every_page_is_accessible_silent_and_small() -> Result<()> {
         ("PAGES", pages.to_string()),
     ];
     let Some(report) = run_in_browser("pages.mjs", &variables).await? else { return Ok(()) };
-    println!("{report:#}");
+    eprintln!("{report:#}");
     assert_eq!(findings(&report), Vec::<&str>::new());
     Ok(())
 }
@@ -99,7 +99,7 @@ async fn people_do_in_a_browser_what_they_came_for() -> Result<()> {
         ("BUCKET", "media-archive".to_owned()),
     ];
     let Some(report) = run_in_browser("journeys.mjs", &variables).await? else { return Ok(()) };
-    println!("{report:#}");
+    eprintln!("{report:#}");
     assert_eq!(findings(&report), Vec::<&str>::new());
     Ok(())
 }
