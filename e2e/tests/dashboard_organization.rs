@@ -34,8 +34,7 @@ async fn look_at(server: &Server, report: &str, pages: &Value) -> Result<()> {
         ("PAGES", pages.to_string()),
     ];
     let Some(report) = run_in_browser("pages.mjs", &variables).await? else { return Ok(()) };
-    eprintln!("{report:#}");
-    assert_eq!(findings(&report), Vec::<&str>::new());
+    assert_eq!(findings(&report), Vec::<&str>::new(), "{report:#}");
     Ok(())
 }
 
@@ -165,7 +164,6 @@ async fn people_run_an_organization_in_a_browser() -> Result<()> {
         ("REPOSITORY", access.repository.clone()),
     ];
     let Some(report) = run_in_browser("organization.mjs", &variables).await? else { return Ok(()) };
-    eprintln!("{report:#}");
-    assert_eq!(findings(&report), Vec::<&str>::new());
+    assert_eq!(findings(&report), Vec::<&str>::new(), "{report:#}");
     Ok(())
 }
