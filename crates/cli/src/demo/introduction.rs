@@ -89,7 +89,7 @@ impl Introduction<'_> {
         let across = if self.clouds.is_empty() { "buckets" } else { "clouds" };
         format!(
             "\
-The demo runs until Ctrl-C, which deletes all its data.
+The demo runs until you press Ctrl-C. Then all its data is deleted.
 
   dashboard  {url}/ui
   user       {email}
@@ -100,7 +100,7 @@ The demo runs until Ctrl-C, which deletes all its data.
 
 S3 clients connect to the repository {REPOSITORY}. It contains the buckets
 {photos}, {documents}{of_documents} and {backups}{of_backups}.
-{archive} is broken on purpose, and the credential of {partners} ends soon.
+{archive} is broken on purpose, and the credential of {partners} expires soon.
 Status and traffic before the demo's start ({DAYS} days) are invented.
 
 In another terminal:
@@ -110,7 +110,7 @@ In another terminal:
   bucketry bucket validate {archive}
   bucketry bucket add {spare} --paste {paste}
 
-You can also add {spare} in the dashboard: paste the content of that file there.
+You can also add {spare} in the dashboard: paste the contents of that file.
 With the AWS command line, across {across}:
 
   aws s3 ls

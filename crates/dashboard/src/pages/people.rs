@@ -175,7 +175,7 @@ fn form(viewer: &Viewer, fields: &FieldValues, problems: &FormProblems) -> Scree
     let heading = Heading {
         crumbs: &[("People", viewer.links().ui("/people"))],
         title: "Add a person",
-        about: Some(html! { "A one-time password is made, which you pass on." }),
+        about: Some(html! { "A one-time password is created, which you give to the person." }),
         ..Heading::default()
     };
     let chosen = fields.get("role").unwrap_or(OrgRole::User.as_str());

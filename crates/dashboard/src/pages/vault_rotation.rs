@@ -72,7 +72,7 @@ fn progress(viewer: &Viewer, state: &RotationState) -> Markup {
             RotationPhase::NewIdentity => p { b { "Nodes are creating new keys." } " Started " (time::ago(state.started_at, now)) "." },
             RotationPhase::Resealing => {
                 p { b { (done) " of " (total) " secrets are done." } " Started " (time::ago(state.started_at, now)) "." }
-                progress max=(state.total.max(1)) value=(state.done.min(state.total)) aria-label="Secrets that are done" {}
+                progress max=(state.total.max(1)) value=(state.done.min(state.total)) aria-label="Secrets that have been sealed again" {}
             },
             RotationPhase::Retiring => p { b { "Nodes are deleting their old keys." } " Started " (time::ago(state.started_at, now)) "." },
             RotationPhase::Done if state.failed == 0 => p {

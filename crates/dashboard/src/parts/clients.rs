@@ -45,7 +45,7 @@ fn values(connection: &ClientConnection<'_>) -> Markup {
             None => p.quiet.small { "The secret was shown when the key was created. If it is lost, create another key." },
         }
         @if let Some(bucket) = connection.bucket { (snippet::value("value-bucket", "Bucket", bucket)) }
-        p.quiet.small { "Signatures of version 4, and addresses of the form endpoint/bucket/object." }
+        p.quiet.small { "Signature Version 4, and path-style addresses (endpoint/bucket/object)." }
     }
 }
 

@@ -233,7 +233,7 @@ fn removal(viewer: &Viewer, channel: &NotificationChannel, sent: &ChannelForm) -
         section.panel.danger aria-labelledby="rm" {
             header { h2 #rm { "Remove" } }
             form.body.form method="post" action=(path(viewer, channel.id, "/delete")) {
-                p.quiet { "Messages that wait are not sent, and its log is deleted." }
+                p.quiet { "Messages that have not been delivered yet are dropped, and the log is deleted." }
                 (TextField {
                     id: "confirm", label: "Type the channel’s name to confirm", placeholder: channel.name.as_str(),
                     problem: sent.problems.at("confirm"), ..TextField::default()

@@ -30,7 +30,7 @@ pub(super) const LABELS: &Labels = &[
 const SECURITY: [(&str, &str, MailSecurity); 3] = [
     ("STARTTLS", "STARTTLS, usually port 587", MailSecurity::Starttls),
     ("TLS", "TLS, usually port 465", MailSecurity::Tls),
-    ("NONE", "None, only within one’s own network, usually port 25", MailSecurity::None),
+    ("NONE", "None, only within your own network, usually port 25", MailSecurity::None),
 ];
 
 /// The values that a form shows.
@@ -133,9 +133,9 @@ impl ChannelValues {
                 ChannelKind::Email => (self.mail(problems)),
             }
             @if self.is_stored {
-                (tick("enabled", "Enabled", "A disabled channel sends nothing, and what happens meanwhile isn’t sent later.", self.is_enabled))
+                (tick("enabled", "Enabled", "A disabled channel sends nothing. When it is enabled again, it reports problems that still last.", self.is_enabled))
             }
-            (tick("sendResolved", "Also say when it ends", "Sends a second message when what was wrong is right again.", self.sends_resolved))
+            (tick("sendResolved", "Also say when it ends", "Sends another message when a problem is over.", self.sends_resolved))
             (rules::fieldset(&self.rules))
         }
     }
@@ -145,7 +145,7 @@ impl ChannelValues {
         html! {
             div.pair {
                 (text("host", "Mail server", &self.host, "smtp.example.com", "", problems))
-                (text("port", "Port", &self.port, "587", "Leave empty for the usual one.", problems))
+                (text("port", "Port", &self.port, "587", "Leave empty for the default port.", problems))
             }
             (select("security", "Encryption", &security, &self.security, problems.at("security")))
             div.pair {

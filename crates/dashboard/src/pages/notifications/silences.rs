@@ -250,7 +250,7 @@ async fn form(viewer: &Viewer, fields: &FieldValues, problems: &FormProblems) ->
         crumbs: &[("Notifications", viewer.links().ui("/notifications"))],
         title: "Add a silence",
         about: Some(
-            html! { "Nothing is sent about this part while it lasts. What is still wrong at its end is sent then." },
+            html! { "While the silence lasts, nothing is sent about what it covers. Problems that still last at its end are sent then." },
         ),
         ..Heading::default()
     };
@@ -271,7 +271,7 @@ async fn form(viewer: &Viewer, fields: &FieldValues, problems: &FormProblems) ->
                     (text("bucket", "Bucket", "photos", "Leave empty for all buckets."))
                     (text("window", "Only at these times", "22:00-05:00", "Daily, in UTC. Leave empty for all day."))
                 }
-                (text("comment", "Reason", "planned maintenance", "For others who look here."))
+                (text("comment", "Reason", "planned maintenance", "Shown to others who see the silence."))
             }
             div.foot {
                 button.btn.main-act { "Add silence" }

@@ -128,7 +128,7 @@ pub(super) fn panel(viewer: &Viewer, view: &WorkspaceView, after: Option<UserId>
             header { h2 #mb { "Members" } }
             @if shown.is_empty() {
                 div.body { p.quiet {
-                    "It has no members. People with the role ADMINISTRATORS or OWNER in the organization reach it nevertheless."
+                    "It has no members. People with the role ADMINISTRATORS or OWNER in the organization can use it nevertheless."
                 } }
             } @else {
                 ul.rows { @for member in shown { li { (row(viewer, id, member, is_admin)) } } }
