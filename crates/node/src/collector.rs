@@ -73,7 +73,7 @@ fn encode_usage(encoder: &mut DescriptorEncoder<'_>, node: &MetricsSnapshot) -> 
     encode_counter(
         encoder,
         "bucketry_usage_rows_lost",
-        "Rows of counted traffic lost because there was no room to store them",
+        "Rows of counted traffic that were lost because there was no room for them, or because of a bug",
         node.usage_rows_lost,
     )?;
     encode_gauge(

@@ -261,6 +261,7 @@ impl Tasks {
             _ = self.work.tasks.join_next() => lost(),
             _ = self.reports.tasks.join_next() => lost(),
             Some(_) = self.gateway.tasks.join_next() => lost(),
+            _ = self.flushes.tasks.join_next() => lost(),
         }
         stop.cancelled().await;
         // The gateway bounds its own shutdown. Keys can still be revoked until it ends, because sync is running.
@@ -270,5 +271,52 @@ impl Tasks {
         // Without a deadline: counted traffic must reach the disk.
         self.flushes.end().await;
         self.reports.end_by(deadline).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    /// Tasks that run until they are stopped, one in each group.
+    fn running() -> Tasks {
+        let mut tasks = Tasks::default();
+        for group in [&mut tasks.gateway, &mut tasks.work, &mut tasks.flushes, &mut tasks.reports] {
+            let stop = group.stop.clone();
+            group.tasks.spawn(async move { stop.cancelled().await });
+        }
+        tasks
+    }
+
+    #[tokio::test]
+    async fn a_task_that_ends_or_panics_is_noticed_whatever_it_does() {
+        let groups: [fn(&mut Tasks) -> &mut TaskGroup; 4] = [
+            |tasks| &mut tasks.gateway,
+            |tasks| &mut tasks.work,
+            |tasks| &mut tasks.flushes,
+            |tasks| &mut tasks.reports,
+        ];
+        for (group, panics) in groups.into_iter().flat_map(|group| [(group, false), (group, true)]) {
+            let mut tasks = running();
+            group(&mut tasks).tasks.spawn(async move { assert!(!panics, "a bug") });
+            let (sender, noticed) = oneshot::channel();
+            let stop = CancellationToken::new();
+            let supervisor = tokio::spawn(tasks.supervise(stop.clone(), Duration::from_secs(5), move || {
+                sender.send(()).unwrap();
+            }));
+            noticed.await.unwrap();
+            stop.cancel();
+            supervisor.await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn tasks_that_are_stopped_are_not_lost() {
+        let stop = CancellationToken::new();
+        stop.cancel();
+        let lost = || unreachable!("they were stopped");
+        running().supervise(stop, Duration::from_secs(5), lost).await;
     }
 }

@@ -157,10 +157,30 @@ impl Segment {
     }
 
     /// Opens the file for appending after its last complete record, and cuts off the rest.
-    fn open_for_writing(&mut self) -> io::Result<()> {
+    fn open_for_writing(&self) -> io::Result<File> {
         let file = OpenOptions::new().append(true).open(&self.path)?;
         file.set_len(self.bytes)?;
         file.sync_all()?;
+        Ok(file)
+    }
+
+    /// Adds text to the end of the file. If that fails or panics, what was written of the text is cut off, at the latest
+    /// before the next write: it would hide the records after it.
+    fn extend(
+        &mut self,
+        text: &[u8],
+        write: impl FnOnce(&mut File, &[u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
+        // The file stays closed unless its length is known. Opening it cuts it to that length.
+        let mut file = match self.file.take() {
+            Some(file) => file,
+            None => self.open_for_writing()?,
+        };
+        if let Err(error) = write(&mut file, text) {
+            self.file = file.set_len(self.bytes).is_ok().then_some(file);
+            return Err(error);
+        }
+        self.bytes += text.len() as u64;
         self.file = Some(file);
         Ok(())
     }
@@ -176,18 +196,7 @@ impl Segment {
             }
             text.extend(frame::encode(&record)?);
         }
-        let bytes = self.bytes;
-        let file = self.writable()?;
-        let written = file.write_all(&text).and_then(|()| file.sync_data());
-        if let Err(error) = written {
-            if file.set_len(bytes).is_err() {
-                // Appending after a torn record would hide the new records, so the file is closed and opened again
-                // for the next write.
-                self.file = None;
-            }
-            return Err(error);
-        }
-        self.bytes += text.len() as u64;
+        self.extend(&text, |file, text| file.write_all(text).and_then(|()| file.sync_data()))?;
         Ok(positions)
     }
 
@@ -195,23 +204,7 @@ impl Segment {
     /// recognises them.
     pub(super) fn acknowledge(&mut self, number: u64) -> io::Result<()> {
         let text = frame::encode(&Record::Acknowledged { number })?;
-        let bytes = self.bytes;
-        let file = self.writable()?;
-        if let Err(error) = file.write_all(&text) {
-            if file.set_len(bytes).is_err() {
-                self.file = None;
-            }
-            return Err(error);
-        }
-        self.bytes += text.len() as u64;
-        Ok(())
-    }
-
-    fn writable(&mut self) -> io::Result<&mut File> {
-        if self.file.is_none() {
-            self.open_for_writing()?;
-        }
-        self.file.as_mut().ok_or_else(|| io::Error::other("the spool's file isn't open"))
+        self.extend(&text, io::Write::write_all)
     }
 
     /// Reads a batch. `None` if it is damaged.
@@ -244,4 +237,36 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
 /// A new name in a directory survives a power failure only after the directory is synced.
 fn sync_directory(directory: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    #[test]
+    fn a_write_that_panics_halfway_leaves_no_half_of_a_record() {
+        let directory = tempfile::tempdir().unwrap();
+        let begin = Beginning { spool: "spool", next: 1, replaces: false };
+        let (mut segment, _) = Segment::create(directory.path(), 1, begin, []).unwrap();
+        let batch = |number| Record::Batch { number, rows: Vec::new() };
+        segment.append(vec![batch(1)]).unwrap();
+        let half = |file: &mut File, text: &[u8]| -> io::Result<()> {
+            file.write_all(&text[..text.len() / 2])?;
+            panic!("a bug")
+        };
+        let text = frame::encode(&batch(2)).unwrap();
+        catch_unwind(AssertUnwindSafe(|| segment.extend(&text, half))).unwrap_err();
+        let whole = |file: &mut File, text: &[u8]| -> io::Result<()> {
+            file.write_all(text)?;
+            panic!("a bug after the write")
+        };
+        catch_unwind(AssertUnwindSafe(|| segment.extend(&text, whole))).unwrap_err();
+        let positions = segment.append(vec![batch(2)]).unwrap();
+        assert!(segment.read(positions[0]).unwrap().is_some());
+        let scanned = Segment::scan(1, segment.path().to_owned()).unwrap().unwrap();
+        let numbers: Vec<u64> = scanned.batches.iter().map(|one| one.number).collect();
+        assert_eq!((numbers, scanned.damaged, scanned.torn), (vec![1, 2], 0, 0));
+    }
 }
