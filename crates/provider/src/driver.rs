@@ -42,6 +42,12 @@ pub trait Driver: Objects + Lists + Multipart + UploadLists + Tags + fmt::Debug 
     /// [`crate::probe::probe`] finds out.
     async fn head_bucket(&self) -> Result<(), ProviderError>;
 
+    /// How many other buckets the credential lists at the provider, at most
+    /// [`MOST_OTHER_BUCKETS`](bucketry_model::node_protocol::MOST_OTHER_BUCKETS). One request, which changes nothing. `None` if there is no credential, or no account to ask about.
+    async fn other_buckets(&self) -> Result<Option<u64>, ProviderError> {
+        Ok(None)
+    }
+
     /// The driver itself if the provider speaks S3. Requests of that protocol can then be forwarded unchanged,
     /// within the limits of [`Capabilities::protocol`].
     fn forwarder(&self) -> Option<&dyn S3Passthrough> {

@@ -32,6 +32,7 @@ pub mod gcs;
 pub mod header_text;
 mod headers;
 pub mod identity;
+pub mod key_scope;
 mod lease;
 pub mod open;
 mod payload;

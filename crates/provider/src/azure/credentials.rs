@@ -64,6 +64,12 @@ impl Credentials {
         Ok(Self::SharedKey(hmac::Key::new(hmac::HMAC_SHA256, &key)))
     }
 
+    /// Whether it is a SAS for a container or a blob, and so can't be for others.
+    pub(super) fn is_of_container(&self) -> bool {
+        // Only the SAS of an account names types of resources.
+        matches!(self, Self::Sas(sas) if sas_parameter(sas.query(), "srt").is_none())
+    }
+
     /// When the credential expires, if known.
     pub(super) fn expires(&self) -> Option<Timestamp> {
         match self {

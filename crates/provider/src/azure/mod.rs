@@ -20,6 +20,7 @@ mod key;
 mod list;
 mod object;
 mod open_error;
+mod other_containers;
 mod request;
 mod sign;
 mod tags;
@@ -188,6 +189,13 @@ impl Driver for AzureDriver {
         } else {
             Err(ProviderError::NotAnObjectStore { status: Some(answer.status()) })
         }
+    }
+
+    async fn other_buckets(&self) -> Result<Option<u64>, ProviderError> {
+        if self.credentials.is_of_container() {
+            return Ok(Some(0));
+        }
+        self.count_other_containers().await.map(Some)
     }
 }
 

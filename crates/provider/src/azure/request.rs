@@ -24,6 +24,8 @@ pub(super) struct Call<'a> {
     pub(super) method: Method,
     /// The key of the blob, or `None` for the container.
     pub(super) key: Option<&'a str>,
+    /// Whether the request is about the account instead.
+    pub(super) of_account: bool,
     pub(super) query: Query,
     pub(super) headers: HeaderMap,
     pub(super) payload: Option<Payload>,
@@ -38,7 +40,21 @@ impl<'a> Call<'a> {
         Self {
             method,
             key: None,
+            of_account: false,
             query,
+            headers: HeaderMap::new(),
+            payload: None,
+            response_timeout: ResponseTimeout::Usual,
+        }
+    }
+
+    /// A request about the account.
+    pub(super) fn account(method: Method, query: &[(&'static str, &str)]) -> Self {
+        Self {
+            method,
+            key: None,
+            of_account: true,
+            query: Query::new(query),
             headers: HeaderMap::new(),
             payload: None,
             response_timeout: ResponseTimeout::Usual,
@@ -51,6 +67,7 @@ impl<'a> Call<'a> {
         Ok(Self {
             method,
             key: Some(key),
+            of_account: false,
             query: Query::default(),
             headers: HeaderMap::new(),
             payload: None,
@@ -66,8 +83,8 @@ impl AzureDriver {
     /// token if the service refuses the application's token.
     pub(super) async fn send(&self, call: Call<'_>) -> Result<Response<Incoming>, ProviderError> {
         let repeatable = call.method.is_safe() && call.payload.is_none();
-        let Call { method, key, mut query, headers, mut payload, response_timeout } = call;
-        let path = self.address.path(key);
+        let Call { method, key, of_account, mut query, headers, mut payload, response_timeout } = call;
+        let path = if of_account { self.account_path() } else { self.address.path(key) };
         let pairs = query.sorted().to_vec();
         let query = self.with_sas(query.into_text());
         let uri = self.address.uri(&path, &query)?;
@@ -102,6 +119,13 @@ impl AzureDriver {
                 Ok(answer) => Err(self.read_error(answer, &method, key.is_some()).await),
             };
         }
+    }
+
+    /// The path of requests about the account: that of the container without its name.
+    fn account_path(&self) -> String {
+        let mut path = self.address.path(None);
+        path.truncate(path.len().saturating_sub(self.container.len()));
+        path
     }
 
     /// Discards the token of a refused request. Returns whether a new one can be obtained.

@@ -28,6 +28,7 @@ mod interop;
 mod list;
 mod object;
 mod open_error;
+mod other_buckets;
 mod request;
 mod service_account;
 mod tag_text;
@@ -247,6 +248,11 @@ impl Driver for GcsDriver {
         self.list(&first_key()).await?;
         self.may_only_list.store(true, Ordering::Relaxed);
         Ok(())
+    }
+
+    async fn other_buckets(&self) -> Result<Option<u64>, ProviderError> {
+        let Some(project) = self.tokens.as_ref().and_then(TokenSource::project) else { return Ok(None) };
+        self.count_other_buckets(project).await.map(Some)
     }
 }
 

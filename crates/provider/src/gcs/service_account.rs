@@ -82,6 +82,11 @@ impl ServiceAccount {
         Ok(Self { email: email.into(), key_id: key_id.map(Into::into), key, fingerprint: sha256(&identity) })
     }
 
+    /// Its address, which ends with its project's domain.
+    pub(super) fn email(&self) -> &str {
+        &self.email
+    }
+
     /// Identifies this account and key.
     pub(super) fn fingerprint(&self) -> [u8; 32] {
         self.fingerprint

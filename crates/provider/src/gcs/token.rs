@@ -101,6 +101,15 @@ impl TokenSource {
         other.lease.get(connections.clock(), ask).await
     }
 
+    /// The project of the account whose tokens these are. `None` for the default accounts of services, whose addresses
+    /// don't contain it.
+    pub(super) fn project(&self) -> Option<&str> {
+        let email =
+            self.impersonation.as_ref().map_or_else(|| self.key.account.email(), |other| &other.email);
+        let (_, domain) = email.split_once('@')?;
+        domain.strip_suffix(".iam.gserviceaccount.com").filter(|project| !project.is_empty())
+    }
+
     /// Discards a token that the provider refused.
     pub(super) fn forget(&self, refused: &HeaderValue) {
         let lease = self.impersonation.as_ref().map_or(&self.key.lease, |other| &other.lease);

@@ -51,8 +51,7 @@ pub(super) fn address_of(home: &Home, bucket: &str, region: &str) -> Result<Addr
     }
     let address = match home {
         Home::Aws => {
-            let china = if region.starts_with("cn-") { ".cn" } else { "" };
-            let host = format!("s3.{region}.amazonaws.com{china}");
+            let host = aws_host(region);
             if fits_in_a_host(bucket) {
                 Address::new(true, format!("{bucket}.{host}"), String::new())
             } else {
@@ -73,6 +72,26 @@ pub(super) fn address_of(home: &Home, bucket: &str, region: &str) -> Result<Addr
         }
     }?;
     Ok(address)
+}
+
+/// The address of the service that a bucket belongs to.
+pub(super) fn root_of(home: &Home, bucket: &str, region: &str) -> Result<Address, S3OpenError> {
+    let address = match home {
+        Home::Aws => Address::new(true, aws_host(region), String::new()),
+        Home::Endpoint(endpoint) => {
+            let authority = endpoint.authority();
+            let named = EndpointTraits::of(endpoint).front == bucket;
+            let root = authority.strip_prefix(bucket).and_then(|rest| rest.strip_prefix('.'));
+            let root = root.filter(|_| named).unwrap_or(&authority).to_owned();
+            Address::new(endpoint.tls, root, endpoint.path.clone())
+        }
+    }?;
+    Ok(address)
+}
+
+fn aws_host(region: &str) -> String {
+    let china = if region.starts_with("cn-") { ".cn" } else { "" };
+    format!("s3.{region}.amazonaws.com{china}")
 }
 
 /// Whether the bucket's name can be the first label of a host. With dots, TLS certificates wouldn't match; upper
@@ -142,6 +161,26 @@ mod tests {
             uri(Some("https://minio.example"), "minio", "x", Some("k")),
             "https://minio.example/minio/k"
         );
+    }
+
+    #[test]
+    fn the_service_is_reached_without_the_bucket() {
+        for (endpoint, region, expected) in [
+            (None, "eu-west-1", "https://s3.eu-west-1.amazonaws.com/"),
+            (None, "cn-north-1", "https://s3.cn-north-1.amazonaws.com.cn/"),
+            (
+                Some("https://photos.s3.eu-west-1.amazonaws.com"),
+                "eu-west-1",
+                "https://s3.eu-west-1.amazonaws.com/",
+            ),
+            (Some("https://nyc3.digitaloceanspaces.com"), "nyc3", "https://nyc3.digitaloceanspaces.com/"),
+            (Some("https://photos.example.com"), "x", "https://photos.example.com/"),
+            (Some("http://127.0.0.1:9000/s3"), "x", "http://127.0.0.1:9000/s3"),
+        ] {
+            let endpoint = endpoint.map(|text| Endpoint::parse(text).unwrap());
+            let root = root_of(&Home::of(endpoint.as_ref()).0, "photos", region).unwrap();
+            assert_eq!(root.uri(&root.path(None), "").unwrap().to_string(), expected);
+        }
     }
 
     #[test]

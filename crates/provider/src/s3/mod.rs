@@ -16,6 +16,7 @@ mod list;
 mod multipart;
 mod object;
 mod open_error;
+mod other_buckets;
 mod request;
 mod request_head;
 mod role;
@@ -251,6 +252,13 @@ impl Driver for S3Driver {
             return Err(ProviderError::NotAnObjectStore { status: Some(answer.status()) });
         }
         Ok(())
+    }
+
+    async fn other_buckets(&self) -> Result<Option<u64>, ProviderError> {
+        if matches!(self.identity, SigningIdentity::Anonymous) {
+            return Ok(None);
+        }
+        self.count_other_buckets().await.map(Some)
     }
 
     fn forwarder(&self) -> Option<&dyn S3Passthrough> {

@@ -10,6 +10,7 @@ use crate::encode::Query;
 use crate::error::{ErrorKind, MAX_ERROR_BYTES, ProviderError};
 use crate::payload::{Outgoing, Payload};
 use crate::pool::Incoming;
+use crate::s3::address::root_of;
 use crate::s3::identity::SigningIdentity;
 use crate::s3::{BucketAddress, S3Driver, error, request_head};
 use crate::sigv4::{
@@ -56,6 +57,20 @@ struct Draft<'a> {
     takes_unmodified: bool,
 }
 
+impl Draft<'_> {
+    /// A request without parameters and headers.
+    fn bare(method: Method) -> Self {
+        Self {
+            method,
+            key: None,
+            query: String::new(),
+            headers: HeaderMap::new(),
+            response_timeout: ResponseTimeout::Usual,
+            takes_unmodified: false,
+        }
+    }
+}
+
 /// Reads of objects accept gzip, so that a service that decompresses returns objects as they are stored. Other
 /// requests don't: their responses would be compressed. Google changes the header before it verifies the signature, so
 /// the header is not signed.
@@ -91,6 +106,16 @@ impl S3Driver {
         }
     }
 
+    /// Sends a GET to the service instead of the bucket.
+    pub(super) async fn get_root(&self) -> Result<Response<Incoming>, ProviderError> {
+        let region = &self.bucket_address().region;
+        let address = root_of(&self.home, &self.bucket, region).map_err(|_| {
+            ProviderError::InvalidRequest("the endpoint without the bucket is not a valid address")
+        })?;
+        let root = BucketAddress { region: region.clone(), address };
+        self.exchange(&Draft::bare(Method::GET), &root, None).await
+    }
+
     fn may_repeat(&self, draft: &Draft<'_>, error: &ProviderError) -> bool {
         match error {
             ProviderError::BrokenOff => draft.method.is_safe(),
@@ -109,14 +134,7 @@ impl S3Driver {
     /// request per driver, and none if the region is given. An error is ignored: the request itself will meet and
     /// report it.
     async fn settle_region(&self) {
-        let draft = Draft {
-            method: Method::HEAD,
-            key: None,
-            query: String::new(),
-            headers: HeaderMap::new(),
-            response_timeout: ResponseTimeout::Usual,
-            takes_unmodified: false,
-        };
+        let draft = Draft::bare(Method::HEAD);
         match self.exchange(&draft, &self.first, None).await {
             Ok(_) => {
                 self.learn(&self.first.region);
