@@ -6,7 +6,7 @@ use std::time::Duration;
 use bucketry_model::bucket::BucketTarget;
 use bucketry_model::id::JobId;
 use bucketry_model::node_protocol::{
-    BoundSecret, Job, JobResult, NewestSearch, Outcome, Task, UploadCleaning, Validation,
+    BoundSecret, Job, JobResult, KeyChecks, NewestSearch, Outcome, Task, UploadCleaning, Validation,
 };
 use bucketry_model::time::Clock;
 use bucketry_telemetry::{TraceSpan, Tracer, current};
@@ -22,6 +22,7 @@ use crate::backoff::Backoff;
 use crate::cloud::Cloud;
 use crate::control_plane::MAX_CONTENT_BYTES;
 use crate::jitter::Jitter;
+use crate::key_checks::check_keys;
 use crate::newest::find_newest;
 use crate::open_buckets::OpenBuckets;
 use crate::registration::Registration;
@@ -101,7 +102,7 @@ impl Jobs {
         for job in jobs {
             let (id, task) = (job.id, job.task);
             let refused = match task {
-                Task::Validate(_) | Task::FindNewest(_) | Task::CleanUploads(_)
+                Task::Validate(_) | Task::FindNewest(_) | Task::CleanUploads(_) | Task::CheckKeys(_)
                     if self.shared.validations.len() >= MAX_VALIDATIONS =>
                 {
                     true
@@ -112,6 +113,10 @@ impl Jobs {
                 }
                 Task::CleanUploads(cleaning) => {
                     self.shared.spawn_bucket_job(id, BucketJob::CleanUploads(cleaning));
+                    false
+                }
+                Task::CheckKeys(checks) => {
+                    self.shared.spawn_key_checks(id, checks);
                     false
                 }
                 Task::Validate(validation) => {
@@ -162,6 +167,19 @@ impl SharedJobs {
         self.validations.spawn(async move {
             let span = shared.span("bucket content");
             let running = tokio::spawn(in_span(span, Arc::clone(&shared).do_bucket_job(job)));
+            let outcome = running.await.unwrap_or_else(|_| failed("the job was interrupted"));
+            shared.finish(id, outcome);
+        });
+    }
+
+    fn spawn_key_checks(self: &Arc<Self>, id: JobId, checks: KeyChecks) {
+        let shared = Arc::clone(self);
+        self.validations.spawn(async move {
+            let deadline = Instant::now() + Duration::from_millis(checks.deadline_ms).min(LONGEST_BUCKET_JOB);
+            let span = shared.span("check keys");
+            let checking = check_keys(Arc::clone(&shared.tools.buckets), checks, deadline);
+            let checked = async { Outcome::CheckedKeys { keys: checking.await } };
+            let running = tokio::spawn(in_span(span, checked));
             let outcome = running.await.unwrap_or_else(|_| failed("the job was interrupted"));
             shared.finish(id, outcome);
         });
@@ -234,7 +252,9 @@ impl SharedJobs {
                     let change = self.change_identities(jitter.split(), Identities::retire_all_but_first);
                     in_span(self.span("retire identities"), change).await
                 }
-                Task::Validate(_) | Task::FindNewest(_) | Task::CleanUploads(_) => continue,
+                Task::Validate(_) | Task::FindNewest(_) | Task::CleanUploads(_) | Task::CheckKeys(_) => {
+                    continue;
+                }
             };
             self.finish(id, outcome);
         }

@@ -20,6 +20,7 @@ mod heartbeat;
 mod inventory;
 mod jitter;
 mod jobs;
+mod key_checks;
 mod key_uses;
 mod meter;
 mod metrics;

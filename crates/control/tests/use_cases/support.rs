@@ -15,8 +15,8 @@ use bucketry_model::bucket::StorageType;
 use bucketry_model::diagnosis::{Check, CheckCode, CheckName, Diagnosis};
 use bucketry_model::id::{BucketId, RepoId, WorkspaceId};
 use bucketry_model::node_protocol::{
-    BoundSecret, BucketStatus, Heartbeat, JobResult, Outcome, Register, Report, StatusCounts, SyncAnswer,
-    Task, UploadsFound, UsageBatch, Validation,
+    BoundSecret, BucketStatus, CheckedKey, Heartbeat, JobResult, Outcome, Register, Report, StatusCounts,
+    SyncAnswer, Task, UploadsFound, UsageBatch, Validation,
 };
 use bucketry_model::role::{Caller, OrgRole, WorkspaceRole};
 use bucketry_model::secret::Secret;
@@ -177,6 +177,8 @@ pub(crate) struct FakeNode {
     pub(crate) identities: Arc<Mutex<Identities>>,
     /// The result of validations.
     pub(crate) finds: Arc<Mutex<Option<CheckCode>>>,
+    /// How many other buckets each key opens.
+    pub(crate) other_buckets: Arc<Mutex<u64>>,
     /// The result of searches for the newest object.
     pub(crate) newest: Arc<Mutex<Result<Option<jiff::Timestamp>, &'static str>>>,
     /// The plain secrets that were used in validations.
@@ -197,6 +199,7 @@ impl FakeNode {
             key: Arc::new(NodeSigningKey::generate().unwrap()),
             identities: Arc::new(Mutex::new(Identities::generate())),
             finds: Arc::default(),
+            other_buckets: Arc::default(),
             newest: Arc::new(Mutex::new(Ok(None))),
             opened: Arc::default(),
             sent: Arc::default(),
@@ -338,6 +341,11 @@ impl FakeNode {
                 Ok(newest) => Outcome::FoundNewest { newest },
                 Err(reason) => Outcome::Failed { reason: reason.to_owned() },
             },
+            Task::CheckKeys(checks) => {
+                let others = *self.other_buckets.lock().unwrap();
+                let checked = |bucket_id| CheckedKey { bucket_id, config_version: 1, other_buckets: others };
+                Outcome::CheckedKeys { keys: checks.bucket_ids.into_iter().map(checked).collect() }
+            }
             Task::CleanUploads(cleaning) => Outcome::CleanedUploads {
                 found: UploadsFound {
                     count: 3,

@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::key_checks::{CheckedKey, KeyChecks};
 use crate::bucket::BucketLocation;
 use crate::diagnosis::{CheckScope, Diagnosis};
 use crate::id::{BucketId, ChannelId, JobId, OrgId, RepoId, RepoKeyId};
@@ -41,6 +42,8 @@ pub enum Task {
     FindNewest(NewestSearch),
     /// Find multipart uploads that nobody completed, and abort them.
     CleanUploads(UploadCleaning),
+    /// Find out whether the keys of buckets open more than their buckets.
+    CheckKeys(KeyChecks),
 }
 
 /// A search for the newest object under a prefix of a bucket that the node serves.
@@ -192,6 +195,11 @@ pub enum Outcome {
         /// Why one couldn't be aborted, in one sentence without secrets.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         failure: Option<String>,
+    },
+    /// Outcome of [`Task::CheckKeys`].
+    CheckedKeys {
+        /// What was found. Buckets are left out that the node doesn't serve, or whose provider doesn't say.
+        keys: Vec<CheckedKey>,
     },
     /// Outcome of [`Task::NewIdentity`] and [`Task::RetireIdentities`].
     Done,

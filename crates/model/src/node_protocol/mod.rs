@@ -6,6 +6,7 @@
 
 mod inventory;
 mod jobs;
+mod key_checks;
 mod sync;
 
 pub use inventory::{
@@ -16,6 +17,7 @@ pub use jobs::{
     BoundSecret, Job, JobResult, NewestSearch, Outcome, SecretOwner, Task, UploadCleaning, UploadsFound,
     Validation,
 };
+pub use key_checks::{CheckedKey, KeyChecks, MAX_KEY_CHECKS, MOST_OTHER_BUCKETS};
 pub use sync::{NodeBucket, NodeRepository, NodeRepositoryBucket, NodeRepositoryKey, SyncAnswer};
 
 use std::borrow::Cow;
