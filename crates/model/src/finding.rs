@@ -55,6 +55,31 @@ pub enum FindingCode {
     SessionInvalid,
 }
 
+impl FindingCode {
+    /// All codes.
+    pub const ALL: [Self; 19] = [
+        Self::BucketOffline,
+        Self::EndpointOffline,
+        Self::NodeIsolated,
+        Self::NodeSilent,
+        Self::ReportsWaiting,
+        Self::SecretUnreadable,
+        Self::CredentialExpiring,
+        Self::CredentialExpired,
+        Self::BucketsOverlap,
+        Self::KeyTooBroad,
+        Self::UploadsAbandoned,
+        Self::ObjectsStale,
+        Self::BucketUnused,
+        Self::InventoryOld,
+        Self::QuotaNear,
+        Self::ErrorRateHigh,
+        Self::BackupOld,
+        Self::DiskFull,
+        Self::SessionInvalid,
+    ];
+}
+
 /// How urgent a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -182,6 +207,13 @@ mod tests {
     #[test]
     fn a_key_has_one_text() {
         assert_eq!(finding(None).key.to_string(), "BUCKET_OFFLINE BUCKET 1");
+    }
+
+    #[test]
+    fn no_code_is_missing_in_the_list_of_all() {
+        // The last one. A code after it must be added to the list, too.
+        assert_eq!(FindingCode::ALL.len(), FindingCode::SessionInvalid as usize + 1);
+        assert!(FindingCode::ALL.is_sorted_by(|a, b| a < b));
     }
 
     #[test]

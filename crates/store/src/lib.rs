@@ -30,6 +30,7 @@ pub mod error;
 pub mod freshness;
 pub mod idempotency;
 pub mod inventory;
+pub mod key_check;
 pub mod listing;
 mod migrations;
 pub mod monitoring;
@@ -85,6 +86,7 @@ pub trait Store:
     + idempotency::IdempotencyStore
     + audit::AuditStore
     + inventory::InventoryStore
+    + key_check::KeyCheckStore
     + listing::ListingStore
     + monitoring::MonitoringStore
     + notification_channel::ChannelStore

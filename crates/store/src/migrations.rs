@@ -38,6 +38,7 @@ const SQLITE: &[File] = files! {
     "0022_backups",
     "0023_freshness",
     "0024_registrations",
+    "0025_key_checks",
 };
 
 const POSTGRES: &[File] = files! {
@@ -64,6 +65,7 @@ const POSTGRES: &[File] = files! {
     "0023_backups",
     "0024_freshness",
     "0025_registrations",
+    "0026_key_checks",
 };
 
 /// The migrations of a SQLite database.

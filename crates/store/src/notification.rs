@@ -105,6 +105,15 @@ pub struct ChannelLoad {
     pub waiting: u32,
 }
 
+/// The messages of all channels that wait to be sent. Those of disabled channels don't count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OutboxState {
+    /// How many there are, at most as many as were asked for.
+    pub waiting: u64,
+    /// When the oldest of them was written.
+    pub oldest: Option<Timestamp>,
+}
+
 /// Stores conditions and messages.
 #[async_trait]
 pub trait NotificationStore {
@@ -148,6 +157,9 @@ pub trait NotificationStore {
         since: NotificationId,
         most: u32,
     ) -> Result<ChannelLoad>;
+
+    /// The messages of all organizations that wait to be sent. Counts to `most`.
+    async fn outbox(&self, most: u32) -> Result<OutboxState>;
 
     /// Takes over a channel that has a message due, until the lease ends.
     async fn claim_delivery(&self, now: Timestamp, lease_until: Timestamp)

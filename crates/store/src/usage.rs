@@ -121,6 +121,19 @@ pub struct HourPoint {
     pub counts: UsageCounts,
 }
 
+/// The requests for a bucket in a minute that one node counted through one repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FailingMinute {
+    /// The bucket.
+    pub bucket_id: BucketId,
+    /// The start of the minute, in Unix seconds.
+    pub minute: i64,
+    /// All requests.
+    pub requests: u64,
+    /// Those that failed because of the provider.
+    pub failed: u64,
+}
+
 /// Stores traffic.
 #[async_trait]
 pub trait UsageStore {
@@ -156,6 +169,12 @@ pub trait UsageStore {
     /// A page of traffic by hour, newest first. Traffic belongs to the workspace that the bucket was in when it was
     /// counted.
     async fn usage_hours(&self, query: &HourQuery) -> Result<Vec<HourPoint>>;
+
+    /// The minutes from `first` (in Unix seconds) on of buckets that had requests that failed because of the provider since
+    /// then, also minutes without failures. Of at most `limit` buckets, those that failed last. In no particular order.
+    ///
+    /// Costs a lookup if nothing failed.
+    async fn failing_minutes(&self, org_id: OrgId, first: i64, limit: u32) -> Result<Vec<FailingMinute>>;
 
     /// Removes minutes from before the given Unix second, at most `at_most` at a time. Returns how many.
     async fn purge_usage_minutes(&self, before: i64, at_most: u32) -> Result<u64>;

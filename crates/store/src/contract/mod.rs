@@ -31,6 +31,7 @@ pub mod first_report;
 pub mod freshness;
 pub mod idempotency;
 pub mod inventory;
+pub mod key_check;
 pub mod listing;
 pub mod monitoring;
 pub mod node;
@@ -251,6 +252,7 @@ macro_rules! contract_stories {
                 sizes_beyond_all_measure_stop_no_counting
                 spools_that_ended_long_ago_are_forgotten
                 totals_of_repositories_are_kept_by_organization
+                the_minutes_of_failing_buckets_are_found
             }
             usage_series {
                 a_series_tells_minutes_and_days_newest_first
@@ -311,6 +313,11 @@ macro_rules! contract_stories {
                 a_bucket_has_a_limited_number_of_rules
                 a_due_check_is_made_by_one_process_and_recorded
                 what_was_found_in_a_bucket_goes_with_its_place
+            }
+            key_check {
+                each_key_is_checked_once_a_day
+                a_new_bucket_is_checked_soon_and_not_again_in_the_next_round
+                a_broad_key_is_known_until_it_is_narrow_replaced_or_gone
             }
             notification_channel {
                 a_channel_reads_back_without_its_secret
@@ -375,6 +382,7 @@ mod tests {
             include_str!("freshness.rs"),
             include_str!("idempotency.rs"),
             include_str!("inventory.rs"),
+            include_str!("key_check.rs"),
             include_str!("node.rs"),
             include_str!("notification.rs"),
             include_str!("notification_channel.rs"),

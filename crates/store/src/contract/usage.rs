@@ -228,3 +228,37 @@ pub async fn totals_of_repositories_are_kept_by_organization(store: &dyn Store) 
     let response = store.usage_totals_of_repositories(other.org, &[first]).await.unwrap();
     assert_eq!(response[0].1.requests, 1, "only traffic to the organization's own buckets");
 }
+
+pub async fn the_minutes_of_failing_buckets_are_found(store: &dyn Store) {
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    let node = context.node("node-1").await;
+    let [a, b, c] = [context.bucket("a").await, context.bucket("b").await, context.bucket("c").await];
+    let elsewhere = other.bucket("a").await;
+    let failed =
+        |bucket, minute, errors| UsageRow { errors, provider_errors: errors, ..row(bucket, minute, 10) };
+    let through_repository = UsageRow { repo_id: Some(fresh(RepoId::new)), ..failed(a, 600, 3) };
+    let refused = UsageRow { errors: 9, ..row(b, 600, 10) };
+    let rows = vec![
+        failed(a, 540, 2),
+        failed(a, 600, 1),
+        through_repository,
+        row(a, 660, 10),
+        refused,
+        failed(c, 540, 10),
+        failed(elsewhere, 600, 10),
+    ];
+    store.add_usage(node, None, &batch(1, rows), at(0)).await.unwrap();
+    let found = async |first, limit| {
+        let minutes = store.failing_minutes(context.org, first, limit).await.unwrap();
+        let mut found: Vec<_> =
+            minutes.iter().map(|one| (one.bucket_id, one.minute, one.requests, one.failed)).collect();
+        found.sort_unstable();
+        found
+    };
+    let of_a = [(a, 600, 10, 1), (a, 600, 10, 3), (a, 660, 10, 0)];
+    assert_eq!(found(600, 10).await, of_a, "refusals aren't failures, and c failed before");
+    assert_eq!(found(540, 10).await.len(), 5);
+    assert_eq!(found(540, 1).await.len(), 4, "the bucket that failed last");
+    assert_eq!(found(720, 10).await, []);
+}

@@ -15,7 +15,7 @@ use sqlx::query;
 use super::columns::Columns;
 use super::dialect::{Row, for_update, is_unique_violation};
 use super::statement::{InList, Write, texts};
-use super::{SqlStore, attachment, facets, freshness, inventory, live_workspace, probe, series};
+use super::{SqlStore, attachment, facets, freshness, inventory, key_check, live_workspace, probe, series};
 use crate::Result;
 use crate::bucket::{
     BucketDeleted, BucketInserted, BucketQuery, BucketStore, BucketUpdate, BucketUpdated, CredentialEnd,
@@ -254,6 +254,7 @@ impl BucketStore for SqlStore {
         }
         if update.record_change {
             remove_reports(&mut write, update.id).await?;
+            key_check::forget_key(&mut write, update.id).await?;
             write.record_change(update.org_id, Subject::Bucket(update.id), now);
         }
         if renamed || place != (update.location.storage_type, update.location.endpoint.clone()) {
@@ -295,6 +296,7 @@ impl BucketStore for SqlStore {
         write.execute(query(forget).bind(&bucket)).await?;
         inventory::forget_bucket(&mut write, id).await?;
         freshness::forget_bucket(&mut write, id).await?;
+        key_check::forget_key(&mut write, id).await?;
         write.record_change(org_id, Subject::Bucket(id), now);
         write.bump_generation(Some(org_id));
         write.commit().await?;

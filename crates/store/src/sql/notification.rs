@@ -19,7 +19,7 @@ use super::statement::{InList, Rows, Write};
 use crate::Result;
 use crate::notification::{
     ChannelLoad, ClaimedDelivery, DeliveryAttempt, DeliveryClaim, MOST_CONDITIONS, NewNotification,
-    NotificationStore, StoredCondition, StoredNotification,
+    NotificationStore, OutboxState, StoredCondition, StoredNotification,
 };
 
 /// The rank of a test, which is sent before all others.
@@ -206,6 +206,20 @@ impl NotificationStore for SqlStore {
         let waiting = self.row(query(waiting).bind(&id).bind(most)).await?;
         let number = |row: Option<Row>| row.map_or(Ok(0), |row| Columns::of(&row).narrow());
         Ok(ChannelLoad { recent: number(recent)?, waiting: number(waiting)? })
+    }
+
+    async fn outbox(&self, most: u32) -> Result<OutboxState> {
+        // Ids contain their time.
+        let sql = "SELECT COUNT(*), MIN(counted.id) FROM (SELECT n.id FROM notifications n \
+                   JOIN notification_channels c ON c.id = n.channel_id \
+                   WHERE n.next_at IS NOT NULL AND c.enabled AND c.deleted_at IS NULL LIMIT $1) counted";
+        let Some(row) = self.row(query(sql).bind(i64::from(most))).await? else {
+            return Ok(OutboxState::default());
+        };
+        let mut columns = Columns::of(&row);
+        let waiting = columns.narrow()?;
+        let oldest: Option<NotificationId> = columns.optional_parsed()?;
+        Ok(OutboxState { waiting, oldest: oldest.and_then(|id| id.created()) })
     }
 
     async fn claim_delivery(

@@ -19,7 +19,9 @@ use super::row_values::RowValues;
 use super::series::{Route, Series};
 use super::statement::{InList, Rows, Write, texts};
 use crate::bucket::BucketQuery;
-use crate::usage::{BatchCounted, HourPoint, HourQuery, ListedTotals, SeriesPoint, SeriesQuery, UsageStore};
+use crate::usage::{
+    BatchCounted, FailingMinute, HourPoint, HourQuery, ListedTotals, SeriesPoint, SeriesQuery, UsageStore,
+};
 use crate::{Result, StoreError};
 
 /// The sum of a stored and an added value. Sizes come from providers, and a wrong one must not stop a whole node
@@ -386,6 +388,10 @@ impl UsageStore for SqlStore {
                       (SELECT org_number, minute, series FROM usage_minutes \
                       WHERE org_number = $1 AND minute < $2 LIMIT $3)";
         self.purge_by_organization(old, remove, before, at_most).await
+    }
+
+    async fn failing_minutes(&self, org_id: OrgId, first: i64, limit: u32) -> Result<Vec<FailingMinute>> {
+        self.minutes_of_failing(org_id, first, limit).await
     }
 
     async fn usage_hours(&self, query: &HourQuery) -> Result<Vec<HourPoint>> {
