@@ -352,6 +352,8 @@ fn background_tasks(control: &Control, audit_log: Option<AuditLog>) -> JoinSet<(
     tasks.spawn(async move { watch.watch_conditions().await });
     let checks = control.clone();
     tasks.spawn(async move { checks.run_freshness_checks().await });
+    let keys = control.clone();
+    tasks.spawn(async move { keys.run_key_checks().await });
     if let Some(log) = audit_log {
         let control = control.clone();
         tasks.spawn(async move { stream_audit(&control, log).await });

@@ -36,6 +36,9 @@ pub const DISK_MIN_FREE: u32 = 10 * 1_024;
 /// Seconds that a problem has to last until it is a finding, unless a setting overrides it.
 pub const FINDING_DELAY: u16 = 30;
 
+/// Per cent of a bucket's requests that may fail at its provider before that is a finding, unless a setting overrides it.
+pub const ERROR_RATE: u8 = 5;
+
 /// The control plane's settings.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -85,6 +88,10 @@ pub struct Settings {
     pub finding_delay: SignedDuration,
     /// How long a bucket may be without traffic; `None` if that isn't looked for.
     pub unused_after: Option<SignedDuration>,
+    /// Whether nodes find out whether keys open more than their buckets.
+    pub check_keys: bool,
+    /// From how many per cent of a bucket's requests on it is a finding that they fail; `None` if it never is.
+    pub error_rate: Option<u8>,
     /// How old the last backup may become; `None` if that isn't checked.
     pub backup_max_age: Option<SignedDuration>,
     /// The data directory, whose disk is watched; `None` if it isn't.
@@ -119,6 +126,8 @@ impl Default for Settings {
             prices: None,
             finding_delay: SignedDuration::from_secs(i64::from(FINDING_DELAY)),
             unused_after: None,
+            check_keys: true,
+            error_rate: Some(ERROR_RATE),
             backup_max_age: None,
             data_directory: None,
             disk_min_free: u64::from(DISK_MIN_FREE) << 20,

@@ -33,7 +33,8 @@ pub struct Options {
 
 impl Options {
     /// The options of a test deployment: a temporary data directory, free ports, a known owner, private and
-    /// loopback endpoints allowed, no rate limits, no findings about a disk that builds have filled.
+    /// loopback endpoints allowed, no rate limits, no findings about a disk that builds have filled, and no checks of
+    /// keys, which would add requests and findings.
     pub fn new(program: &Path) -> Self {
         Self { program: program.to_owned(), data_dir: None, env: Vec::new(), args: Vec::new() }
             .env("BUCKETRY_ADMIN_EMAIL", OWNER_EMAIL)
@@ -41,6 +42,7 @@ impl Options {
             .env("BUCKETRY_ENDPOINT_POLICY", "private")
             .env("BUCKETRY_RATE_LIMIT", "off")
             .env("BUCKETRY_DISK_MIN_FREE", "0")
+            .env("BUCKETRY_KEY_CHECKS", "off")
             .env("BUCKETRY_GATEWAY_LISTEN", "127.0.0.1:0")
     }
 

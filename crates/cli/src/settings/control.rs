@@ -33,6 +33,8 @@ impl ControlValues {
             notification_window: SignedDuration::from_secs(self.notification_window.into()),
             prices: prices.map(Arc::new),
             unused_after: limit(self.unused_after).map(days),
+            check_keys: self.key_checks == Switch::On,
+            error_rate: limit(self.error_rate),
             backup_max_age: limit(self.backup_max_age).map(days),
             disk_min_free: u64::from(self.disk_min_free) << 20,
             finding_delay: SignedDuration::from_secs(self.finding_delay.into()),

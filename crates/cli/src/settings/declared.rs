@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use bucketry_api::METRICS_BUCKETS;
 use bucketry_control::settings::{
-    AUDIT_DAYS, DISK_MIN_FREE, EVENTS_DAYS, FINDING_DELAY, INVENTORY_RESULTS, NOTIFICATION_WINDOW,
+    AUDIT_DAYS, DISK_MIN_FREE, ERROR_RATE, EVENTS_DAYS, FINDING_DELAY, INVENTORY_RESULTS, NOTIFICATION_WINDOW,
     NOTIFICATIONS_DAYS, SESSION_DAYS, USAGE_HOURS_DAYS, USAGE_MINUTES_DAYS,
 };
 use bucketry_gateway::ProtectionSettings;
@@ -166,6 +166,12 @@ settings! {
         /// Days without traffic through the gateway after which a bucket is reported as unused; 0 means never
         #[arg(value_name = "DAYS", value_parser = value_parser!(u16).range(0..=3_650))]
         unused_after: u16 = 0,
+        /// Find out about once a day whether a bucket's key opens other buckets too
+        #[arg(value_name = "SWITCH")]
+        key_checks: Switch = Switch::On,
+        /// Per cent of a bucket's requests that fail at its provider from which on that is a finding; 0 means never
+        #[arg(value_name = "PERCENT", value_parser = value_parser!(u8).range(0..=100))]
+        error_rate: u8 = ERROR_RATE,
         /// Days after which the last backup is reported as too old; 0 means that backups aren't checked
         #[arg(value_name = "DAYS", value_parser = value_parser!(u16).range(0..=3_650))]
         backup_max_age: u16 = 0,

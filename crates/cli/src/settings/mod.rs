@@ -82,6 +82,8 @@ impl SettingsLayer {
             gateway_listen: Some(gateway_listen),
             endpoint_policy: Some(kinds::EndpointMode::Private),
             probe_interval: Some(probe_interval),
+            // One key opens all sample buckets.
+            key_checks: Some(kinds::Switch::Off),
             node_name: Some("demo-node".to_owned()),
             node_region: Some("history invented".to_owned()),
             // The embedded S3 server logs each read of a missing object as an error, and one bucket is down on purpose.

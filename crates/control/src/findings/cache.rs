@@ -9,6 +9,7 @@ use bucketry_model::role::Visibility;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 
+use super::counts::CountCache;
 use super::hourly::HourlyFacts;
 use super::outcome::FindingScan;
 use crate::Result;
@@ -25,6 +26,7 @@ pub(crate) struct FindingCache {
     slots: Mutex<HashMap<(OrgId, Visibility), Arc<ScanSlot>>>,
     organizations: Mutex<Option<(Timestamp, Arc<[OrgId]>)>>,
     pub(super) hourly: HourlyFacts,
+    pub(super) counts: CountCache,
 }
 
 /// Locked while a scan runs, so that callers at the same time share one.

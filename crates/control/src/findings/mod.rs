@@ -4,13 +4,16 @@
 //! something changes, and `outcome` decides what a caller is shown.
 
 mod cache;
+mod counts;
 mod hourly;
+mod key_checks;
 mod observations;
 mod outcome;
 mod rules;
 mod scan;
 mod scan_contents;
 mod scan_deployment;
+mod scan_traffic;
 mod sentence;
 
 use std::sync::Arc;
@@ -22,6 +25,7 @@ use bucketry_model::role::{Caller, OrgRole, Visibility};
 use crate::{Control, Error, Result};
 
 pub(crate) use cache::FindingCache;
+pub use counts::{FindingCounts, Outbox};
 pub use outcome::{FindingReport, FindingScan};
 pub use rules::CREDENTIAL_WARNING;
 

@@ -9,8 +9,10 @@ use bucketry_model::status::{ProbeFailure, ProbedStatus, Status};
 use bucketry_model::time::Day;
 use bucketry_store::bucket::CredentialEnd;
 use bucketry_store::freshness::{AbandonedUploads, StoredFreshness};
+use bucketry_store::key_check::BroadKey;
 use bucketry_store::listing::FacetCount;
 use bucketry_store::organization::Organization;
+use bucketry_store::usage::FailingMinute;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::presence::WaitingBatches;
@@ -39,6 +41,12 @@ pub(super) struct Observations {
     pub(super) stale: Vec<(ObservedBucket, StoredFreshness)>,
     /// The multipart uploads that nobody completed.
     pub(super) uploads: Vec<(ObservedBucket, AbandonedUploads)>,
+    /// The buckets whose keys open other buckets too.
+    pub(super) broad_keys: Vec<(ObservedBucket, BroadKey)>,
+    /// The buckets that nodes reach, but with requests that failed lately.
+    pub(super) failing: Vec<FailingBucket>,
+    /// From how many per cent of failed requests on a bucket is reported.
+    pub(super) error_rate: Option<u8>,
     /// The visible registrations of each bucket that is registered more than once, oldest first.
     pub(super) registrations: Vec<Vec<ObservedBucket>>,
     /// Some of the buckets that nobody uses, each with its last day of use.
@@ -57,6 +65,15 @@ pub(super) struct ObservedBucket {
     pub(super) id: BucketId,
     pub(super) name: String,
     pub(super) workspace_id: WorkspaceId,
+}
+
+/// A bucket that nodes reach, with its requests of the last minutes.
+#[derive(Debug, Clone)]
+pub(super) struct FailingBucket {
+    pub(super) bucket: ObservedBucket,
+    /// Since when it is ONLINE, if that is known.
+    pub(super) online_since: Option<Timestamp>,
+    pub(super) minutes: Vec<FailingMinute>,
 }
 
 /// A bucket whose inventory is late, or could not be made.

@@ -64,6 +64,7 @@ impl Control {
             ..Observations::default()
         };
         self.observe_contents(org_id, visible, &mut seen).await?;
+        self.observe_traffic(org_id, visible, &mut seen).await?;
         self.add_hourly(org_id, visible, &mut seen);
         let offline = seen.count(|kind| seen.has_connected(&kind.reports));
         if offline > 0 {

@@ -1,5 +1,5 @@
-//! Reads what is known about the contents of buckets: inventories that are late or failed, stale prefixes, and abandoned
-//! uploads.
+//! Reads what is known about the contents and keys of buckets: inventories that are late or failed, stale prefixes,
+//! abandoned uploads, and keys that open other buckets too.
 
 use std::collections::HashMap;
 
@@ -10,6 +10,7 @@ use bucketry_store::inventory::WalkPlan;
 use jiff::SignedDuration;
 
 use super::observations::{Observations, ObservedBucket, TroubledInventory};
+use super::rules::MOST_BROAD_KEYS;
 use crate::inventories::schedule_of;
 use crate::{Control, Result};
 
@@ -29,7 +30,7 @@ impl VisibleBuckets {
 }
 
 impl Control {
-    /// Adds what is known about the contents of buckets.
+    /// Adds what is known about the contents and keys of buckets.
     pub(super) async fn observe_contents(
         &self,
         org_id: OrgId,
@@ -40,8 +41,10 @@ impl Control {
         let plans = store.troubled_walks(org_id, seen.now - LATE, LOOKED_AT).await?;
         let stale = store.stale_prefixes(org_id, LOOKED_AT).await?;
         let uploads = store.abandoned_uploads(org_id, LOOKED_AT).await?;
+        let broad_keys = store.broad_keys(org_id, MOST_BROAD_KEYS).await?;
         let ids = plans.iter().map(|plan| plan.bucket_id);
         let ids = ids.chain(stale.iter().map(|one| one.bucket_id));
+        let ids = ids.chain(broad_keys.iter().map(|one| one.bucket_id));
         let mut ids: Vec<BucketId> = ids.chain(uploads.iter().map(|one| one.bucket_id)).collect();
         ids.sort_unstable();
         ids.dedup();
@@ -57,6 +60,8 @@ impl Control {
         let buckets = VisibleBuckets(buckets);
         seen.inventories = plans.into_iter().filter_map(|plan| troubled(plan, &buckets)).collect();
         seen.stale = stale.into_iter().filter_map(|one| Some((buckets.get(one.bucket_id)?, one))).collect();
+        seen.broad_keys =
+            broad_keys.into_iter().filter_map(|one| Some((buckets.get(one.bucket_id)?, one))).collect();
         seen.uploads =
             uploads.into_iter().filter_map(|one| Some((buckets.get(one.bucket_id)?, one))).collect();
         Ok(())

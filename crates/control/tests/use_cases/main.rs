@@ -22,3 +22,4 @@ mod repository_keys;
 mod sealing_keys;
 mod sessions;
 mod support;
+mod traffic_findings;

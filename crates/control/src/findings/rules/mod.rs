@@ -7,7 +7,9 @@ mod buckets_overlap;
 mod credential;
 mod deployment;
 mod endpoint_offline;
+mod error_rate_high;
 mod inventory_old;
+mod key_too_broad;
 mod node_isolated;
 mod node_silent;
 mod objects_stale;
@@ -18,6 +20,8 @@ mod several;
 mod uploads_abandoned;
 
 pub use credential::CREDENTIAL_WARNING;
+pub(super) use error_rate_high::WINDOW;
+pub(super) use key_too_broad::MOST_BROAD_KEYS;
 
 use super::observations::Observations;
 use super::outcome::FindingScan;
@@ -44,6 +48,8 @@ pub(super) fn evaluate(seen: &Observations) -> FindingScan {
         inventory_old::check(seen),
         objects_stale::check(seen),
         uploads_abandoned::check(seen),
+        error_rate_high::check(seen),
+        key_too_broad::check(seen),
         buckets_overlap::check(seen),
         bucket_unused::check(seen),
         deployment::check(seen),

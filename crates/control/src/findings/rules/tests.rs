@@ -11,13 +11,15 @@ use bucketry_model::status::{ProbeFailure, ProbedStatus, Status};
 use bucketry_model::time::Day;
 use bucketry_store::bucket::CredentialEnd;
 use bucketry_store::freshness::{AbandonedUploads, StoredFreshness};
+use bucketry_store::key_check::BroadKey;
 use bucketry_store::listing::FacetCount;
 use bucketry_store::organization::Organization;
+use bucketry_store::usage::FailingMinute;
 use jiff::{SignedDuration, Timestamp};
 
 use super::evaluate;
 use crate::findings::observations::{
-    DeploymentState, DiskSpace, Observations, ObservedBucket, ObservedNode, TroubledInventory,
+    DeploymentState, DiskSpace, FailingBucket, Observations, ObservedBucket, ObservedNode, TroubledInventory,
     UnreachableBucket,
 };
 use crate::findings::outcome::FindingScan;
@@ -466,4 +468,84 @@ fn unused_buckets_are_mentioned_together() {
     assert!(found(2)[1].sentence.starts_with("It never had traffic"));
     let [group] = &found(3)[..] else { panic!("one finding") };
     assert!(group.sentence.starts_with("1,234 buckets had no traffic through the gateway for 90 days: "));
+}
+
+#[test]
+fn keys_that_open_other_buckets_are_mentioned_together() {
+    let broad = |n: u8, others| {
+        let found = BroadKey { bucket_id: observed(n).id, others, since: at(NOW - 100 + i64::from(n)) };
+        (observed(n), found)
+    };
+    let found = |broad_keys: Vec<_>| {
+        let organization = Some(quota(0, 100));
+        let seen = observations(vec![node(1, 5)], vec![]);
+        shown(&evaluate(&Observations { organization, broad_keys, ..seen }))
+    };
+    let [one] = &found(vec![broad(1, 1)])[..] else { panic!("one finding") };
+    assert_eq!((one.key.code, one.severity), (FindingCode::KeyTooBroad, Severity::Info));
+    assert_eq!(one.since, Some(at(NOW - 99)));
+    assert!(
+        one.sentence.starts_with("The key also lists 1 other bucket at the provider."),
+        "{}",
+        one.sentence
+    );
+    assert!(found(vec![broad(1, 1_000)])[0].sentence.contains("at least 1,000 other buckets"));
+    let [group] = &found((1..=4).map(|n| broad(n, 7)).collect())[..] else { panic!("one finding") };
+    assert_eq!((group.key.subject, group.since), (SubjectKind::Organization, Some(at(NOW - 97))));
+    assert!(
+        group.sentence.starts_with("The keys of 4 buckets open others at the provider too: bucket-1, "),
+        "{}",
+        group.sentence
+    );
+}
+
+/// Requests per minute with those that failed, the latest minute last.
+fn failing(online_since: Option<i64>, minutes: &[(u64, u64)]) -> FailingBucket {
+    let bucket = observed(1);
+    let minute = |(ago, (requests, failed)): (i64, &(u64, u64))| FailingMinute {
+        bucket_id: bucket.id,
+        minute: NOW / 60 * 60 - 60 * ago,
+        requests: *requests,
+        failed: *failed,
+    };
+    let minutes = (0..).zip(minutes.iter().rev()).map(minute).collect();
+    FailingBucket { bucket, online_since: online_since.map(|ago| at(NOW / 60 * 60 - ago)), minutes }
+}
+
+fn errors(limit: Option<u8>, failing: FailingBucket) -> Vec<Finding> {
+    let seen = observations(vec![node(1, 5)], vec![]);
+    shown(&evaluate(&Observations { failing: vec![failing], error_rate: limit, ..seen }))
+}
+
+#[test]
+fn a_bucket_whose_requests_fail_is_found_with_the_rate() {
+    let [found] = &errors(Some(5), failing(None, &[(100, 0), (60, 20), (40, 5)]))[..] else { panic!("one") };
+    assert_eq!((found.key.code, found.severity), (FindingCode::ErrorRateHigh, Severity::Critical));
+    assert_eq!(found.since, Some(at(NOW / 60 * 60 - 60)), "the first minute with failures");
+    assert!(
+        found.sentence.starts_with("Of the last 200 requests within 10 minutes, 12 % failed at the provider"),
+        "{}",
+        found.sentence
+    );
+    assert!(errors(None, failing(None, &[(100, 100)])).is_empty(), "it is switched off");
+}
+
+#[test]
+fn few_requests_or_few_failures_are_no_high_rate() {
+    let is_found = |minutes: &[(u64, u64)]| !errors(Some(5), failing(None, minutes)).is_empty();
+    assert!(!is_found(&[(49, 49)]) && is_found(&[(50, 50)]));
+    assert!(!is_found(&[(1_000, 49)]) && is_found(&[(1_000, 50)]));
+    assert!(!is_found(&[(u64::MAX, 0), (u64::MAX, 1)]));
+}
+
+#[test]
+fn failures_of_an_outage_that_is_over_do_not_count() {
+    let minutes = [(100, 100), (100, 100), (100, 2)];
+    assert_eq!(errors(Some(5), failing(Some(3_600), &minutes)).len(), 1);
+    assert!(
+        errors(Some(5), failing(Some(30), &minutes)).is_empty(),
+        "it is reached again since half a minute"
+    );
+    let fails_again = [(100, 100), (100, 100), (100, 50)];
+    assert_eq!(errors(Some(5), failing(Some(30), &fails_again)).len(), 1);
 }
