@@ -9,6 +9,7 @@
 //! **Invariant:** this crate contains no domain rules and talks to neither the database nor clouds. A handler
 //! parses a request, calls one use case of `control`, and writes the response.
 
+mod attention_metrics;
 mod audit;
 mod body;
 mod bucket;

@@ -14,6 +14,7 @@ use bucketry_telemetry::TraceSpan;
 use bucketry_web::access_log::CompletedRequest;
 use jiff::Timestamp;
 use parking_lot::Mutex;
+use prometheus_client::collector::Collector;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
@@ -23,6 +24,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::attention_metrics::AttentionCollector;
 use crate::bucket_metrics::BucketCollector;
 use crate::process::Process;
 
@@ -242,6 +244,7 @@ impl Metrics {
             encode_registry(&mut text, more)?;
         }
         drop(now);
+        encode(&mut text, Box::new(read.attention.clone()))?;
         if let Some(buckets) = &read.buckets {
             encode_buckets(&mut text, buckets)?;
         }
@@ -259,8 +262,12 @@ impl Metrics {
 }
 
 fn encode_buckets(text: &mut String, buckets: &Arc<MonitoredBuckets>) -> Result<(), std::fmt::Error> {
+    encode(text, Box::new(BucketCollector(Arc::clone(buckets))))
+}
+
+fn encode(text: &mut String, collector: Box<dyn Collector>) -> Result<(), std::fmt::Error> {
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(BucketCollector(Arc::clone(buckets))));
+    registry.register_collector(collector);
     encode_registry(text, &registry)
 }
 
@@ -271,6 +278,7 @@ pub(crate) struct OnDemandValues {
     pub(crate) database: DatabaseCheck,
     pub(crate) nodes: Vec<NodeView>,
     pub(crate) credentials: Option<EndingCredentials>,
+    pub(crate) attention: AttentionCollector,
     pub(crate) process: Option<Process>,
     pub(crate) buckets: Option<Arc<MonitoredBuckets>>,
 }

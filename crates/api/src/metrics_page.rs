@@ -13,6 +13,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use subtle::ConstantTimeEq as _;
 
+use crate::attention_metrics::AttentionCollector;
 use crate::caller::bearer;
 use crate::endpoint::RequestSample;
 use crate::error::{ApiError, ApiResult};
@@ -140,6 +141,10 @@ async fn read(state: &ApiState, access: &ScrapeAccess) -> OnDemandValues {
     OnDemandValues {
         nodes: control.node_views().await.unwrap_or_default(),
         credentials: control.ending_credentials().await.ok(),
+        attention: AttentionCollector {
+            findings: control.finding_counts().await.ok().flatten(),
+            outbox: control.notification_outbox().await.ok(),
+        },
         buckets: match limit {
             0 => None,
             _ if !access.names => {
