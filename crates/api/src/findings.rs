@@ -9,7 +9,8 @@ use bucketry_model::finding::Finding;
 use crate::caller::Authenticated;
 use crate::endpoint::RequestSample;
 use crate::error::ApiResult;
-use crate::openapi::Signed;
+use crate::openapi::{BadRequest, Signed};
+use crate::params::Params;
 use crate::state::ApiState;
 
 pub(crate) const SAMPLE: RequestSample = RequestSample::get("/findings");
@@ -43,12 +44,13 @@ fn info(finding: Finding) -> FindingInfo {
     security(("bearer" = [])),
     responses(
         (status = 200, description = "The findings", body = FindingList),
-        Signed,
+        Signed, BadRequest,
     ),
 )]
 pub(crate) async fn findings(
     caller: Authenticated,
     State(state): State<ApiState>,
+    _: Params,
 ) -> ApiResult<Json<FindingList>> {
     let report = state.control().finding_report(&caller).await?;
     let findings = report.findings.into_iter().map(info).collect();

@@ -168,7 +168,8 @@ impl FromRequestParts<ApiState> for Params {
             )
         })?;
         pairs.retain(|(_, value)| !is_absent(value));
-        KnownParameters::check(&parts.extensions, pairs.iter().map(|(name, _)| name.as_str()))?;
+        let names = pairs.iter().map(|(name, _)| name.as_str());
+        KnownParameters::check(&parts.method, &parts.extensions, names)?;
         Ok(Self(pairs))
     }
 }

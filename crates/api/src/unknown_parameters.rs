@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::MatchedPath;
-use http::Extensions;
-use utoipa::openapi::path::{Parameter, ParameterIn};
+use http::{Extensions, Method};
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::{OpenApi, RefOr};
 
 use crate::error::{ApiError, ApiResult};
@@ -22,38 +22,40 @@ const LONGEST_NAME: usize = 64;
 /// How similar a name must be to be suggested: 1 is equal, 0 is entirely different.
 const SIMILAR: f64 = 0.6;
 
-/// The query parameters of each `GET`, by path as in the OpenAPI document, which is where they come from.
+/// The query parameters of each path that has a `GET`, as in the OpenAPI document, which is where they come from.
 #[derive(Clone)]
-pub(crate) struct KnownParameters(Arc<HashMap<String, Vec<String>>>);
+pub(crate) struct KnownParameters(Arc<HashMap<String, ParametersOfPath>>);
+
+struct ParametersOfPath {
+    of_get: Vec<String>,
+    /// Those of `GET` and `DELETE`.
+    of_any: Vec<String>,
+}
 
 impl KnownParameters {
     pub(crate) fn of(document: &OpenApi) -> Self {
         let mut known = HashMap::new();
         for (path, item) in &document.paths.paths {
-            if item.get.is_none() {
-                continue;
-            }
-            // The method isn't known where parameters are checked. One that only DELETE has is ignored by GET.
-            let operations = item.get.iter().chain(&item.delete);
-            let in_query = |one: &RefOr<Parameter>| match one {
-                RefOr::T(one) if one.parameter_in == ParameterIn::Query => Some(one.name.clone()),
-                _ => None,
-            };
-            known.insert(
-                path.clone(),
-                operations.flat_map(|one| one.parameters.iter().flatten()).filter_map(in_query).collect(),
-            );
+            let Some(get) = &item.get else { continue };
+            let of_get: Vec<String> = in_query(get).collect();
+            let of_any = of_get.iter().cloned().chain(item.delete.iter().flat_map(in_query)).collect();
+            known.insert(path.clone(), ParametersOfPath { of_get, of_any });
         }
         Self(Arc::new(known))
     }
 
     /// Checks the names of a request's parameters. Requests to other routes than a `GET` of the document pass.
-    pub(crate) fn check<'n>(extensions: &Extensions, names: impl Iterator<Item = &'n str>) -> ApiResult<()> {
+    pub(crate) fn check<'n>(
+        method: &Method,
+        extensions: &Extensions,
+        names: impl Iterator<Item = &'n str>,
+    ) -> ApiResult<()> {
         let (Some(Self(all)), Some(path)) = (extensions.get::<Self>(), extensions.get::<MatchedPath>())
         else {
             return Ok(());
         };
         let Some(known) = all.get(path.as_str()) else { return Ok(()) };
+        let known = if *method == Method::GET { &known.of_get } else { &known.of_any };
         let is_known = |name: &str| {
             let other = SAME.iter().find(|(same, _)| *same == name).map(|(_, other)| *other);
             known.iter().any(|one| one == name || Some(one.as_str()) == other) || IGNORED.contains(&name)
@@ -71,6 +73,14 @@ impl KnownParameters {
         });
         Err(ApiError::fields(named.collect()))
     }
+}
+
+fn in_query(operation: &Operation) -> impl Iterator<Item = String> + '_ {
+    let name = |one: &RefOr<Parameter>| match one {
+        RefOr::T(one) if one.parameter_in == ParameterIn::Query => Some(one.name.clone()),
+        _ => None,
+    };
+    operation.parameters.iter().flatten().filter_map(name)
 }
 
 fn message(name: &str, known: &[String]) -> String {

@@ -9,8 +9,8 @@ use super::answer::list;
 use crate::caller::Authenticated;
 use crate::endpoint::RequestSample;
 use crate::error::ApiResult;
-use crate::openapi::{InOrganization, Signed};
-use crate::params::PathId;
+use crate::openapi::{BadRequest, InOrganization, Signed};
+use crate::params::{Params, PathId};
 use crate::state::ApiState;
 
 pub(crate) const SAMPLE: RequestSample = RequestSample::get("/bucket/{bucketId}/freshness");
@@ -25,13 +25,14 @@ pub(crate) const SAMPLE: RequestSample = RequestSample::get("/bucket/{bucketId}/
     params(("bucketId" = String, Path, format = "uuid", description = "The bucket")),
     responses(
         (status = 200, description = "The rules", body = FreshnessList),
-        Signed, InOrganization,
+        Signed, InOrganization, BadRequest,
     ),
 )]
 pub(crate) async fn read(
     caller: Authenticated,
     State(state): State<ApiState>,
     PathId(id): PathId<BucketId>,
+    _: Params,
 ) -> ApiResult<Json<FreshnessList>> {
     Ok(Json(list(state.control().freshness_rules(&caller, id).await?)))
 }
