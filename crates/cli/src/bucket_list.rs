@@ -13,7 +13,7 @@ use crate::failure::Result;
 use crate::list_arguments::BucketListArguments;
 use crate::remote::Remote;
 use crate::table::{Cell, Column, Table};
-use crate::workspace_choice::given_workspace;
+use crate::workspace_choice::{given_workspace, workspace_names};
 use crate::{output, watch};
 
 /// Buckets per request.
@@ -54,9 +54,7 @@ async fn text(remote: &Remote, client: &ApiClient, selection: &BucketListSelecti
     if remote.json {
         return output::json_text(&buckets);
     }
-    let workspaces = client.workspaces().await?.into_iter();
-    let names: HashMap<WorkspaceId, String> =
-        workspaces.map(|one| (one.workspace.id, one.workspace.name)).collect();
+    let names = workspace_names(client).await?;
     let now = SystemClock.now();
     Ok(Table::new(COLUMNS, buckets.iter().map(|bucket| row(bucket, &names, now))).text(remote))
 }

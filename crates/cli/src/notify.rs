@@ -1,29 +1,27 @@
-//! `bucketry notify …`: notification channels, their log, and silences.
+//! `bucketry notify …`: notification channels and their log.
 
-use bucketry_api_types::notification::{
-    ChannelFields, ChannelInfo, DeliveryInfo, NewSilence, RuleInfo, SilenceInfo,
-};
+use std::collections::HashMap;
+
+use bucketry_api_types::notification::{ChannelFields, ChannelInfo, DeliveryInfo, RuleInfo};
 use bucketry_client::ApiClient;
 use bucketry_model::notification::DeliveryState;
 use bucketry_model::secret::Secret;
-use bucketry_model::time::{Clock as _, SystemClock, to_wire};
 
+use crate::channel_choice::{FLAGS, find_channel};
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
-use crate::named::find_bucket;
-use crate::notify_arguments::{
-    ChannelArguments, KindArgument, NotifyCommand, SilenceArguments, SilenceCommand,
-};
+use crate::notify_arguments::{ChannelArguments, KindArgument, NotifyCommand};
 use crate::remote::Remote;
 use crate::table::{Cell, Column, Table};
-use crate::workspace_choice::given_workspace;
-use crate::{output, refusal, text_file};
+use crate::workspace_choice::{given_workspace, workspace_names};
+use crate::{output, refusal, silences, text_file};
 
 const CHANNEL_COLUMNS: &[Column] = &[
     Column::text("NAME", "name", 0, 12),
     Column::new("KIND", "kind", 2),
     Column::text("TO", "to", 1, 16),
     Column::new("SENDS", "sends", 3),
+    Column::text("WORKSPACE", "workspace", 4, 12),
     Column::only_wide("WORKSPACE ID", "workspace_id"),
     Column::only_wide("RULES", "rules"),
     Column::only_wide("ID", "id"),
@@ -38,34 +36,6 @@ const DELIVERY_COLUMNS: &[Column] = &[
     Column::only_wide("NEXT TRY", "next_try"),
     Column::only_wide("ID", "id"),
 ];
-const SILENCE_COLUMNS: &[Column] = &[
-    Column::new("FROM", "from", 3),
-    Column::new("UNTIL", "until", 0),
-    Column::new("WINDOW", "window", 4),
-    Column::text("ABOUT", "about", 1, 12),
-    Column::text("COMMENT", "comment", 2, 12),
-    Column::text("BY", "by", 5, 12),
-    Column::only_wide("ID", "id"),
-];
-const FLAGS: &refusal::Flags = &[
-    ("name", "the name"),
-    ("kind", "--kind"),
-    ("workspaceId", "--workspace"),
-    ("url", "--channel-url (or BUCKETRY_CHANNEL_URL)"),
-    ("secret", "--secret-file (or BUCKETRY_CHANNEL_SECRET)"),
-    ("username", "--username"),
-    ("host", "--host"),
-    ("port", "--port"),
-    ("security", "--security"),
-    ("from", "--from"),
-    ("to", "--to"),
-    ("rules", "--rule"),
-    ("code", "--code"),
-    ("startsAt", "--from"),
-    ("endsAt", "--until (or --for)"),
-    ("window", "--window"),
-];
-
 /// Runs a command on notifications.
 pub(crate) async fn run(remote: &Remote, command: NotifyCommand) -> Result<()> {
     let client = connect(remote).await?;
@@ -111,7 +81,7 @@ pub(crate) async fn run(remote: &Remote, command: NotifyCommand) -> Result<()> {
             let channel = find_channel(&client, &channel).await?;
             log(remote, &client.notification_deliveries(channel.id, limit).await?)
         }
-        NotifyCommand::Silence { command } => silence(remote, &client, command).await,
+        NotifyCommand::Silence { command } => silences::run(remote, &client, command).await,
     }
 }
 
@@ -164,12 +134,16 @@ async fn list(remote: &Remote, client: &ApiClient, workspace: Option<&str>) -> R
     if remote.json {
         return output::json(&channels);
     }
+    let is_in_a_workspace = channels.iter().any(|channel| channel.workspace_id.is_some());
+    let names = if is_in_a_workspace { workspace_names(client).await? } else { HashMap::new() };
     let row = |channel: &ChannelInfo| {
+        let workspace = channel.workspace_id.and_then(|id| names.get(&id));
         vec![
             Cell::text(&channel.name),
             Cell::text(channel.kind.as_str()),
             Cell::text(destination(channel)),
             Cell::text(if channel.enabled { "yes" } else { "no" }),
+            Cell::optional(workspace),
             Cell::optional(channel.workspace_id),
             Cell::text(rules(channel)),
             Cell::text(channel.id),
@@ -231,96 +205,4 @@ fn log(remote: &Remote, deliveries: &[DeliveryInfo]) -> Result<()> {
         ]
     };
     Table::new(DELIVERY_COLUMNS, deliveries.iter().map(row)).print(remote)
-}
-
-async fn silence(remote: &Remote, client: &ApiClient, command: SilenceCommand) -> Result<()> {
-    match command {
-        SilenceCommand::List { workspace } => {
-            let workspace = given_workspace(client, workspace.as_deref()).await?;
-            let silences = client.notification_silences(workspace).await?;
-            if remote.json {
-                return output::json(&silences);
-            }
-            Table::new(SILENCE_COLUMNS, silences.iter().map(silence_row)).print(remote)
-        }
-        SilenceCommand::Add(arguments) => {
-            let new = new_silence(client, &arguments).await?;
-            let made = client.create_notification_silence(&new).await;
-            let made = made.map_err(|error| refusal::failure(error, FLAGS))?;
-            output::done(remote.json, &made, &format!("silenced until {} ({})", made.ends_at, made.id))
-        }
-        SilenceCommand::Rm { silence, confirmation } => {
-            confirmation.ask("End the silence now? Conditions that still last are sent.")?;
-            client.delete_notification_silence(silence).await?;
-            output::done(remote.json, &serde_json::json!({ "deleted": silence }), "ended the silence")
-        }
-    }
-}
-
-fn silence_row(silence: &SilenceInfo) -> Vec<Cell> {
-    let parts = [
-        silence.code.clone(),
-        silence.bucket_id.map(|id| format!("bucket {id}")),
-        silence.channel_id.map(|id| format!("channel {id}")),
-        silence.workspace_id.filter(|_| silence.bucket_id.is_none()).map(|id| format!("workspace {id}")),
-    ];
-    let about: Vec<String> = parts.into_iter().flatten().collect();
-    vec![
-        Cell::time(Some(silence.starts_at)),
-        Cell::time(Some(silence.ends_at)),
-        Cell::optional(silence.window),
-        Cell::text(if about.is_empty() { "everything".to_owned() } else { about.join(", ") }),
-        Cell::text(&silence.comment),
-        Cell::text(&silence.created_by),
-        Cell::text(silence.id),
-    ]
-}
-
-async fn new_silence(client: &ApiClient, arguments: &SilenceArguments) -> Result<NewSilence> {
-    let workspace = given_workspace(client, arguments.workspace.as_deref()).await?;
-    let workspace_id = workspace.map(|id| id.to_string());
-    let bucket_id = match &arguments.bucket {
-        Some(name) => Some(find_bucket(client, name).await?.id.to_string()),
-        None => None,
-    };
-    let channel_id = match &arguments.channel {
-        Some(channel) => Some(find_channel(client, channel).await?.id.to_string()),
-        None => None,
-    };
-    let start =
-        arguments.from.as_deref().and_then(|text| text.parse().ok()).unwrap_or_else(|| SystemClock.now());
-    let ends_at = arguments.lasts.map(|lasts| to_wire(start + lasts)).or_else(|| arguments.until.clone());
-    Ok(NewSilence {
-        workspace_id,
-        channel_id,
-        bucket_id,
-        code: arguments.code.clone(),
-        starts_at: arguments.from.clone(),
-        ends_at,
-        window: arguments.window.clone(),
-        comment: arguments.comment.clone(),
-    })
-}
-
-/// Finds a channel by id, or by a name that only one channel has.
-async fn find_channel(client: &ApiClient, name_or_id: &str) -> Result<ChannelInfo> {
-    let mut channels = client.notification_channels(None).await?;
-    if let Some(at) = channels.iter().position(|channel| channel.id.to_string() == name_or_id) {
-        return Ok(channels.swap_remove(at));
-    }
-    channels.retain(|channel| channel.name.to_lowercase() == name_or_id.trim().to_lowercase());
-    match (channels.pop(), channels.is_empty()) {
-        (Some(only), true) => Ok(only),
-        (Some(last), false) => {
-            let ids: Vec<String> =
-                channels.iter().chain([&last]).map(|channel| channel.id.to_string()).collect();
-            Err(Failure::failed(format!(
-                "several channels are named {name_or_id:?}: use one of the ids {}",
-                ids.join(", ")
-            )))
-        }
-        (None, _) => Err(Failure::failed(format!(
-            "there is no channel {name_or_id:?} that you may see: `bucketry notify list` shows them"
-        ))),
-    }
 }

@@ -121,7 +121,7 @@ fn without_calls(text: &str) -> String {
 /// What is wrong with a field, in terms of flags.
 pub(crate) fn line(field: &str, message: &str, flags: &Flags) -> String {
     let flag = flags.iter().find(|(name, _)| *name == field);
-    let mut line = format!("{} {message}", flag.map_or(field, |(_, flag)| flag));
+    let mut line = format!("{} {}", flag.map_or(field, |(_, flag)| flag), in_units_of_flags(message));
     for (name, flag) in flags {
         line = line.replace(&format!("`{name}`"), flag);
         // No word of English has a capital letter inside.
@@ -130,6 +130,25 @@ pub(crate) fn line(field: &str, message: &str, flags: &Flags) -> String {
         }
     }
     line
+}
+
+/// The message with lengths of time as they are typed. The API has them in seconds or hours and says in
+/// parentheses how people say that: "a number of seconds from 600 (10 minutes) to 315360000 (10 years)".
+fn in_units_of_flags(message: &str) -> String {
+    const UNITS: [&str; 2] = ["a number of seconds from ", "a whole number of hours from "];
+    let read = |unit: &str| {
+        let (before, range) = message.split_once(unit)?;
+        let (from, rest) = parenthesised(range)?;
+        let (to, rest) = parenthesised(rest.strip_prefix(" to ")?)?;
+        Some(format!("{before}from {from} to {to}{rest}"))
+    };
+    UNITS.into_iter().find_map(read).unwrap_or_else(|| message.to_owned())
+}
+
+/// Splits `600 (10 minutes) and more` into `10 minutes` and ` and more`.
+fn parenthesised(text: &str) -> Option<(&str, &str)> {
+    let digits = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    digits.strip_prefix(" (")?.split_once(')')
 }
 
 #[cfg(test)]
@@ -174,6 +193,23 @@ mod tests {
         ] {
             assert_eq!(in_flags(&refusal("", &[(field, "is wrong")]), FLAGS), format!("{flag} is wrong"));
         }
+    }
+
+    #[test]
+    fn lengths_of_time_are_named_as_they_are_typed() {
+        // As the server says it.
+        let age = bucketry_model::freshness::InvalidFreshness::MaxAge.to_string();
+        let response = in_flags(&refusal("", &[("maxAgeSeconds", &age)]), FLAGS);
+        assert_eq!(response, "--max-age must be from 10 minutes to 10 years");
+        let every = bucketry_model::inventory::InvalidSchedule::EveryHours.to_string();
+        let response = in_flags(&refusal("", &[("everyHours", &every)]), FLAGS);
+        assert_eq!(response, "--every must be from 1 hour to 1 year");
+        let after = bucketry_model::notification::InvalidRule::After.to_string();
+        let flags = &[("rules", "--rule"), ("afterMinutes", "minutes")];
+        let response = in_flags(&refusal("", &[("rules", &after)]), flags);
+        assert_eq!(response, "--rule must have minutes from 0 to 10080 (1 week)");
+        let other = "must be a number of seconds from now";
+        assert_eq!(in_units_of_flags(other), other);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Which workspace a command is about: the one that is given, otherwise the default one, otherwise the only one.
 
+use std::collections::HashMap;
+
 use bucketry_api_types::workspace::{WorkspaceInfo, WorkspaceWithMembers};
 use bucketry_client::ApiClient;
 use bucketry_model::id::WorkspaceId;
@@ -35,6 +37,12 @@ pub(crate) fn find_in(all: &[WorkspaceWithMembers], name_or_id: &str) -> Result<
             names(all.iter().map(|entry| entry.workspace.name.as_str()))
         )
     })
+}
+
+/// The names of the workspaces that the caller has access to.
+pub(crate) async fn workspace_names(client: &ApiClient) -> Result<HashMap<WorkspaceId, String>> {
+    let all = client.workspaces().await?.into_iter();
+    Ok(all.map(|entry| (entry.workspace.id, entry.workspace.name)).collect())
 }
 
 /// The workspace that was given as a flag.

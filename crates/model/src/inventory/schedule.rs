@@ -22,7 +22,7 @@ pub struct InventorySchedule {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSchedule {
     /// `every_hours`.
-    #[error("must be a whole number of hours from 1 to {}", InventorySchedule::MOST_HOURS)]
+    #[error("must be a whole number of hours from 1 (1 hour) to {} (1 year)", InventorySchedule::MOST_HOURS)]
     EveryHours,
     /// `requests_per_second`.
     #[error("must be a whole number from 1 to {}", InventorySchedule::MOST_REQUESTS)]

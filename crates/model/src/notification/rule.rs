@@ -48,10 +48,10 @@ pub enum InvalidRule {
     #[error("must have each code only once")]
     Repeated,
     /// The time is too long.
-    #[error("must have an afterMinutes from 0 to {MAX_AFTER_MINUTES}")]
+    #[error("must have afterMinutes from 0 to {MAX_AFTER_MINUTES} (1 week)")]
     After,
     /// The number of days is out of range, or the rule is about something that has no end.
-    #[error("must have a withinDays from 1 to {MAX_WITHIN_DAYS}, and only for CREDENTIAL_EXPIRING")]
+    #[error("must have withinDays from 1 to {MAX_WITHIN_DAYS}, and only for CREDENTIAL_EXPIRING")]
     Within,
     /// Nobody can be notified about the session of the person who looks.
     #[error("must not contain SESSION_INVALID, which only the command line finds")]
