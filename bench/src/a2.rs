@@ -1,4 +1,4 @@
-//! A2: latencies that must not grow with the number of buckets.
+//! A2 and SEARCH: latencies that must not grow with the number of buckets.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -37,15 +37,8 @@ enum RegistryCall {
 }
 
 impl RegistryCall {
-    const ALL: [Self; 7] = [
-        Self::FirstPage,
-        Self::Status,
-        Self::Day,
-        Self::Create,
-        Self::FilteredPage,
-        Self::FoundPage,
-        Self::FoundBucket,
-    ];
+    const REGISTRY: &[Self] = &[Self::FirstPage, Self::Status, Self::Day, Self::Create];
+    const SEARCH: &[Self] = &[Self::FilteredPage, Self::FoundPage, Self::FoundBucket];
 
     fn describe(self) -> &'static str {
         match self {
@@ -86,18 +79,50 @@ const MEMORY: &str = "/dev/shm";
 
 /// How much is measured.
 struct Extent {
+    calls: &'static [RegistryCall],
     sizes: &'static [u64],
     rounds: usize,
     turns: usize,
 }
 
+impl Extent {
+    fn of(plan: &Plan, calls: &'static [RegistryCall]) -> Self {
+        if plan.quick {
+            Self { calls, sizes: &[1_000, 20_000], rounds: 3, turns: 5 }
+        } else {
+            Self { calls, sizes: &[1_000, 100_000, 1_000_000], rounds: 7, turns: 25 }
+        }
+    }
+}
+
+/// SEARCH: searches and filters, with both engines, in memory where there is a directory for that.
+pub(crate) async fn measure_search(plan: &Plan) -> Result<Report> {
+    let machine = report::machine(plan);
+    let extent = Extent::of(plan, RegistryCall::SEARCH);
+    let (memory, disk) = (Path::new(MEMORY), std::env::temp_dir());
+    let (place, where_it_is) =
+        if memory.is_dir() { (memory, "in memory") } else { (disk.as_path(), "on the disk") };
+    let mut seeded = Vec::new();
+    for buckets in extent.sizes {
+        seeded.push(Seeded::new(plan, *buckets, place).await?);
+    }
+    let mut found = RegistryResults::default();
+    let measured = calls_on(&extent, plan, &seeded).await?;
+    found.add("sqlite", &format!("SQLite {where_it_is}"), &extent, &measured, true);
+    if let Some(postgres) = Postgres::start(plan, place)? {
+        let mut there = Vec::new();
+        for one in seeded {
+            there.push(one.migrate(plan, &postgres)?.0);
+        }
+        let measured = calls_on(&extent, plan, &there).await?;
+        found.add("postgresql", &format!("PostgreSQL {where_it_is}"), &extent, &measured, true);
+    }
+    Ok(Report::new("search", machine, found.bars, Value::Object(found.figures)))
+}
+
 pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     let machine = report::machine(plan);
-    let extent = if plan.quick {
-        Extent { sizes: &[1_000, 20_000], rounds: 3, turns: 5 }
-    } else {
-        Extent { sizes: &[1_000, 100_000, 1_000_000], rounds: 7, turns: 25 }
-    };
+    let extent = Extent::of(plan, RegistryCall::REGISTRY);
     let (memory, disk) = (Path::new(MEMORY), std::env::temp_dir());
     let place = if memory.is_dir() { memory } else { &disk };
     let mut seeded = Vec::new();
@@ -108,15 +133,15 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     if place == memory {
         report::complain("files in memory");
         let measured = on(plan, &extent, &seeded).await?;
-        found.add("sqliteInMemory", "SQLite in memory", &extent, &measured, true);
+        found.add("sqliteInMemory", "SQLite in memory", &extent, &measured.calls, true);
         report::complain("files on the disk");
         let copies: Vec<Seeded> = seeded.iter().map(|one| one.copy_to(&disk)).collect::<Result<_>>()?;
         let measured = on(plan, &extent, &copies).await?;
-        found.add("sqliteOnDisk", "SQLite on the disk", &extent, &measured, false);
+        found.add("sqliteOnDisk", "SQLite on the disk", &extent, &measured.calls, false);
         found.bars.push(measured.starts);
     } else {
         let measured = on(plan, &extent, &seeded).await?;
-        found.add("sqliteOnDisk", "SQLite on the disk", &extent, &measured, true);
+        found.add("sqliteOnDisk", "SQLite on the disk", &extent, &measured.calls, true);
         found.bars.push(measured.starts);
     }
     found.backup(plan, &seeded)?;
@@ -144,7 +169,7 @@ async fn measure_postgres(
         there.push(one);
     }
     let measured = on(plan, extent, &there).await?;
-    found.add("postgresql", name, extent, &measured, true);
+    found.add("postgresql", name, extent, &measured.calls, true);
     found.bars.push(measured.starts);
     // The measured registries are moved back, as in a deployment that returns to SQLite.
     let mut moves_back = Vec::new();
@@ -172,7 +197,7 @@ struct RegistryResults {
 
 impl RegistryResults {
     /// Adds the latencies of one engine in one directory.
-    fn add(&mut self, key: &str, name: &str, extent: &Extent, measured: &MeasuredRegistry, barred: bool) {
+    fn add(&mut self, key: &str, name: &str, extent: &Extent, measured: &MeasuredCalls, barred: bool) {
         self.bars.extend(bars_of(&measured.calls, extent.sizes, name, barred));
         self.figures.insert(key.to_owned(), measured.figures.clone());
     }
@@ -193,14 +218,25 @@ impl RegistryResults {
 
 /// The results for one engine in one directory.
 struct MeasuredRegistry {
-    calls: Vec<Growth>,
+    calls: MeasuredCalls,
     starts: Bar,
+}
+
+/// The latencies for one engine in one directory.
+struct MeasuredCalls {
+    calls: Vec<Growth>,
     figures: Value,
 }
 
 async fn on(plan: &Plan, extent: &Extent, seeded: &[Seeded]) -> Result<MeasuredRegistry> {
-    let &Extent { sizes, rounds, turns } = extent;
-    let (starts_figures, starts) = starts(plan, seeded, rounds).await?;
+    let (starts_figures, starts) = starts(plan, seeded, extent.rounds).await?;
+    let mut calls = calls_on(extent, plan, seeded).await?;
+    calls.figures["startToReadyMs"] = starts_figures;
+    Ok(MeasuredRegistry { calls, starts })
+}
+
+async fn calls_on(extent: &Extent, plan: &Plan, seeded: &[Seeded]) -> Result<MeasuredCalls> {
+    let &Extent { calls, sizes, rounds, turns } = extent;
 
     let mut servers = Vec::new();
     for one in seeded {
@@ -214,14 +250,14 @@ async fn on(plan: &Plan, extent: &Extent, seeded: &[Seeded]) -> Result<MeasuredR
     for one in seeded {
         one.read_through()?;
     }
-    round(&mut servers, turns, 0).await?;
+    round(calls, &mut servers, turns, 0).await?;
     let reads_before = reads(&servers)?;
     let mut measured = Vec::new();
     for number in 0..rounds {
         report::complain(&format!("round {} of {rounds}", number + 1));
-        measured.push(round(&mut servers, turns, number).await?);
+        measured.push(round(calls, &mut servers, turns, number).await?);
     }
-    let requests = (rounds * turns * TURN * RegistryCall::ALL.len()) as f64;
+    let requests = (rounds * turns * TURN * calls.len()) as f64;
     let file_reads: Vec<Value> = reads_before
         .into_iter()
         .zip(reads(&servers)?)
@@ -236,9 +272,9 @@ async fn on(plan: &Plan, extent: &Extent, seeded: &[Seeded]) -> Result<MeasuredR
     for server in servers {
         server.deployment.stop()?;
     }
-    let calls = evaluate(&measured, sizes);
-    let figures = json!({ "calls": calls, "files": file_reads, "startToReadyMs": starts_figures });
-    Ok(MeasuredRegistry { calls, starts, figures })
+    let calls = evaluate(calls, &measured, sizes);
+    let figures = json!({ "calls": calls, "files": file_reads });
+    Ok(MeasuredCalls { calls, figures })
 }
 
 /// Per server: number of buckets, read calls, bytes read from the disk.
@@ -251,9 +287,9 @@ fn reads(servers: &[Sized]) -> Result<Vec<(u64, u64, u64)>> {
 }
 
 /// Makes every kind of call at every size, in short turns whose order changes.
-async fn round(servers: &mut [Sized], turns: usize, number: usize) -> Result<Times> {
+async fn round(calls: &[RegistryCall], servers: &mut [Sized], turns: usize, number: usize) -> Result<Times> {
     let mut times = Times::new();
-    for call in RegistryCall::ALL {
+    for call in calls.iter().copied() {
         for turn in 0..turns {
             for place in 0..servers.len() {
                 let server_count = servers.len();
@@ -343,9 +379,9 @@ struct Growth {
     requests_a_round: usize,
 }
 
-fn evaluate(measured: &[Times], sizes: &[u64]) -> Vec<Growth> {
+fn evaluate(calls: &[RegistryCall], measured: &[Times], sizes: &[u64]) -> Vec<Growth> {
     let fewest = sizes.first().copied().unwrap_or_default();
-    let calls = RegistryCall::ALL.into_iter().flat_map(|call| sizes.iter().map(move |size| (call, *size)));
+    let calls = calls.iter().copied().flat_map(|call| sizes.iter().map(move |size| (call, *size)));
     calls
         .map(|(call, buckets)| {
             let times = |round: &Times, size| round.get(&(call, size)).cloned().unwrap_or_default();

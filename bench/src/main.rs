@@ -98,7 +98,7 @@ enum Command {
 }
 
 /// Which benchmarks to run, and the programs they need.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Plan {
     /// Benchmarks to run [default: all]
     benchmarks: Vec<Benchmark>,
@@ -129,6 +129,9 @@ pub(crate) struct Plan {
     /// A `bucketry` binary from before the history of buckets, to compare with
     #[arg(long, value_parser = absolute)]
     pub(crate) before: Option<PathBuf>,
+    /// A `bucketry` binary from before traces, with the names of functions, to compare with
+    #[arg(long, value_parser = absolute)]
+    pub(crate) before_traces: Option<PathBuf>,
     /// The commit that the binary was built from
     #[arg(long)]
     pub(crate) commit: String,
@@ -172,8 +175,12 @@ enum Benchmark {
     Pages,
     /// Memory that unauthenticated clients can use up
     S1,
+    /// Searches and filters, whose latencies must not grow with the number of buckets
+    Search,
     /// Binary size, idle memory, start time
     Size,
+    /// What traces cost a small GET, switched off and on
+    Traces,
 }
 
 fn main() -> ExitCode {
@@ -225,7 +232,9 @@ async fn run(plan: Plan) -> Result {
             Benchmark::N1 => n1::measure(&plan).await?,
             Benchmark::Pages => pages::measure(&plan).await?,
             Benchmark::S1 => s1::measure(&plan).await?,
+            Benchmark::Search => a2::measure_search(&plan).await?,
             Benchmark::Size => size::measure(&plan).await?,
+            Benchmark::Traces => gateway::traces::measure(&plan).await?,
         };
         report.print();
         if !plan.quick {

@@ -13,7 +13,7 @@ use crate::{Plan, Result, machine};
 const TABLE_BEGINS: &str = "<!-- the table is written by `cargo xtask bench` -->";
 const TABLE_ENDS: &str = "<!-- end of the table -->";
 /// The order of the results in the table.
-const ORDER: [&str; 15] = [
+const ORDER: [&str; 17] = [
     "a1",
     "a2",
     "a3",
@@ -28,7 +28,9 @@ const ORDER: [&str; 15] = [
     "n1",
     "pages",
     "s1",
+    "search",
     "size",
+    "traces",
 ];
 
 /// A measured figure and the bar that it should meet.

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: builds the binary with the profile `dist` (`counted` for instructions) and measures it.
+//! `cargo xtask bench`: builds the binary with the profile `dist` (`counted` for instructions and traces) and measures it.
 
 use std::process::Command;
 
@@ -11,7 +11,8 @@ use crate::workspace::Workspace;
 pub(crate) fn run(arguments: &[&str]) -> Result {
     let workspace = Workspace::find()?;
     // Profiles need the names of functions, which the packaged binary doesn't contain.
-    let profile = if arguments.contains(&"instructions") { "counted" } else { "dist" };
+    let is_counted = arguments.iter().any(|name| ["instructions", "traces"].contains(name));
+    let profile = if is_counted { "counted" } else { "dist" };
     let mut build = command::cargo(&workspace.root);
     build
         .args(["build", "--profile", profile, "--locked"])
@@ -49,9 +50,14 @@ pub(crate) fn run(arguments: &[&str]) -> Result {
         bench.arg("--s3s-proxy").arg(proxy);
     }
     if runs(arguments, "history")
-        && let Some(before) = peers::before_history(&workspace)
+        && let Some(before) = peers::earlier(&workspace, &peers::BEFORE_HISTORY)
     {
         bench.arg("--before").arg(before);
+    }
+    if runs(arguments, "traces")
+        && let Some(before) = peers::earlier(&workspace, &peers::BEFORE_TRACES)
+    {
+        bench.arg("--before-traces").arg(before);
     }
     command::run(&mut bench)
 }

@@ -59,43 +59,62 @@ pub(crate) fn s3s_proxy(workspace: &Workspace) -> Option<PathBuf> {
     }
 }
 
-/// The last version without the history of buckets, built from its commit. None if it can't be built; the reason is
-/// printed.
-pub(crate) fn before_history(workspace: &Workspace) -> Option<PathBuf> {
-    const COMMIT: &str = "9eb63e80c7d66387cfebcfa4de59dafbcc8a1379";
-    let dir = workspace.target.join("bench-tools/before-history");
+/// An earlier version to compare with.
+pub(crate) struct EarlierVersion {
+    /// What it is called under the target directory, and in messages.
+    name: &'static str,
+    commit: &'static str,
+    profile: &'static str,
+}
+
+/// The last version without the history of buckets.
+pub(crate) const BEFORE_HISTORY: EarlierVersion = EarlierVersion {
+    name: "before-history",
+    commit: "9eb63e80c7d66387cfebcfa4de59dafbcc8a1379",
+    profile: "dist",
+};
+
+/// The last version without traces, with the names of functions.
+pub(crate) const BEFORE_TRACES: EarlierVersion = EarlierVersion {
+    name: "before-traces",
+    commit: "7a7e48ff4c895de2ec3de2586bffdd116e4eefd1",
+    profile: "counted",
+};
+
+/// The binary of an earlier version, built from its commit. None if it can't be built; the reason is printed.
+pub(crate) fn earlier(workspace: &Workspace, version: &EarlierVersion) -> Option<PathBuf> {
+    let name = version.name;
+    let dir = workspace.target.join("bench-tools").join(name);
     let program = dir.join("bucketry");
     if answers(&program, "--version") {
         return Some(program);
     }
-    command::complain(
-        "building the version before the history of buckets (only once; as long as the version itself)",
-    );
-    match build(workspace, COMMIT, &dir) {
+    command::complain(&format!("building the version {name} (only once; as long as the version itself)"));
+    match build(workspace, version, &dir) {
         Ok(()) => Some(program).filter(|program| answers(program, "--version")),
         Err(error) => {
-            command::complain(&format!("the version before the history of buckets is missing: {error}"));
+            command::complain(&format!("the version {name} is missing: {error}"));
             None
         }
     }
 }
 
-/// Builds the packaged binary of a commit into a directory.
-fn build(workspace: &Workspace, commit: &str, dir: &Path) -> Result {
+/// Builds the binary of a version into a directory.
+fn build(workspace: &Workspace, version: &EarlierVersion, dir: &Path) -> Result {
     let source = dir.join("source");
     fs::create_dir_all(dir)?;
     if !source.exists() {
         let mut checkout = Command::new("git");
         checkout.current_dir(&workspace.root).args(["worktree", "add", "--detach", "--force"]);
-        command::run(checkout.arg(&source).arg(commit))?;
+        command::run(checkout.arg(&source).arg(version.commit))?;
     }
     let mut build = command::cargo(&source);
     build
-        .args(["build", "--profile", "dist", "--locked", "-p", "bucketry", "--bin", "bucketry"])
+        .args(["build", "--profile", version.profile, "--locked", "-p", "bucketry", "--bin", "bucketry"])
         .arg("--target-dir")
         .arg(dir.join("build"));
     command::run(&mut build)?;
-    fs::copy(dir.join("build/dist/bucketry"), dir.join("bucketry"))?;
+    fs::copy(dir.join("build").join(version.profile).join("bucketry"), dir.join("bucketry"))?;
     Ok(())
 }
 

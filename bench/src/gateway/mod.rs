@@ -10,6 +10,7 @@ pub(crate) mod objects;
 mod peers;
 mod real;
 mod sign;
+pub(crate) mod traces;
 mod writes;
 
 use std::time::Duration;
@@ -65,11 +66,24 @@ struct Field {
 
 impl Field {
     async fn start(plan: &Plan, cores: Cores, provider: ProviderStub) -> Result<Self> {
+        Self::start_with(plan, cores, provider, &[]).await
+    }
+
+    /// Starts the gateway with further settings in its environment.
+    async fn start_with(
+        plan: &Plan,
+        cores: Cores,
+        provider: ProviderStub,
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
         let endpoint = provider.endpoint.as_str();
         let directory = tempfile::tempdir()?;
-        let set_up = options(&plan.bucketry, directory.path())
+        let mut set_up = options(&plan.bucketry, directory.path())
             .env("BUCKETRY_PROBE_INTERVAL", "86400")
             .env("BUCKETRY_LOG", "warn");
+        for (name, value) in settings {
+            set_up = set_up.env(name, value);
+        }
         let server = cores.measured(|| Ok(Bucketry::start(set_up)?))?;
         let deployment = Deployment::of(server).await?;
         let url = deployment.gateway().ok_or("this binary has no gateway")?.to_owned();

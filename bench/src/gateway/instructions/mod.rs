@@ -140,6 +140,17 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     Ok(Report::new("instructions", machine, bars, Value::Object(figures)))
 }
 
+/// The instructions per small GET of a binary.
+pub(super) async fn small_get(plan: &Plan, cores: Cores, storage: &Objects) -> Result<f64> {
+    callgrind::check()?;
+    let requests = if plan.quick { 400 } else { 4_000 };
+    let gateway = Field::start(plan, cores, ProviderStub::at(storage)).await?;
+    let gateway = gateway.counted(plan).await?;
+    let counts = count(&gateway, SignatureForm::Header, requests).await?;
+    gateway.stop()?;
+    Ok(counts.instructions)
+}
+
 async fn count(counted: &CountedServer, form: SignatureForm, requests: usize) -> Result<Counts> {
     report::complain(&format!("{}: {form:?}", counted.name));
     let side = counted.side(form);
