@@ -55,7 +55,7 @@ pub use environment::{azurite, binary, fake_gcs, python, shared_s3_endpoint, wee
 pub use eventually::eventually;
 pub use in_browser::{act_in_browser, run_in_browser};
 pub use json::{each, list, members, text, with};
-pub use mail::MailServer;
+pub use mail::{MailServer, mail_certificates};
 pub use options::{embedded_options, options};
 pub use outcomes::{OBJECT_STORE, Outcomes};
 pub use person::{Person, azure_bucket, gcs_bucket, opened_by, s3_bucket};

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::Value;
 use tokio::process::{Child, Command};
 
@@ -59,6 +60,28 @@ with open(f'{directory}/port.new', 'w') as port:
 os.rename(f'{directory}/port.new', f'{directory}/port')
 sys.stdin.read()
 ";
+
+/// Writes the certificate and the key of a server at `localhost` to a directory, and the certificate of its authority.
+/// Returns the file of the latter.
+pub fn mail_certificates(dir: &Path) -> Result<String> {
+    let wrong = |error: rcgen::Error| Error::Files(std::io::Error::other(error));
+    let mut params = CertificateParams::new(Vec::new()).map_err(wrong)?;
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority =
+        CertifiedIssuer::self_signed(params, KeyPair::generate().map_err(wrong)?).map_err(wrong)?;
+    let key = KeyPair::generate().map_err(wrong)?;
+    let params = CertificateParams::new(vec!["localhost".to_owned()]).map_err(wrong)?;
+    let certificate = params.signed_by(&key, &authority).map_err(wrong)?;
+    let ca = dir.join("ca.pem");
+    for (file, text) in [
+        (dir.join("server.pem"), certificate.pem()),
+        (dir.join("server.key"), key.serialize_pem()),
+        (ca.clone(), authority.pem()),
+    ] {
+        std::fs::write(file, text).map_err(Error::Files)?;
+    }
+    Ok(ca.to_string_lossy().into_owned())
+}
 
 /// A running mail server. Dropping it stops it.
 #[derive(Debug)]

@@ -378,6 +378,52 @@ _clap_complete_bucketry bucketry "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_
 printf '%s\n' "${COMPREPLY[@]}"
 "#;
 
+/// The same for shells that not every machine has. Their functions that show completions print them instead.
+const OTHER_SHELLS: [(&str, &[&str], &str); 2] = [
+    (
+        "zsh",
+        &["-f", "-c"],
+        r#"
+function compdef() {}
+function _describe() { print -rl -- "${(@P)3}" }
+source <(bucketry completions zsh)
+words=(bucketry "$@"); CURRENT=$#words
+_clap_dynamic_completer_bucketry
+"#,
+    ),
+    (
+        "fish",
+        &["--no-config", "-c"],
+        r#"bucketry completions fish | source; complete -C "bucketry $argv[2..]""#,
+    ),
+];
+
+#[tokio::test]
+async fn zsh_and_fish_complete_names_where_they_are_installed() -> Result<()> {
+    let (server, terminal) = deployment().await?;
+    register(&terminal, "Films", "films").await?;
+    let token = server.log_in().await?;
+    let program = binary()?;
+    let directory = program.parent().map(Path::to_path_buf).unwrap_or_default();
+    let path = format!("{}:{}", directory.display(), std::env::var("PATH").unwrap_or_default());
+    for (shell, options, script) in OTHER_SHELLS {
+        for (words, expected) in [(["bucket", "show", "fi"], "Films"), (["bucket", "usage", "--b"], "--by")] {
+            let mut command = Command::new(shell);
+            command.args(options).args([script, shell]).args(words).env("PATH", &path);
+            command
+                .env("HOME", terminal.home())
+                .env("BUCKETRY_URL", server.api())
+                .env("BUCKETRY_TOKEN", &token);
+            // The run counts a shell that isn't installed as skipped.
+            let Ok(output) = command.output() else { break };
+            let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+            let first = shown.lines().next().unwrap_or_default();
+            assert!(first.starts_with(expected), "{shell} {words:?}: {output:?}");
+        }
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_shell_completes_names() -> Result<()> {
     let (server, terminal) = deployment().await?;

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use bucketry_e2e::{
-    CommandLine, Ended, OPEN_BUCKET, Options, Result, SeaweedFs, Server, each, eventually, list, options,
-    query, run_python, s3_bucket, shared_s3_endpoint, text, with,
+    CommandLine, Ended, Error, NO_LIST, OPEN_BUCKET, Options, READ_ONLY, Result, SCOPED_BUCKET, SeaweedFs,
+    Server, each, eventually, list, opened_by, options, query, run_python, s3_bucket, shared_s3_endpoint,
+    text, with,
 };
+use bucketry_faults::{Answer as FaultAnswer, Fault, FaultProxy};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -198,6 +200,65 @@ async fn uploads_that_may_still_be_in_progress_are_left_alone() -> Result<()> {
     let result = terminal.json(&[&clean[..], &["3650d"]].concat()).await?;
     assert_eq!((&result["found"], &result["complete"]), (&json!(0), &json!(true)), "{result}");
     let young = terminal.run(&[&clean[..], &["59m"]].concat()).await?.with_status(2)?;
-    assert!(young.stderr.contains("--uploads-older-than must be"), "{young:?}");
+    assert!(young.stderr.contains("--uploads-older-than must be from 1 hour to 10 years"), "{young:?}");
+    let add = ["bucket", "freshness", "add", "Photos", "--max-age", "5m"];
+    let short = terminal.run(&add).await?.with_status(2)?;
+    assert!(short.stderr.contains("--max-age must be from 10 minutes to 10 years"), "{short:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_key_that_opens_other_buckets_is_mentioned_until_another_one_is_entered() -> Result<()> {
+    let store = SeaweedFs::start().await?;
+    store.create_bucket("other").await?;
+    let server = Server::start(attentive()?.env("BUCKETRY_KEY_CHECKS", "on")).await?;
+    let owner = server.owner().await?;
+    let workspace = owner.workspace().await?;
+    let broad = s3_bucket("Photos", OPEN_BUCKET, store.endpoint(), &workspace);
+    let id = owner.register(&broad).await?;
+    let narrow = opened_by(&s3_bucket("Scoped", SCOPED_BUCKET, store.endpoint(), &workspace), READ_ONLY);
+    owner.register(&narrow).await?;
+    let terminal = CommandLine::with_token(&server, &server.log_in().await?)?;
+    let look = async || found(&terminal).await;
+    let all = eventually("a finding", SOON, look, |all| !all.is_empty()).await?;
+    assert_eq!(all.len(), 1, "{all:?}");
+    let finding = &all[0]["finding"];
+    assert_eq!((&finding["code"], &finding["id"]), (&json!("KEY_TOO_BROAD"), &json!(id)), "{all:?}");
+    assert!(text(&finding["message"]).starts_with("The key also lists "), "{finding}");
+    assert!(!finding.to_string().contains("other"), "names of other buckets are secret: {finding}");
+    // It is worth knowing, and nothing is wrong.
+    doctor(&terminal, 0).await?;
+    let metrics = server.get("/metrics").send().await?.text();
+    assert!(metrics.contains(r#"bucketry_findings{code="KEY_TOO_BROAD",severity="INFO"} 1"#), "{metrics}");
+
+    let changed = opened_by(&broad, NO_LIST);
+    owner.put(&format!("/bucket/{id}"), &with(&changed, &json!({ "skipValidation": true }))).send().await?;
+    eventually("no finding", SOON, look, Vec::is_empty).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_bucket_whose_requests_fail_is_found_and_sent_with_its_rate() -> Result<()> {
+    let store = shared_s3_endpoint()?;
+    let Ok(address) = store.trim_start_matches("http://").parse() else { panic!("{store} is no address") };
+    let proxy = FaultProxy::start(address).await.map_err(Error::Files)?;
+    let server = Server::start(attentive()?.env("BUCKETRY_NOTIFICATION_WINDOW", "1")).await?;
+    let owner = server.owner().await?;
+    let body = s3_bucket("Photos", OPEN_BUCKET, &proxy.endpoint(), &owner.workspace().await?);
+    let id = owner.register(&body).await?;
+    let access = owner.repository_access(&server, "Media", &[(&id, OPEN_BUCKET)]).await?;
+    let put = access.object(Method::PUT, "rated.txt").raw("text/plain", "hello").send().await?;
+    assert_eq!(put.status, 200, "{}", put.text());
+    let terminal = CommandLine::with_token(&server, &server.log_in().await?)?;
+    doctor(&terminal, 0).await?;
+    // Reads fail, and probes, which look the bucket up, don't.
+    proxy.set_for("GET", Fault::Answer(FaultAnswer::s3_error(500, "InternalError", "")));
+    for _ in 0..60 {
+        let answer = access.object(Method::GET, "rated.txt").send().await?;
+        assert!(answer.status >= 500, "{}", answer.status);
+    }
+    let ended = doctor(&terminal, 1).await?;
+    assert!(ended.stdout.contains("Photos: Many requests fail"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("% failed at the provider"), "{}", ended.stdout);
     Ok(())
 }

@@ -3,15 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
-use std::path::Path;
 use std::time::Duration;
 
 use bucketry_e2e::{
     Alertmanager, CommandLine, MailServer, OPEN_BUCKET, Options, Person, Receiver, Reception, Result,
-    SeaweedFs, Server, eventually, list, options, s3_bucket, text, with,
+    SeaweedFs, Server, eventually, list, mail_certificates, options, s3_bucket, text, with,
 };
 use http::Method;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_mins(1);
@@ -46,21 +44,6 @@ async fn test(owner: &Person, channel: &str) -> Result<Value> {
 async fn deliveries(owner: &Person, channel: &str) -> Result<Vec<Value>> {
     let path = format!("/notification/channel/{channel}/deliveries");
     Ok(list(&owner.get(&path).send().await?.json_with_status(200)?["deliveries"]).to_vec())
-}
-
-/// Certificate and key of a server at 127.0.0.1 in files, and that of its authority.
-fn certificates(dir: &Path) -> String {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-    let certificate = params.signed_by(&key, &authority).unwrap();
-    std::fs::write(dir.join("server.pem"), certificate.pem()).unwrap();
-    std::fs::write(dir.join("server.key"), key.serialize_pem()).unwrap();
-    let file = dir.join("ca.pem");
-    std::fs::write(&file, authority.pem()).unwrap();
-    file.to_string_lossy().into_owned()
 }
 
 #[tokio::test]
@@ -191,7 +174,7 @@ async fn receivers_with_private_addresses_are_refused_unless_they_are_allowed() 
 async fn mails_are_sent_encrypted_and_with_a_password() -> Result<()> {
     for tls in [false, true] {
         let dir = tempfile::tempdir().unwrap();
-        let ca = certificates(dir.path());
+        let ca = mail_certificates(dir.path())?;
         let mail_server = MailServer::start(dir.path(), tls).await?;
         let server = Server::start(impatient()?.env("BUCKETRY_CA_FILE", &ca)).await?;
         let owner = server.owner().await?;
@@ -239,7 +222,7 @@ async fn mails_are_sent_encrypted_and_with_a_password() -> Result<()> {
 #[tokio::test]
 async fn a_mail_server_whose_certificate_is_not_trusted_gets_no_password() -> Result<()> {
     let dir = tempfile::tempdir().unwrap();
-    certificates(dir.path());
+    mail_certificates(dir.path())?;
     let mail_server = MailServer::start(dir.path(), false).await?;
     let server = Server::start(impatient()?).await?;
     let owner = server.owner().await?;
@@ -330,9 +313,16 @@ async fn channels_and_silences_are_managed_on_the_command_line() -> Result<()> {
     run("notify silence add --for 2h --code bucket-offline --comment maintenance").await?.with_status(0)?;
     let silences = run("notify silence list").await?.with_status(0)?.stdout;
     assert!(silences.contains("BUCKET_OFFLINE") && silences.contains("maintenance"), "{silences}");
+    run("notify silence add --for 1h --channel pager --workspace default").await?.with_status(0)?;
+    let silences = run("notify silence list").await?.with_status(0)?.stdout;
+    assert!(silences.contains("channel Pager, workspace default"), "names and no ids: {silences}");
     for (wrong, name) in [
         ("notify add X --kind fax", "fax"),
         ("notify silence add --for tomorrow", "30m, 2h or 7d"),
+        (
+            "notify update Pager --rule bucket-offline:10081",
+            "--rule must have minutes from 0 to 10080 (1 week)",
+        ),
         ("notify add X --kind email --host a/b --from a@b.example --to c@d.example", "--host"),
     ] {
         let message = run(wrong).await?.with_status(2)?.stderr;

@@ -99,12 +99,15 @@ pub(crate) fn run(selection: &Selection) -> Result {
 /// Clients that no package registry has, so they are tested only where they are installed.
 const OPTIONAL_CLIENTS: [&str; 2] = ["restic", "docker-registry"];
 
+/// Shells whose completion is tested only where they are installed.
+const OPTIONAL_SHELLS: [&str; 2] = ["zsh", "fish"];
+
 /// What is tested with optional tools, each with the number of its tests and what to do to have it.
 const OPTIONAL_TOOLS: [(&str, u64, &str); 3] = [
     ("promtool", 4, "install Debian's package prometheus: apt-get install prometheus"),
     (
         "Alertmanager",
-        1,
+        2,
         "install Debian's package prometheus-alertmanager: apt-get install prometheus-alertmanager",
     ),
     ("a collector of traces", 1, "run the tests on Linux, with a Python before 3.14"),
@@ -119,6 +122,10 @@ fn not_installed(tools: &Tools) -> Tally {
     for client in OPTIONAL_CLIENTS.iter().filter(|name| !installed(name)) {
         command::complain(&format!("{client} is not installed: its operations were not tested"));
         tally.skipped += 3;
+    }
+    for shell in OPTIONAL_SHELLS.iter().filter(|name| !installed(name)) {
+        command::complain(&format!("{shell} is not installed: its completion was not tested"));
+        tally.skipped += 1;
     }
     let has = [tools.promtool().is_some(), tools.alertmanager().is_some(), tools.trace_collector().is_some()];
     for ((name, tests, remedy), _) in OPTIONAL_TOOLS.into_iter().zip(has).filter(|(_, has)| !has) {
