@@ -238,6 +238,44 @@ async fn a_mail_server_whose_certificate_is_not_trusted_gets_no_password() -> Re
 }
 
 #[tokio::test]
+async fn a_mail_server_that_is_away_or_drops_connections_gets_the_mail_later() -> Result<()> {
+    let dir = tempfile::tempdir().unwrap();
+    let ca = mail_certificates(dir.path())?;
+    let mail_server = MailServer::start(dir.path(), false).await?;
+    let mut store = SeaweedFs::start().await?;
+    let server = Server::start(impatient()?.env("BUCKETRY_CA_FILE", &ca)).await?;
+    let owner = server.owner().await?;
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let fields = json!({
+        "name": "Mail", "kind": "EMAIL", "host": "localhost", "port": closed, "username": "bucketry",
+        "secret": "a password of mail", "from": "bucketry@example.com", "to": ["on-call@example.com"],
+        "rules": [{ "code": "BUCKET_OFFLINE" }],
+    });
+    let channel = add(&owner, &fields).await?;
+    let away = test(&owner, &channel).await?;
+    assert_eq!((&away["state"], &away["status"]), (&json!("FAILED"), &Value::Null), "{away}");
+    assert!(text(&away["error"]).contains("refuse"), "{away}");
+
+    let path = format!("/notification/channel/{channel}");
+    let moved = json!({ "port": mail_server.port(), "secret": "a password of mail" });
+    owner.put(&path, &moved).send().await?.json_with_status(200)?;
+    mail_server.set_dropping(true)?;
+    let body = s3_bucket("Photos", OPEN_BUCKET, store.endpoint(), &owner.workspace().await?);
+    let id = owner.register(&body).await?;
+    eventually("ONLINE", SOON, async || owner.status_of(&id).await, |status| status == "ONLINE").await?;
+    store.stop().await?;
+    let look = async || Ok(deliveries(&owner, &channel).await?[0].clone());
+    let waits = |one: &Value| one["state"] == "PENDING" && one["attempts"] == 1;
+    let waiting = eventually("an attempt that fails", SOON, look, waits).await?;
+    assert!(waiting["error"].is_string() && waiting["nextAt"].is_string(), "{waiting}");
+    mail_server.set_dropping(false)?;
+    let sent = eventually("the mail", SOON, look, |one| one["state"] == "DELIVERED").await?;
+    assert_eq!(sent["id"], waiting["id"]);
+    assert_eq!(mail_server.mails().len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_outage_is_an_alert_of_alertmanager_until_it_ends() -> Result<()> {
     // Where it can't be had, the run counts this as skipped.
     let Some(alertmanager) = Alertmanager::start().await? else { return Ok(()) };

@@ -2,7 +2,7 @@
 
 use std::fmt::Error;
 
-use bucketry_control::findings::{FindingCounts, Outbox};
+use bucketry_control::findings::{FindingCounts, NotificationOutbox};
 use bucketry_model::finding::{FindingCode, Severity};
 use bucketry_model::notification::code_text;
 use prometheus_client::collector::Collector;
@@ -15,7 +15,7 @@ use prometheus_client::registry::Unit;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AttentionCollector {
     pub(crate) findings: Option<FindingCounts>,
-    pub(crate) outbox: Option<Outbox>,
+    pub(crate) outbox: Option<NotificationOutbox>,
 }
 
 impl Collector for AttentionCollector {
@@ -54,7 +54,7 @@ fn severity_label(severity: Severity) -> &'static str {
     }
 }
 
-fn encode_outbox(encoder: &mut DescriptorEncoder<'_>, outbox: &Outbox) -> Result<(), Error> {
+fn encode_outbox(encoder: &mut DescriptorEncoder<'_>, outbox: &NotificationOutbox) -> Result<(), Error> {
     let waiting = encoder.encode_descriptor(
         "bucketry_notifications_waiting",
         "Notifications that wait to be sent, without those of disabled channels",
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn findings_are_counted_and_those_that_are_over_are_zero() {
         let findings = FindingCounts::from([((FindingCode::ErrorRateHigh, Severity::Critical), 2)]);
-        let outbox = Outbox { waiting: 3, oldest_age: SignedDuration::from_millis(1_500) };
+        let outbox = NotificationOutbox { waiting: 3, oldest_age: SignedDuration::from_millis(1_500) };
         let text = text(AttentionCollector { findings: Some(findings), outbox: Some(outbox) });
         for line in [
             r#"bucketry_findings{code="ERROR_RATE_HIGH",severity="CRITICAL"} 2"#,

@@ -36,6 +36,7 @@ const DELIVERY_COLUMNS: &[Column] = &[
     Column::only_wide("NEXT TRY", "next_try"),
     Column::only_wide("ID", "id"),
 ];
+
 /// Runs a command on notifications.
 pub(crate) async fn run(remote: &Remote, command: NotifyCommand) -> Result<()> {
     let client = connect(remote).await?;

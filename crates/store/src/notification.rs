@@ -107,7 +107,7 @@ pub struct ChannelLoad {
 
 /// The messages of all channels that wait to be sent. Those of disabled channels don't count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct OutboxState {
+pub struct WaitingNotifications {
     /// How many there are, at most as many as were asked for.
     pub waiting: u64,
     /// When the oldest of them was written.
@@ -159,7 +159,7 @@ pub trait NotificationStore {
     ) -> Result<ChannelLoad>;
 
     /// The messages of all organizations that wait to be sent. Counts to `most`.
-    async fn outbox(&self, most: u32) -> Result<OutboxState>;
+    async fn outbox(&self, most: u32) -> Result<WaitingNotifications>;
 
     /// Takes over a channel that has a message due, until the lease ends.
     async fn claim_delivery(&self, now: Timestamp, lease_until: Timestamp)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bucketry_model::finding::{FindingCode, Severity};
-use bucketry_store::notification::OutboxState;
+use bucketry_store::notification::WaitingNotifications;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, timeout};
 
@@ -26,7 +26,7 @@ pub(crate) struct CountCache(tokio::sync::Mutex<Option<(Instant, FindingCounts)>
 
 /// The notifications that wait to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Outbox {
+pub struct NotificationOutbox {
     /// How many there are, at most 100,000.
     pub waiting: u64,
     /// For how long the oldest has waited. Zero if none waits.
@@ -54,10 +54,10 @@ impl Control {
     }
 
     /// The notifications of all organizations that wait to be sent. For metrics, which have no caller.
-    pub async fn notification_outbox(&self) -> Result<Outbox> {
-        let OutboxState { waiting, oldest } = self.inner.store.outbox(MOST_COUNTED).await?;
+    pub async fn notification_outbox(&self) -> Result<NotificationOutbox> {
+        let WaitingNotifications { waiting, oldest } = self.inner.store.outbox(MOST_COUNTED).await?;
         let now = self.inner.environment.now();
         let age = |at: Timestamp| now.duration_since(at).max(SignedDuration::ZERO);
-        Ok(Outbox { waiting, oldest_age: oldest.map_or(SignedDuration::ZERO, age) })
+        Ok(NotificationOutbox { waiting, oldest_age: oldest.map_or(SignedDuration::ZERO, age) })
     }
 }

@@ -25,7 +25,7 @@ use bucketry_model::role::{Caller, OrgRole, Visibility};
 use crate::{Control, Error, Result};
 
 pub(crate) use cache::FindingCache;
-pub use counts::{FindingCounts, Outbox};
+pub use counts::{FindingCounts, NotificationOutbox};
 pub use outcome::{FindingReport, FindingScan};
 pub use rules::CREDENTIAL_WARNING;
 

@@ -10,7 +10,7 @@ use super::notification_channel::new_channel;
 use crate::Store;
 use crate::bucket::SecretUpdate;
 use crate::notification::{
-    ChannelLoad, ClaimedDelivery, DeliveryAttempt, NewNotification, OutboxState, StoredCondition,
+    ChannelLoad, ClaimedDelivery, DeliveryAttempt, NewNotification, StoredCondition, WaitingNotifications,
 };
 use crate::notification_channel::{ChannelUpdate, NewChannel};
 
@@ -229,12 +229,12 @@ pub async fn messages_are_counted_and_pruned_once_they_no_longer_wait(store: &dy
     let load = |since, most| store.channel_load(channel, NotificationId::new(at(since), [0; 10]), most);
     assert_eq!(load(2, 10).await.unwrap(), ChannelLoad { recent: 2, waiting: 2 });
     assert_eq!(load(0, 1).await.unwrap(), ChannelLoad { recent: 1, waiting: 1 });
-    assert_eq!(store.outbox(10).await.unwrap(), OutboxState { waiting: 2, oldest: Some(at(2)) });
+    assert_eq!(store.outbox(10).await.unwrap(), WaitingNotifications { waiting: 2, oldest: Some(at(2)) });
     assert_eq!(store.outbox(1).await.unwrap().waiting, 1);
     assert_eq!(store.purge_notifications(at(100), 10).await.unwrap(), 1, "the others wait");
     store.delete_channel(context.org, channel, &audit(at(20))).await.unwrap();
     assert_eq!(claim(store, 30).await, None);
-    assert_eq!(store.outbox(10).await.unwrap(), OutboxState::default());
+    assert_eq!(store.outbox(10).await.unwrap(), WaitingNotifications::default());
     let mut removed = 0;
     loop {
         match store.purge_channels(2).await.unwrap() {

@@ -23,14 +23,14 @@ const ROUND: SignedDuration = SignedDuration::from_hours(24);
 const SETTLED: SignedDuration = SignedDuration::from_secs(5);
 
 /// How far a round has come.
-struct Round {
+struct KeyCheckRound {
     began_at: Timestamp,
     /// Buckets that were created from then on until the begin were checked as new ones.
     new_since: Timestamp,
     last_id: String,
 }
 
-impl Round {
+impl KeyCheckRound {
     /// Begins a round if none ever began, and locks its row.
     async fn lock(write: &mut Write, now: Timestamp) -> Result<Self> {
         let begin = "INSERT INTO key_check_rounds (id, began_at, new_since, last_id) VALUES (1, $1, $1, '') \
@@ -90,7 +90,7 @@ pub(super) async fn forget_key(write: &mut Write, id: BucketId) -> Result<()> {
 impl KeyCheckStore for SqlStore {
     async fn claim_key_checks(&self, now: Timestamp, limit: u32) -> Result<Vec<DueKeyCheck>> {
         let mut write = self.write().await?;
-        let mut round = Round::lock(&mut write, now).await?;
+        let mut round = KeyCheckRound::lock(&mut write, now).await?;
         let mut found = round.buckets(&mut write, now, limit).await?;
         if found.is_empty()
             && let Some(next) = round.next(now)

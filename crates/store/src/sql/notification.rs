@@ -19,7 +19,7 @@ use super::statement::{InList, Rows, Write};
 use crate::Result;
 use crate::notification::{
     ChannelLoad, ClaimedDelivery, DeliveryAttempt, DeliveryClaim, MOST_CONDITIONS, NewNotification,
-    NotificationStore, OutboxState, StoredCondition, StoredNotification,
+    NotificationStore, StoredCondition, StoredNotification, WaitingNotifications,
 };
 
 /// The rank of a test, which is sent before all others.
@@ -208,18 +208,18 @@ impl NotificationStore for SqlStore {
         Ok(ChannelLoad { recent: number(recent)?, waiting: number(waiting)? })
     }
 
-    async fn outbox(&self, most: u32) -> Result<OutboxState> {
+    async fn outbox(&self, most: u32) -> Result<WaitingNotifications> {
         // Ids contain their time.
         let sql = "SELECT COUNT(*), MIN(counted.id) FROM (SELECT n.id FROM notifications n \
                    JOIN notification_channels c ON c.id = n.channel_id \
                    WHERE n.next_at IS NOT NULL AND c.enabled AND c.deleted_at IS NULL LIMIT $1) counted";
         let Some(row) = self.row(query(sql).bind(i64::from(most))).await? else {
-            return Ok(OutboxState::default());
+            return Ok(WaitingNotifications::default());
         };
         let mut columns = Columns::of(&row);
         let waiting = columns.narrow()?;
         let oldest: Option<NotificationId> = columns.optional_parsed()?;
-        Ok(OutboxState { waiting, oldest: oldest.and_then(|id| id.created()) })
+        Ok(WaitingNotifications { waiting, oldest: oldest.and_then(|id| id.created()) })
     }
 
     async fn claim_delivery(
