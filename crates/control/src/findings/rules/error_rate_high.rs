@@ -4,6 +4,7 @@
 //! bucket that was OFFLINE counts from the minute in which it is reached again: its outage was another finding.
 
 use bucketry_model::finding::{Finding, FindingCode, FindingKey, Severity, SubjectKind};
+use bucketry_model::id::BucketId;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::findings::observations::{FailingBucket, Observations};
@@ -11,6 +12,8 @@ use crate::findings::sentence::{argument, count};
 
 /// The time in which requests are added up.
 pub(in crate::findings) const WINDOW: SignedDuration = SignedDuration::from_mins(10);
+/// How soon a bucket is reached that never was OFFLINE.
+const FIRST_PROBE: SignedDuration = SignedDuration::from_mins(1);
 /// With fewer requests in that time, a rate says little.
 const LEAST_REQUESTS: u64 = 50;
 
@@ -19,9 +22,15 @@ pub(super) fn check(seen: &Observations) -> Vec<Finding> {
     seen.failing.iter().filter_map(|bucket| finding(bucket, limit)).collect()
 }
 
+/// Whether a bucket that is ONLINE since then is new, so that it wasn't OFFLINE before.
+fn is_first(id: BucketId, online_since: Timestamp) -> bool {
+    id.created().is_some_and(|created| online_since.duration_since(created) < FIRST_PROBE)
+}
+
 fn finding(failing: &FailingBucket, limit: u8) -> Option<Finding> {
     let FailingBucket { bucket, online_since, minutes } = failing;
-    let counts = |minute: i64| online_since.is_none_or(|since| minute >= since.as_second());
+    let back_since = online_since.filter(|since| !is_first(bucket.id, *since));
+    let counts = |minute: i64| back_since.is_none_or(|since| minute >= since.as_second());
     let (mut requests, mut failed, mut first) = (0_u64, 0_u64, None);
     for one in minutes.iter().filter(|one| counts(one.minute)) {
         requests = requests.saturating_add(one.requests);

@@ -549,3 +549,12 @@ fn failures_of_an_outage_that_is_over_do_not_count() {
     let fails_again = [(100, 100), (100, 100), (100, 50)];
     assert_eq!(errors(Some(5), failing(Some(30), &fails_again)).len(), 1);
 }
+
+#[test]
+fn a_new_bucket_had_no_outage() {
+    let minutes = [(100, 50), (0, 0)];
+    assert!(errors(Some(5), failing(Some(30), &minutes)).is_empty());
+    let mut new = failing(Some(30), &minutes);
+    new.bucket.id = BucketId::new(at(NOW / 60 * 60 - 40), [1; 10]);
+    assert_eq!(errors(Some(5), new).len(), 1, "it was registered ten seconds before it was first reached");
+}
