@@ -44,7 +44,8 @@ export function keepFresh(prepare) {
     isLive = live;
     showState();
     // What changed while nothing was heard, or why nothing is heard.
-    if (live !== wasLive && !document.hidden && Date.now() - lastRead > SHORTEST_MS) schedule(read);
+    if (live === wasLive || document.hidden) return;
+    if (!live || Date.now() - lastRead > SHORTEST_MS) schedule(read);
   };
   setTimeout(() => listen({ url: `${document.documentElement.dataset.ui}/live`, onTopics, onState }), STREAM_AFTER_MS);
   setInterval(() => {
