@@ -98,7 +98,9 @@ const done = await journeys(browser, {
     await page.waitForURL(new RegExp(`repositories/${repository}$`));
     // The browser refuses to send the form again without asking.
     await page.goBack({ waitUntil: "commit" }).catch(() => {});
-    check("back", !(await page.content()).includes(secret), "the secret is shown again");
+    await page.waitForLoadState().catch(() => {});
+    const shown = await page.evaluate(() => document.documentElement.innerHTML);
+    check("back", !shown.includes(secret), "the secret is shown again");
   },
   "two people who save at once both see what the other did": async () => {
     const [one, other] = [await context(browser), await context(browser)];
