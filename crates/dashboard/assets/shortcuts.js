@@ -1,6 +1,9 @@
 // Keyboard shortcuts. None works while somebody types.
 
-const PAGES = { o: "", b: "/buckets", r: "/repositories", n: "/nodes", t: "/tokens", s: "/settings" };
+const PAGES = {
+  o: "", b: "/buckets", r: "/repositories", n: "/nodes", m: "/notifications", a: "/audit", w: "/workspaces", p: "/people",
+  t: "/tokens", s: "/settings",
+};
 let afterG = 0;
 
 export function setUpShortcuts() {

@@ -124,7 +124,7 @@ fn page(frame: &ClientFrame, person: Option<&SignedInPerson>, screen: &Screen) -
                             (top_bar(frame, person, screen.section))
                             main.main #main tabindex="-1" { (contents(frame, screen)) }
                         }
-                        (shortcuts())
+                        (shortcuts(person))
                     },
                     None => main.bare #main tabindex="-1" { (contents(frame, screen)) },
                 }
@@ -222,21 +222,26 @@ fn top_bar(frame: &ClientFrame, person: &SignedInPerson, shown: Section) -> Mark
 }
 
 /// The list of shortcuts, which a script opens.
-fn shortcuts() -> Markup {
+fn shortcuts(person: &SignedInPerson) -> Markup {
     let keys = [
-        ("/", "Search"),
-        ("?", "Show this list"),
-        ("g o", "Overview"),
-        ("g b", "Buckets"),
-        ("g r", "Repositories"),
-        ("g n", "Nodes"),
-        ("g t", "Tokens"),
-        ("g s", "Settings"),
+        ("/", "Search", true),
+        ("?", "Show this list", true),
+        ("g o", "Overview", true),
+        ("g b", "Buckets", true),
+        ("g r", "Repositories", true),
+        ("g n", "Nodes", true),
+        ("g m", "Notifications", person.reads_notifications),
+        ("g a", "Audit", person.is_administrator),
+        ("g w", "Workspaces", true),
+        ("g p", "People", person.reads_people),
+        ("g t", "Tokens", true),
+        ("g s", "Settings", true),
     ];
+    let shown = keys.iter().filter(|(.., is_shown)| *is_shown);
     html! {
         dialog #shortcuts aria-labelledby="shortcuts-title" {
             h2 #shortcuts-title { "Keyboard shortcuts" }
-            dl.keys { @for (key, about) in keys { div { dt { kbd { (key) } } dd { (about) } } } }
+            dl.keys { @for (key, about, _) in shown { div { dt { kbd { (key) } } dd { (about) } } } }
             form method="dialog" { button.btn { "Close" } }
         }
     }
