@@ -152,7 +152,7 @@ async fn found(
         viewer.links().ui_with("/repositories", &query)
     });
     Ok(html! {
-        section.panel #list data-refresh aria-label="Repositories" {
+        section.panel #list data-refresh="buckets" aria-label="Repositories" {
             @if found.entries.is_empty() && first.is_none() {
                 @if entered.is_empty() {
                     (empty(

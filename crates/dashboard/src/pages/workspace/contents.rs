@@ -55,7 +55,7 @@ impl Contents {
         let query = [("workspace", id.to_string())];
         let query = query.each_ref().map(|(name, value)| (*name, value.as_str()));
         html! {
-            section.panel #contents data-refresh aria-labelledby="wb" {
+            section.panel #contents data-refresh="buckets" aria-labelledby="wb" {
                 header {
                     h2 #wb { "Buckets" }
                     @if !self.buckets.is_empty() {
