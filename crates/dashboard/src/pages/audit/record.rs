@@ -1,6 +1,6 @@
 //! One record: a sentence, and below it, once it is opened, where it came from and what changed.
 
-use bucketry_model::audit::{AuditActor, AuditEntry, AuditRecord};
+use bucketry_model::audit::{AuditActor, AuditEntry, AuditKind, AuditRecord};
 use bucketry_model::id::UserId;
 use maud::{Markup, html};
 
@@ -16,9 +16,7 @@ pub(super) fn row(viewer: &Viewer, record: &AuditRecord, shown_user: Option<User
     html! {
         details id={ "record-" (record.id) } {
             summary.line {
-                span.what {
-                    span { (sentence(entry)) }
-                }
+                span.what { (sentence(entry)) }
                 @if let Some(refusal) = &entry.refusal {
                     (state::state(Mark::Warn, "Refused")) span.vh { " with " (refusal.code) }
                 }
@@ -35,7 +33,7 @@ pub(super) fn row(viewer: &Viewer, record: &AuditRecord, shown_user: Option<User
 /// `ada@example.com changed the bucket photos`.
 fn sentence(entry: &AuditEntry) -> Markup {
     let name = entry.target.name.as_deref().or(entry.target.id.as_deref()).unwrap_or_default();
-    let is_about_a_session = entry.kind == bucketry_model::audit::AuditKind::Session;
+    let is_about_a_session = entry.kind == AuditKind::Session;
     html! {
         b { bdi { (actor(&entry.actor)) } } " " (deed(entry))
         @if !name.is_empty() && !is_about_a_session { " " b { bdi { (name) } } }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use crate::human;
+use crate::parts::notice::notice;
 use crate::parts::state::{self, Mark};
 use crate::parts::time;
 
@@ -37,7 +38,6 @@ pub(super) fn summary(stored: &StoredNotification, kind: ChannelKind, now: Times
 
 /// What is said above the page of a channel after a test.
 pub(super) fn of_test(stored: &StoredNotification, kind: ChannelKind) -> Markup {
-    use crate::parts::notice::notice;
     let status = status(stored, kind);
     match stored.state {
         DeliveryState::Delivered => {

@@ -9,8 +9,10 @@ mod rules;
 pub(crate) mod silences;
 
 use axum::response::Response;
+use bucketry_model::id::WorkspaceId;
 use bucketry_model::notification::{ChannelKind, ChannelTarget};
 use bucketry_model::role::{OrgRole, WorkspaceRole};
+use bucketry_store::notification::StoredNotification;
 use bucketry_store::notification_channel::NotificationChannel;
 use maud::{Markup, html};
 
@@ -30,7 +32,7 @@ pub(crate) async fn show(viewer: Viewer) -> Response {
 }
 
 /// Whether the viewer may do this in a workspace, or in the organization if there is none.
-fn may(viewer: &Viewer, workspace: Option<bucketry_model::id::WorkspaceId>, needed: WorkspaceRole) -> bool {
+fn may(viewer: &Viewer, workspace: Option<WorkspaceId>, needed: WorkspaceRole) -> bool {
     match workspace {
         Some(id) => viewer.caller.may(needed, id),
         None => viewer.caller.may_in_org(OrgRole::Administrators),
@@ -116,7 +118,7 @@ fn row(
     viewer: &Viewer,
     channel: &NotificationChannel,
     about: &str,
-    last: Option<&bucketry_store::notification::StoredNotification>,
+    last: Option<&StoredNotification>,
 ) -> Markup {
     html! {
         tr {
