@@ -226,12 +226,7 @@ fn key_form(viewer: &Viewer, view: &RepositoryView, wrong: &[FieldError]) -> Mar
     let access = [
         ChoiceCard { value: "READ", mark: "", label: "Read", about: "Lists and downloads objects." },
         ChoiceCard { value: "WRITE", mark: "", label: "Write", about: "Also uploads and deletes objects." },
-        ChoiceCard {
-            value: "ADMIN",
-            mark: "",
-            label: "Admin",
-            about: "Also changes what concerns the bucket itself.",
-        },
+        ChoiceCard { value: "ADMIN", mark: "", label: "Admin", about: "The same as Write in this version." },
     ];
     html! {
         section.panel aria-labelledby="nk" {
