@@ -113,31 +113,31 @@ impl ChannelValues {
 
     pub(super) fn render(&self, problems: &FormProblems) -> Markup {
         html! {
-                    (TextField {
-                        id: "name", label: "Name", value: &self.name, is_required: true, placeholder: "on call",
-                        problem: problems.at("name"), ..TextField::default()
-                    }.render())
-                    @match self.kind {
-                        ChannelKind::Webhook => {
-                            (self.url("https://example.com/hooks/bucketry", problems))
-                            (self.secret("Signing key", "At least 16 characters. Receivers check signatures with it.", problems))
-                        },
-                        ChannelKind::Slack => (self.url("https://hooks.slack.com/services/…", problems)),
-                        ChannelKind::Alertmanager => {
-                            (self.url("http://alertmanager:9093", problems))
-                            div.pair {
-                                (text("username", "User name", &self.username, "", "Only if it asks for a password.", problems))
-                                (self.secret("Password or bearer token", "Only if it asks for one.", problems))
-                            }
-                        },
-                        ChannelKind::Email => (self.mail(problems)),
+            (TextField {
+                id: "name", label: "Name", value: &self.name, is_required: true, placeholder: "on call",
+                problem: problems.at("name"), ..TextField::default()
+            }.render())
+            @match self.kind {
+                ChannelKind::Webhook => {
+                    (self.url("https://example.com/hooks/bucketry", problems))
+                    (self.secret("Signing key", "At least 16 characters. Receivers check signatures with it.", problems))
+                },
+                ChannelKind::Slack => (self.url("https://hooks.slack.com/services/…", problems)),
+                ChannelKind::Alertmanager => {
+                    (self.url("http://alertmanager:9093", problems))
+                    div.pair {
+                        (text("username", "User name", &self.username, "", "Only if it asks for a password.", problems))
+                        (self.secret("Password or bearer token", "Only if it asks for one.", problems))
                     }
-                    @if self.is_stored {
-                                (tick("enabled", "Enabled", "A disabled channel sends nothing. When it is enabled again, it reports problems that still last.", self.is_enabled))
-                            }
-                    (tick("sendResolved", "Also say when it ends", "Sends another message when a problem is over.", self.sends_resolved))
-                    (rules::fieldset(&self.rules))
-                }
+                },
+                ChannelKind::Email => (self.mail(problems)),
+            }
+            @if self.is_stored {
+                        (tick("enabled", "Enabled", "A disabled channel sends nothing. When it is enabled again, it reports problems that still last.", self.is_enabled))
+                    }
+            (tick("sendResolved", "Also say when it ends", "Sends another message when a problem is over.", self.sends_resolved))
+            (rules::fieldset(&self.rules))
+        }
     }
 
     fn mail(&self, problems: &FormProblems) -> Markup {
