@@ -94,7 +94,7 @@ await journey("a secret is shown once, and the back button does not bring it bac
   await page.goto(`/ui/repositories/${repository}`);
   await page.getByLabel("Name of the key").fill("laptop");
   await page.getByRole("button", { name: "Create key" }).click();
-  const secret = await page.getByLabel("Secret access key").inputValue();
+  const secret = await page.locator("#secret").inputValue();
   await inspect(page, "new-key");
   check("key", secret.length === 40, `the secret has ${secret.length} characters`);
   await page.getByRole("link", { name: "I have stored it" }).click();
