@@ -11,6 +11,7 @@ use bucketry_e2e::{
     Alertmanager, CommandLine, MailServer, OPEN_BUCKET, Options, Person, Receiver, Result, SeaweedFs, Server,
     eventually, mail_certificates, options, s3_bucket, shared_s3_endpoint, text, with,
 };
+use bucketry_model::time::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_mins(1);
@@ -31,7 +32,7 @@ impl Transcript {
 
     /// Adds what somebody saw now.
     fn add(&mut self, what: &str, shown: &str) {
-        let now = jiff::Timestamp::now().strftime("%H:%M:%S%.3f");
+        let now = SystemClock.now().strftime("%H:%M:%S%.3f");
         let (since, shown) = (self.began.elapsed().as_secs_f64(), shown.trim_end());
         let _ = write!(self.page, "\n## {since:.1} s ({now} UTC): {what}\n");
         if !shown.is_empty() {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::load::{Compared, LoadSide, compare, failed, ratio};
+use super::load::{LoadSide, compare, failed, ratio};
 use super::{Field, ProviderStub, S3_BUCKET, cpu, instructions, read};
 use crate::cores::Cores;
 use crate::gateway::objects::{Objects, SMALL};
@@ -72,9 +72,9 @@ async fn sampled(
         of.median,
         format!("{of} × ({:.1} µs)", traced_rounds.cpu_us_per_request.median),
     ));
-    let rounds: Vec<&Compared> = vec![traced_rounds, plain_rounds];
+    let sides = [traced_rounds, plain_rounds];
     let batches = collector.batches.load(Ordering::Relaxed);
-    figures.insert("sampled".to_owned(), json!({ "ratio": of, "sides": rounds, "batches": batches }));
+    figures.insert("sampled".to_owned(), json!({ "ratio": of, "sides": sides, "batches": batches }));
     traced.deployment.stop()?;
     plain.deployment.stop()
 }
