@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -62,6 +63,13 @@ async fn sampled(
     let [traced_rounds, plain_rounds] = &comparison.compared[..] else {
         return Err(format!("not both sides ran: {:?}", comparison.failed).into());
     };
+    // A batch is collected for a second.
+    for _ in 0..50 {
+        if collector.batches.load(Ordering::Relaxed) > 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     if collector.batches.load(Ordering::Relaxed) == 0 {
         return Err("no spans arrived at the collector".into());
     }
