@@ -44,8 +44,9 @@ mod tests {
     #[test]
     fn the_other_containers_of_a_list_are_counted() {
         let list = |names: &[&str]| {
-            let all: String =
+            let all: Vec<String> =
                 names.iter().map(|name| format!("<Container><Name>{name}</Name></Container>")).collect();
+            let all = all.concat();
             format!(
                 "\u{feff}<EnumerationResults><Containers>{all}</Containers><NextMarker/></EnumerationResults>"
             )
