@@ -26,6 +26,21 @@ pub enum CheckName {
     Delete,
 }
 
+impl CheckName {
+    /// All checks, in their order.
+    pub const ALL: [Self; 9] = [
+        Self::Dns,
+        Self::Connect,
+        Self::Tls,
+        Self::Authenticate,
+        Self::Bucket,
+        Self::List,
+        Self::Write,
+        Self::Read,
+        Self::Delete,
+    ];
+}
+
 /// The stable code of a failed check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -138,6 +153,13 @@ pub enum CheckScope {
     Full,
     /// All checks except write and delete, for read-only credentials.
     ReadOnly,
+}
+
+impl CheckScope {
+    /// Whether a validation of this scope may make the check.
+    pub fn includes(self, name: CheckName) -> bool {
+        self == Self::Full || !matches!(name, CheckName::Write | CheckName::Delete)
+    }
 }
 
 /// The outcome of a validation.

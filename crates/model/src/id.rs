@@ -84,6 +84,8 @@ ids! {
     NodeKeyId,
     /// A job that the control plane gives to a node.
     JobId,
+    /// A validation that a caller follows.
+    ValidationId,
     /// A notification channel.
     ChannelId,
     /// A notification. Every attempt to deliver it has this id.

@@ -64,6 +64,7 @@ impl Agent {
             registration: Arc::new(registration),
             outbox: Arc::new(Outbox::new(config.max_samples)),
             results: Arc::default(),
+            progress: Arc::default(),
             meter: UsageMeter::new(Arc::clone(&metrics)),
             metrics,
             key_uses: Arc::default(),
@@ -82,6 +83,7 @@ impl Agent {
         tasks.start_registration(&parts, jitter.split());
         tasks.start_heartbeats(&parts, config.heartbeat_interval, probe_interval, jitter.split());
         tasks.start_result_reports(&parts, jitter.split());
+        tasks.start_progress_reports(&parts);
         tasks.start_inventories(&parts, config.inventory, jitter.split());
         tasks.start_usage_reports(&parts, spool, config.spool.flush_interval, jitter.split());
 

@@ -8,6 +8,7 @@ use bucketry_model::bucket::BucketTarget;
 use bucketry_model::diagnosis::{CheckCode, CheckScope, Diagnosis};
 use bucketry_model::status::ProbeFailure;
 use bucketry_provider::connection::Connections;
+use bucketry_provider::diagnose::{CheckObserver, diagnose_observed};
 use bucketry_provider::driver::SharedDriver;
 use bucketry_provider::probe::{self, Probe};
 
@@ -53,8 +54,14 @@ pub trait Cloud: Send + Sync + 'static {
     /// Opens a bucket without contacting its provider. The error is one sentence that contains no secrets.
     fn open(&self, target: &BucketTarget) -> Result<OpenBucket, String>;
 
-    /// Finds out what is wrong with a bucket, within `deadline` in total.
-    async fn diagnose(&self, target: &BucketTarget, scope: CheckScope, deadline: Duration) -> Diagnosis;
+    /// Finds out what is wrong with a bucket, within `deadline` in total. Tells the observer how far it has come.
+    async fn diagnose(
+        &self,
+        target: &BucketTarget,
+        scope: CheckScope,
+        deadline: Duration,
+        observer: &dyn CheckObserver,
+    ) -> Diagnosis;
 }
 
 /// The real providers, reached over guarded connections.
@@ -79,8 +86,14 @@ impl Cloud for Providers {
         Ok(OpenBucket { prober: Arc::new(DriverProber(Arc::clone(&driver))), driver: Some(driver), host })
     }
 
-    async fn diagnose(&self, target: &BucketTarget, scope: CheckScope, deadline: Duration) -> Diagnosis {
-        bucketry_provider::diagnose::diagnose(target, &self.connections, scope, deadline).await
+    async fn diagnose(
+        &self,
+        target: &BucketTarget,
+        scope: CheckScope,
+        deadline: Duration,
+        observer: &dyn CheckObserver,
+    ) -> Diagnosis {
+        diagnose_observed(target, &self.connections, scope, deadline, observer).await
     }
 }
 

@@ -25,6 +25,7 @@ use crate::jitter::Jitter;
 use crate::key_checks::check_keys;
 use crate::newest::find_newest;
 use crate::open_buckets::OpenBuckets;
+use crate::progress::RunningValidations;
 use crate::registration::Registration;
 use crate::results::Results;
 use crate::uploads::OldUploads;
@@ -57,6 +58,7 @@ pub(crate) struct Tools {
     pub(crate) registration: Arc<Registration>,
     pub(crate) cloud: Arc<dyn Cloud>,
     pub(crate) results: Arc<Results>,
+    pub(crate) progress: Arc<RunningValidations>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tracer: Option<Tracer>,
     pub(crate) buckets: Arc<OpenBuckets>,
@@ -150,7 +152,7 @@ impl SharedJobs {
             if let Some(span) = &mut span {
                 span.set("bucketry.bucket.id", validation.bucket_id.to_string());
             }
-            let validating = Arc::clone(&shared).validate(validation, deadline);
+            let validating = Arc::clone(&shared).validate(id, validation, deadline);
             let running = tokio::spawn(in_span(span, validating));
             let outcome = running.await.unwrap_or_else(|_| failed("the validation was interrupted"));
             shared.finish(id, outcome);
@@ -216,7 +218,7 @@ impl SharedJobs {
         }
     }
 
-    async fn validate(self: Arc<Self>, validation: Validation, deadline: Instant) -> Outcome {
+    async fn validate(self: Arc<Self>, id: JobId, validation: Validation, deadline: Instant) -> Outcome {
         let slot = timeout_at(deadline, self.slots.acquire()).await;
         let Ok(Ok(_slot)) = slot else { return failed("this node was too busy; try again later") };
         let Validation { org_id, bucket_id, location, secret, scope, .. } = validation;
@@ -230,7 +232,8 @@ impl SharedJobs {
         };
         let target = BucketTarget { location, secret };
         let left = deadline.saturating_duration_since(Instant::now());
-        let diagnosing = self.tools.cloud.diagnose(&target, scope, left);
+        let observer = self.tools.progress.observe(id);
+        let diagnosing = self.tools.cloud.diagnose(&target, scope, left, &observer);
         match timeout_at(deadline + GRACE, diagnosing).await {
             Ok(diagnosis) => Outcome::Validated { diagnosis, at: Some(self.tools.clock.now()) },
             Err(_) => failed("the validation didn't finish in time"),

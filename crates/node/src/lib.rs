@@ -29,6 +29,7 @@ mod offline;
 mod open_buckets;
 mod outbox;
 mod probes;
+mod progress;
 mod refused_keys;
 mod registration;
 mod results;

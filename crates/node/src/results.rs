@@ -125,14 +125,8 @@ impl ResultReports {
             if results.is_empty() {
                 return Ok(());
             }
-            let report = Report {
-                ip: self.node.name.clone(),
-                id_org: self.node.id_org,
-                usage: None,
-                results,
-                key_uses: Vec::new(),
-                key_refusals: Vec::new(),
-            };
+            let report =
+                Report { ip: self.node.name.clone(), id_org: self.node.id_org, results, ..Report::default() };
             match self.control_plane.report(&report).await {
                 Ok(()) => {}
                 Err(ControlPlaneError::Refused { message, .. }) => {

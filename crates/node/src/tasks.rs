@@ -28,6 +28,7 @@ use crate::offline::OfflineBuckets;
 use crate::open_buckets::OpenBuckets;
 use crate::outbox::Outbox;
 use crate::probes::{Change, Probes};
+use crate::progress::{ProgressReports, RunningValidations};
 use crate::refused_keys::RefusedKeys;
 use crate::registration::Registration;
 use crate::results::{ResultReports, Results};
@@ -50,6 +51,7 @@ pub(crate) struct AgentParts {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) results: Arc<Results>,
+    pub(crate) progress: Arc<RunningValidations>,
     pub(crate) meter: UsageMeter,
     pub(crate) key_uses: Arc<KeyUses>,
     pub(crate) refused_keys: Arc<RefusedKeys>,
@@ -118,6 +120,7 @@ impl Tasks {
             registration: Arc::clone(&parts.registration),
             cloud: Arc::clone(&parts.cloud),
             results: Arc::clone(&parts.results),
+            progress: Arc::clone(&parts.progress),
             clock: Arc::clone(&parts.clock),
             tracer: parts.tracer.clone(),
             buckets: Arc::clone(&parts.open_buckets),
@@ -210,6 +213,16 @@ impl Tasks {
             node: parts.node.clone(),
         };
         self.reports.tasks.spawn(reports.run(jitter, self.reports.stop.clone()));
+    }
+
+    /// Starts to report how far validations have come.
+    pub(crate) fn start_progress_reports(&mut self, parts: &AgentParts) {
+        let reports = ProgressReports {
+            control_plane: Arc::clone(&parts.control_plane),
+            progress: Arc::clone(&parts.progress),
+            node: parts.node.clone(),
+        };
+        self.reports.tasks.spawn(reports.run(self.reports.stop.clone()));
     }
 
     /// Starts to walk through the lists of buckets whose inventories are due.

@@ -140,9 +140,9 @@ impl UsageReports {
                 ip: self.node.name.clone(),
                 id_org: self.node.id_org,
                 usage,
-                results: Vec::new(),
                 key_uses,
                 key_refusals,
+                ..Report::default()
             };
             let outcome = self.control_plane.report(&report).await;
             // A report without traffic would be rejected again. In all other cases key uses and refusals are reported

@@ -12,7 +12,7 @@ use bucketry_model::diagnosis::{CheckCode, CheckName, CheckScope, Diagnosis};
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::secret::Secret;
 use bucketry_provider::connection::{ConnectionSettings, Connections};
-use bucketry_provider::diagnose::diagnose;
+use bucketry_provider::diagnose::{CheckObserver, diagnose, diagnose_observed};
 use bucketry_provider::driver::ListRequest;
 use bucketry_provider::open::open;
 use bucketry_provider::policy::EndpointPolicy;
@@ -49,7 +49,35 @@ async fn left_in(target: &BucketTarget) -> usize {
     open(target, &connections()).unwrap().list(&request).await.unwrap().objects.len()
 }
 
+/// Notes what a diagnosis tells: each check that begins, and each that has ended.
+#[derive(Default)]
+struct Notes(std::sync::Mutex<Vec<(CheckName, bool)>>);
+
+impl CheckObserver for Notes {
+    fn begins(&self, name: CheckName) {
+        self.0.lock().unwrap().push((name, false));
+    }
+
+    fn ended(&self, check: &bucketry_model::diagnosis::Check) {
+        self.0.lock().unwrap().push((check.name, true));
+    }
+}
+
 const NETWORK: &[CheckName] = &[CheckName::Dns, CheckName::Connect];
+
+#[tokio::test]
+async fn an_observer_learns_of_each_check_before_and_after_it() {
+    let (target, notes) = (server::new_bucket("observed").await, Notes::default());
+    let diagnosis = diagnose_observed(&target, &connections(), CheckScope::Full, DEADLINE, &notes).await;
+    let notes = notes.0.into_inner().unwrap();
+    let ended: Vec<_> = notes.iter().filter(|(_, ended)| *ended).map(|(name, _)| *name).collect();
+    assert_eq!(ended, diagnosis.checks.iter().map(|check| check.name).collect::<Vec<_>>());
+    assert!(ended.is_sorted(), "in the order in which they are shown: {ended:?}");
+    for name in [N::Dns, N::Connect, N::Authenticate, N::Write, N::Read, N::Delete] {
+        let at = |has_ended| notes.iter().position(|note| *note == (name, has_ended));
+        assert!(at(false).is_some() && at(false) < at(true), "{name:?}: {notes:?}");
+    }
+}
 
 #[tokio::test]
 async fn a_sound_bucket_passes_every_check_and_keeps_nothing() {

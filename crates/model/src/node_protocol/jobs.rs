@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::key_checks::{CheckedKey, KeyChecks};
 use crate::bucket::BucketLocation;
-use crate::diagnosis::{CheckScope, Diagnosis};
+use crate::diagnosis::{Check, CheckName, CheckScope, Diagnosis};
 use crate::id::{BucketId, ChannelId, JobId, OrgId, RepoId, RepoKeyId};
 use crate::secret::SealedSecret;
 
@@ -145,6 +145,22 @@ pub struct JobResult {
     pub job_id: JobId,
     /// What came of the job.
     pub outcome: Outcome,
+}
+
+/// How often a node may report the progress of validations, per second.
+pub const PROGRESS_PER_SECOND: u32 = 5;
+
+/// The checks of a validation that hasn't ended. A later one replaces an earlier one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobProgress {
+    /// The job in progress.
+    pub job_id: JobId,
+    /// All checks that have ended, in the order in which they ran.
+    pub checks: Vec<Check>,
+    /// The check in progress. `None` between two checks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running: Option<CheckName>,
 }
 
 /// Multipart uploads that began before some time and are still in progress.

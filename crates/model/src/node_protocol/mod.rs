@@ -14,8 +14,8 @@ pub use inventory::{
     WalkOrder, WalkReport,
 };
 pub use jobs::{
-    BoundSecret, Job, JobResult, NewestSearch, Outcome, SecretOwner, Task, UploadCleaning, UploadsFound,
-    Validation,
+    BoundSecret, Job, JobProgress, JobResult, NewestSearch, Outcome, PROGRESS_PER_SECOND, SecretOwner, Task,
+    UploadCleaning, UploadsFound, Validation,
 };
 pub use key_checks::{CheckedKey, KeyChecks, MAX_KEY_CHECKS, MOST_OTHER_BUCKETS};
 pub use sync::{NodeBucket, NodeRepository, NodeRepositoryBucket, NodeRepositoryKey, SyncAnswer};
@@ -206,7 +206,7 @@ pub struct KeyRefusals {
     pub at: Timestamp,
 }
 
-/// `POST /node/report`: counted traffic, and results of jobs.
+/// `POST /node/report`: counted traffic, results and progress of jobs.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
@@ -221,6 +221,9 @@ pub struct Report {
     /// Results of finished jobs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub results: Vec<JobResult>,
+    /// Validations in progress. Older nodes don't send them, and older control planes ignore them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub progress: Vec<JobProgress>,
     /// Latest use of each access key that was used since the last report, at most [`MAX_BATCH`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub key_uses: Vec<KeyUse>,

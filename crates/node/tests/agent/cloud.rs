@@ -10,6 +10,7 @@ use bucketry_model::diagnosis::{Check, CheckCode, CheckName, CheckScope, Diagnos
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::status::ProbeFailure;
 use bucketry_node::{Cloud, OpenBucket, Prober};
+use bucketry_provider::diagnose::CheckObserver;
 use bucketry_provider::probe::Probe;
 use tokio::time::{Instant, sleep};
 
@@ -22,6 +23,8 @@ pub(crate) enum Behaviour {
     Refusing(Duration),
     /// Never responds, whatever the deadline.
     Stalling,
+    /// Begins a check again and again for this time.
+    Chatty(Duration),
     /// Panics, like a driver with a bug.
     Panicking,
 }
@@ -67,6 +70,10 @@ async fn behave(behaviour: Behaviour) -> Result<(), ProbeFailure> {
             sleep(after).await;
             Err(ProbeFailure { code: CheckCode::ConnectionRefused, message: "Nothing listens there.".into() })
         }
+        Behaviour::Chatty(lasts) => {
+            sleep(lasts).await;
+            Ok(())
+        }
         Behaviour::Stalling => std::future::pending().await,
         Behaviour::Panicking => panic!("a bug of the driver"),
     }
@@ -88,16 +95,35 @@ impl Cloud for SharedCloud {
         Ok(OpenBucket { prober: Arc::new(prober), driver: None, host: host.into() })
     }
 
-    async fn diagnose(&self, target: &BucketTarget, _: CheckScope, _: Duration) -> Diagnosis {
-        let outcome = behave(self.0.behaviour(&target.location.bucket)).await;
-        Diagnosis::new(vec![Check {
-            name: CheckName::Bucket,
+    /// One check that always passes at once, and one that behaves as the bucket does.
+    async fn diagnose(
+        &self,
+        target: &BucketTarget,
+        _: CheckScope,
+        _: Duration,
+        observer: &dyn CheckObserver,
+    ) -> Diagnosis {
+        let check = |name, outcome: Result<(), ProbeFailure>| Check {
+            name,
             ok: outcome.is_ok(),
             latency_ms: 20,
             message: "checked".into(),
             error_code: outcome.err().map(|failure| failure.code),
             hint: None,
-        }])
+        };
+        let dns = check(CheckName::Dns, Ok(()));
+        observer.ended(&dns);
+        observer.begins(CheckName::Bucket);
+        if let Behaviour::Chatty(lasts) = self.0.behaviour(&target.location.bucket) {
+            let until = Instant::now() + lasts;
+            while Instant::now() < until {
+                sleep(Duration::from_millis(10)).await;
+                observer.begins(CheckName::Bucket);
+            }
+        }
+        let bucket = check(CheckName::Bucket, behave(self.0.behaviour(&target.location.bucket)).await);
+        observer.ended(&bucket);
+        Diagnosis::new(vec![dns, bucket])
     }
 }
 

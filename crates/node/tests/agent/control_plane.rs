@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bucketry_model::id::BucketId;
 use bucketry_model::node_protocol::{
-    BATCH_OUT_OF_ORDER, BucketStatus, Heartbeat, InventoryOrders, InventoryReport, JobResult, Register,
-    Report, SyncAnswer,
+    BATCH_OUT_OF_ORDER, BucketStatus, Heartbeat, InventoryOrders, InventoryReport, JobProgress, JobResult,
+    Register, Report, SyncAnswer,
 };
 use bucketry_node::{ControlPlane, ControlPlaneError};
 use tokio::sync::Notify;
@@ -35,6 +35,8 @@ pub(crate) struct State {
     pub(crate) heartbeats: Vec<(Instant, Heartbeat)>,
     pub(crate) cursors: Vec<Option<String>>,
     pub(crate) results: Vec<JobResult>,
+    /// Reports of progress, with the time of arrival.
+    pub(crate) progress: Vec<(Instant, JobProgress)>,
     /// The number expected next, by spool.
     pub(crate) expected: HashMap<String, u64>,
     pub(crate) counted_requests: u64,
@@ -155,6 +157,7 @@ impl ControlPlane for SharedControlPlane {
         let count = |state: &mut State| {
             known(state)?;
             state.results.extend(message.results.clone());
+            state.progress.extend(message.progress.iter().map(|one| (Instant::now(), one.clone())));
             let Some(batch) = &message.usage else { return Ok(()) };
             let expected = state.expected.entry(batch.spool.clone()).or_insert(1);
             if batch.number > *expected {

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use bucketry_model::diagnosis::{CheckCode, CheckScope};
+use bucketry_model::diagnosis::{CheckCode, CheckName, CheckScope};
 use bucketry_model::node_protocol::{BoundSecret, NodeBucket, Outcome, SecretOwner, Task, Validation};
 use bucketry_model::secret::SealedSecret;
 use bucketry_vault::{Identities, SecretContext, open};
 
 use crate::cloud::Behaviour;
 use crate::context::{TestContext, bucket, id, location, millis, org, sealed, seconds};
-use crate::control_plane::FakeControlPlane;
+use crate::control_plane::{FakeControlPlane, Mood};
 
 fn validate(name: &str, secret: Option<SealedSecret>) -> Task {
     Task::Validate(Validation {
@@ -69,6 +69,56 @@ async fn a_validation_that_stalls_or_panics_or_has_a_foreign_secret_fails_with_t
     assert!(outcomes[1..].iter().any(|outcome| reason(outcome).contains("interrupted")));
     assert!(outcomes[1..].iter().any(|outcome| reason(outcome).contains("can't open")));
     assert!(!format!("{outcomes:?}").contains("hunter2"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_checks_of_a_slow_validation_are_reported_while_it_runs() {
+    let context = TestContext::start();
+    seconds(1).await;
+    context.cloud.set("slow", Behaviour::Refusing(Duration::from_secs(2)));
+    context.give(validate("slow", None));
+    millis(500).await;
+    let (_, progress) = context.control_plane.state().progress.last().cloned().unwrap();
+    let ended: Vec<_> = progress.checks.iter().map(|check| (check.name, check.ok)).collect();
+    assert_eq!(
+        (ended.as_slice(), progress.running),
+        (&[(CheckName::Dns, true)][..], Some(CheckName::Bucket))
+    );
+    seconds(3).await;
+    assert_eq!(outcomes(&context.control_plane).len(), 1);
+    let reported = context.control_plane.state().progress.len();
+    assert_eq!(reported, 1, "the end is reported with the result only");
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_is_reported_five_times_a_second_at_most_and_not_for_quick_validations() {
+    let context = TestContext::start();
+    seconds(1).await;
+    context.give(validate("quick", None));
+    seconds(1).await;
+    assert_eq!(outcomes(&context.control_plane).len(), 1);
+    assert!(context.control_plane.state().progress.is_empty());
+    context.cloud.set("chatty", Behaviour::Chatty(Duration::from_secs(2)));
+    context.give(validate("chatty", None));
+    seconds(5).await;
+    let times: Vec<_> = context.control_plane.state().progress.iter().map(|(at, _)| *at).collect();
+    assert!(times.len() > 5, "{times:?}");
+    assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= Duration::from_millis(200)), "{times:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_validation_ends_as_usual_where_nobody_takes_its_progress() {
+    let context = TestContext::start();
+    seconds(1).await;
+    context.cloud.set("slow", Behaviour::Refusing(Duration::from_secs(2)));
+    context.give(validate("slow", None));
+    millis(100).await;
+    context.control_plane.set_mood(Mood::Away);
+    seconds(1).await;
+    context.control_plane.set_mood(Mood::Well);
+    seconds(20).await;
+    assert_eq!(outcomes(&context.control_plane).len(), 1);
+    assert!(context.control_plane.state().progress.is_empty());
 }
 
 #[tokio::test(start_paused = true)]

@@ -38,6 +38,22 @@ use crate::open::{OpenError, open};
 use crate::probe::first_key;
 use crate::tls::TlsFailure;
 
+/// Learns how far a diagnosis has come.
+pub trait CheckObserver: Send + Sync {
+    /// A check begins.
+    fn begins(&self, name: CheckName);
+
+    /// A check has ended. Not every check that begins has an outcome of its own.
+    fn ended(&self, check: &Check);
+}
+
+/// Nobody waits for the progress.
+impl CheckObserver for () {
+    fn begins(&self, _: CheckName) {}
+
+    fn ended(&self, _: &Check) {}
+}
+
 /// Finds out what is wrong with a bucket within `deadline`. Each check gets at most half of that time. If the
 /// bucket can't be opened, the diagnosis has a single failed check that says why.
 ///
@@ -48,10 +64,25 @@ pub async fn diagnose(
     scope: CheckScope,
     deadline: Duration,
 ) -> Diagnosis {
-    match open(target, connections) {
-        Ok(driver) => diagnose_driver(&driver, connections, scope, deadline).await,
-        Err(error) => Diagnosis::new(vec![unopened(error)]),
-    }
+    diagnose_observed(target, connections, scope, deadline, &()).await
+}
+
+/// Like [`diagnose`], and tells the observer how far it has come.
+pub async fn diagnose_observed(
+    target: &BucketTarget,
+    connections: &Connections,
+    scope: CheckScope,
+    deadline: Duration,
+    observer: &dyn CheckObserver,
+) -> Diagnosis {
+    let driver = match open(target, connections) {
+        Ok(driver) => driver,
+        Err(error) => return Diagnosis::new(vec![unopened(error)]),
+    };
+    let mut run = Run::new(driver.site(), deadline, observer);
+    // The check that stopped the diagnosis has already been recorded.
+    let _ = run.all(&driver, connections, scope).await;
+    Diagnosis::new(run.checks)
 }
 
 /// Like [`diagnose`], for a bucket that is already open.
@@ -61,8 +92,7 @@ pub async fn diagnose_driver(
     scope: CheckScope,
     deadline: Duration,
 ) -> Diagnosis {
-    let site = driver.site();
-    let mut run = Run { checks: Vec::new(), site, started: Instant::now(), deadline };
+    let mut run = Run::new(driver.site(), deadline, &());
     // The check that stopped the diagnosis has already been recorded.
     let _ = run.all(driver, connections, scope).await;
     Diagnosis::new(run.checks)
@@ -88,14 +118,19 @@ const AUTHENTICATED: &str = "The provider accepts the key and its signature.";
 /// Ends the diagnosis: the remaining checks would prove nothing.
 struct StopChecks;
 
-struct Run {
+struct Run<'a> {
     checks: Vec<Check>,
     site: Site,
     started: Instant,
     deadline: Duration,
+    observer: &'a dyn CheckObserver,
 }
 
-impl Run {
+impl<'a> Run<'a> {
+    fn new(site: Site, deadline: Duration, observer: &'a dyn CheckObserver) -> Self {
+        Self { checks: Vec::new(), site, started: Instant::now(), deadline, observer }
+    }
+
     async fn all(
         &mut self,
         driver: &SharedDriver,
@@ -116,6 +151,7 @@ impl Run {
     async fn network(&mut self, connections: &Connections) -> Result<(), StopChecks> {
         let Site { host, port, tls, .. } = self.site.clone();
 
+        self.observer.begins(CheckName::Dns);
         let (took, resolved) = self.timed(connections.resolve(&host, port)).await;
         let addresses = self.judge(
             CheckName::Dns,
@@ -124,10 +160,12 @@ impl Run {
             "The host resolves to addresses that the endpoint policy allows.",
         )?;
 
+        self.observer.begins(CheckName::Connect);
         let (took, connected) = self.timed(connections.connect(&host, &addresses)).await;
         let stream = self.judge(CheckName::Connect, took, connected, "The connection succeeds.")?;
 
         if tls {
+            self.observer.begins(CheckName::Tls);
             let (took, agreed) = self.timed(connections.handshake(&host, stream)).await;
             self.judge(
                 CheckName::Tls,
@@ -142,6 +180,7 @@ impl Run {
     /// The checks `authenticate`, `bucket` and `list`. Returns whether the key may list.
     async fn access(&mut self, driver: &SharedDriver) -> Result<bool, StopChecks> {
         let first = first_key();
+        self.observer.begins(CheckName::Authenticate);
         let ((list_took, listed), asked) =
             tokio::join!(self.timed(driver.list(&first)), self.timed(driver.head_bucket()));
         let denied = match listed {
@@ -276,7 +315,9 @@ impl Run {
         hint: Option<String>,
     ) {
         let latency_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        self.checks.push(Check { name, ok: code.is_none(), latency_ms, message, error_code: code, hint });
+        let check = Check { name, ok: code.is_none(), latency_ms, message, error_code: code, hint };
+        self.observer.ended(&check);
+        self.checks.push(check);
     }
 }
 
@@ -300,7 +341,7 @@ mod tests {
             permissions: &PERMISSIONS,
         };
         let deadline = Duration::from_hours(1);
-        let run = Run { checks: Vec::new(), site, started: Instant::now(), deadline };
+        let run = Run::new(site, deadline, &());
         let endless = std::future::pending::<Result<(), ProviderError>>();
         let (_, outcome) = run.timed_leaving(deadline, endless).await;
         assert!(matches!(outcome, Err(ProviderError::TimedOut)));

@@ -24,11 +24,12 @@ const READ_BACK: Duration = Duration::from_secs(5);
 /// The timeout of a deletion in the background.
 const BACKGROUND_DELETE: Duration = Duration::from_secs(30);
 
-impl Run {
+impl Run<'_> {
     pub(super) async fn objects(&mut self, driver: &SharedDriver, may_list: bool) -> Result<(), StopChecks> {
         let mut object = ProbeObject::new(driver);
         let rest = self.deadline / 5;
 
+        self.observer.begins(CheckName::Write);
         let (took, written) = self.timed_leaving(rest, object.write()).await;
         match written {
             Ok(()) => self.pass(CheckName::Write, took, "The key can write objects."),
@@ -38,6 +39,7 @@ impl Run {
             }
         }
 
+        self.observer.begins(CheckName::Read);
         let (took, read) = self.timed_leaving(rest, object.read()).await;
         match read {
             Ok(true) => self.pass(CheckName::Read, took, "The key can read objects."),
@@ -51,6 +53,7 @@ impl Run {
             Err(error) => self.fail(CheckName::Read, took, &error, Action::Read),
         }
 
+        self.observer.begins(CheckName::Delete);
         let (took, deleted) = self.timed(object.delete()).await;
         match deleted {
             Ok(()) => self.pass(CheckName::Delete, took, "The key can delete objects."),
@@ -91,6 +94,7 @@ impl Run {
     /// Checks whether the key may read, by requesting an object that doesn't exist.
     pub(super) async fn read_missing(&mut self, driver: &SharedDriver, may_list: bool) {
         let key = new_key();
+        self.observer.begins(CheckName::Read);
         let (took, read) = self.timed(driver.get(&key, &GetRequest::default())).await;
         match read {
             Err(error) if matches!(error.kind(), Some(ErrorKind::ObjectNotFound | ErrorKind::NotFound)) => {
