@@ -99,6 +99,7 @@ function sample(schema, resolve, depth = 0) {
   const found = { ...resolve(bare(schema)), ...(schema.$ref ? {} : schema) };
   if (schema.example !== undefined) return schema.example;
   if (found.example !== undefined) return found.example;
+  if (found.examples) return found.examples[0];
   if (found.enum) return found.enum[0];
   if (depth > 2 * DEEPEST) return null;
   const members = membersOf({ ...found, oneOf: undefined, anyOf: undefined }, resolve);
@@ -117,10 +118,33 @@ function requestSample(body, resolve) {
   return Object.fromEntries((wanted.length ? wanted : members.slice(0, 2)).map(({ name, member }) => [name, sample(member, resolve)]));
 }
 
-function curl(method, path, operation, body, resolve) {
-  const lines = [`curl ${method === "get" ? "" : `-X ${method.toUpperCase()} `}"$BUCKETRY_URL${path}"`];
+// The address of this server, also below the path of a proxy.
+const SERVER = new URL("./", location.href).href.replace(/\/$/, "");
+
+// A name in a path as something to replace: `{bucketId}` as BUCKET_ID.
+function placeholder(name) {
+  return name.replace(/([a-z])([A-Z])/g, "$1_$2").toUpperCase();
+}
+
+// The path with what must be in its query.
+function target(path, parameters, resolve) {
+  const filled = path.replace(/\{(\w+)\}/g, (_, name) => placeholder(name));
+  const wanted = parameters.filter((parameter) => parameter.in === "query" && parameter.required);
+  const pairs = wanted.map((parameter) => {
+    const value = parameter.example ?? sample(parameter.schema || {}, resolve);
+    return `${parameter.name}=${encodeURIComponent([value].flat()[0])}`;
+  });
+  return SERVER + filled + (pairs.length ? `?${pairs.join("&")}` : "");
+}
+
+// A body is sent where the call needs one.
+function curl(method, path, operation, requestBody, body, parameters, resolve) {
+  const lines = [`curl ${method === "get" ? "" : `-X ${method.toUpperCase()} `}"${target(path, parameters, resolve)}"`];
   if (operation.security) lines.push('-H "Authorization: Bearer $BUCKETRY_TOKEN"');
-  if (body) lines.push("-H 'Content-Type: application/json'", `-d '${JSON.stringify(requestSample(body, resolve))}'`);
+  if (body && (requestBody.required || membersOf(body, resolve).some(({ required }) => required))) {
+    const text = JSON.stringify(requestSample(body, resolve)).replaceAll("'", "'\\''");
+    lines.push("-H 'Content-Type: application/json'", `-d '${text}'`);
+  }
   return lines.join(" \\\n  ");
 }
 
@@ -134,7 +158,17 @@ function copyable(text) {
       button.textContent = "Select and copy";
     }
   });
-  return make("div", {}, button, make("pre", {}, make("code", {}, text)));
+  return make("div", {}, button, make("pre", { tabindex: "0", role: "group", "aria-label": "Example" }, make("code", {}, text)));
+}
+
+// The example, and what to do before it is pasted.
+function tryIt(example, path, operation) {
+  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => placeholder(name));
+  const first = [
+    names.length ? `Replace ${names.join(" and ")}.` : "",
+    operation.security ? "The variable BUCKETRY_TOKEN must contain a token." : "",
+  ].filter(Boolean).join(" ");
+  return [copyable(example), first ? make("p", { class: "kind" }, first) : null];
 }
 
 function responseEntry(status, response, resolve) {
@@ -168,7 +202,7 @@ function article(method, path, operation, resolve) {
           parameter.description ? make("div", {}, prose(parameter.description)) : null))))));
   }
   if (body) parts.push(make("h4", {}, "Body"), fieldTable(body, resolve, true));
-  parts.push(make("h4", {}, "Try it"), copyable(curl(method, path, operation, body, resolve)));
+  parts.push(make("h4", {}, "Try it"), tryIt(curl(method, path, operation, requestBody, body, parameters, resolve), path, operation));
   parts.push(make("h4", {}, "Responses"), Object.entries(operation.responses || {}).map(([status, response]) => responseEntry(status, response, resolve)));
   return make("article", { id, "data-words": `${method} ${path} ${operation.summary || ""} ${id}`.toLowerCase() }, parts.flat());
 }
@@ -197,6 +231,8 @@ function draw(root) {
 }
 
 function filter(text) {
+  // On a phone, the list of calls is closed until somebody looks for one.
+  if (text) document.getElementById("calls").open = true;
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   let shown = 0;
   for (const card of document.querySelectorAll("article")) {
@@ -213,8 +249,9 @@ function filter(text) {
 }
 
 async function start() {
+  if (matchMedia("(max-width: 56rem)").matches) document.getElementById("calls").open = false;
   try {
-    const answer = await fetch("/openapi.json");
+    const answer = await fetch("openapi.json");
     if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
     draw(await answer.json());
   } catch (error) {

@@ -15,6 +15,7 @@ pub(crate) const SAMPLE: RequestSample = RequestSample::get("/docs");
 const PAGE: &str = include_str!("../assets/docs.html");
 const STYLE: &str = include_str!("../assets/docs.css");
 const SCRIPT: &str = include_str!("../assets/docs.js");
+const ICON: &str = include_str!("../assets/icon.svg");
 
 /// Scripts, styles and data from this host only; no framing, forms or embedded content.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
@@ -32,11 +33,12 @@ pub(crate) async fn page() -> Response {
     serve("text/html; charset=utf-8", PAGE)
 }
 
-/// The style and the script of the page.
+/// The style, the script and the icon of the page.
 pub(crate) async fn asset(path: Option<Path<String>>) -> ApiResult<Response> {
     match path.as_ref().map(|Path(name)| name.as_str()) {
         Some("docs.css") => Ok(serve("text/css; charset=utf-8", STYLE)),
         Some("docs.js") => Ok(serve("text/javascript; charset=utf-8", SCRIPT)),
+        Some("icon.svg") => Ok(serve("image/svg+xml", ICON)),
         _ => Err(ApiError::new(
             StatusCode::NOT_FOUND,
             "NOT_FOUND",

@@ -85,8 +85,9 @@ async fn the_document_and_its_page_are_served_without_a_token() {
     let page = deployment.ask_as(None, http::Method::GET, "/docs", None).await;
     assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
     assert!(page.headers["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'"));
-    for asset in ["/docs/docs.css", "/docs/docs.js"] {
-        assert!(page.text.contains(asset));
+    for asset in ["/docs/docs.css", "/docs/docs.js", "/docs/icon.svg"] {
+        // Relative, so that a proxy may serve all of it below a path.
+        assert!(page.text.contains(&format!("\"{}\"", &asset[1..])));
         assert_eq!(deployment.ask_as(None, http::Method::GET, asset, None).await.status, 200);
     }
     let assets =
