@@ -33,5 +33,6 @@ pub mod session;
 pub mod token;
 pub mod traffic;
 pub mod user;
+pub mod validation;
 pub mod vault;
 pub mod workspace;

@@ -7,7 +7,8 @@ use axum::extract::{FromRequestParts, Path, Query};
 use bucketry_control::ResourceKind;
 use bucketry_control::ids::{is_absent, read_id, read_list};
 use bucketry_model::id::{
-    BucketId, ChannelId, NodeId, OrgId, RepoId, RepoKeyId, SilenceId, TokenId, UserId, WorkspaceId,
+    BucketId, ChannelId, NodeId, OrgId, RepoId, RepoKeyId, SilenceId, TokenId, UserId, ValidationId,
+    WorkspaceId,
 };
 use bucketry_model::search::SearchWords;
 use bucketry_model::time::Day;
@@ -66,6 +67,9 @@ impl Names for ChannelId {
 impl Names for SilenceId {
     const THING: ResourceKind = ResourceKind::NotificationSilence;
 }
+impl Names for ValidationId {
+    const THING: ResourceKind = ResourceKind::Validation;
+}
 impl Names for OrgId {
     const THING: ResourceKind = ResourceKind::Organization;
 }
@@ -107,6 +111,19 @@ impl FromRequestParts<ApiState> for KeyPath {
         let path = Path::<(String, String)>::from_request_parts(parts, state).await;
         let Path((repo, key)) = path.map_err(|_| ApiError::not_found(ResourceKind::Repository))?;
         Ok(Self(RepoId::read(&repo)?, RepoKeyId::read(&key)?))
+    }
+}
+
+/// The ids in `/bucket/{bucketId}/validation/{validationId}`.
+pub(crate) struct ValidationPath(pub(crate) BucketId, pub(crate) ValidationId);
+
+impl FromRequestParts<ApiState> for ValidationPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> ApiResult<Self> {
+        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
+        let Path((bucket, validation)) = path.map_err(|_| ApiError::not_found(ResourceKind::Bucket))?;
+        Ok(Self(BucketId::read(&bucket)?, ValidationId::read(&validation)?))
     }
 }
 

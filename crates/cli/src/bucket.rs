@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use bucketry_api_types::bucket::{AlsoRegistered, BucketInfo, ReadField};
+use bucketry_api_types::bucket_fields::TrialFields;
 use bucketry_api_types::history::StoredDiagnosis;
 use bucketry_client::{ApiClient, ClientError};
 use bucketry_model::status::Status;
@@ -17,6 +18,7 @@ use crate::failure::{Failure, Result};
 use crate::named::find_bucket;
 use crate::remote::Remote;
 use crate::table::{Cell, Column, Table, bytes_text, money};
+use crate::validation::{self, Followed};
 use crate::workspace_choice::{chosen_workspace, given_workspace};
 use crate::{
     bucket_content, bucket_fields, bucket_list, bucket_paste, bucket_statistics, history, inventory, output,
@@ -50,13 +52,7 @@ pub(crate) async fn run(remote: &Remote, command: BucketCommand) -> Result<()> {
         BucketCommand::Validate { bucket_ref, fields } => {
             let bucket = find_bucket(&client, &bucket_ref).await?;
             let entered = bucket_fields::read(&fields, Some(bucket.storage_type))?;
-            let validation = client.validate_bucket(bucket.id, &trial(entered.changes)).await;
-            let validation = checked(remote, validation, "the bucket does not work with these settings")?;
-            if remote.json {
-                return output::json(&validation);
-            }
-            output::sentence(&checks_text(&validation.checks))?;
-            output::sentence(&validation.message)
+            validate(remote, &client, &bucket, &trial(entered.changes)).await
         }
         BucketCommand::Status { bucket } => status(remote, &client, &bucket).await,
         BucketCommand::Events { bucket, limit } => {
@@ -166,6 +162,24 @@ async fn update(
     }
     show_read(&read)?;
     show_others(&stored.also_registered)
+}
+
+async fn validate(
+    remote: &Remote,
+    client: &ApiClient,
+    bucket: &BucketInfo<'_>,
+    fields: &TrialFields,
+) -> Result<()> {
+    if !remote.json && matches!(validation::follow(client, bucket.id, fields).await?, Followed::Passed) {
+        return output::sentence("the bucket is reachable and allows everything that was checked");
+    }
+    let validated = client.validate_bucket(bucket.id, fields).await;
+    let validated = checked(remote, validated, "the bucket does not work with these settings")?;
+    if remote.json {
+        return output::json(&validated);
+    }
+    output::sentence(&checks_text(&validated.checks))?;
+    output::sentence(&validated.message)
 }
 
 async fn remove(remote: &Remote, client: &ApiClient, bucket: &str, confirmation: Confirmation) -> Result<()> {

@@ -78,6 +78,7 @@ mod trace_export;
 mod traffic;
 mod usage;
 mod user;
+mod validation;
 mod vault;
 mod watch;
 mod workspace;

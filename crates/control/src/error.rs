@@ -39,6 +39,8 @@ pub enum ResourceKind {
     RepositoryKey,
     NotificationChannel,
     NotificationSilence,
+    /// A validation that is in progress or has ended lately.
+    Validation,
 }
 
 impl ResourceKind {
@@ -56,6 +58,7 @@ impl ResourceKind {
             Self::RepositoryKey => "key of this repository",
             Self::NotificationChannel => "notification channel",
             Self::NotificationSilence => "silence",
+            Self::Validation => "validation",
         }
     }
 }

@@ -7,9 +7,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bucketry_model::id::{JobId, NodeId, OrgId};
-use bucketry_model::node_protocol::{Job, JobResult, Outcome, Task};
+use bucketry_model::node_protocol::{Job, JobProgress, JobResult, Outcome, Task};
+use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
+
+use crate::check_progress::ProgressSink;
 
 /// The maximum number of jobs that wait for one node.
 const WAITING_AT_MOST: usize = 1_000;
@@ -31,6 +34,8 @@ struct JobState {
 struct Pending {
     node_id: NodeId,
     answer: oneshot::Sender<Outcome>,
+    /// `None` if nobody follows the job.
+    progress: Option<Arc<ProgressSink>>,
 }
 
 /// A job that a caller waits for. Dropping it withdraws the job, and a later result is ignored.
@@ -68,6 +73,18 @@ impl Drop for ValidationPermit {
 impl JobBoard {
     /// Adds a job for a node. Returns `None` if too many jobs are waiting for it.
     pub(crate) fn put(self: &Arc<Self>, node_id: NodeId, id: JobId, task: Task) -> Option<JobTicket> {
+        self.put_followed(node_id, id, task, None)
+    }
+
+    /// Like [`JobBoard::put`], for a job whose progress somebody follows.
+    pub(crate) fn put_followed(
+        self: &Arc<Self>,
+        node_id: NodeId,
+        id: JobId,
+        task: Task,
+        progress: Option<&Arc<ProgressSink>>,
+    ) -> Option<JobTicket> {
+        let progress = progress.cloned();
         let (sender, answer) = oneshot::channel();
         {
             let mut state = self.state.lock();
@@ -76,7 +93,7 @@ impl JobBoard {
                 return None;
             }
             waiting.push(Job { id, task });
-            state.given.insert(id, Pending { node_id, answer: sender });
+            state.given.insert(id, Pending { node_id, answer: sender, progress });
         }
         self.news.notify_waiters();
         Some(JobTicket { board: Arc::clone(self), id, answer })
@@ -94,6 +111,18 @@ impl JobBoard {
     /// Takes the jobs that wait for a node.
     pub(crate) fn fetch(&self, node_id: NodeId) -> Vec<Job> {
         self.state.lock().waiting.get_mut(&node_id).map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Passes on a report of progress from the node that the job was for. Reports of other nodes, and on jobs that nobody
+    /// follows or that have ended, are ignored.
+    pub(crate) fn report(&self, node_id: NodeId, progress: JobProgress, now: Timestamp) {
+        let state = self.state.lock();
+        let pending = state.given.get(&progress.job_id).filter(|pending| pending.node_id == node_id);
+        let sink = pending.and_then(|pending| pending.progress.clone());
+        drop(state);
+        if let Some(sink) = sink {
+            sink.report(progress, now);
+        }
     }
 
     /// Delivers a result from the node that the job was for. Results from other nodes or for unknown jobs are
@@ -142,7 +171,6 @@ impl JobBoard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jiff::Timestamp;
 
     fn node(n: u8) -> NodeId {
         NodeId::new(Timestamp::UNIX_EPOCH, [n; 10])

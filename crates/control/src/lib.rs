@@ -13,6 +13,7 @@ pub mod browser_sessions;
 mod bucket_jobs;
 pub mod buckets;
 pub mod change_feed;
+mod check_progress;
 pub mod credentials;
 pub mod cursor;
 pub mod environment;
@@ -40,6 +41,7 @@ pub mod settings;
 pub mod tokens;
 pub mod traffic;
 pub mod users;
+pub mod validations;
 pub mod vault_rotation;
 pub mod workspaces;
 
@@ -70,6 +72,7 @@ struct Inner {
     /// Limits how many large messages of nodes are verified at once.
     large_messages: tokio::sync::Semaphore,
     presence: presence::Presence,
+    validations: validations::Validations,
     database_watch: readiness::DatabaseWatch,
     health_cache: monitoring::HealthCache,
     credential_watch: credentials::CredentialWatch,
@@ -103,6 +106,7 @@ impl Control {
             replays: nodes::ReplayGuard::default(),
             large_messages: tokio::sync::Semaphore::new(nodes::LARGE_AT_ONCE),
             presence: presence::Presence::default(),
+            validations: validations::Validations::default(),
             database_watch: readiness::DatabaseWatch::default(),
             health_cache: monitoring::HealthCache::default(),
             credential_watch: credentials::CredentialWatch::default(),

@@ -18,6 +18,8 @@ mod status;
 pub(crate) mod totals;
 mod update;
 mod validate;
+mod validation_begin;
+mod validation_progress;
 
 use crate::endpoint::endpoints;
 
@@ -33,6 +35,8 @@ endpoints!(
     [outages::outages],
     [day::day],
     [validate::validate],
+    [validation_begin::begin],
+    [validation_progress::progress],
     [clean_uploads::clean];
     inventory, freshness,
 );

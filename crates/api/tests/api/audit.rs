@@ -12,6 +12,7 @@ use crate::fixtures::{Ownership, TestContext};
 const UNRECORDED: &[(&str, &str)] = &[
     ("POST /bucket/{bucketId}/stats", "reads"),
     ("POST /bucket/{bucketId}/validate", "checks, and stores nothing that the caller sent"),
+    ("POST /bucket/{bucketId}/validation", "checks, and stores nothing that the caller sent"),
     (
         "POST /bucket/{bucketId}/uploads/clean",
         "no node is here to do it; what one does is recorded in `control`",

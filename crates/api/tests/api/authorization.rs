@@ -105,7 +105,11 @@ pub(crate) async fn request(
         fill("{repoId}", context.fresh_repository(ownership).await);
     }
     if has("{bucketId}") {
-        fill("{bucketId}", context.fresh_bucket(ownership).await);
+        let bucket = context.fresh_bucket(ownership).await;
+        if has("{validationId}") {
+            fill("{validationId}", context.fresh_validation(ownership, &bucket).await);
+        }
+        fill("{bucketId}", bucket);
     }
     if has("{user}") {
         fill("{user}", context.fresh_user(ownership).await.to_string());

@@ -177,6 +177,14 @@ impl TestContext {
         control.create_bucket(&owner, &input).await.unwrap().id.to_string()
     }
 
+    /// A new validation of a bucket of `ownership`.
+    pub(crate) async fn fresh_validation(&self, ownership: Ownership, bucket: &str) -> String {
+        let control = &self.deployment.control;
+        let owner = control.authenticate(self.owner_of(ownership)).await.unwrap();
+        let id = bucket.parse().unwrap();
+        control.begin_validation(&owner, id, &BucketInput::default()).await.unwrap().to_string()
+    }
+
     /// A new repository for `ownership`, without buckets.
     pub(crate) async fn fresh_repository(&self, ownership: Ownership) -> String {
         let control = &self.deployment.control;

@@ -30,3 +30,4 @@ mod traffic;
 mod unauthenticated;
 mod unknown_parameters;
 mod users;
+mod validations;

@@ -7,8 +7,9 @@ use bucketry_api_types::bucket_fields::{BucketChanges, NewBucketRequest, TrialFi
 use bucketry_api_types::bucket_status::{BucketStatusAnswer, DayAnswer, NodeDay, WhichDay};
 use bucketry_api_types::inventory::{BucketInventory, InventoryChanges};
 use bucketry_api_types::traffic::{BucketTraffic, BucketTrafficList};
+use bucketry_api_types::validation::{ValidationBegun, ValidationState};
 use bucketry_model::bucket::StorageType;
-use bucketry_model::id::{BucketId, WorkspaceId};
+use bucketry_model::id::{BucketId, ValidationId, WorkspaceId};
 use bucketry_model::provider::Provider;
 use bucketry_model::status::Status;
 use serde_json::Value;
@@ -138,6 +139,30 @@ impl ApiClient {
         fields: &TrialFields,
     ) -> Result<BucketValidated, ClientError> {
         self.post(&format!("/bucket/{id}/validate"), fields).await
+    }
+
+    /// Begins a validation like [`ApiClient::validate_bucket`], whose progress can be read. A server of an older version
+    /// doesn't have this (404 or 405).
+    pub async fn begin_validation(
+        &self,
+        id: BucketId,
+        fields: &TrialFields,
+    ) -> Result<ValidationId, ClientError> {
+        let begun: ValidationBegun = self.post(&format!("/bucket/{id}/validation"), fields).await?;
+        Ok(begun.validation_id)
+    }
+
+    /// Returns how far a validation has come. With `after`, as soon as it has come further than that revision, or after
+    /// some seconds.
+    pub async fn validation(
+        &self,
+        id: BucketId,
+        validation: ValidationId,
+        after: Option<u64>,
+    ) -> Result<ValidationState, ClientError> {
+        let path = format!("/bucket/{id}/validation/{validation}");
+        let after = after.map(|revision| revision.to_string());
+        self.get(&with_query(&path, &[("after", after.as_deref())])).await
     }
 
     /// Returns the current status of a bucket at each node.

@@ -13,7 +13,7 @@ use super::create::name_taken;
 use super::credential_fields::SecretInput;
 use super::input::BucketInput;
 use super::same_bucket::OtherRegistration;
-use super::validate::ValidationReport;
+use super::validate::{ChecksToMake, ValidationReport};
 use crate::access::validated;
 use crate::audit::{AuditedBucket, Described, Masked};
 use crate::{Control, Error, ResourceKind, Result};
@@ -61,9 +61,10 @@ impl Control {
         }
         let record_change =
             changes.location != stored.location || !matches!(changes.secret, SecretInput::Keep);
-        let scope = (record_change && !input.skip_validation).then_some(input.scope);
+        let checks = (record_change && !input.skip_validation)
+            .then_some(ChecksToMake { scope: input.scope, progress: None });
         let (secret, report) =
-            self.validate_and_seal(caller.org_id, id, &changes, stored.secret.clone(), scope).await?;
+            self.validate_and_seal(caller.org_id, id, &changes, stored.secret.clone(), checks).await?;
         let update = BucketUpdate {
             id,
             org_id: caller.org_id,

@@ -1,5 +1,7 @@
 //! Registering a bucket.
 
+use std::sync::Arc;
+
 use bucketry_model::audit::{AuditAction, AuditKind};
 use bucketry_model::diagnosis::Diagnosis;
 use bucketry_model::id::BucketId;
@@ -10,9 +12,10 @@ use bucketry_store::bucket::{BucketInserted, NewBucket, SecretUpdate};
 use super::credential_fields::SecretInput;
 use super::input::{BucketInput, LocationChanges, NewBucketFields};
 use super::same_bucket::OtherRegistration;
-use super::validate::ValidationReport;
+use super::validate::{ChecksToMake, ValidationReport};
 use crate::access::{log_resource, validated};
 use crate::audit::{AuditedBucket, Described, Masked};
+use crate::check_progress::ProgressSink;
 use crate::{Control, Error, ResourceKind, Result};
 
 /// The result of registering a bucket.
@@ -51,6 +54,16 @@ impl Control {
     ///
     /// Dropping the future before the store is called leaves nothing behind. After that, the transaction decides.
     pub async fn create_bucket(&self, caller: &Caller, input: &BucketInput) -> Result<CreatedBucket> {
+        self.create_bucket_observed(caller, input, None).await
+    }
+
+    /// Like [`Control::create_bucket`], for a caller that follows the checks.
+    pub(crate) async fn create_bucket_observed(
+        &self,
+        caller: &Caller,
+        input: &BucketInput,
+        progress: Option<&Arc<ProgressSink>>,
+    ) -> Result<CreatedBucket> {
         let fields = self.may_create_bucket(caller, input).await?;
         if self.inner.store.bucket_name_taken(caller.org_id, &fields.name, None).await? {
             return Err(name_taken(fields.name.as_str()));
@@ -63,8 +76,8 @@ impl Control {
         let secret = secret.map_or(SecretInput::Clear, SecretInput::Replace);
         let changes = LocationChanges { location: fields.location, secret };
         let id = self.inner.environment.id(BucketId::new)?;
-        let scope = (!input.skip_validation).then_some(input.scope);
-        let (secret, report) = self.validate_and_seal(caller.org_id, id, &changes, None, scope).await?;
+        let checks = (!input.skip_validation).then_some(ChecksToMake { scope: input.scope, progress });
+        let (secret, report) = self.validate_and_seal(caller.org_id, id, &changes, None, checks).await?;
         let (secret, secret_expires_at) = match secret {
             SecretUpdate::Replace { secret, expires_at } => (Some(secret), expires_at),
             SecretUpdate::Keep | SecretUpdate::Clear => (None, None),

@@ -1,5 +1,7 @@
 //! Validations: a node opens a bucket and reports what is wrong.
 
+use std::sync::Arc;
+
 use bucketry_model::bucket::BucketLocation;
 use bucketry_model::diagnosis::{CheckScope, Diagnosis};
 use bucketry_model::id::{BucketId, JobId, NodeId, OrgId};
@@ -15,6 +17,7 @@ use jiff::Timestamp;
 
 use super::credential_fields::{SecretInput, expiry};
 use super::input::{BucketInput, LocationChanges};
+use crate::check_progress::ProgressSink;
 use crate::{Control, Error, Result};
 
 /// The outcome of a requested validation.
@@ -26,6 +29,25 @@ pub struct Validated {
     pub diagnosis: Diagnosis,
     /// Which fields were read from what was pasted into which.
     pub read: Vec<PasteReading>,
+}
+
+/// A validation whose caller may make it, with fields that fit together.
+pub(crate) struct PreparedValidation {
+    pub(super) org_id: OrgId,
+    pub(super) bucket_id: BucketId,
+    pub(super) location: BucketLocation,
+    pub(super) secret: Option<SealedSecret>,
+    pub(super) scope: CheckScope,
+    /// The version of the bucket, if it is validated as stored.
+    pub(super) stored_version: Option<i64>,
+    pub(super) read: Vec<PasteReading>,
+}
+
+/// Which checks a node is to make, and who follows them.
+#[derive(Clone, Copy)]
+pub(super) struct ChecksToMake<'a> {
+    pub(super) scope: CheckScope,
+    pub(super) progress: Option<&'a Arc<ProgressSink>>,
 }
 
 /// A node's result.
@@ -75,6 +97,17 @@ impl Control {
         id: BucketId,
         input: &BucketInput,
     ) -> Result<Validated> {
+        let prepared = self.prepare_validation(caller, id, input).await?;
+        self.finish_validation(prepared, None).await
+    }
+
+    /// Checks role and fields of a validation of a registered bucket.
+    pub(crate) async fn prepare_validation(
+        &self,
+        caller: &Caller,
+        id: BucketId,
+        input: &BucketInput,
+    ) -> Result<PreparedValidation> {
         let stored = self.reach_bucket(caller, id, WorkspaceRole::Write).await?;
         let changes = input.read_changes(&stored.location, stored.secret.is_some())?;
         let changes = self.delegated_changes(caller, &stored, changes).await?;
@@ -86,17 +119,37 @@ impl Control {
                 Some(self.seal(caller.org_id, SecretOwner::Bucket(id), plain).await?.sealed)
             }
         };
-        let report = self.run_validation(caller.org_id, id, &changes.location, secret, input.scope).await?;
-        if as_stored {
-            self.remember_diagnosis(id, stored.version, &report).await;
+        Ok(PreparedValidation {
+            org_id: caller.org_id,
+            bucket_id: id,
+            location: changes.location,
+            secret,
+            scope: input.scope,
+            stored_version: as_stored.then_some(stored.version),
+            read: input.readings(Some(&stored.location)),
+        })
+    }
+
+    /// Has a node make the checks.
+    pub(crate) async fn finish_validation(
+        &self,
+        prepared: PreparedValidation,
+        progress: Option<&Arc<ProgressSink>>,
+    ) -> Result<Validated> {
+        let PreparedValidation { org_id, bucket_id, location, secret, scope, stored_version, read } =
+            prepared;
+        let checks = ChecksToMake { scope, progress };
+        let report = self.run_validation(org_id, bucket_id, &location, secret, checks).await?;
+        if let Some(version) = stored_version {
+            self.remember_diagnosis(bucket_id, version, &report).await;
         }
         let diagnosis = report.diagnosis;
         let status = if diagnosis.is_healthy() { Status::Online } else { Status::Offline };
-        Ok(Validated { status, diagnosis, read: input.readings(Some(&stored.location)) })
+        Ok(Validated { status, diagnosis, read })
     }
 
     /// Has a bucket validated that is to be stored with this location and secret, and returns what to store: the
-    /// secret, and the node's report. Without a scope, the validation is skipped. On an error, nothing may be
+    /// secret, and the node's report. Without checks, the validation is skipped. On an error, nothing may be
     /// stored.
     ///
     /// A node validates with a sealed secret. If nodes join or change their keys in the meantime, the secret is
@@ -107,40 +160,40 @@ impl Control {
         id: BucketId,
         changes: &LocationChanges,
         stored: Option<SealedSecret>,
-        scope: Option<CheckScope>,
+        checks: Option<ChecksToMake<'_>>,
     ) -> Result<(SecretUpdate, Option<ValidationReport>)> {
         let LocationChanges { location, secret } = changes;
         match secret {
             SecretInput::Keep => {
-                let report = self.validate_healthy(org_id, id, location, stored, scope).await?;
+                let report = self.validate_healthy(org_id, id, location, stored, checks).await?;
                 Ok((SecretUpdate::Keep, report))
             }
             SecretInput::Clear => {
-                let report = self.validate_healthy(org_id, id, location, None, scope).await?;
+                let report = self.validate_healthy(org_id, id, location, None, checks).await?;
                 Ok((SecretUpdate::Clear, report))
             }
             SecretInput::Replace(plain) => {
                 let owner = SecretOwner::Bucket(id);
                 let before = self.seal(org_id, owner, plain).await?;
                 let to_validate = Some(before.sealed.clone());
-                let report = self.validate_healthy(org_id, id, location, to_validate, scope).await?;
+                let report = self.validate_healthy(org_id, id, location, to_validate, checks).await?;
                 let secret = self.seal_for_now(org_id, owner, plain, before).await?;
                 Ok((SecretUpdate::Replace { secret, expires_at: expiry(location, plain) }, report))
             }
         }
     }
 
-    /// Returns the report of a validation in which every check passed; `None` without a scope.
+    /// Returns the report of a validation in which every check passed; `None` without checks.
     async fn validate_healthy(
         &self,
         org_id: OrgId,
         id: BucketId,
         location: &BucketLocation,
         secret: Option<SealedSecret>,
-        scope: Option<CheckScope>,
+        checks: Option<ChecksToMake<'_>>,
     ) -> Result<Option<ValidationReport>> {
-        let Some(scope) = scope else { return Ok(None) };
-        let report = self.run_validation(org_id, id, location, secret, scope).await?;
+        let Some(checks) = checks else { return Ok(None) };
+        let report = self.run_validation(org_id, id, location, secret, checks).await?;
         if report.diagnosis.is_healthy() {
             Ok(Some(report))
         } else {
@@ -150,13 +203,13 @@ impl Control {
 
     /// Has a connected node run the checks. Dropping the future withdraws the job; a node that has already fetched
     /// it finishes it without effect.
-    pub(super) async fn run_validation(
+    async fn run_validation(
         &self,
         org_id: OrgId,
         bucket_id: BucketId,
         location: &BucketLocation,
         secret: Option<SealedSecret>,
-        scope: CheckScope,
+        checks: ChecksToMake<'_>,
     ) -> Result<ValidationReport> {
         let at_once = self.inner.settings.validations_at_once;
         let permit = self.inner.jobs.permit_validation(org_id, at_once);
@@ -167,13 +220,17 @@ impl Control {
             bucket_id,
             location: location.clone(),
             secret,
-            scope,
+            scope: checks.scope,
             deadline_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
         });
         let mut outcome = Err(Error::NoNodeOnline);
         for node in self.connected_nodes(org_id).await?.iter().take(NODES_ASKED) {
             let job_id = self.inner.environment.id(JobId::new)?;
-            let Some(mut ticket) = self.inner.jobs.put(node.id, job_id, task.clone()) else {
+            if let Some(progress) = checks.progress {
+                progress.restart();
+            }
+            let ticket = self.inner.jobs.put_followed(node.id, job_id, task.clone(), checks.progress);
+            let Some(mut ticket) = ticket else {
                 outcome = Err(Error::ValidationImpossible(
                     "the node has too many jobs: try again in a moment".to_owned(),
                 ));

@@ -1,4 +1,4 @@
-//! Heartbeats with probes, and reports with traffic and job results.
+//! Heartbeats with probes, and reports with traffic, results and progress of jobs.
 
 use bucketry_model::id::OrgId;
 use bucketry_model::node_protocol::{
@@ -57,7 +57,7 @@ impl Control {
         Ok(probes)
     }
 
-    /// `POST /node/report`: traffic, which is added exactly once, and results of jobs.
+    /// `POST /node/report`: traffic, which is added exactly once, results and progress of jobs.
     pub async fn report(&self, message: NodeMessage) -> Result<()> {
         let (node, message) = self.sender("POST", REPORT_PATH, message).await?;
         let report: Report = message.read()?;
@@ -65,6 +65,11 @@ impl Control {
         check_batch("results", report.results.len())?;
         check_batch("keyUses", report.key_uses.len())?;
         check_batch("keyRefusals", report.key_refusals.len())?;
+        check_batch("progress", report.progress.len())?;
+        let now = self.inner.environment.now();
+        for progress in report.progress {
+            self.inner.jobs.report(node.id, progress, now);
+        }
         for result in report.results {
             self.inner.jobs.complete(node.id, result);
         }
@@ -81,7 +86,6 @@ impl Control {
         if !batch.rows.iter().all(bucketry_model::usage::UsageRow::is_sane) {
             return Err(Error::field("usage.rows", "contains counts that are out of range"));
         }
-        let now = self.inner.environment.now();
         match self.inner.store.add_usage(node.id, node.org_id, &batch, now).await? {
             BatchCounted::Counted | BatchCounted::Duplicate => Ok(()),
             BatchCounted::OutOfOrder { expected } => Err(Error::Rule {

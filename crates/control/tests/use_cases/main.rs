@@ -23,3 +23,4 @@ mod sealing_keys;
 mod sessions;
 mod support;
 mod traffic_findings;
+mod validations;

@@ -171,7 +171,7 @@ pub(crate) fn diagnosis(failure: Option<CheckCode>) -> Diagnosis {
 /// A fake node that signs like a real one.
 #[derive(Clone)]
 pub(crate) struct FakeNode {
-    control: Control,
+    pub(crate) control: Control,
     clock: Arc<ManualClock>,
     pub(crate) key: Arc<NodeSigningKey>,
     pub(crate) identities: Arc<Mutex<Identities>>,
