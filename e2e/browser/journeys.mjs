@@ -36,7 +36,10 @@ await journey("a bucket is added by a paste, and its secret is nowhere", async (
   check("add", !(await page.locator("#fields").innerHTML()).includes(secret), "the page has the secret");
   await page.getByLabel("Name in Bucketry").fill("added by a browser");
   await page.getByRole("button", { name: "Check", exact: true }).click();
-  await page.getByText("all passed").waitFor({ timeout: 30_000 });
+  await page.getByText("all passed", { exact: true }).waitFor({ timeout: 30_000 });
+  const news = await page.locator("#check-news").textContent();
+  check("add", news === "Checks: all passed.", `the end is announced as "${news}"`);
+  check("add", (await page.locator("#least-privilege").textContent()).includes("arn:aws:s3:::"), "there is no policy");
   await page.getByRole("button", { name: "Add bucket" }).click();
   await page.waitForURL(/done=bucket-added/, { timeout: 30_000 });
   await page.getByRole("heading", { name: "added by a browser" }).waitFor();
@@ -48,8 +51,9 @@ await journey("the reason for a bucket that is down is found", async () => {
   await page.getByRole("link", { name: `${offline} is offline`, exact: true }).click();
   await page.getByText(/Offline for|Offline/).first().waitFor();
   await page.getByRole("button", { name: "Check now" }).click();
-  await page.waitForURL(/done=bucket-checked/, { timeout: 30_000 });
-  await page.locator(".checks .no").first().waitFor();
+  await page.waitForURL(/\/check\//, { timeout: 30_000 });
+  await page.locator(".checks .no").first().waitFor({ timeout: 30_000 });
+  await page.getByText("1 check failed", { exact: true }).waitFor({ timeout: 30_000 });
 });
 await journey("a session that ends elsewhere leads to signing in", async () => {
   const inner = await context(browser);
@@ -73,6 +77,10 @@ await journey("without scripts, pages are read and forms sent", async () => {
   await page.getByRole("button", { name: "Read", exact: true }).click();
   await page.waitForLoadState();
   check("paste", (await page.locator("#bucket").inputValue()) === "photos", "the paste was not read");
+  await page.goto("/ui/buckets?state=offline");
+  await page.getByRole("link", { name: offline, exact: true }).first().click();
+  await page.getByRole("button", { name: "Check now" }).click();
+  await page.waitForURL(/done=bucket-checked/, { timeout: 30_000 });
 });
 await journey("the keyboard is enough", async () => {
   const page = await (await context(browser)).newPage();

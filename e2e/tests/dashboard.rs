@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bucketry_e2e::{
     ADMIN, OPEN_BUCKET, OWNER_EMAIL, OWNER_PASSWORD, Options, Person, Result, Server, eventually, options,
-    run_in_browser, s3_bucket, shared_s3_endpoint, with,
+    run_in_browser, s3_bucket, shared_s3_endpoint, text, with,
 };
 use serde_json::{Value, json};
 
@@ -53,6 +53,8 @@ fn findings(report: &Value) -> Vec<&str> {
 async fn every_page_is_accessible_silent_and_small() -> Result<()> {
     let server = Server::start(probing_often()?).await?;
     let (up, down) = with_buckets(&server).await?;
+    let begun = server.owner().await?.post(&format!("/bucket/{down}/validation"), &json!({})).send().await?;
+    let validation = begun.json_with_status(200)?["validationId"].clone();
     let pages = json!({
         "overview": "/ui",
         "buckets": "/ui/buckets",
@@ -63,6 +65,7 @@ async fn every_page_is_accessible_silent_and_small() -> Result<()> {
         "bucket-connect": format!("/ui/buckets/{up}/connect"),
         "bucket-activity": format!("/ui/buckets/{up}/activity"),
         "bucket-inventory": format!("/ui/buckets/{up}/inventory"),
+        "bucket-checks": format!("/ui/buckets/{down}/check/{}", text(&validation)),
         "bucket-settings": format!("/ui/buckets/{up}/settings"),
         "settings": "/ui/settings",
         "password": "/ui/password",

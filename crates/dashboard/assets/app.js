@@ -1,5 +1,6 @@
 // The dashboard's scripts. Pages can be read and forms sent without them.
 import { setUpCharts } from "./chart.js";
+import { setUpChecks } from "./checks.js";
 import { setUpCopying } from "./copy.js";
 import { setUpForms } from "./forms.js";
 import { keepFresh, rememberParts } from "./fragment.js";
@@ -12,6 +13,7 @@ import { localTimes } from "./times.js";
 function prepare(root) {
   localTimes(root);
   setUpCharts(root);
+  setUpChecks(root);
   setUpCopying(root);
   setUpForms(root);
   setUpSelection(root);

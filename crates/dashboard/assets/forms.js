@@ -1,6 +1,8 @@
 // Forms: the list of problems takes the focus, secrets can be shown, buttons can't be pressed twice. A form with
 // `data-inline` is sent without a new page, so that what was pasted stays in the browser's fields.
 
+import { setUpChecks } from "./checks.js";
+import { setUpCopying } from "./copy.js";
 import { parse } from "./fragment.js";
 
 /** @param {ParentNode} root */
@@ -87,5 +89,7 @@ function showResults(page) {
       if (input && value) input.value = value;
     }
     setUpForms(part);
+    setUpChecks(part);
+    setUpCopying(part);
   }
 }

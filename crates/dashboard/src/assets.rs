@@ -20,7 +20,7 @@ macro_rules! script {
     };
 }
 
-static ALL: [Asset; 12] = [
+static ALL: [Asset; 13] = [
     Asset {
         name: "app.css",
         media_type: "text/css; charset=utf-8",
@@ -29,6 +29,7 @@ static ALL: [Asset; 12] = [
     Asset { name: "icon.svg", media_type: "image/svg+xml", content: include_str!("../assets/icon.svg") },
     script!("app.js"),
     script!("chart.js"),
+    script!("checks.js"),
     script!("copy.js"),
     script!("forms.js"),
     script!("fragment.js"),

@@ -1,7 +1,7 @@
 //! All addresses, for the tests of what each role may open.
 
 /// An address with its method. `{id}` stands for the id of a bucket; `{repository}`, `{key}`, `{bucket}`, `{token}`,
-/// `{workspace}`, `{user}`, `{channel}` and `{silence}` for others.
+/// `{workspace}`, `{user}`, `{channel}`, `{silence}` and `{validation}` for others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PagePath {
     /// `GET` or `POST`.
@@ -39,6 +39,7 @@ const ALL: &[PagePath] = &[
     get("/ui/buckets/add"),
     post("/ui/buckets/add"),
     post("/ui/buckets/selected"),
+    get("/ui/validations/{validation}"),
     get("/ui/buckets/{id}"),
     get("/ui/buckets/{id}/traffic.csv"),
     get("/ui/buckets/{id}/latency.csv"),
@@ -50,6 +51,7 @@ const ALL: &[PagePath] = &[
     get("/ui/buckets/{id}/settings"),
     post("/ui/buckets/{id}/settings"),
     post("/ui/buckets/{id}/check"),
+    get("/ui/buckets/{id}/check/{validation}"),
     post("/ui/buckets/{id}/delete"),
     get("/ui/repositories"),
     post("/ui/repositories"),

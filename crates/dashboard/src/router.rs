@@ -14,7 +14,7 @@ use crate::observe::ObservedPages;
 use crate::pages::{
     add_bucket, audit, bucket, bucket_selection, buckets, files, live, missing, nodes, notifications,
     overview, password, people, person, repositories, repository, repository_settings, settings, sign_in,
-    sign_out, theme, tokens, vault_rotation, workspace, workspaces,
+    sign_out, theme, tokens, validation, vault_rotation, workspace, workspaces,
 };
 use crate::state::Dashboard;
 
@@ -49,6 +49,7 @@ fn pages() -> Router<Dashboard> {
         .route("/ui/buckets", get(buckets::show))
         .route("/ui/buckets/add", get(add_bucket::show).post(add_bucket::submit))
         .route("/ui/buckets/selected", post(bucket_selection::submit))
+        .route("/ui/validations/{validation}", get(validation::of_new_bucket))
         .merge(of_bucket())
         .merge(of_organization())
         .merge(of_notifications())
@@ -83,6 +84,7 @@ fn of_bucket() -> Router<Dashboard> {
         .route("/ui/buckets/{id}/inventory", get(bucket::inventory::show).post(bucket::inventory::start))
         .route("/ui/buckets/{id}/settings", get(bucket::change::show).post(bucket::change::submit))
         .route("/ui/buckets/{id}/check", post(bucket::change::check))
+        .route("/ui/buckets/{id}/check/{validation}", get(validation::of_bucket))
         .route("/ui/buckets/{id}/delete", post(bucket::change::delete))
 }
 

@@ -3,20 +3,23 @@
 use axum::response::Response;
 use bucketry_control::{Error, FieldError};
 use bucketry_model::diagnosis::Check;
+use bucketry_model::id::ValidationId;
 use bucketry_model::role::WorkspaceRole;
 use http::StatusCode;
 use maud::{Markup, html};
 
 use super::bucket_form::{self, BucketValues, ReadForm};
 use super::bucket_rows;
-use super::providers;
+use super::check_panel::{CheckPanel, live_region};
+use super::least_privilege::least_privilege;
+use super::{providers, validation};
 use crate::failure::PageError;
 use crate::field_values::{FieldValues, SentForm};
-use crate::parts::checks;
 use crate::parts::field::paste_area;
 use crate::parts::heading::Heading;
 use crate::parts::icon::{Icon, icon};
 use crate::parts::notice;
+use crate::parts::snippet::snippet;
 use crate::screen::{FormOutcome, Screen, Section};
 use crate::viewer::Viewer;
 use crate::wording;
@@ -25,6 +28,8 @@ use crate::wording;
 #[derive(Default)]
 struct CheckResult {
     made: Vec<Check>,
+    /// Checks that are being made.
+    followed: Option<ValidationId>,
     /// What is wrong, apart from fields and checks.
     general: Vec<String>,
     wrong: Vec<FieldError>,
@@ -52,7 +57,21 @@ async fn act(viewer: &Viewer, fields: &FieldValues) -> Result<FormOutcome, PageE
         let screen = screen(viewer, &form.values, &shown).await?;
         return Ok(screen.with_status(StatusCode::UNPROCESSABLE_ENTITY).into());
     }
+    // A script follows the checks. Without it, the page comes when they have ended.
+    let follows = fields.has("follow");
     match action {
+        "add" if follows => {
+            match viewer.control().begin_bucket_creation(&viewer.caller, form.input()).await {
+                Ok(id) => shown.followed = Some(id),
+                Err(error) => shown.take(error)?,
+            }
+        }
+        "check" if follows => {
+            match viewer.control().begin_new_bucket_check(&viewer.caller, &form.input()).await {
+                Ok(id) => shown.followed = Some(id),
+                Err(error) => shown.take(error)?,
+            }
+        }
         "add" => match viewer.control().create_bucket(&viewer.caller, &form.input()).await {
             Ok(created) => {
                 let path = format!("/buckets/{}", created.id);
@@ -109,8 +128,9 @@ async fn screen(viewer: &Viewer, values: &BucketValues, shown: &CheckResult) -> 
         (heading.render())
         div.two.wide-left {
             (form(viewer, values, shown, &workspaces))
-            (beside(values, shown))
+            (beside(viewer, values, shown).await?)
         }
+        (live_region())
     };
     Ok(Screen::new(Section::Buckets, "Add a bucket", body))
 }
@@ -136,7 +156,7 @@ fn form(
     let wrong = &shown.wrong;
     let paste = bucket_form::problem(wrong, "paste");
     html! {
-        form.panel method="post" action=(viewer.links().ui("/buckets/add")) data-inline {
+        form.panel method="post" action=(viewer.links().ui("/buckets/add")) data-inline data-follows {
             div.body.form {
                 div #problems data-result {
                     @if !wrong.is_empty() || !shown.general.is_empty() {
@@ -171,28 +191,24 @@ fn form(
     }
 }
 
-fn beside(values: &BucketValues, shown: &CheckResult) -> Markup {
+async fn beside(viewer: &Viewer, values: &BucketValues, shown: &CheckResult) -> Result<Markup, PageError> {
     let card = providers::card_of(&values.card);
-    let failed = shown.made.iter().filter(|check| !check.ok).count();
-    html! {
+    let panel = match shown.followed {
+        Some(id) => validation::new_bucket_panel(viewer, id, &FieldValues::default()).await?,
+        None => CheckPanel::beside_form(shown.made.clone()),
+    };
+    Ok(html! {
         div.sticky.form #beside data-result {
-            section.panel aria-labelledby="ck" {
-                header {
-                    h2 #ck { "Checks" }
-                    span.faint.small role="status" {
-                        @if shown.made.is_empty() { "not run yet" }
-                        @else if failed == 0 { "all passed" }
-                        @else { (crate::human::plural(failed as u64, "check failed", "checks failed")) }
-                    }
-                }
-                div.body { (checks::checks(&shown.made)) }
-            }
+            (panel.render())
             @if !values.card.is_empty() {
                 div.quiet.small {
                     p { b { "Where to find the key: " } (card.where_to_find) }
                     p { b { "Enough permissions: " } (card.permissions) }
+                    @if let Some(least) = least_privilege(card, values) {
+                        (snippet("least-privilege", least.label, &least.text))
+                    }
                 }
             }
         }
-    }
+    })
 }

@@ -1,6 +1,6 @@
 //! The checks of a validation, each with what is wrong and how to fix it.
 
-use bucketry_model::diagnosis::{Check, CheckName};
+use bucketry_model::diagnosis::{Check, CheckCode, CheckName};
 use maud::{Markup, html};
 
 use super::icon::{Icon, shape};
@@ -21,11 +21,19 @@ const ALL: [(CheckName, &str); 9] = [
 
 /// All nine checks: those that were made, and those that were not.
 pub(crate) fn checks(made: &[Check]) -> Markup {
+    checks_in_progress(made, None, false)
+}
+
+/// The same while they are made. In the page of a form, failed checks name its fields.
+pub(crate) fn checks_in_progress(made: &[Check], running: Option<CheckName>, in_form: bool) -> Markup {
     html! {
         ol.checks {
             @for (name, label) in ALL {
                 @match made.iter().find(|check| check.name == name) {
-                    Some(check) => (line(check, label)),
+                    Some(check) => (line(check, label, in_form)),
+                    None if running == Some(name) => li.run {
+                        (shape(Icon::Again, "")) span { (label) } span.ms { "in progress" }
+                    },
                     None => li.wait {
                         (shape(Icon::Wait, "")) span { (label) } span.ms { "not tried" }
                     },
@@ -35,15 +43,52 @@ pub(crate) fn checks(made: &[Check]) -> Markup {
     }
 }
 
-fn line(check: &Check, label: &str) -> Markup {
+/// How many failed, or that all passed.
+pub(crate) fn summary(made: &[Check]) -> String {
+    match made.iter().filter(|check| !check.ok).count() {
+        0 if made.is_empty() => "not run yet".to_owned(),
+        0 => "all passed".to_owned(),
+        failed => human::plural(failed as u64, "check failed", "checks failed"),
+    }
+}
+
+/// What a screen reader is told: the checks that have failed, without those that passed.
+pub(crate) fn failures(made: &[Check]) -> String {
+    let label = |name: CheckName| ALL.iter().find(|(own, _)| *own == name).map_or("", |(_, label)| label);
+    let failed = made.iter().filter(|check| !check.ok);
+    failed
+        .map(|check| format!("{} failed: {}", label(check.name), check.message))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn line(check: &Check, label: &str, in_form: bool) -> Markup {
+    let field = field(check).filter(|_| in_form);
     html! {
         li class=(if check.ok { "ok" } else { "no" }) {
             (shape(if check.ok { Icon::Good } else { Icon::Bad }, ""))
             span { @if check.ok { (label) } @else { b { (label) } } span.vh { (if check.ok { " passed" } else { " failed" }) } }
             span.ms { (human::latency(check.latency_ms as f64)) }
-            @if !check.ok { p { (check.message) } }
+            @if !check.ok {
+                p {
+                    (check.message)
+                    @if let Some((id, name)) = field { " " a.link href={ "#" (id) } { "See " (name) "." } }
+                }
+            }
             @if let Some(hint) = &check.hint { div.hint { (hint) } }
         }
+    }
+}
+
+/// The field of the form that a failed check is about: its id and what it is called.
+fn field(check: &Check) -> Option<(&'static str, &'static str)> {
+    match (check.name, check.error_code?) {
+        (_, CheckCode::WrongRegion) => Some(("region", "the region")),
+        (CheckName::Dns | CheckName::Connect | CheckName::Tls, _) => Some(("endpoint", "the endpoint")),
+        (CheckName::Bucket, _) => Some(("bucket", "the bucket")),
+        (_, CheckCode::KeyUnknown | CheckCode::AccountNotFound) => Some(("key", "the key")),
+        (_, CheckCode::SecretWrong | CheckCode::TokenExpired) => Some(("secret", "the secret")),
+        _ => None,
     }
 }
 

@@ -62,6 +62,7 @@ async fn address(deployment: &Deployment, path: &str, name: &str) -> (String, Ve
         ("{workspace}", deployment.workspace.to_string()),
         ("{token}", "not-an-id".to_owned()),
         ("{bucket}", "not-an-id".to_owned()),
+        ("{validation}", "not-an-id".to_owned()),
     ];
     if path.contains("{id}") {
         ids.push(("{id}", deployment.bucket(name).await.to_string()));

@@ -206,3 +206,59 @@ async fn this_browser_is_marked_and_can_be_signed_out() {
     deployment.post(&cookie, &path, &[]).await;
     assert_eq!(deployment.get(&cookie, "/ui").await.status, StatusCode::SEE_OTHER);
 }
+
+/// The value of an attribute, the first one in the page.
+fn attribute(page: &str, name: &str) -> String {
+    let start = page.find(&format!("{name}=\"")).unwrap() + name.len() + 2;
+    page[start..].chars().take_while(|letter| *letter != '"').collect()
+}
+
+#[tokio::test]
+async fn the_checks_of_a_new_bucket_are_followed_by_whoever_began_them() {
+    let deployment = Deployment::new().await;
+    let cookie = deployment.sign_in(OWNER).await;
+    let workspace = deployment.workspace.to_string();
+    let fields = [
+        ("action", "check"),
+        ("follow", "yes"),
+        ("storageType", "s3"),
+        ("bucket", "photos"),
+        ("endpoint", "https://s3.example.com"),
+        ("key", "AKID"),
+        ("secret", "the-plain-secret"),
+        ("workspaceId", &workspace),
+    ];
+    let page = deployment.post(&cookie, "/ui/buckets/add", &fields).await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.text);
+    assert!(!page.text.contains("the-plain-secret"), "the secret is not sent back");
+    assert!(page.text.contains("arn:aws:s3:::photos"), "the policy has the bucket's name");
+    let follow = attribute(&page.text, "data-follow");
+    let address = follow.split('?').next().unwrap();
+    let page = deployment.get(&cookie, address).await;
+    assert_eq!((page.status, page.text.matches("not tried").count()), (StatusCode::OK, 9), "{}", page.text);
+    deployment.user("writer@example.com", OrgRole::User, Some(WorkspaceRole::Write)).await;
+    let other = deployment.sign_in("writer@example.com").await;
+    assert_eq!(deployment.get(&other, address).await.status, StatusCode::NOT_FOUND);
+
+    let wrong = deployment.post(&cookie, "/ui/buckets/add", &[("action", "check"), ("follow", "yes")]).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(wrong.text.contains("Bucket is required.") && !wrong.text.contains("data-follow="));
+}
+
+#[tokio::test]
+async fn the_checks_of_a_bucket_are_followed_by_those_who_may_make_them() {
+    let deployment = Deployment::new().await;
+    let id = deployment.bucket("photos").await;
+    let cookie = deployment.sign_in(OWNER).await;
+    let begun = deployment.post(&cookie, &format!("/ui/buckets/{id}/check"), &[("follow", "yes")]).await;
+    let address = begun.location().to_owned();
+    assert!(address.starts_with(&format!("/ui/buckets/{id}/check/")), "{address}");
+    let page = deployment.get(&cookie, &address).await;
+    assert_eq!(attribute(&page.text, "data-follow"), format!("{address}?after=0"));
+    deployment.user("reader@example.com", OrgRole::User, Some(WorkspaceRole::Read)).await;
+    let reader = deployment.sign_in("reader@example.com").await;
+    assert_eq!(deployment.get(&reader, &address).await.status, StatusCode::FORBIDDEN);
+    let other = deployment.bucket("films").await;
+    let elsewhere = address.replace(&id.to_string(), &other.to_string());
+    assert_eq!(deployment.get(&cookie, &elsewhere).await.status, StatusCode::NOT_FOUND);
+}

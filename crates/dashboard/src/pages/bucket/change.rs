@@ -93,14 +93,20 @@ async fn change(viewer: &Viewer, id: &str, fields: &FieldValues) -> Result<FormO
 }
 
 /// `POST /check`: runs the checks with what is stored.
-pub(crate) async fn check(viewer: Viewer, Path(id): Path<String>) -> Response {
-    let outcome = run_checks(&viewer, &id).await;
+pub(crate) async fn check(viewer: Viewer, Path(id): Path<String>, SentForm(fields): SentForm) -> Response {
+    let outcome = run_checks(&viewer, &id, &fields).await;
     viewer.answer_form(outcome)
 }
 
-async fn run_checks(viewer: &Viewer, id: &str) -> Result<FormOutcome, PageError> {
+async fn run_checks(viewer: &Viewer, id: &str, fields: &FieldValues) -> Result<FormOutcome, PageError> {
     let view = read(viewer, id).await?;
     let id = view.bucket.id;
+    // A script follows the checks on a page of their own. Without it, the bucket's page comes when they have ended.
+    if fields.has("follow") {
+        let validation =
+            viewer.control().begin_validation(&viewer.caller, id, &BucketInput::default()).await?;
+        return Ok(FormOutcome::Moved(path(viewer, id, &format!("/check/{validation}"))));
+    }
     viewer.control().validate_bucket(&viewer.caller, id, &BucketInput::default()).await?;
     let to = viewer.links().ui_with(format!("/buckets/{id}"), &[("done", "bucket-checked")]);
     Ok(FormOutcome::Moved(format!("{to}#diagnosis")))

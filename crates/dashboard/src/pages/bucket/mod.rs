@@ -44,7 +44,7 @@ async fn read(viewer: &Viewer, id: &str) -> Result<BucketView, PageError> {
 }
 
 /// The address of a tab of a bucket.
-fn path(viewer: &Viewer, id: BucketId, tab: &str) -> String {
+pub(super) fn path(viewer: &Viewer, id: BucketId, tab: &str) -> String {
     viewer.links().ui(format_args!("/buckets/{id}{tab}"))
 }
 
@@ -54,7 +54,7 @@ fn may_change(viewer: &Viewer, view: &BucketView) -> bool {
 }
 
 /// Everything above the contents of a tab: title, state, actions, why the bucket is offline, tabs.
-fn top(viewer: &Viewer, view: &BucketView, tab: &str) -> Markup {
+pub(super) fn top(viewer: &Viewer, view: &BucketView, tab: &str) -> Markup {
     let id = view.bucket.id;
     let mut all = vec![
         ("Overview", path(viewer, id, "")),
@@ -68,7 +68,7 @@ fn top(viewer: &Viewer, view: &BucketView, tab: &str) -> Markup {
     }
     let actions = html! {
         (live::mark())
-        @if may_change { form method="post" action=(path(viewer, id, "/check")) {
+        @if may_change { form method="post" action=(path(viewer, id, "/check")) data-follows {
             button.btn data-working="Checking…" { (icon(Icon::Again)) "Check now" }
         }
         a.btn href=(path(viewer, id, "/settings")) { "Edit" } }
