@@ -45,7 +45,8 @@ usage: cargo xtask <task>
                       measure the dist binary: a1 a2 a3 a4 audit e g history instructions n1 s1 size
                       [default: all]; bench/README.md explains them and receives the results
   providers           write the tables of tested providers, credentials and outcomes in docs/provider-matrix.md
-  picture             draw the README's picture from a run of the demo, as docs/images/demo.svg
+  picture             draw the README's picture of the command line, and take those of the dashboard, from a run of the
+                      demo, into docs/images
   fuzz [--seconds N]  feed damaged input to everything that parses data from the network, N seconds per target
                       [default: 60], several targets in parallel
   lock                resolve the packages of xtask/tools into their lock files again";

@@ -1,4 +1,5 @@
-//! `cargo xtask picture`: runs the demo and a few commands, and draws what they print as `docs/images/demo.svg`.
+//! `cargo xtask picture`: runs the demo, draws what a few commands print as `docs/images/demo.svg`, and takes the README's
+//! pictures of the dashboard.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -9,16 +10,24 @@ use std::time::Duration;
 use bucketry_test_servers::wait;
 use serde_json::Value;
 
+use crate::browser::{NO_BROWSER, TestBrowser};
 use crate::command::{self, Result};
+use crate::node_tools::NodeTools;
 use crate::workspace::Workspace;
 
-/// The picture, from the root of the repository.
-const PICTURE: &str = "docs/images/demo.svg";
+/// Where the pictures are, from the root of the repository.
+const PICTURES: &str = "docs/images";
+/// The picture of the commands.
+const SESSION: &str = "demo.svg";
+/// The script that takes the pictures of the dashboard.
+const SCRIPT: &str = "e2e/browser/pictures.mjs";
+/// The largest size of a picture of the dashboard, in bytes.
+const LARGEST: u64 = 200_000;
 /// How long the demo may take to start.
 const START: Duration = Duration::from_mins(1);
 
-/// The name of the demo's bucket at its provider.
-const BUCKET: &str = "sample";
+/// The name at its provider of the bucket that is to be added.
+const BUCKET: &str = "spare";
 
 /// A command of the session: what is drawn, and what is run.
 struct DemoCommand {
@@ -28,10 +37,10 @@ struct DemoCommand {
 
 const COMMANDS: [DemoCommand; 4] = [
     DemoCommand {
-        drawn: "bucketry bucket add Photos --bucket sample --endpoint $S3 --key DEMOACCESSKEY --secret-file wrong",
-        arguments: &["bucket", "add", "Photos", "--bucket", BUCKET, "--key", "DEMOACCESSKEY"],
+        drawn: "bucketry bucket add Spare --bucket spare --endpoint $S3 --key DEMOACCESSKEY --secret-file wrong",
+        arguments: &["bucket", "add", "Spare", "--bucket", BUCKET, "--key", "DEMOACCESSKEY"],
     },
-    DemoCommand { drawn: "bucketry bucket validate Sample", arguments: &["bucket", "validate", "Sample"] },
+    DemoCommand { drawn: "bucketry bucket validate Photos", arguments: &["bucket", "validate", "Photos"] },
     DemoCommand { drawn: "bucketry bucket list", arguments: &["bucket", "list"] },
     DemoCommand {
         drawn: "bucketry repo connect Demo --tool s5cmd --new-key laptop",
@@ -39,13 +48,14 @@ const COMMANDS: [DemoCommand; 4] = [
     },
 ];
 
-/// Draws the picture.
+/// Draws and takes all pictures.
 pub(crate) fn draw() -> Result {
     let workspace = Workspace::find()?;
+    let tools = NodeTools::install(&workspace)?;
     command::run(command::cargo(&workspace.root).args(["build", "--bin", "bucketry"]))?;
     let program = workspace.target.join("debug/bucketry");
     let directory = tempfile::tempdir()?;
-    let demo = Demo::start(&program, directory.path())?;
+    let demo = Demo::start(&program, directory.path(), &tools)?;
     let mut lines = Vec::new();
     for wanted in &COMMANDS {
         lines.push(Line { kind: LineKind::Prompt, text: wanted.drawn.to_owned() });
@@ -55,13 +65,39 @@ pub(crate) fn draw() -> Result {
         lines.push(Line { kind: LineKind::Plain, text: String::new() });
     }
     lines.pop();
-    drop(demo);
-    let path = workspace.root.join(PICTURE);
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+    let folder = workspace.root.join(PICTURES);
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join(SESSION), svg(&lines))?;
+    command::say(&format!("wrote {PICTURES}/{SESSION}"));
+    photograph(&workspace, &tools, &demo, &folder)
+}
+
+/// Takes the pictures of the dashboard, where there is a browser.
+fn photograph(workspace: &Workspace, tools: &NodeTools, demo: &Demo, folder: &Path) -> Result {
+    let Some(browser) = TestBrowser::find(workspace)? else {
+        command::complain(NO_BROWSER);
+        return Ok(());
+    };
+    let mut script = Command::new("node");
+    script
+        .arg(workspace.root.join(SCRIPT))
+        .envs(browser.environment())
+        .env("BUCKETRY_TEST_NODE_MODULES", tools.modules())
+        .env("OUT", folder)
+        .env("URL_OF_SERVER", demo.text("api"))
+        .env("EMAIL", demo.text("email"))
+        .env("PASSWORD", demo.text("password"));
+    let report: Value = serde_json::from_str(command::output(&mut script)?.trim())?;
+    if report["findings"].as_array().is_some_and(|findings| !findings.is_empty()) {
+        return Err(format!("the dashboard is not as it should be: {}", report["findings"]).into());
     }
-    fs::write(&path, svg(&lines))?;
-    command::say(&format!("wrote {PICTURE}"));
+    for name in report["made"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        let bytes = fs::metadata(folder.join(name))?.len();
+        if bytes > LARGEST {
+            return Err(format!("{PICTURES}/{name} has {bytes} bytes, and may have {LARGEST}").into());
+        }
+        command::say(&format!("wrote {PICTURES}/{name}, {bytes} bytes"));
+    }
     Ok(())
 }
 
@@ -73,11 +109,14 @@ struct Demo {
 }
 
 impl Demo {
-    fn start(program: &Path, directory: &Path) -> Result<Self> {
+    /// Starts it with one bucket at Azure.
+    fn start(program: &Path, directory: &Path, tools: &NodeTools) -> Result<Self> {
         let file = directory.join("ready.json");
         let process = Command::new(program)
             .args(["demo", "--listen", "127.0.0.1:0", "--gateway-listen", "127.0.0.1:0", "--ready-file"])
             .arg(&file)
+            .args(["--with", "azurite"])
+            .env("BUCKETRY_DEMO_AZURITE", tools.azurite())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
@@ -114,7 +153,10 @@ impl Demo {
             ("gateway", "http://127.0.0.1:9000"),
             ("s3", "http://127.0.0.1:9001"),
         ] {
-            text = text.replace(self.text(field), usual);
+            let actual = self.text(field);
+            // In a table, the column stays as wide as it is.
+            text = text.replace(&format!("{actual} "), &format!("{usual:0$} ", actual.len()));
+            text = text.replace(actual, usual);
         }
         Ok(text)
     }
@@ -185,6 +227,8 @@ fn svg(lines: &[Line]) -> String {
         let prompt = if matches!(line.kind, LineKind::Prompt) { "$ " } else { "" };
         let (y, colour) = (number * 18 + 52, line.kind.colour());
         let escaped = line.text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        // Browsers collapse several spaces, whatever `xml:space` says.
+        let escaped = escaped.replace("  ", "\u{a0}\u{a0}");
         // Writing to a String can't fail.
         _ = writeln!(text, "<text x=\"20\" y=\"{y}\" fill=\"{colour}\">{prompt}{escaped}</text>");
     }
