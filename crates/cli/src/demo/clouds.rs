@@ -17,7 +17,7 @@ use bucketry_provider::policy::EndpointPolicy;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
-use super::contents::{BACKUPS, DOCUMENTS, DemoBucket};
+use super::buckets::{BACKUPS, DOCUMENTS, DemoBucket};
 use super::store::write_objects;
 use crate::demo_options::Cloud;
 use crate::failure::{Failure, Result};

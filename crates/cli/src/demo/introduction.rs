@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use bucketry_model::secret::Secret;
 
 use super::ACCESS_KEY;
-use super::contents::{ARCHIVE, BACKUPS, DOCUMENTS, PARTNERS, PHOTOS, REPOSITORY, SPARE};
+use super::buckets::{ARCHIVE, BACKUPS, DOCUMENTS, PARTNERS, PHOTOS, SPARE};
+use super::contents::REPOSITORY;
 use super::history::DAYS;
 use crate::connect::REGION;
 use crate::failure::{Failure, Result};

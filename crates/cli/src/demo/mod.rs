@@ -1,5 +1,6 @@
 //! `bucketry demo`: a temporary deployment with buckets of several providers and an invented past.
 
+mod buckets;
 mod clouds;
 mod contents;
 mod emulators;
@@ -18,8 +19,9 @@ use bucketry_model::secret::Secret;
 use bucketry_model::time::{Clock as _, SystemClock};
 use bucketry_store::postgres::{self, Address, ThrowawaySchema};
 
+use self::buckets::PHOTOS;
 use self::clouds::DemoCloud;
-use self::contents::{DemoContents, PHOTOS, REPOSITORY};
+use self::contents::{DemoContents, REPOSITORY};
 use self::introduction::Introduction;
 use self::past_node::PastNode;
 use self::store::DemoStore;

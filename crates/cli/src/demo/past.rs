@@ -2,7 +2,8 @@
 
 use bucketry_model::diagnosis::CheckCode;
 
-use super::contents::{ARCHIVE, BACKUPS, DOCUMENTS, DemoBucket, DemoContents, PARTNERS, PHOTOS};
+use super::buckets::{ARCHIVE, BACKUPS, DOCUMENTS, DemoBucket, PARTNERS, PHOTOS};
+use super::contents::DemoContents;
 use super::history::{PastBucket, PastOutage, PastProfile};
 
 const TIMED_OUT: &str = "The provider did not answer in time.";

@@ -18,7 +18,7 @@ use s3s::{S3Request, S3Result, s3_error};
 use tokio::net::TcpListener;
 
 use super::ACCESS_KEY;
-use super::contents::{AT_STORE, DemoBucket};
+use super::buckets::{AT_STORE, DemoBucket};
 use crate::failure::{Failure, Result};
 
 /// Writes the objects of a bucket as files, in a directory named after the bucket.

@@ -4,7 +4,6 @@ use axum::response::Response;
 use bucketry_control::{Error, FieldError};
 use bucketry_model::diagnosis::Check;
 use bucketry_model::id::ValidationId;
-use bucketry_model::role::WorkspaceRole;
 use http::StatusCode;
 use maud::{Markup, html};
 
@@ -110,7 +109,7 @@ impl CheckResult {
 }
 
 async fn screen(viewer: &Viewer, values: &BucketValues, shown: &CheckResult) -> Result<Screen, PageError> {
-    let workspaces = workspaces(viewer).await?;
+    let workspaces = bucket_rows::writable_workspaces(viewer).await?;
     if workspaces.is_empty() {
         let message = "adding a bucket needs the role WRITE in a workspace: ask an ADMIN of a workspace";
         return Err(Error::Forbidden(message.to_owned()).into());
@@ -133,18 +132,6 @@ async fn screen(viewer: &Viewer, values: &BucketValues, shown: &CheckResult) -> 
         (live_region())
     };
     Ok(Screen::new(Section::Buckets, "Add a bucket", body))
-}
-
-/// The workspaces that the viewer may add buckets to, by name.
-pub(super) async fn workspaces(viewer: &Viewer) -> Result<Vec<(String, String)>, PageError> {
-    let all = bucket_rows::workspace_names(viewer).await?;
-    let mut writable: Vec<(String, String)> = all
-        .into_iter()
-        .filter(|(id, _)| viewer.caller.may(WorkspaceRole::Write, *id))
-        .map(|(id, name)| (id.to_string(), name))
-        .collect();
-    writable.sort_by_key(|(_, name)| name.to_lowercase());
-    Ok(writable)
 }
 
 fn form(

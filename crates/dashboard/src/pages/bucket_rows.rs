@@ -179,3 +179,15 @@ pub(super) fn location(location: &BucketLocation, provider: Provider) -> String 
     let region = location.region.as_deref().map(|region| format!(", {region}")).unwrap_or_default();
     format!("{} at {at}{region}", location.bucket)
 }
+
+/// The workspaces that the viewer may add buckets to, by name.
+pub(super) async fn writable_workspaces(viewer: &Viewer) -> Result<Vec<(String, String)>, PageError> {
+    let all = workspace_names(viewer).await?;
+    let mut writable: Vec<(String, String)> = all
+        .into_iter()
+        .filter(|(id, _)| viewer.caller.may(WorkspaceRole::Write, *id))
+        .map(|(id, name)| (id.to_string(), name))
+        .collect();
+    writable.sort_by_key(|(_, name)| name.to_lowercase());
+    Ok(writable)
+}

@@ -10,7 +10,7 @@ use futures_util::stream::{StreamExt as _, iter};
 use http::StatusCode;
 use maud::{Markup, html};
 
-use super::add_bucket::workspaces;
+use super::bucket_rows::writable_workspaces;
 use crate::failure::PageError;
 use crate::field_values::{FieldValues, SentForm};
 use crate::human;
@@ -192,7 +192,7 @@ async fn moved(
 ) -> Result<FormOutcome, PageError> {
     let to = fields.text("workspaceId");
     if to.is_empty() {
-        let workspaces = workspaces(viewer).await?;
+        let workspaces = writable_workspaces(viewer).await?;
         let question = html! { (select("workspaceId", "To the workspace", &workspaces, "", None)) };
         return Ok(asked(viewer, fields, SelectionAction::Move, selected, question).into());
     }

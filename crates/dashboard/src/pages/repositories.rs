@@ -17,8 +17,7 @@ use bucketry_store::listing::ListPosition;
 use http::StatusCode;
 use maud::{Markup, html};
 
-use super::add_bucket::workspaces;
-use super::bucket_rows::workspace_names;
+use super::bucket_rows::{workspace_names, writable_workspaces};
 use crate::failure::PageError;
 use crate::field_values::{FieldValues, SentForm, SentQuery};
 use crate::human;
@@ -240,7 +239,7 @@ async fn form(
     general: &[String],
     wrong: &[FieldError],
 ) -> Result<Screen, PageError> {
-    let workspaces = workspaces(viewer).await?;
+    let workspaces = writable_workspaces(viewer).await?;
     if workspaces.is_empty() {
         let message =
             "creating a repository needs the role WRITE in a workspace: ask an ADMIN of a workspace";

@@ -8,8 +8,8 @@ use bucketry_model::diagnosis::Check;
 use http::StatusCode;
 use maud::{Markup, html};
 
-use super::super::add_bucket::workspaces;
 use super::super::bucket_form::{self, BucketValues, ReadForm};
+use super::super::bucket_rows::writable_workspaces;
 use super::super::providers;
 use super::{path, read, stale, top};
 use crate::failure::PageError;
@@ -165,7 +165,7 @@ async fn screen(
             "changing this bucket needs the role WRITE in its workspace: ask an ADMIN of the workspace";
         return Err(Error::Forbidden(message.to_owned()).into());
     }
-    let workspaces = workspaces(viewer).await?;
+    let workspaces = writable_workspaces(viewer).await?;
     let body = html! {
         (top(viewer, view, "Settings"))
         @if !wrong.general.is_empty() || !wrong.fields.is_empty() {
