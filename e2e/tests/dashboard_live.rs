@@ -60,7 +60,7 @@ impl Stage {
 
 async fn revoke_browsers(owner: &Person) -> Result<()> {
     let all = owner.get("/token").send().await?.json_with_status(200)?;
-    for token in list(&all["tokens"]).iter().filter(|token| token["kind"] == "BROWSER") {
+    for token in list(&all["tokens"]).iter().filter(|token| token["type"] == "BROWSER") {
         owner.delete(&format!("/token/{}", text(&token["id"]))).send().await?.json_with_status(200)?;
     }
     Ok(())
