@@ -186,6 +186,8 @@ impl Deployment {
         // Jobs wait in the memory of the server that the node belongs to. Another one would wait for them in vain.
         let keys = self.control.clone();
         self.background.spawn(async move { keys.run_key_checks().await });
+        let freshness = self.control.clone();
+        self.background.spawn(async move { freshness.run_freshness_checks().await });
         self.node = Some(node);
         Ok(())
     }
@@ -353,8 +355,6 @@ fn background_tasks(control: &Control, audit_log: Option<AuditLog>) -> JoinSet<(
     tasks.spawn(async move { maintenance.run_maintenance().await });
     let watch = control.clone();
     tasks.spawn(async move { watch.watch_conditions().await });
-    let checks = control.clone();
-    tasks.spawn(async move { checks.run_freshness_checks().await });
     if let Some(log) = audit_log {
         let control = control.clone();
         tasks.spawn(async move { stream_audit(&control, log).await });
