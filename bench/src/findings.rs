@@ -15,6 +15,9 @@ use crate::{Plan, Result};
 const PATH: &str = "/findings";
 /// Time between two requests for the list.
 const EVERY: Duration = Duration::from_secs(1);
+/// The node registers while the data directory is filled. It counts as silent a minute later, and is then listed after the
+/// delay of findings.
+const SILENT_WITHIN: Duration = Duration::from_mins(3);
 const LIMIT: (f64, &str) = (0.01, "≤ 1 % of a core");
 
 pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
@@ -42,8 +45,12 @@ async fn watch(
     let deployment = Deployment::start(seeded.options(plan).arg("--no-node")).await?;
     let mut connection = deployment.connect().await?;
     let start = Instant::now();
-    let list = connection.json(Method::GET, PATH, None).await?;
+    let mut list = connection.json(Method::GET, PATH, None).await?;
     let first = start.elapsed();
+    while list["findings"] == json!([]) && start.elapsed() < SILENT_WITHIN {
+        tokio::time::sleep(EVERY).await;
+        list = connection.json(Method::GET, PATH, None).await?;
+    }
     let silent = |one: &Value| one["code"] == "NODE_SILENT";
     let found = list["findings"].as_array().ok_or("no list")?;
     if found.is_empty() || !found.iter().all(silent) || list["more"] != 0 {
