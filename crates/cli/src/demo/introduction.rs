@@ -101,7 +101,7 @@ The demo runs until you press Ctrl-C. Then all its data is deleted.
 
 S3 clients connect to the repository {REPOSITORY}. It contains the buckets
 {photos}, {documents}{of_documents} and {backups}{of_backups}.
-{archive} is broken on purpose, and the credential of {partners} expires soon.
+{archive} is broken on purpose; the credential of {partners} expires soon.
 Status and traffic before the demo's start ({DAYS} days) are invented.
 
 In another terminal:
