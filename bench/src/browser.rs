@@ -25,7 +25,7 @@ pub(crate) struct Browser {
 }
 
 /// A page that was read to its end.
-pub(crate) struct ReadPage {
+pub(crate) struct PageAnswer {
     pub(crate) status: StatusCode,
     /// From the request's first byte to the response's last.
     pub(crate) took: Duration,
@@ -73,7 +73,7 @@ impl Browser {
     }
 
     /// Reads a whole page, which must exist.
-    pub(crate) async fn page(&mut self, path: &str) -> Result<ReadPage> {
+    pub(crate) async fn page(&mut self, path: &str) -> Result<PageAnswer> {
         let read = self.read(Request::builder().uri(path)).await?;
         if read.status == StatusCode::OK {
             Ok(read)
@@ -83,7 +83,7 @@ impl Browser {
     }
 
     /// Reads the main part of a page again, as the script of an open page does.
-    async fn again(&mut self, path: &str, known: Option<&HeaderValue>) -> Result<ReadPage> {
+    async fn again(&mut self, path: &str, known: Option<&HeaderValue>) -> Result<PageAnswer> {
         let mut request = Request::builder().uri(path).header("bucketry-fragment", "main");
         if let Some(known) = known {
             request = request.header(IF_NONE_MATCH, known);
@@ -95,14 +95,14 @@ impl Browser {
         }
     }
 
-    async fn read(&mut self, request: http::request::Builder) -> Result<ReadPage> {
+    async fn read(&mut self, request: http::request::Builder) -> Result<PageAnswer> {
         let start = Instant::now();
         let mut response = self.send(request).await?;
         while let Some(frame) = response.frame().await {
             frame?;
         }
         let tag = response.headers().get(ETAG).cloned();
-        Ok(ReadPage { status: response.status(), took: start.elapsed(), tag })
+        Ok(PageAnswer { status: response.status(), took: start.elapsed(), tag })
     }
 }
 

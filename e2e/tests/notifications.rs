@@ -1,8 +1,6 @@
 //! Notifications reach real receivers: a webhook that verifies signatures, a mail server and an Alertmanager. Bad
 //! receivers are reported in the log of deliveries, without what they wrote.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
-
 use std::time::Duration;
 
 use bucketry_e2e::{

@@ -1,7 +1,7 @@
 //! `bucketry repo connect`: ready-to-paste settings for programs.
 
 use bucketry_api_types::repository_key::RepoKeyMade;
-use bucketry_model::client_settings::{ClientConnection, ClientTool};
+use bucketry_model::client_settings::{ClientTool, RepositoryConnection};
 use bucketry_model::secret::Secret;
 use serde::Serialize;
 
@@ -30,7 +30,7 @@ pub(crate) struct Connection {
 impl Connection {
     /// The settings for a program, followed by a command or line to try.
     pub(crate) fn settings(&self, tool: Tool) -> String {
-        ClientTool::from(tool).settings(&ClientConnection {
+        ClientTool::from(tool).settings(&RepositoryConnection {
             endpoint: &self.endpoint,
             key: &self.key,
             secret: self.secret.as_deref(),

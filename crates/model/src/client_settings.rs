@@ -10,7 +10,7 @@ pub const REGION: &str = "us-east-1";
 
 /// What a client needs to reach a repository.
 #[derive(Clone, Copy)]
-pub struct ClientConnection<'a> {
+pub struct RepositoryConnection<'a> {
     /// URL of the gateway.
     pub endpoint: &'a str,
     /// Access key id.
@@ -41,8 +41,8 @@ impl ClientTool {
     pub const ALL: [Self; 5] = [Self::Aws, Self::Boto3, Self::AwsSdkJs, Self::Rclone, Self::S5cmd];
 
     /// The settings, followed by a command or line to try.
-    pub fn settings(self, connection: &ClientConnection<'_>) -> String {
-        let ClientConnection { endpoint, key, .. } = connection;
+    pub fn settings(self, connection: &RepositoryConnection<'_>) -> String {
+        let RepositoryConnection { endpoint, key, .. } = connection;
         let region = REGION;
         let secret = connection.secret.unwrap_or(UNKNOWN_SECRET);
         let bucket = connection.bucket.unwrap_or("BUCKET");
@@ -95,8 +95,8 @@ impl ClientTool {
 mod tests {
     use super::*;
 
-    fn connection(secret: Option<&str>) -> ClientConnection<'_> {
-        ClientConnection {
+    fn connection(secret: Option<&str>) -> RepositoryConnection<'_> {
+        RepositoryConnection {
             endpoint: "http://127.0.0.1:9000",
             key: "BKTEXAMPLE",
             secret,

@@ -4,7 +4,7 @@ use axum::extract::Path;
 use axum::response::Response;
 use bucketry_control::repositories::{CreatedKey, KeyInput, RepositoryView};
 use bucketry_control::{Error, FieldError, ResourceKind};
-use bucketry_model::client_settings::{ClientConnection, UNKNOWN_KEY};
+use bucketry_model::client_settings::{RepositoryConnection, UNKNOWN_KEY};
 use bucketry_model::id::{RepoId, RepoKeyId};
 use bucketry_model::role::WorkspaceRole;
 use http::StatusCode;
@@ -134,7 +134,7 @@ async fn settings(
             div.body {
                 @match &endpoint {
                     None => p.quiet { "No connected node has a gateway." },
-                    Some(endpoint) => (clients(&ClientConnection { endpoint, key, secret, bucket })),
+                    Some(endpoint) => (clients(&RepositoryConnection { endpoint, key, secret, bucket })),
                 }
             }
         }

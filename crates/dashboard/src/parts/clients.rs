@@ -1,6 +1,6 @@
 //! How clients connect: settings to paste for each program, and the plain values.
 
-use bucketry_model::client_settings::{ClientConnection, ClientTool, REGION, UNKNOWN_KEY};
+use bucketry_model::client_settings::{ClientTool, REGION, RepositoryConnection, UNKNOWN_KEY};
 use maud::{Markup, html};
 
 use super::snippet;
@@ -17,7 +17,7 @@ fn named(tool: ClientTool) -> (&'static str, &'static str) {
 }
 
 /// Settings for each program, of which one is open, then the plain values. One set per page.
-pub(crate) fn clients(connection: &ClientConnection<'_>) -> Markup {
+pub(crate) fn clients(connection: &RepositoryConnection<'_>) -> Markup {
     html! {
         div.clients {
             @for tool in ClientTool::ALL {
@@ -35,7 +35,7 @@ pub(crate) fn clients(connection: &ClientConnection<'_>) -> Markup {
     }
 }
 
-fn values(connection: &ClientConnection<'_>) -> Markup {
+fn values(connection: &RepositoryConnection<'_>) -> Markup {
     html! {
         (snippet::value("value-endpoint", "Endpoint", connection.endpoint))
         (snippet::value("value-region", "Region (any is accepted)", REGION))
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn each_program_has_its_settings_and_only_a_new_secret_is_shown() {
-        let connection = |secret| ClientConnection {
+        let connection = |secret| RepositoryConnection {
             endpoint: "http://127.0.0.1:9000",
             key: "BKTEXAMPLE",
             secret,

@@ -3,7 +3,7 @@
 use axum::extract::Path;
 use axum::response::Response;
 use bucketry_control::buckets::BucketView;
-use bucketry_model::client_settings::{ClientConnection, UNKNOWN_KEY};
+use bucketry_model::client_settings::{RepositoryConnection, UNKNOWN_KEY};
 use maud::html;
 
 use super::{read, top};
@@ -51,7 +51,7 @@ async fn screen(viewer: &Viewer, id: &str) -> Result<Screen, PageError> {
                         span.quiet.small { (repository.storage_type.as_str()) }
                     } } }
                     @if let Some((_, endpoint)) = gateways.first() {
-                        (clients(&ClientConnection { endpoint, key: &key, secret: None, bucket: Some(&view.bucket.location.bucket) }))
+                        (clients(&RepositoryConnection { endpoint, key: &key, secret: None, bucket: Some(&view.bucket.location.bucket) }))
                     }
                     @if gateways.len() > 1 {
                         h2 { "Endpoints by node" }
