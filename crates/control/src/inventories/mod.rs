@@ -61,6 +61,23 @@ impl CurrentSize {
     }
 }
 
+/// What is stored about a bucket's walks.
+struct Walked {
+    plan: Option<WalkPlan>,
+    size: Option<BucketSize>,
+    results: Vec<Inventory>,
+}
+
+impl Walked {
+    /// Whether the plan knows of the walk that the size and the newest result are of.
+    fn is_of_one_moment(&self) -> bool {
+        let known = self.plan.as_ref().and_then(|plan| plan.last_start);
+        let measured = self.size.as_ref().map(|size| size.started_at);
+        let newest = self.results.first().map(|result| result.started_at);
+        self.plan.is_none() || (measured == known && newest.is_none_or(|newest| Some(newest) == known))
+    }
+}
+
 /// Everything about the inventories of a bucket.
 #[derive(Debug, Clone)]
 pub struct InventoryView {
@@ -89,7 +106,7 @@ impl Control {
 
     async fn inventory_view(&self, org_id: OrgId, id: BucketId) -> Result<InventoryView> {
         let store = &self.inner.store;
-        let plan = store.walk_plan(id).await?;
+        let Walked { plan, size, results } = self.walked(id).await?;
         let org_schedule = store.inventory_schedule(org_id).await?;
         let setting = plan.as_ref().and_then(|plan| plan.setting);
         let progress = match &plan {
@@ -102,9 +119,32 @@ impl Control {
             schedule: InventorySetting::resolve(setting, org_schedule),
             next_at: planned,
             progress,
-            current: self.current_size(id).await?,
-            results: store.inventories(id, self.inner.settings.keep_inventories).await?,
+            current: self.size_now(id, size).await?,
+            results,
             last_error: plan.and_then(|plan| plan.error),
+        })
+    }
+
+    /// Reads a bucket's plan, size and results so that all are from the same moment: a walk that ends between two
+    /// reads would otherwise be shown as in progress beside its own result. Reads again if one did, twice at most,
+    /// since no walk is that short.
+    async fn walked(&self, id: BucketId) -> Result<Walked> {
+        let mut walked = self.read_walked(id).await?;
+        for _ in 0..2 {
+            if walked.is_of_one_moment() {
+                break;
+            }
+            walked = self.read_walked(id).await?;
+        }
+        Ok(walked)
+    }
+
+    async fn read_walked(&self, id: BucketId) -> Result<Walked> {
+        let store = &self.inner.store;
+        Ok(Walked {
+            plan: store.walk_plan(id).await?,
+            size: store.bucket_size(id).await?,
+            results: store.inventories(id, self.inner.settings.keep_inventories).await?,
         })
     }
 
@@ -115,7 +155,12 @@ impl Control {
     }
 
     async fn current_size(&self, id: BucketId) -> Result<Option<CurrentSize>> {
-        let Some(measured) = self.inner.store.bucket_size(id).await? else { return Ok(None) };
+        let measured = self.inner.store.bucket_size(id).await?;
+        self.size_now(id, measured).await
+    }
+
+    async fn size_now(&self, id: BucketId, measured: Option<BucketSize>) -> Result<Option<CurrentSize>> {
+        let Some(measured) = measured else { return Ok(None) };
         Ok(Some(CurrentSize::new(measured, self.size_change(id).await?)))
     }
 
@@ -256,6 +301,33 @@ mod tests {
     fn measured(bytes: i64, size_change: i64) -> BucketSize {
         let at = Timestamp::UNIX_EPOCH;
         BucketSize { objects: 1, bytes, started_at: at, measured_at: at, size_change }
+    }
+
+    #[test]
+    fn a_walk_that_ended_between_two_reads_is_read_again() {
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        let plan = |last_start| WalkPlan {
+            bucket_id: BucketId::new(at(0), [1; 10]),
+            org_id: OrgId::new(at(0), [1; 10]),
+            setting: None,
+            org_schedule: None,
+            due_at: None,
+            requested: false,
+            walk: None,
+            failures: 0,
+            error: None,
+            last_start,
+        };
+        let size = BucketSize { started_at: at(2), ..measured(1, 0) };
+        let walked = |plan, size| Walked { plan, size, results: Vec::new() };
+        assert!(walked(None, None).is_of_one_moment(), "never measured");
+        assert!(walked(Some(plan(None)), None).is_of_one_moment(), "the first walk");
+        assert!(walked(Some(plan(Some(at(2)))), Some(size)).is_of_one_moment());
+        assert!(!walked(Some(plan(None)), Some(size)).is_of_one_moment(), "the first walk ended meanwhile");
+        assert!(
+            !walked(Some(plan(Some(at(1)))), Some(size)).is_of_one_moment(),
+            "the next walk ended meanwhile"
+        );
     }
 
     #[test]
