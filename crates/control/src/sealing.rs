@@ -1,4 +1,4 @@
-//! Seals secrets of buckets and repositories to the nodes that may have to open them.
+//! Seals secrets of buckets, repositories and notification channels to the nodes that may have to open them.
 
 use bucketry_model::id::OrgId;
 use bucketry_model::node::serves;

@@ -1,4 +1,4 @@
-//! Diagnoses a bucket: runs a few checks in order and explains each outcome. The texts of failures are in `finding`.
+//! Diagnoses a bucket: runs a few checks in order and explains each outcome. The texts of failures are in `check_finding`.
 //!
 //! How each check works:
 //! - `dns`, `connect` and `tls` use a dedicated connection. Endpoints with plain http have no `tls` check.

@@ -1,7 +1,7 @@
 //! Authentication with AWS Signature Version 4 ("Authenticating Requests" in the Amazon S3 API reference), in the
 //! `Authorization` header or in the query of a presigned URL.
 //!
-//! The same rules apply to both. `host` and every `x-amz-*` header must be signed, so that nobody on the incoming can
+//! The same rules apply to both. `host` and every `x-amz-*` header must be signed, so that nobody on the way can
 //! add a header that changes the request. Comparisons take constant time. A request with an unknown key costs the
 //! same work as any other and is refused at the same step.
 //!
