@@ -132,6 +132,9 @@ pub(crate) struct Plan {
     /// A `bucketry` binary from before traces, with the names of functions, to compare with
     #[arg(long, value_parser = absolute)]
     pub(crate) before_traces: Option<PathBuf>,
+    /// Another version's `bucketry` binary, to compare the gateway with
+    #[arg(long, value_parser = absolute)]
+    pub(crate) other_version: Option<PathBuf>,
     /// The commit that the binary was built from
     #[arg(long)]
     pub(crate) commit: String,
@@ -181,6 +184,8 @@ enum Benchmark {
     Size,
     /// What traces cost a small GET, switched off and on
     Traces,
+    /// The data path compared with another version of the gateway; only if it is named
+    Versions,
 }
 
 fn main() -> ExitCode {
@@ -213,7 +218,8 @@ fn multi_threaded(work: impl Future<Output = Result>) -> Result {
 }
 
 async fn run(plan: Plan) -> Result {
-    let selected = |benchmark| plan.benchmarks.is_empty() || plan.benchmarks.contains(&benchmark);
+    let is_usual = |benchmark| benchmark != Benchmark::Versions && plan.benchmarks.is_empty();
+    let selected = |benchmark| is_usual(benchmark) || plan.benchmarks.contains(&benchmark);
     let mut reports: Vec<Report> = Vec::new();
     for benchmark in Benchmark::value_variants().iter().copied().filter(|one| selected(*one)) {
         report::complain(&format!("\n# {benchmark:?}"));
@@ -235,6 +241,7 @@ async fn run(plan: Plan) -> Result {
             Benchmark::Search => a2::measure_search(&plan).await?,
             Benchmark::Size => size::measure(&plan).await?,
             Benchmark::Traces => gateway::traces::measure(&plan).await?,
+            Benchmark::Versions => gateway::versions::measure(&plan).await?,
         };
         report.print();
         if !plan.quick {

@@ -63,6 +63,11 @@ impl Bar {
     pub(crate) fn reported(what: &str, measured: String) -> Self {
         Self { what: what.to_owned(), limit: None, measured, met: true }
     }
+
+    /// The same figure, of one of several programs.
+    pub(crate) fn of(self, program: &str) -> Self {
+        Self { what: format!("{}, {program}", self.what), ..self }
+    }
 }
 
 /// The results of one benchmark.

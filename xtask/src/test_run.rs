@@ -228,6 +228,9 @@ fn with_nextest(workspace: &Workspace, mut runner: std::process::Command) -> Res
     // Without a report, no test has run, and the outcome says why.
     let Ok(text) = fs::read_to_string(&report) else { return outcome.map(|()| Tally::default()) };
     let tally = from_junit(&text).ok_or("the test report has no counts")?;
+    for name in passed_only_again(&text) {
+        command::complain(&format!("{name} failed, and passed when it was run again: look for the race"));
+    }
     match outcome {
         Err(error) if tally.failed == 0 => Err(error),
         _ => Ok(tally),
@@ -265,6 +268,12 @@ fn from_junit(report: &str) -> Option<Tally> {
     Some(Tally { passed: ran.checked_sub(failed)?, failed, skipped: 0 })
 }
 
+/// The names of tests in nextest's report that failed first and passed when they were run again.
+fn passed_only_again(report: &str) -> Vec<&str> {
+    let cases = report.split("<testcase name=\"").skip(1).filter(|case| case.contains("<flakyFailure"));
+    cases.filter_map(|case| case.split('"').next()).collect()
+}
+
 /// The counts in a `test result:` line of Cargo's runner.
 fn from_libtest(line: &str) -> Option<Tally> {
     let counts = line.trim().strip_prefix("test result: ")?;
@@ -286,6 +295,13 @@ mod tests {
         assert!(runs_the_binary(&args("-p bucketry-e2e some_test")));
         assert!(!runs_the_binary(&args("-p bucketry-model some_test")));
         assert!(!runs_the_binary(&args("--package=bucketry-model")));
+    }
+
+    #[test]
+    fn a_test_that_passes_only_again_is_named() {
+        let report = r#"<testcase name="steady" classname="e2e"></testcase>
+            <testcase name="shaky" classname="e2e"><flakyFailure timestamp="0"></flakyFailure></testcase>"#;
+        assert_eq!(passed_only_again(report), ["shaky"]);
     }
 
     #[test]

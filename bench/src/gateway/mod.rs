@@ -11,6 +11,7 @@ mod peers;
 mod real;
 mod sign;
 pub(crate) mod traces;
+pub(crate) mod versions;
 mod writes;
 
 use std::time::Duration;
