@@ -11,6 +11,7 @@ use bucketry_model::{status::ProbedStatus, time::Day};
 use bucketry_store::sqlite::DATABASE_FILE;
 use bucketry_test_servers::bucketry::Options;
 use bucketry_test_servers::postgres as server;
+use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -18,6 +19,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
 use tempfile::TempDir;
 
 use crate::a1::{BUCKETS, LIST, PAGE, has_all_buckets};
+use crate::baseline::Baseline;
 use crate::deployment::{Deployment, options};
 use crate::load::{Side, pairs};
 use crate::origin::Origin;
@@ -133,8 +135,42 @@ async fn lists(
         bars.push(Bar::at_most(&what, PAGE_LIMIT, pairs.cpu_ratio.median, measured));
         figures.insert(format!("{name} {engine}"), json!({ "newAndOld": pairs }));
     }
+    bytes_alone(plan, [&new, &old], engine, (bars, figures)).await?;
     new.stop()?;
     old.stop()
+}
+
+/// Compares the cached lists of both versions as the same bytes from memory: how much of their difference is that new
+/// fields make a list longer.
+async fn bytes_alone(
+    plan: &Plan,
+    versions: [&Deployment; 2],
+    engine: &str,
+    (bars, figures): (&mut Vec<Bar>, &mut Map<String, Value>),
+) -> Result {
+    let mut bodies = Vec::new();
+    for version in versions {
+        let mut connection = version.connect().await?;
+        connection.json(Method::GET, LIST, None).await?;
+        bodies.push(connection.body().to_vec());
+    }
+    let [new, old] = &bodies[..] else { return Err("two versions have two lists".into()) };
+    let from_memory = [Baseline::start(new)?, Baseline::start(old)?];
+    let [new_side, old_side] = from_memory.each_ref().map(|one| Side {
+        url: &one.url,
+        token: &one.token,
+        path: LIST,
+        process: one.process,
+        verify: &has_all_buckets,
+    });
+    let (rounds, requests) = if plan.quick { (3, 4_000) } else { (7, 20_000) };
+    let pairs = pairs([&new_side, &old_side], rounds, requests).await?;
+    bars.push(Bar::reported(
+        &format!("CPU per request for the bytes of these two lists from memory, {engine}"),
+        format!("{} × ({} bytes, before {})", pairs.cpu_ratio, new.len(), old.len()),
+    ));
+    figures.insert(format!("bytes {engine}"), json!({ "newAndOld": pairs }));
+    Ok(())
 }
 
 fn side<'a>(server: &'a Deployment, path: &'a str, verify: &'a dyn Fn(&[u8]) -> Result) -> Side<'a> {
