@@ -42,6 +42,8 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     let added = compare("SQLite", plan, [&with, &without], &mut bars, &mut figures).await?;
     with.close().await;
     without.close().await;
+    // The directory stays locked until the store is gone.
+    drop((with, without));
     through_the_api("SQLite", plan, &seeded, &added, (&mut bars, &mut figures)).await?;
     let with = open_sqlite(seeded.directory.path(), false).await?;
     prune("SQLite", plan, &with, &mut bars, &mut figures).await?;
