@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::Method;
 use serde::Serialize;
@@ -23,6 +23,10 @@ const SEARCH_LIMIT: (f64, &str) = (2.0, "≤ 2 ×");
 const MIB: f64 = 1_048_576.0;
 /// Consecutive requests of one kind to one server.
 const TURN: usize = 20;
+/// The page of SEARCH that is filtered. The seeded buckets have a node that doesn't run, and half of them this provider.
+const FILTERED: &str = "/bucket?status=DISCONNECTED&provider=OTHER&sort=name";
+/// The node registers while the data directory is filled. It counts as silent a minute later.
+const SILENT_WITHIN: Duration = Duration::from_mins(3);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -250,6 +254,11 @@ async fn calls_on(extent: &Extent, plan: &Plan, seeded: &[Seeded]) -> Result<Mea
     for one in seeded {
         one.read_through()?;
     }
+    if calls.contains(&RegistryCall::FilteredPage) {
+        for server in &mut servers {
+            server.wait_silent().await?;
+        }
+    }
     round(calls, &mut servers, turns, 0).await?;
     let reads_before = reads(&servers)?;
     let mut measured = Vec::new();
@@ -305,6 +314,18 @@ async fn round(calls: &[RegistryCall], servers: &mut [Sized], turns: usize, numb
 }
 
 impl Sized {
+    /// Waits until the node of the buckets counts as silent, which makes them DISCONNECTED.
+    async fn wait_silent(&mut self) -> Result {
+        let start = Instant::now();
+        while self.connection.json(Method::GET, FILTERED, None).await?["buckets"] == json!([]) {
+            if start.elapsed() > SILENT_WITHIN {
+                return Err(format!("{FILTERED} finds none of {} buckets", self.buckets).into());
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        Ok(())
+    }
+
     /// The next page of a list of which every page is full.
     fn next_page(&self, call: RegistryCall, list: &str) -> String {
         let cursor = self.cursors.get(&call).map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
@@ -326,11 +347,7 @@ impl Sized {
                 let bucket = new_bucket(&name, &self.deployment.workspace, "https://s3.example.com");
                 (Method::POST, "/bucket".to_owned(), Some(bucket))
             }
-            RegistryCall::FilteredPage => (
-                Method::GET,
-                self.next_page(call, "/bucket?status=DISCONNECTED&provider=OTHER&sort=name"),
-                None,
-            ),
+            RegistryCall::FilteredPage => (Method::GET, self.next_page(call, FILTERED), None),
             RegistryCall::FoundPage => (Method::GET, self.next_page(call, "/bucket?search=seed"), None),
             RegistryCall::FoundBucket => {
                 // A number with as many digits as the largest one, so that only one bucket has it.

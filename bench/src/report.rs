@@ -122,11 +122,11 @@ pub(crate) fn machine(plan: &Plan) -> Value {
 
 /// Writes the table of all stored results into `README.md`.
 pub(crate) fn write_table(output: &Path) -> Result {
-    let mut reports = Vec::new();
+    let (mut reports, mut missing) = (Vec::new(), Vec::new());
     for name in ORDER {
         match fs::read_to_string(output.join("results").join(format!("{name}.json"))) {
             Ok(text) => reports.push(serde_json::from_str::<Report>(&text)?),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => missing.push(name.to_uppercase()),
             Err(error) => return Err(error.into()),
         }
     }
@@ -134,11 +134,12 @@ pub(crate) fn write_table(output: &Path) -> Result {
     let text = fs::read_to_string(&readme)?;
     Ok(fs::write(
         &readme,
-        with_table(&text, &table(&reports)).ok_or("README.md lacks the comments around the table")?,
+        with_table(&text, &table(&reports, &missing))
+            .ok_or("README.md lacks the comments around the table")?,
     )?)
 }
 
-fn table(reports: &[Report]) -> String {
+fn table(reports: &[Report], missing: &[String]) -> String {
     let mut text = "| benchmark | what | bar | measured | met |\n|---|---|---|---|---|\n".to_owned();
     for report in reports {
         for bar in &report.bars {
@@ -167,6 +168,9 @@ fn table(reports: &[Report]) -> String {
             response("rustc"),
             response("loadAtStart"),
         );
+    }
+    if !missing.is_empty() {
+        _ = writeln!(text, "- Without stored results: {}", missing.join(", "));
     }
     text
 }
@@ -226,12 +230,15 @@ mod tests {
         ];
         let report = Report::new("a1", json!({"commit": "abc"}), bars, Value::Null);
         assert_eq!(report.missed().collect::<Vec<_>>(), ["pages"]);
-        let text = with_table(&readme, &table(&[report])).unwrap();
+        let text = with_table(&readme, &table(&[report], &["LIVE".to_owned()])).unwrap();
         assert!(text.contains("| A1 | lists | ≤ 3 × | 2.50 × | ✓ |"), "{text}");
         assert!(text.contains("| A1 | pages | ≤ 1.5 × | 1.60 × | MISSED |"), "{text}");
         assert!(text.contains("| A1 | binary | — | 20 MB | |"), "{text}");
         assert!(
-            text.contains("commit abc") && text.ends_with("\n\nMore.\n") && !text.contains("old"),
+            text.contains("commit abc")
+                && text.contains("Without stored results: LIVE")
+                && text.ends_with("\n\nMore.\n")
+                && !text.contains("old"),
             "{text}"
         );
         let again = with_table(&text, "").unwrap();

@@ -1,5 +1,5 @@
 //! Fills a data directory with buckets for measuring, each with a secret, a node's latest report, a day's record
-//! and totals. Adds to the first organization, or creates one. The buckets go to its newest workspace.
+//! and totals. Every second bucket is at AWS, the others are at the provider OTHER. Adds to the first organization, or creates one. The buckets go to its newest workspace.
 //!
 //! ```text
 //! cargo run --release -p bucketry-store --example seed -- DATA_DIR COUNT
@@ -60,6 +60,15 @@ impl Seeded {
         let mut random = [0; 10];
         random[2..].copy_from_slice(&number.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
         Ok(Self { number, id: BucketId::new(created_at, random), created_at })
+    }
+
+    /// Of one of two providers, so that a filter by provider selects some of the buckets.
+    fn endpoint(&self) -> &'static str {
+        if self.number.is_multiple_of(2) {
+            "https://s3.example.com"
+        } else {
+            "https://s3.eu-central-1.amazonaws.com"
+        }
     }
 }
 
@@ -199,7 +208,7 @@ fn buckets(target: &SeedTarget, seeded: &[Seeded]) -> QueryBuilder<Sqlite> {
             .push_bind("S3")
             .push_bind(format!("bucket-{}", one.number))
             .push_bind("AKIAIOSFODNN7EXAMPLE")
-            .push_bind("https://s3.example.com")
+            .push_bind(one.endpoint())
             .push_bind("eu-central-1")
             .push_bind(1)
             .push_bind(to_micros(one.created_at))
