@@ -132,6 +132,8 @@ pub(crate) enum Command {
     Migrate(MigrateOptions),
     /// Check this deployment for problems and say how to fix them
     Doctor(DoctorOptions),
+    /// Exit with status 0 if the server is ready, for health checks that run a command
+    Health(HealthOptions),
     /// Print the OpenAPI document
     Openapi,
     /// Print a shell completion script, which also completes the names of buckets, repositories and workspaces
@@ -447,6 +449,13 @@ pub(crate) struct MigrateOptions {
     /// New location, in the same format; it must be empty or contain an unfinished migration from the same source
     #[arg(long, env = "BUCKETRY_MIGRATE_TO", value_name = "URL", hide_env_values = true, value_parser = DatabaseUrl::parser())]
     pub(crate) to: DatabaseUrl,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HealthOptions {
+    /// Only check that the server answers, even if it isn't ready because, for example, its database is unavailable
+    #[arg(long)]
+    pub(crate) live: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! The files of a data directory: their purpose, what it means to lose them, and their permissions.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs::Metadata;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use bucketry_store::sqlite::DATABASE_FILE;
@@ -48,6 +49,19 @@ pub(crate) fn missing_keys(data_dir: &Path, with_node: bool) -> Vec<String> {
     warnings
 }
 
+/// Whether users other than the server's can read the keys that sign access tokens. The group of a file that belongs to
+/// root may read it: several servers have the same keys, and container platforms pass such files on in this form.
+pub(crate) fn are_token_keys_exposed(file: &Metadata) -> bool {
+    let forbidden = if file.uid() == 0 { 0o037 } else { 0o077 };
+    file.permissions().mode() & forbidden != 0
+}
+
+/// Whether this process may change the permissions of a file. Those of a mounted volume may belong to root.
+fn is_ours(file: &Metadata) -> bool {
+    // Where there is no such file, the hint is worth more than its silence.
+    std::fs::metadata("/proc/self").map_or(true, |process| [0, file.uid()].contains(&process.uid()))
+}
+
 /// Reports files that others than their owner can read, and how to fix that. Key files are checked where they are
 /// read.
 pub(crate) fn open_to_others(data_dir: &Path) -> Vec<String> {
@@ -58,6 +72,7 @@ pub(crate) fn open_to_others(data_dir: &Path) -> Vec<String> {
         // A parent directory may protect the file. It is reported anyway, in case the file is moved.
         if let Ok(metadata) = std::fs::metadata(&path)
             && metadata.permissions().mode() & 0o077 != 0
+            && is_ours(&metadata)
         {
             let path = path.display();
             faults.push(format!("other users can access {path}: run chmod {mode} on it"));
@@ -101,5 +116,19 @@ mod tests {
         assert!(lacks_its_database(dir.path()) && is_used(dir.path()));
         fs::write(dir.path().join(DATABASE_FILE), "x").unwrap();
         assert!(!lacks_its_database(dir.path()));
+    }
+
+    #[test]
+    fn token_keys_of_root_may_be_readable_for_the_group_of_the_server() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(TOKEN_KEYS);
+        fs::write(&path, "x").unwrap();
+        let of_root = fs::metadata(&path).unwrap().uid() == 0;
+        for (mode, exposed) in
+            [(0o600, false), (0o440, !of_root), (0o640, !of_root), (0o660, true), (0o604, true)]
+        {
+            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            assert_eq!(are_token_keys_exposed(&fs::metadata(&path).unwrap()), exposed, "{mode:o}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use bucketry_control::Control;
@@ -11,7 +11,7 @@ use bucketry_control::environment::{Randomness, SystemRandomness};
 use bucketry_model::hex;
 use bucketry_model::secret::Secret;
 
-use crate::data_directory::TOKEN_KEYS;
+use crate::data_directory::{TOKEN_KEYS, are_token_keys_exposed};
 use crate::database::Database;
 use crate::failure::{Failure, Result};
 use crate::settings::Settings;
@@ -44,8 +44,7 @@ pub(crate) fn access_tokens(data_dir: &Path) -> Result<AccessTokens> {
         file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|error| wrong(&error))?;
         fs::rename(&aside, &path).map_err(|error| wrong(&error))?;
     }
-    let mode = fs::metadata(&path).map_err(|error| wrong(&error))?.permissions().mode();
-    if mode & 0o077 != 0 {
+    if are_token_keys_exposed(&fs::metadata(&path).map_err(|error| wrong(&error))?) {
         return Err(wrong(&"other users can read the file: run chmod 600 on it"));
     }
     let text = fs::read_to_string(&path).map_err(|error| wrong(&error))?;
@@ -135,6 +134,8 @@ fn random<const N: usize>() -> Result<[u8; N]> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
     use crate::settings::SettingsLayer;
 

@@ -43,6 +43,7 @@ mod embedded_node;
 mod entered_time;
 mod failure;
 mod first_start;
+mod health;
 mod history;
 mod inventory;
 mod inventory_arguments;
@@ -142,6 +143,7 @@ fn run(arguments: Arguments) -> Result<()> {
             Command::Backup(options) => backup::run(&remote, options).await,
             Command::Migrate(options) => migrate::run(options).await,
             Command::Doctor(options) => doctor::run(&remote, options).await,
+            Command::Health(options) => health::run(&remote, &options).await,
             Command::Openapi => output::line(&bucketry_api::openapi_json()),
             Command::Completions { shell } => completion::print_script(shell),
         }
