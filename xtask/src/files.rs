@@ -15,7 +15,8 @@ pub(crate) fn texts(root: &Path) -> Result<impl Iterator<Item = (String, String)
     }))
 }
 
-fn paths(root: &Path) -> Result<Vec<String>> {
+/// The path of every file that is or could be committed.
+pub(crate) fn paths(root: &Path) -> Result<Vec<String>> {
     let mut git = Command::new("git");
     git.current_dir(root).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
     let listed = command::output(&mut git)?;

@@ -1,5 +1,5 @@
-//! The project's own tasks: `cargo xtask check`, `cargo xtask test`, `cargo xtask bench`, `cargo xtask fuzz`,
-//! `cargo xtask advisories`, `cargo xtask lock`.
+//! The project's own tasks: `cargo xtask check`, `cargo xtask test`, `cargo xtask bench`, `cargo xtask dist`,
+//! `cargo xtask fuzz`, `cargo xtask advisories`, `cargo xtask lock`.
 //!
 //! Beyond Rust, Python and Node.js, everything they need comes from lock files and is installed under the target
 //! directory, so that a fresh clone needs nothing installed by hand.
@@ -12,6 +12,7 @@ mod code_map;
 mod command;
 mod cycles;
 mod debian;
+mod dist;
 mod files;
 mod functions;
 mod fuzz;
@@ -19,6 +20,7 @@ mod lexer;
 mod names;
 mod node_tools;
 mod openapi;
+mod packaging;
 mod peers;
 mod picture;
 mod provider_matrix;
@@ -44,6 +46,10 @@ usage: cargo xtask <task>
   bench [NAMES] [--quick]
                       measure the dist binary: a1 a2 a3 a4 audit e g history instructions n1 s1 size
                       [default: all]; bench/README.md explains them and receives the results
+  dist [--only PART] [--sign-with KEY] [--from-binary FILE] [--to DIR] [--quick]
+                      package a release into target/dist-packages: tarball, deb, image and sbom, or those that --only
+                      names, with checksums; --sign-with signs these with an SSH key; --from-binary packages a binary
+                      instead of building one; --quick compresses less
   providers           write the tables of tested providers, credentials and outcomes in docs/provider-matrix.md
   picture             draw the README's picture of the command line, and take those of the dashboard, from a run of the
                       demo, into docs/images
@@ -65,6 +71,7 @@ fn main() -> ExitCode {
             test_run::run(&test_run::Selection::Runner(rest.iter().map(ToString::to_string).collect()))
         }
         ["bench", rest @ ..] => bench::run(rest),
+        ["dist", rest @ ..] => dist::run(rest),
         ["picture"] => picture::draw(),
         ["providers"] => provider_matrix::write(),
         ["fuzz", rest @ ..] => fuzz::run(rest),

@@ -63,6 +63,7 @@ impl Servers {
             ("BUCKETRY_TEST_PROMTOOL", tools.promtool().map(text)),
             ("BUCKETRY_TEST_ALERTMANAGER", tools.alertmanager().map(text)),
             ("BUCKETRY_TEST_TRACE_COLLECTOR", tools.trace_collector().as_deref().map(text)),
+            ("BUCKETRY_TEST_DEPLOYMENT_PYTHON", tools.deployment_python().as_deref().map(text)),
         ];
         variables.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
         let mut identity = |prefix: &str, identity: Identity| {

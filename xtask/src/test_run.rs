@@ -7,6 +7,7 @@ use crate::browser::{NO_BROWSER, TestBrowser};
 use crate::command::{self, Result};
 use crate::node_tools::NodeTools;
 use crate::openapi;
+use crate::packaging::Packaging;
 use crate::servers::Servers;
 use crate::tools::Tools;
 use crate::workspace::Workspace;
@@ -29,6 +30,15 @@ impl Selection {
             Self::Everything => true,
             Self::OpenApi => false,
             Self::Runner(args) => args.is_empty() || args.iter().any(|arg| arg.contains("dashboard")),
+        }
+    }
+
+    /// Whether tests of the packages may be among them.
+    fn may_need_packages(&self) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::OpenApi => false,
+            Self::Runner(args) => args.is_empty() || args.iter().any(|arg| arg.contains("packages")),
         }
     }
 }
@@ -66,6 +76,10 @@ pub(crate) fn run(selection: &Selection) -> Result {
     let browser = if selection.may_need_browser() { TestBrowser::find(&workspace)? } else { None };
     environment.extend(browser.iter().flat_map(TestBrowser::environment));
 
+    let packaging =
+        if selection.may_need_packages() { Packaging::find(&workspace)? } else { Packaging::default() };
+    environment.extend(packaging.environment());
+
     let mut tally = Tally::default();
     let mut failures: Vec<String> = Vec::new();
     let mut section = |outcome: Result<Tally>| match outcome {
@@ -83,6 +97,7 @@ pub(crate) fn run(selection: &Selection) -> Result {
             section(openapi_check(&workspace, &tools, &servers, &binary));
             section(Ok(not_installed(&tools)));
             section(Ok(without_browser(browser.as_ref())));
+            section(Ok(Tally { skipped: packaging.skipped(), ..Tally::default() }));
         }
         Selection::OpenApi => section(openapi_check(&workspace, &tools, &servers, &binary)),
         Selection::Runner(args) => section(suites(&workspace, &environment, args)),
@@ -103,7 +118,7 @@ const OPTIONAL_CLIENTS: [&str; 2] = ["restic", "docker-registry"];
 const OPTIONAL_SHELLS: [&str; 2] = ["zsh", "fish"];
 
 /// What is tested with optional tools, each with the number of its tests and what to do to have it.
-const OPTIONAL_TOOLS: [(&str, u64, &str); 3] = [
+const OPTIONAL_TOOLS: [(&str, u64, &str); 4] = [
     ("promtool", 4, "install Debian's package prometheus: apt-get install prometheus"),
     (
         "Alertmanager",
@@ -111,6 +126,7 @@ const OPTIONAL_TOOLS: [(&str, u64, &str); 3] = [
         "install Debian's package prometheus-alertmanager: apt-get install prometheus-alertmanager",
     ),
     ("a collector of traces", 1, "run the tests on Linux, with a Python before 3.14"),
+    ("Helm's library", 3, "run the tests on Linux on x86-64"),
 ];
 
 /// Counts an optional client that isn't installed as skipped, once for each kind of provider, and likewise the tests of
@@ -127,7 +143,12 @@ fn not_installed(tools: &Tools) -> Tally {
         command::complain(&format!("{shell} is not installed: its completion was not tested"));
         tally.skipped += 1;
     }
-    let has = [tools.promtool().is_some(), tools.alertmanager().is_some(), tools.trace_collector().is_some()];
+    let has = [
+        tools.promtool().is_some(),
+        tools.alertmanager().is_some(),
+        tools.trace_collector().is_some(),
+        tools.deployment_python().is_some(),
+    ];
     for ((name, tests, remedy), _) in OPTIONAL_TOOLS.into_iter().zip(has).filter(|(_, has)| !has) {
         command::complain(&format!(
             "{name} is missing, so {tests} checks were skipped. To enable them, {remedy}"

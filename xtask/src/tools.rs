@@ -15,6 +15,8 @@ const OLDER_LOCK_FILE: &str = "xtask/tools/older-clients.lock";
 const OLDER_WANTED_FILE: &str = "xtask/tools/older-clients.in";
 const DATA_LOCK_FILE: &str = "xtask/tools/data-clients.lock";
 const DATA_WANTED_FILE: &str = "xtask/tools/data-clients.in";
+const DEPLOYMENT_LOCK_FILE: &str = "xtask/tools/deployment.lock";
+const DEPLOYMENT_WANTED_FILE: &str = "xtask/tools/deployment.in";
 const OLDER_SERVERS_LOCK_FILE: &str = "xtask/tools/older-servers.lock";
 const OLDER_SERVERS_WANTED_FILE: &str = "xtask/tools/older-servers.in";
 
@@ -33,6 +35,7 @@ pub(crate) struct Tools {
     programs: PathBuf,
     older_clients: PathBuf,
     data_clients: PathBuf,
+    deployment: PathBuf,
     older_servers: PathBuf,
     promtool: Option<PathBuf>,
     alertmanager: Option<PathBuf>,
@@ -54,6 +57,9 @@ impl Tools {
         install_into(&older, &dir.join("older-clients-installed"), &python, &lock_file(OLDER_LOCK_FILE))?;
         let data = dir.join("data-clients");
         install_into(&data, &dir.join("data-clients-installed"), &python, &lock_file(DATA_LOCK_FILE))?;
+        let deployment = dir.join("deployment");
+        let stamp = dir.join("deployment-installed");
+        install_into(&deployment, &stamp, &python, &lock_file(DEPLOYMENT_LOCK_FILE))?;
         let servers = dir.join("older-servers");
         let stamp = dir.join("older-servers-installed");
         install_into(&servers, &stamp, &python, &lock_file(OLDER_SERVERS_LOCK_FILE))?;
@@ -61,6 +67,7 @@ impl Tools {
             programs: dir.join("venv/bin"),
             older_clients: older.join("bin"),
             data_clients: data.join("bin"),
+            deployment: deployment.join("bin"),
             older_servers: servers.join("bin"),
             promtool: of_debian(&dir, "prometheus", "promtool"),
             alertmanager: of_debian(&dir, "prometheus-alertmanager", "prometheus-alertmanager"),
@@ -80,6 +87,11 @@ impl Tools {
     /// The Python interpreter with the S3 clients of data tools and backup programs.
     pub(crate) fn data_python(&self) -> PathBuf {
         self.data_clients.join("python")
+    }
+
+    /// The Python interpreter with the tools that check `deploy/`. `None` on platforms that some aren't built for.
+    pub(crate) fn deployment_python(&self) -> Option<PathBuf> {
+        cfg!(all(target_os = "linux", target_arch = "x86_64")).then(|| self.deployment.join("python"))
     }
 
     /// The Python interpreter with the installed packages.
@@ -158,6 +170,7 @@ pub(crate) fn lock() -> Result {
         (LOCK_FILE, WANTED_FILE),
         (OLDER_LOCK_FILE, OLDER_WANTED_FILE),
         (DATA_LOCK_FILE, DATA_WANTED_FILE),
+        (DEPLOYMENT_LOCK_FILE, DEPLOYMENT_WANTED_FILE),
         (OLDER_SERVERS_LOCK_FILE, OLDER_SERVERS_WANTED_FILE),
     ] {
         let mut resolve = Command::new(venv.join("bin/uv"));
