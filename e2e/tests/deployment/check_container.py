@@ -1,0 +1,61 @@
+# Checks the Containerfile and the Compose file against their schemas and the binary.
+
+import check_jsonschema, jsonschema
+
+program, root, hadolint = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3]
+binary = Binary(program, root)
+problems = []
+containerfile = root / "deploy/container/Containerfile"
+
+# The image.
+linted = subprocess.run([hadolint, "--failure-threshold", "style", containerfile], capture_output=True, text=True)
+if linted.returncode:
+    problems.append(f"hadolint: {linted.stdout}{linted.stderr}")
+environment = image_environment(containerfile)
+entrypoint, command = instruction(containerfile, "ENTRYPOINT"), instruction(containerfile, "CMD")
+image_settings, wrong = binary.settings(command, environment)
+if wrong:
+    problems.append(f"Containerfile: {wrong}")
+exposed = re.search(r"^EXPOSE (.*)$", containerfile.read_text(), re.M).group(1).split()
+listening = {port_of(image_settings["listen"]), port_of(image_settings["gateway_listen"])}
+if {int(port) for port in exposed} != listening:
+    problems.append(f"Containerfile: EXPOSE {exposed}, but the server listens on {sorted(listening)}")
+if instruction(containerfile, "VOLUME") != [image_settings["data_dir"]]:
+    problems.append("Containerfile: VOLUME is not the data directory")
+text = re.sub(r"\\\n", " ", containerfile.read_text())
+check = json.loads(re.search(r"^HEALTHCHECK .*CMD (\[.*\])$", text, re.M).group(1))
+if check[:1] != entrypoint or binary.command(check[1:]):
+    problems.append(f"Containerfile: HEALTHCHECK: {binary.command(check[1:])}")
+if environment["BUCKETRY_URL"] != f"http://127.0.0.1:{port_of(image_settings['listen'])}":
+    problems.append("Containerfile: BUCKETRY_URL is not the address of the server")
+
+# The Compose file.
+compose = yaml.safe_load((root / "deploy/compose.yaml").read_text())
+schemas = pathlib.Path(check_jsonschema.__file__).parent / "builtin_schemas/vendor"
+schema = json.loads((schemas / "compose-spec.json").read_text())
+problems += [f"compose.yaml: {error.json_path}: {error.message}" for error in jsonschema.Draft7Validator(schema).iter_errors(compose)]
+# `${NAME:?message}` and `${NAME:-default}`, as Compose replaces them.
+def interpolated(value):
+    return re.sub(r"\$\{[A-Z_]+:(?:\?[^}]*|-([^}]*))\}", lambda found: found.group(1) or "x", value)
+service = compose["services"]["bucketry"]
+given = {name: interpolated(str(value)) for name, value in service["environment"].items()}
+settings, wrong = binary.settings(service["command"], environment | given)
+if wrong:
+    problems.append(f"compose.yaml: {wrong}")
+for port in service["ports"]:
+    host, _, container = port.rpartition(":")
+    if int(container) not in {port_of(settings["listen"]), port_of(settings["gateway_listen"])}:
+        problems.append(f"compose.yaml: port {container}: the server doesn't listen there")
+    if not host.startswith("127.0.0.1:"):
+        problems.append(f"compose.yaml: port {port} is open to other machines, without TLS")
+mounts = [volume.split(":")[1] for volume in service["volumes"]]
+if mounts != [settings["data_dir"]] or not service["read_only"]:
+    problems.append("compose.yaml: not exactly the data directory can be written to")
+test = service["healthcheck"]["test"]
+if test[:2] != ["CMD", *entrypoint] or binary.command(test[2:]):
+    problems.append(f"compose.yaml: healthcheck: {binary.command(test[2:])}")
+for volume in compose["volumes"]:
+    if not any(mount.split(":")[0] == volume for one in compose["services"].values() for mount in one["volumes"]):
+        problems.append(f"compose.yaml: nothing uses the volume {volume}")
+
+print(json.dumps({"problems": problems, "settings": len(given)}))

@@ -1,0 +1,223 @@
+# Renders the Helm chart for several sets of values, validates every document against the schemas of Kubernetes, and
+# checks what the documents say about the program against the binary. The plain manifests are renderings, too.
+
+import kubernetes_validate
+from helm_python.chart import Chart, lint
+from helm_python.errors import HelmError
+
+program, root, update = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3] == "update"
+binary = Binary(program, root)
+chart_dir = root / "deploy/helm/bucketry"
+image = image_environment(root / "deploy/container/Containerfile")
+VERSIONS = ["1.27", "1.30", kubernetes_validate.latest_version().rsplit(".", 1)[0]]
+problems, counts = [], {"sets": 0, "documents": 0, "validations": 0, "containers": 0, "refused": 0}
+
+
+def problem(where, text):
+    problems.append(f"{where}: {text}")
+
+
+def documents(rendered):
+    for name, text in sorted(rendered.items()):
+        if not name.endswith(".txt"):
+            yield from (document for document in yaml.safe_load_all(text) if document)
+
+
+def pods(found):
+    for document in found:
+        if document["kind"] == "Pod":
+            yield document, document["metadata"], document["spec"]
+        elif "template" in document.get("spec", {}):
+            template = document["spec"]["template"]
+            yield document, template["metadata"], template["spec"]
+
+
+def port_names(pod):
+    return {port["name"] for container in pod["containers"] for port in container.get("ports", [])}
+
+
+def selects(selector, labels):
+    return all(labels.get(name) == value for name, value in selector.items())
+
+
+def check_container(where, document, pod, container, found):
+    """Runs the binary with the container's arguments and variables, and compares ports, probes and volumes."""
+    counts["containers"] += 1
+    security = container.get("securityContext", {})
+    if not (security.get("readOnlyRootFilesystem") and security.get("allowPrivilegeEscalation") is False):
+        problem(where, "the container may write to its root file system or gain privileges")
+    if security.get("capabilities", {}).get("drop") != ["ALL"] or not pod["securityContext"]["runAsNonRoot"]:
+        problem(where, "the container has capabilities or runs as root")
+    if container["args"][0] != "serve":
+        wrong = binary.command(container["args"])
+        return problem(where, wrong) if wrong else None
+    given = {entry["name"]: entry.get("value", "postgres://u:p@h/d") for entry in container.get("env", [])}
+    with tempfile.TemporaryDirectory() as dir:
+        args = []
+        for arg in container["args"]:
+            if arg.startswith("--config="):
+                file = pathlib.Path(dir, "configuration.toml")
+                file.write_text(config_file(where, arg.split("=", 1)[1], pod, container, found))
+                arg = f"--config={file}"
+            args.append(arg)
+        settings, wrong = binary.settings(args, image | given)
+    if wrong:
+        return problem(where, wrong)
+    check_ports(where, settings, container)
+    volumes = {volume["name"] for volume in pod.get("volumes", [])}
+    claims = document["spec"].get("volumeClaimTemplates", [])
+    volumes |= {claim["metadata"]["name"] for claim in claims}
+    for mount in container["volumeMounts"]:
+        if mount["name"] not in volumes:
+            problem(where, f"there is no volume {mount['name']}")
+    writable = [mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")]
+    if writable != [settings["data_dir"]]:
+        problem(where, f"not exactly the data directory can be written to, but {writable}")
+
+
+def config_file(where, path, pod, container, found):
+    """The text of the configuration file in the config map that is mounted at its directory."""
+    directory, name = path.rsplit("/", 1)
+    mount = next(mount for mount in container["volumeMounts"] if mount["mountPath"] == directory)
+    volume = next(volume for volume in pod["volumes"] if volume["name"] == mount["name"])
+    wanted = volume["configMap"]["name"]
+    maps = [one for one in found if one["kind"] == "ConfigMap" and one["metadata"]["name"] == wanted]
+    if not maps or name not in maps[0]["data"]:
+        problem(where, f"there is no config map {wanted} with {name}")
+        return ""
+    return maps[0]["data"][name]
+
+
+def check_ports(where, settings, container):
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    listening = {"api": port_of(settings["listen"]), "metrics": port_of(settings["metrics_listen"])}
+    if not (settings["no_node"] or settings["no_gateway"]):
+        listening["gateway"] = port_of(settings["gateway_listen"])
+    if ports != listening:
+        problem(where, f"the ports are {ports}, but the server listens on {listening}")
+    for kind in ["startupProbe", "livenessProbe", "readinessProbe"]:
+        probe = container[kind]["httpGet"]
+        if probe["path"] not in binary.paths or probe["port"] not in ("api", "metrics"):
+            problem(where, f"{kind}: the server doesn't serve {probe}")
+
+
+def check_references(where, found):
+    """Services, budgets and policies select pods that exist, and name ports that these have."""
+    templates = [(metadata["labels"], pod) for _, metadata, pod in pods(found)]
+    services = {}
+    for document in found:
+        kind, name, spec = document["kind"], document["metadata"]["name"], document.get("spec", {})
+        if kind == "Service":
+            services[name] = {port["name"] for port in spec["ports"]}
+            chosen = [pod for labels, pod in templates if selects(spec["selector"], labels)]
+            for port in spec["ports"]:
+                having = [port["targetPort"] in port_names(pod) for pod in chosen]
+                if not having or not all(having):
+                    problem(where, f"service {name}: port {port['targetPort']} is not one of the pods' ports")
+        selector = {"PodDisruptionBudget": "selector", "NetworkPolicy": "podSelector"}.get(kind)
+        selector = spec[selector]["matchLabels"] if selector else {}
+        if kind in ("StatefulSet", "Deployment"):
+            selector = spec["selector"]["matchLabels"]
+        if selector and not any(selects(selector, labels) for labels, _ in templates):
+            problem(where, f"{kind} {name} selects no pod")
+    for document in found:
+        if document["kind"] == "Ingress":
+            backend = document["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]
+            if backend["port"]["name"] not in services.get(backend["name"], ()):
+                problem(where, f"ingress: there is no service {backend}")
+        if document["kind"] == "StatefulSet" and document["spec"]["serviceName"] not in services:
+            problem(where, f"there is no service {document['spec']['serviceName']}")
+
+
+def check(where, rendered):
+    found = list(documents(rendered))
+    for document in found:
+        counts["documents"] += 1
+        for version in VERSIONS:
+            counts["validations"] += 1
+            try:
+                kubernetes_validate.validate(document, version, strict=True)
+            except Exception as error:
+                problem(where, f"{document['kind']} {document['metadata']['name']}, Kubernetes {version}: {error}")
+    for document, _, pod in pods(found):
+        for container in pod["containers"]:
+            check_container(f"{where}: {document['metadata']['name']}", document, pod, container, found)
+    check_references(where, found)
+    return found
+
+
+PLAIN = {
+    "sqlite.yaml": (
+        {},
+        ["One server with the database on its volume."],
+    ),
+    "postgres.yaml": (
+        {
+            "database": {"existingSecret": "bucketry-database"},
+            "tokenKey": {"existingSecret": "bucketry-token-key"},
+            "controlPlanes": {"replicas": 2},
+        },
+        [
+            "One server with the node, and two further control planes, on PostgreSQL. Create two secrets before:",
+            "",
+            "  kubectl create secret generic bucketry-database --from-literal=url='postgres://…?sslmode=verify-full'",
+            "  kubectl create secret generic bucketry-token-key --from-literal=token.key=\"k1 $(openssl rand -hex 32)\"",
+        ],
+    ),
+}
+HELM_ONLY = re.compile(r"^ *(helm\.sh/chart|app\.kubernetes\.io/managed-by): .*\n", re.M)
+
+
+def plain(rendered, introduction):
+    """The manifests for `kubectl apply`: without hooks and without what says that Helm manages them."""
+    texts = []
+    for name, text in sorted(rendered.items()):
+        if name.endswith(".txt") or "helm.sh/hook" in text:
+            continue
+        texts += [part.strip("\n") for part in re.split(r"^---$", HELM_ONLY.sub("", text), flags=re.M) if part.strip()]
+    lines = [*introduction, "", "A rendering of the Helm chart in deploy/helm/bucketry, which has more options."]
+    head = "".join(f"# {line}".rstrip() + "\n" for line in lines)
+    return head + "".join(f"---\n{text}\n" for text in texts)
+
+
+linted = lint(str(chart_dir), strict=True)
+problems += [f"lint: {message}" for message in linted["messages"] if message["severity"] > 1] + linted["errors"]
+with Chart.load(str(chart_dir)) as chart:
+    for file in sorted((chart_dir / "ci").glob("*-values.yaml")):
+        counts["sets"] += 1
+        values = yaml.safe_load(file.read_text())
+        check(file.name, chart.render(values, name="release", namespace="storage"))
+    for file, (values, introduction) in PLAIN.items():
+        rendered = chart.render(values, name="bucketry", namespace="bucketry")
+        check(file, rendered)
+        text, path = plain(rendered, introduction), root / "deploy/kubernetes" / file
+        if update:
+            path.write_text(text)
+        elif path.read_text() != text:
+            problem(file, "differs from the rendered chart: run the test with UPDATE_SNAPSHOTS=1")
+    # Values that can't work are refused, with the value to change.
+    database = {"existingSecret": "x"}
+    for values, named in [
+        ({"controlPlanes": {"replicas": 2}}, "database.existingSecret"),
+        ({"controlPlanes": {"replicas": 2}, "database": database}, "tokenKey.existingSecret"),
+        ({"settings": {"listen": "0.0.0.0:1"}}, "settings.listen"),
+        ({"settings": {"database_url": "postgres://u:p@h/d"}}, "database.existingSecret"),
+        ({"ingress": {"api": {"enabled": True}}}, "ingress.api.host"),
+        ({"replicas": 2}, "replicas"),
+        ({"service": {"api": {"port": 0}}}, "port"),
+    ]:
+        try:
+            chart.render(values, name="release")
+            problem("values", f"{values} is not refused")
+        except HelmError as error:
+            counts["refused"] += 1
+            if named not in str(error):
+                problem("values", f"{values}: {error}")
+    with_unknown = chart.render({"settings": {"no_such_setting": 1}}, name="release")
+    before = len(problems)
+    check("unknown setting", with_unknown)
+    if len(problems) == before:
+        problem("settings", "an unknown setting isn't noticed")
+    del problems[before:]
+
+print(json.dumps({"problems": problems, **counts}))
