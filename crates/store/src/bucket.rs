@@ -275,6 +275,9 @@ pub trait BucketStore {
     /// bucket. Responses can be cached as long as it stays the same.
     async fn bucket_generation(&self, org_id: OrgId) -> Result<u64>;
 
+    /// The same numbers of several organizations, in their order, with at most one query for all of them.
+    async fn bucket_generations(&self, org_ids: &[OrgId]) -> Result<Vec<u64>>;
+
     /// The number of live buckets whose secret expires at this time or earlier.
     async fn count_credentials_ending(&self, until: Timestamp) -> Result<u64>;
 

@@ -198,13 +198,25 @@ impl Control {
     }
 
     pub(crate) async fn generation_of(&self, org_id: OrgId) -> Result<Generation> {
-        let now = self.inner.environment.now();
         let stored = self.inner.store.bucket_generation(org_id).await?;
+        Ok(Generation { stored, connected: self.connected_hash().await? })
+    }
+
+    /// The current generations of several organizations, in their order.
+    pub(crate) async fn generations_of(&self, org_ids: &[OrgId]) -> Result<Vec<Generation>> {
+        let stored = self.inner.store.bucket_generations(org_ids).await?;
+        let connected = self.connected_hash().await?;
+        Ok(stored.into_iter().map(|stored| Generation { stored, connected }).collect())
+    }
+
+    /// A number for the set of connected nodes.
+    async fn connected_hash(&self) -> Result<u64> {
+        let now = self.inner.environment.now();
         let mut hasher = DefaultHasher::new();
         for node in self.known_nodes().await?.iter() {
             (node.id, is_connected(node.last_seen, now)).hash(&mut hasher);
         }
-        Ok(Generation { stored, connected: hasher.finish() })
+        Ok(hasher.finish())
     }
 
     /// What the caller may see, optionally limited to one workspace.

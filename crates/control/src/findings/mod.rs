@@ -22,6 +22,7 @@ use bucketry_model::finding::{Finding, SubjectKind};
 use bucketry_model::id::OrgId;
 use bucketry_model::role::{Caller, OrgRole, Visibility};
 
+use crate::buckets::Generation;
 use crate::{Control, Error, Result};
 
 pub(crate) use cache::FindingCache;
@@ -64,9 +65,10 @@ impl Control {
     /// changes, this costs a comparison per organization.
     pub async fn all_findings(&self) -> Result<Vec<OrganizationFindings>> {
         let organizations = self.finding_organizations().await?;
+        let generations = self.generations_of(&organizations).await?;
         let mut all = Vec::with_capacity(organizations.len());
-        for org_id in organizations.iter().copied() {
-            let scan = self.finding_scan(org_id, Visibility::Organization).await?;
+        for (org_id, generation) in organizations.iter().copied().zip(generations) {
+            let scan = self.finding_scan_at(generation, org_id, Visibility::Organization).await?;
             all.push(OrganizationFindings { org_id, scan });
         }
         Ok(all)
@@ -85,8 +87,17 @@ impl Control {
     }
 
     async fn finding_scan(&self, org_id: OrgId, visible: Visibility) -> Result<Arc<FindingScan>> {
-        let now = self.inner.environment.now();
         let generation = self.generation_of(org_id).await?;
+        self.finding_scan_at(generation, org_id, visible).await
+    }
+
+    async fn finding_scan_at(
+        &self,
+        generation: Generation,
+        org_id: OrgId,
+        visible: Visibility,
+    ) -> Result<Arc<FindingScan>> {
+        let now = self.inner.environment.now();
         let scan = async { Ok::<_, Error>(rules::evaluate(&self.observe(org_id, &visible).await?)) };
         self.inner.findings.get((org_id, visible.clone()), generation, now, scan).await
     }

@@ -2,6 +2,7 @@
 //! the last value read is too old.
 
 use std::collections::HashMap;
+use std::iter;
 use std::time::Duration;
 
 use bucketry_model::id::OrgId;
@@ -48,24 +49,46 @@ impl PostgresStore {
     pub(super) async fn generation(&self, org_id: OrgId) -> Result<u64> {
         let number = match self.shared.fresh(org_id) {
             Some(number) => number,
-            None => self.read_generation(org_id).await?,
+            None => self.read_generations(&[org_id]).await?.first().copied().unwrap_or_default(),
         };
         Ok(self.generations.of(org_id).wrapping_add(number.unsigned_abs()))
     }
 
-    async fn read_generation(&self, org_id: OrgId) -> Result<i64> {
+    /// The same numbers of several organizations, in their order.
+    pub(super) async fn generations_of(&self, org_ids: &[OrgId]) -> Result<Vec<u64>> {
+        let fresh: Vec<Option<i64>> = org_ids.iter().map(|org_id| self.shared.fresh(*org_id)).collect();
+        let known = || org_ids.iter().copied().zip(fresh.iter().copied());
+        let old: Vec<OrgId> = known().filter(|(_, number)| number.is_none()).map(|(id, _)| id).collect();
+        let read = if old.is_empty() { Vec::new() } else { self.read_generations(&old).await? };
+        let mut read = read.into_iter();
+        let numbers = known().map(|(org_id, number)| {
+            let number = number.or_else(|| read.next()).unwrap_or_default();
+            self.generations.of(org_id).wrapping_add(number.unsigned_abs())
+        });
+        Ok(numbers.collect())
+    }
+
+    async fn read_generations(&self, org_ids: &[OrgId]) -> Result<Vec<i64>> {
         // Taken before the query: the result may lack what is committed while it runs.
         let since = Instant::now();
+        // An empty id stands for all organizations.
+        let texts: Vec<String> =
+            org_ids.iter().map(ToString::to_string).chain(iter::once(String::new())).collect();
+        let sql = "SELECT g.org_id, g.number FROM generations g WHERE g.org_id = ANY($1)";
+        let rows =
+            sqlx::query(sql).bind(texts.clone()).fetch_all(&self.readers).await.map_err(dialect::error)?;
+        let mut numbers: HashMap<String, i64> = HashMap::with_capacity(rows.len());
+        for row in rows {
+            let of: String = row.try_get(0).map_err(dialect::error)?;
+            numbers.insert(of, row.try_get(1).map_err(dialect::error)?);
+        }
+        let of = |text: &str| numbers.get(text).copied().unwrap_or_default();
         // Both numbers only ever grow, so their sum identifies a state of both.
-        let sql = "SELECT COALESCE((SELECT g.number FROM generations g WHERE g.org_id = $1), 0) \
-                   + COALESCE((SELECT a.number FROM generations a WHERE a.org_id = ''), 0)";
-        let row = sqlx::query(sql)
-            .bind(org_id.to_string())
-            .fetch_one(&self.readers)
-            .await
-            .map_err(dialect::error)?;
-        let number = row.try_get(0).map_err(dialect::error)?;
-        Ok(self.shared.keep(org_id, Seen { number, since }))
+        let sums = org_ids.iter().zip(&texts).map(|(org_id, text)| {
+            let number = of(text) + of("");
+            self.shared.keep(*org_id, Seen { number, since })
+        });
+        Ok(sums.collect())
     }
 }
 

@@ -365,6 +365,10 @@ impl BucketStore for SqlStore {
         self.generation(org_id).await
     }
 
+    async fn bucket_generations(&self, org_ids: &[OrgId]) -> Result<Vec<u64>> {
+        self.generations_of(org_ids).await
+    }
+
     async fn count_credentials_ending(&self, until: Timestamp) -> Result<u64> {
         let sql =
             "SELECT COUNT(*) FROM buckets WHERE secret_expires_at IS NOT NULL AND secret_expires_at <= $1";

@@ -61,6 +61,11 @@ impl SqliteStore {
     async fn generation(&self, org_id: OrgId) -> Result<u64> {
         Ok(self.generations.of(org_id))
     }
+
+    #[expect(clippy::unused_async, reason = "other engines query their database")]
+    async fn generations_of(&self, org_ids: &[OrgId]) -> Result<Vec<u64>> {
+        Ok(org_ids.iter().map(|org_id| self.generations.of(*org_id)).collect())
+    }
 }
 
 impl std::fmt::Debug for SqliteStore {
