@@ -190,6 +190,25 @@ async fn one_who_is_refused_over_and_over_fills_a_bounded_number_of_records() {
 }
 
 #[tokio::test]
+async fn a_refused_call_is_recorded_with_the_name_of_what_it_was_about() {
+    let context = TestContext::make().await;
+    let deployment = &context.deployment;
+    let own = context.fresh_bucket(Ownership::OwnWorkspace).await;
+    let name = deployment.ask_as(context.token("OWNER"), Method::GET, &format!("/bucket/{own}"), None).await;
+    let foreign = context.fresh_bucket(Ownership::OtherOrganization).await;
+    let before = latest(deployment).await;
+    for id in [own.as_str(), foreign.as_str(), "unknown"] {
+        let refused =
+            deployment.ask_as(context.token("READ"), Method::DELETE, &format!("/bucket/{id}"), None).await;
+        assert!(refused.status == 403 || refused.status == 404, "{}", refused.text);
+    }
+    let records = since(deployment, before).await;
+    let names: Vec<_> = records.iter().map(|record| record.entry.target.name.as_deref()).collect();
+    assert_eq!(names, [name.body["bucket"]["name"].as_str().or(name.body["name"].as_str()), None, None]);
+    assert!(names[0].is_some());
+}
+
+#[tokio::test]
 async fn the_audit_is_listed_filtered_and_exported() {
     let context = TestContext::make().await;
     let deployment = &context.deployment;

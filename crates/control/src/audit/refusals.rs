@@ -133,26 +133,43 @@ impl Control {
     /// Records a refusal. If that fails, the log has it: the caller is refused anyway.
     pub(crate) async fn record_refusal(&self, entry: AuditEntry) {
         let due = self.inner.refusals.take(entry);
-        self.store_refusals(&due).await;
+        self.store_refusals(due).await;
     }
 
     /// Records the groups of minutes that have ended.
     pub(crate) async fn record_due_refusals(&self) {
         let due = self.inner.refusals.due(self.inner.environment.now());
-        self.store_refusals(&due).await;
+        self.store_refusals(due).await;
     }
 
-    async fn store_refusals(&self, due: &[AuditEntry]) {
+    async fn store_refusals(&self, mut due: Vec<AuditEntry>) {
         if due.is_empty() {
             return;
         }
-        if let Err(error) = self.inner.store.record(due).await {
+        for entry in due.iter_mut().filter(|entry| entry.target.name.is_none()) {
+            entry.target.name = self.name_of_target(entry).await;
+        }
+        if let Err(error) = self.inner.store.record(&due).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 lost = due.len(),
                 "records of refusals could not be stored"
             );
         }
+    }
+
+    /// The name of the bucket, repository or workspace that a refused call was about. If it can't be read, the record still
+    /// has the id.
+    async fn name_of_target(&self, entry: &AuditEntry) -> Option<String> {
+        let (org_id, id) = (entry.org_id?, entry.target.id.as_deref()?);
+        let store = &self.inner.store;
+        let name = match entry.kind {
+            AuditKind::Bucket => store.buckets_ever(org_id, &[id.parse().ok()?]).await.ok()?.pop()?.name,
+            AuditKind::Repository => store.repository(org_id, id.parse().ok()?).await.ok()??.name,
+            AuditKind::Workspace => store.workspace(org_id, id.parse().ok()?).await.ok()??.name,
+            _ => return None,
+        };
+        Some(name.to_string())
     }
 }
 
