@@ -99,6 +99,7 @@ impl Control {
         }
         if record_change {
             self.inner.changes.notify_waiters();
+            self.request_key_check(caller.org_id, id);
         }
         if let Some(report) = &report {
             self.remember_diagnosis(id, stored.version + 1, report).await;

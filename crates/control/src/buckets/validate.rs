@@ -142,6 +142,9 @@ impl Control {
         let report = self.run_validation(org_id, bucket_id, &location, secret, checks).await?;
         if let Some(version) = stored_version {
             self.remember_diagnosis(bucket_id, version, &report).await;
+            if report.diagnosis.is_healthy() {
+                self.request_key_check(org_id, bucket_id);
+            }
         }
         let diagnosis = report.diagnosis;
         let status = if diagnosis.is_healthy() { Status::Online } else { Status::Offline };

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 
 use super::counts::CountCache;
 use super::hourly::HourlyFacts;
+use super::key_checks::RequestedKeyChecks;
 use super::outcome::FindingScan;
 use crate::Result;
 use crate::buckets::Generation;
@@ -27,6 +28,7 @@ pub(crate) struct FindingCache {
     organizations: Mutex<Option<(Timestamp, Arc<[OrgId]>)>>,
     pub(super) hourly: HourlyFacts,
     pub(super) counts: CountCache,
+    pub(super) requested_key_checks: RequestedKeyChecks,
 }
 
 /// Locked while a scan runs, so that callers at the same time share one.

@@ -179,6 +179,8 @@ pub(crate) struct FakeNode {
     pub(crate) finds: Arc<Mutex<Option<CheckCode>>>,
     /// How many other buckets each key opens.
     pub(crate) other_buckets: Arc<Mutex<u64>>,
+    /// The version of the buckets whose keys it checks.
+    pub(crate) config_version: Arc<Mutex<i64>>,
     /// The result of searches for the newest object.
     pub(crate) newest: Arc<Mutex<Result<Option<jiff::Timestamp>, &'static str>>>,
     /// The plain secrets that were used in validations.
@@ -200,6 +202,7 @@ impl FakeNode {
             identities: Arc::new(Mutex::new(Identities::generate())),
             finds: Arc::default(),
             other_buckets: Arc::default(),
+            config_version: Arc::new(Mutex::new(1)),
             newest: Arc::new(Mutex::new(Ok(None))),
             opened: Arc::default(),
             sent: Arc::default(),
@@ -342,8 +345,9 @@ impl FakeNode {
                 Err(reason) => Outcome::Failed { reason: reason.to_owned() },
             },
             Task::CheckKeys(checks) => {
-                let others = *self.other_buckets.lock().unwrap();
-                let checked = |bucket_id| CheckedKey { bucket_id, config_version: 1, other_buckets: others };
+                let other_buckets = *self.other_buckets.lock().unwrap();
+                let config_version = *self.config_version.lock().unwrap();
+                let checked = |bucket_id| CheckedKey { bucket_id, config_version, other_buckets };
                 Outcome::CheckedKeys { keys: checks.bucket_ids.into_iter().map(checked).collect() }
             }
             Task::CleanUploads(cleaning) => Outcome::CleanedUploads {

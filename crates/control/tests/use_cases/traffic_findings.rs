@@ -1,9 +1,12 @@
 //! What is found in the traffic and about the keys of buckets.
 
+use bucketry_control::buckets::BucketInput;
+use bucketry_model::diagnosis::CheckCode;
 use bucketry_model::finding::{Finding, FindingCode, SubjectKind};
 use bucketry_model::id::BucketId;
 use bucketry_model::node_protocol::{BucketStatus, UsageBatch};
 use bucketry_model::role::WorkspaceRole;
+use bucketry_model::secret::Secret;
 use bucketry_model::status::ProbedStatus;
 use bucketry_model::time::Clock as _;
 use bucketry_model::usage::UsageRow;
@@ -58,6 +61,51 @@ async fn a_key_that_opens_other_buckets_is_found_once_a_day_and_forgotten_when_i
     pass(&cx, id, 0).await;
     let _node = cx.node.work_on();
     assert_eq!(cx.control.check_due_keys().await.unwrap(), 1, "so nothing was left out");
+}
+
+#[tokio::test]
+async fn a_key_is_checked_again_soon_after_its_bucket_validates_or_changes() {
+    const BROAD: (FindingCode, SubjectKind) = (FindingCode::KeyTooBroad, SubjectKind::Bucket);
+    let cx = TestContext::new().await;
+    let id = cx.unchecked("Photos").await;
+    pass(&cx, id, 10).await;
+    let _node = cx.node.work_on();
+    let others = |number| *cx.node.other_buckets.lock().unwrap() = number;
+    let check = async || cx.control.check_due_keys().await.unwrap();
+    let validate = async || cx.control.validate_bucket(&cx.owner, id, &BucketInput::default()).await.unwrap();
+    others(12);
+    assert_eq!(check().await, 1);
+    assert_eq!(found(&cx).await, [BROAD]);
+
+    others(0);
+    *cx.node.finds.lock().unwrap() = Some(CheckCode::AccessDeniedList);
+    validate().await;
+    pass(&cx, id, 5).await;
+    assert_eq!(check().await, 0, "the bucket isn't healthy");
+    *cx.node.finds.lock().unwrap() = None;
+    validate().await;
+    validate().await;
+    assert_eq!(check().await, 0, "nodes may not have it yet");
+    pass(&cx, id, 5).await;
+    assert_eq!(check().await, 1);
+    assert_eq!(found(&cx).await, [], "the key was narrowed at the provider");
+    assert_eq!(check().await, 0);
+
+    others(3);
+    let renamed = BucketInput { name: Some("Pictures".to_owned()), ..BucketInput::default() };
+    cx.control.update_bucket(&cx.owner, id, &renamed).await.unwrap();
+    pass(&cx, id, 5).await;
+    assert_eq!(check().await, 0, "a name has no influence");
+    let replaced = BucketInput {
+        secret: Some(Secret::new("another-secret")),
+        skip_validation: true,
+        ..BucketInput::default()
+    };
+    cx.control.update_bucket(&cx.owner, id, &replaced).await.unwrap();
+    *cx.node.config_version.lock().unwrap() = 3;
+    pass(&cx, id, 5).await;
+    assert_eq!(check().await, 1);
+    assert_eq!(found(&cx).await, [BROAD]);
 }
 
 #[tokio::test]
