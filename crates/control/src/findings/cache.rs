@@ -18,13 +18,15 @@ use crate::buckets::Generation;
 
 /// How long a scan is used if nothing changes.
 const VALID_FOR: SignedDuration = SignedDuration::from_secs(60);
-/// How many scans are stored. Each has at most a few thousand findings.
-const MOST_SCANS: usize = 64;
+/// How many scans are stored: those of all organizations that background tasks go through, and of some callers.
+const MOST_SCANS: usize = 12_000;
+/// How many findings the stored scans have together, at most by one scan more.
+const MOST_FINDINGS: usize = 200_000;
 
 /// Cached scans, and the organizations that background tasks go through.
 #[derive(Default)]
 pub(crate) struct FindingCache {
-    slots: Mutex<HashMap<(OrgId, Visibility), Arc<ScanSlot>>>,
+    slots: Mutex<ScanSlots>,
     organizations: Mutex<Option<(Timestamp, Arc<[OrgId]>)>>,
     pub(super) hourly: HourlyFacts,
     pub(super) counts: CountCache,
@@ -33,6 +35,38 @@ pub(crate) struct FindingCache {
 
 /// Locked while a scan runs, so that callers at the same time share one.
 type ScanSlot = tokio::sync::Mutex<Option<ValidScan>>;
+
+/// Whose findings a scan looks for.
+type ScanScope = (OrgId, Visibility);
+
+#[derive(Default)]
+struct ScanSlots {
+    by_scope: HashMap<ScanScope, (Arc<ScanSlot>, usize)>,
+    /// The findings of all scans.
+    findings: usize,
+}
+
+impl ScanSlots {
+    /// Forgets everything if there is too much of it. Scans that somebody waits for are held by that caller.
+    fn bound(&mut self) {
+        if self.by_scope.len() > MOST_SCANS || self.findings > MOST_FINDINGS {
+            *self = Self::default();
+        }
+    }
+
+    fn get(&mut self, of: ScanScope) -> Arc<ScanSlot> {
+        self.bound();
+        Arc::clone(&self.by_scope.entry(of).or_default().0)
+    }
+
+    /// Counts the findings of a scan in place of those of the previous one.
+    fn count(&mut self, of: &ScanScope, findings: usize) {
+        if let Some((_, counted)) = self.by_scope.get_mut(of) {
+            self.findings = self.findings - *counted + findings;
+            *counted = findings;
+        }
+    }
+}
 
 struct ValidScan {
     generation: Generation,
@@ -44,12 +78,12 @@ impl FindingCache {
     /// The cached scan of this generation. If there is none, `scan` runs.
     pub(super) async fn get(
         &self,
-        of: (OrgId, Visibility),
+        of: ScanScope,
         generation: Generation,
         now: Timestamp,
         scan: impl Future<Output = Result<FindingScan>> + Send,
     ) -> Result<Arc<FindingScan>> {
-        let slot = self.slot(of);
+        let slot = self.slots.lock().get(of.clone());
         let mut last = slot.lock().await;
         if let Some(valid) =
             last.as_ref().filter(|one| one.generation == generation && is_recent(one.at, now))
@@ -57,17 +91,9 @@ impl FindingCache {
             return Ok(Arc::clone(&valid.scan));
         }
         let scan = Arc::new(scan.await?);
+        self.slots.lock().count(&of, scan.findings.len());
         *last = Some(ValidScan { generation, at: now, scan: Arc::clone(&scan) });
         Ok(scan)
-    }
-
-    fn slot(&self, of: (OrgId, Visibility)) -> Arc<ScanSlot> {
-        let mut slots = self.slots.lock();
-        if slots.len() >= MOST_SCANS && !slots.contains_key(&of) {
-            // Scans that somebody waits for are held by that caller.
-            slots.clear();
-        }
-        Arc::clone(slots.entry(of).or_default())
     }
 
     /// The organizations as they were at most a minute ago.
@@ -84,4 +110,33 @@ impl FindingCache {
 /// Also false if the clock was set back.
 fn is_recent(at: Timestamp, now: Timestamp) -> bool {
     now.duration_since(at).abs() < VALID_FOR
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope(n: u32) -> ScanScope {
+        let [a, b, c, d] = n.to_be_bytes();
+        (OrgId::new(Timestamp::UNIX_EPOCH, [0, 0, 0, 0, 0, 0, a, b, c, d]), Visibility::Organization)
+    }
+
+    #[test]
+    fn all_organizations_fit_the_cache_and_their_findings_are_bounded() {
+        let mut slots = ScanSlots::default();
+        for n in 0..10_000 {
+            slots.get(scope(n));
+            slots.count(&scope(n), 1);
+        }
+        assert_eq!((slots.by_scope.len(), slots.findings), (10_000, 10_000));
+        for findings in [3_000, 5_000] {
+            (0..30).for_each(|n| slots.count(&scope(n), findings));
+        }
+        assert_eq!(slots.findings, 10_000 - 30 + 30 * 5_000, "a scan replaces the previous one");
+        (30..60).for_each(|n| slots.count(&scope(n), 5_000));
+        slots.get(scope(0));
+        assert_eq!((slots.by_scope.len(), slots.findings), (1, 0));
+        slots.count(&scope(99), 7);
+        assert_eq!(slots.findings, 0, "it was forgotten meanwhile");
+    }
 }
