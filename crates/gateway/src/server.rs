@@ -33,7 +33,7 @@ pub(crate) async fn serve<F: Front>(
     // The limit is twice the configured one, so that a head that is only slightly too long gets an error response.
     // Bodies need larger buffers than heads anyway.
     builder.header_read_timeout(settings.head_timeout).max_header_size(2 * settings.max_head_bytes);
-    let connect = |connection, peer: SocketAddr, watcher| {
+    let connect = move |connection, peer: SocketAddr, watcher| {
         connection_future(connection, peer, Arc::clone(&service), &builder, watcher)
     };
     serve_connections(listener, &listener_settings(settings), stop.cancelled(), connect).await;
@@ -48,6 +48,7 @@ fn listener_settings(settings: &ServerSettings) -> ListenerSettings {
         },
         min_read_rate: settings.min_rate(),
         drain: settings.drain,
+        tls: settings.tls.clone(),
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bucketry_web::MinRate;
 use bucketry_web::accept::CONNECTIONS_PER_ADDRESS;
+use bucketry_web::tls::ServerTls;
 use ipnet::IpNet;
 
 /// Limits of the listener.
@@ -31,6 +32,8 @@ pub struct ServerSettings {
     pub keep_alive_interval: Duration,
     /// How long requests in flight may take to end once the gateway stops.
     pub drain: Duration,
+    /// How the gateway speaks TLS; `None` for plain http.
+    pub tls: Option<ServerTls>,
 }
 
 impl Default for ServerSettings {
@@ -45,6 +48,7 @@ impl Default for ServerSettings {
             min_body_progress: 16 << 10,
             keep_alive_interval: Duration::from_secs(10),
             drain: Duration::from_secs(30),
+            tls: None,
         }
     }
 }

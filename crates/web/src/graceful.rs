@@ -50,6 +50,12 @@ pub struct StopWatcher {
 }
 
 impl StopWatcher {
+    /// Returns when the listener is stopped.
+    pub(crate) async fn stopped(&mut self) {
+        // An error means that nobody is left to stop it.
+        _ = self.receiver.changed().await;
+    }
+
     /// Runs a connection until it ends by itself, or after the request in flight once the listener is stopped.
     pub fn watch<C: GracefulConnection>(self, connection: C) -> impl Future<Output = C::Output> {
         let Self { mut receiver, is_stopping } = self;

@@ -5,6 +5,7 @@
 //! - [`accept`], [`stall`], [`head_timer`], [`min_rate_body`] and [`min_rate_stream`] limit how long a client can keep
 //!   the server waiting; [`request_body`] and [`body_budget`] limit the memory that bodies take; [`rate`] and
 //!   [`login_guard`] limit how often a client may try something.
+//! - [`tls`] encrypts connections, with certificates that can be replaced.
 //! - [`access_log`] gives every request an id and a line in the log; [`panics`] turns a panic into a response.
 //!
 //! **Invariant:** this crate doesn't know what an error response looks like. Its errors are typed, and the caller
@@ -31,6 +32,7 @@ pub mod response_headers;
 pub mod serve;
 pub mod shared_body;
 pub mod stall;
+pub mod tls;
 pub mod unread_body;
 
 use std::time::Duration;

@@ -29,6 +29,11 @@ impl<T> MinRateStream<T> {
         Self { connection, rate, wait: None, waited: Duration::ZERO, in_window: 0 }
     }
 
+    /// What it wraps.
+    pub(crate) fn connection(&self) -> &T {
+        &self.connection
+    }
+
     fn watch(&mut self, polled: Poll<io::Result<usize>>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let Poll::Ready(written) = polled else {
             if self.waited == Duration::ZERO && self.wait.is_none() {

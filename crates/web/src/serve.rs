@@ -24,6 +24,7 @@ use crate::accept::{CONNECTIONS_PER_ADDRESS, ConnectionLimits};
 use crate::graceful::StopWatcher;
 use crate::listener::{ClientStream, ListenerSettings, serve_connections};
 use crate::stall::StallLimited;
+use crate::tls::{EncryptedConnection, ServerTls};
 
 /// Limits of a server.
 #[derive(Debug, Clone)]
@@ -40,6 +41,8 @@ pub struct HttpSettings {
     pub min_read_rate: MinRate,
     /// How long requests in flight may take once the server is stopped.
     pub drain: Duration,
+    /// How the server speaks TLS; `None` for plain http.
+    pub tls: Option<ServerTls>,
 }
 
 impl Default for HttpSettings {
@@ -51,6 +54,7 @@ impl Default for HttpSettings {
             stall_timeout: Duration::from_secs(75),
             min_read_rate: MinRate { window: Duration::from_secs(30), bytes: 16 << 10 },
             drain: Duration::from_secs(30),
+            tls: None,
         }
     }
 }
@@ -67,7 +71,7 @@ const CONNECTION_WINDOW: u32 = 256 << 10;
 /// How many bytes of a response are buffered until an HTTP/2 client reads them.
 const STREAM_SEND_BUFFER: usize = 64 << 10;
 
-/// Serves the router over HTTP/1.1 and clear-text HTTP/2 until `stop` resolves. Then it stops accepting
+/// Serves the router over HTTP/1.1 and HTTP/2, with or without TLS, until `stop` resolves. Then it stops accepting
 /// connections, and returns once all requests in flight have ended. Those that take longer than
 /// [`HttpSettings::drain`] are cut off. So that long polls return in time, `stop` should end them when it resolves.
 ///
@@ -87,11 +91,14 @@ pub async fn serve(
         },
         min_read_rate: settings.min_read_rate,
         drain: settings.drain,
+        tls: settings.tls.clone(),
     };
     let builder = Arc::new(builder(settings));
-    let connect = |connection, peer, watcher| {
-        let connection = StallLimited::new(connection, settings.stall_timeout);
-        connection_future(connection, peer, router.clone(), Arc::clone(&builder), watcher)
+    let stall_timeout = settings.stall_timeout;
+    let connect = move |connection: ClientStream, peer, watcher| {
+        let encrypted = connection.connection().encrypted();
+        let connection = StallLimited::new(connection, stall_timeout);
+        connection_future(connection, (peer, encrypted), router.clone(), Arc::clone(&builder), watcher)
     };
     serve_connections(listener, &listening, stop, connect).await;
 }
@@ -117,7 +124,7 @@ fn builder(settings: &HttpSettings) -> Builder<TokioExecutor> {
 
 fn connection_future(
     connection: StallLimited<ClientStream>,
-    peer: SocketAddr,
+    (peer, encrypted): (SocketAddr, Option<EncryptedConnection>),
     router: Router,
     builder: Arc<Builder<TokioExecutor>>,
     watcher: StopWatcher,
@@ -126,6 +133,9 @@ fn connection_future(
         let mut router = router.clone();
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
+        if let Some(encrypted) = encrypted {
+            request.extensions_mut().insert(encrypted);
+        }
         async move { Ok::<_, Infallible>(router.call(request).await.unwrap_or_else(|never| match never {})) }
     });
     let io = TokioIo::new(connection);

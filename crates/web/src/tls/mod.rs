@@ -1,0 +1,19 @@
+//! TLS of the listeners: certificates from files, which can be replaced while connections are open, and handshakes
+//! that a slow client can't hold up for others.
+
+mod certificate;
+mod handshake;
+mod server_stream;
+mod server_tls;
+#[cfg(test)]
+pub(crate) mod test_certificates;
+#[cfg(test)]
+mod tests;
+mod validity;
+mod watch;
+
+pub use certificate::{CertificateError, CertificateFiles, LoadedCertificate};
+pub(crate) use handshake::Handshakes;
+pub use server_stream::{EncryptedConnection, ServerStream};
+pub use server_tls::{CurrentCertificate, OfferedProtocols, ServerTls, TlsUnavailable};
+pub use watch::{CertificateWatch, Reloaded};
