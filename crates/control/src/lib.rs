@@ -36,6 +36,7 @@ pub mod presence;
 pub mod readiness;
 pub mod repositories;
 mod sealing;
+pub mod server_certificates;
 pub mod sessions;
 pub mod settings;
 pub mod tokens;
@@ -85,6 +86,7 @@ struct Inner {
     /// Messages that wait to be sent.
     outbox: tokio::sync::Notify,
     rotation: tokio::sync::Notify,
+    server_certificates: server_certificates::ReportedCertificates,
 }
 
 impl Control {
@@ -118,6 +120,7 @@ impl Control {
             changes: tokio::sync::Notify::new(),
             outbox: tokio::sync::Notify::new(),
             rotation: tokio::sync::Notify::new(),
+            server_certificates: server_certificates::ReportedCertificates::default(),
         };
         Self { inner: Arc::new(inner) }
     }

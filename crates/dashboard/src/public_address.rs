@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 
 use axum::extract::ConnectInfo;
+use bucketry_web::tls::EncryptedConnection;
 use http::HeaderMap;
 use http::header::HOST;
 use http::request::Parts;
@@ -88,11 +89,14 @@ impl RequestedAddress {
             .or(named)
             .or(parts.uri.authority().map(http::uri::Authority::as_str));
         let host = host.unwrap_or_default().to_ascii_lowercase();
-        let by_proxy =
-            forwarded("x-forwarded-proto").is_some_and(|proto| proto.eq_ignore_ascii_case("https"));
+        // A proxy may speak plain http with the browser and TLS with this server.
+        let by_connection = match forwarded("x-forwarded-proto") {
+            Some(proto) => proto.eq_ignore_ascii_case("https"),
+            None => parts.extensions.get::<EncryptedConnection>().is_some(),
+        };
         let by_setting =
             public.is_some_and(|public| public.is_https && public.host == without_default_port(true, &host));
-        Self { is_https: by_proxy || by_setting, host }
+        Self { is_https: by_connection || by_setting, host }
     }
 
     /// Whether a page of this origin belongs to the dashboard. Schemes are compared only with the setting, because a proxy
@@ -144,6 +148,23 @@ mod tests {
         assert!(by_proxy.is_https && by_proxy.is_own("https://s.example.com", None));
         let by_client = address("192.0.2.1", &forwarded, None);
         assert!(!by_client.is_https && !by_client.is_own("https://s.example.com", None));
+    }
+
+    #[test]
+    fn an_encrypted_connection_is_https_unless_a_proxy_says_otherwise() {
+        let over_tls = |peer: &str, headers: &[(&str, &str)]| {
+            let mut request = Request::builder().uri("/ui").extension(EncryptedConnection);
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let (mut parts, ()) = request.body(()).unwrap().into_parts();
+            parts.extensions.insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 1)));
+            RequestedAddress::of(&parts, None, &["10.0.0.0/8".parse().unwrap()]).is_https
+        };
+        assert!(over_tls("192.0.2.1", &[("host", "s.example.com")]));
+        assert!(over_tls("192.0.2.1", &[("x-forwarded-proto", "http")]), "a client decides nothing");
+        assert!(over_tls("10.0.0.1", &[]));
+        assert!(!over_tls("10.0.0.1", &[("x-forwarded-proto", "http")]));
     }
 
     #[test]

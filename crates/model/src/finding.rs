@@ -51,13 +51,19 @@ pub enum FindingCode {
     BackupOld,
     /// The disk of the data directory is nearly full.
     DiskFull,
+    /// The certificate of a listener ends soon, or has ended.
+    CertificateExpiring,
+    /// The files of a listener's certificate contain something that can't be used.
+    CertificateRefused,
+    /// The certificate of a listener isn't valid for the name in a setting.
+    CertificateName,
     /// The session or API token of the person who looks isn't valid.
     SessionInvalid,
 }
 
 impl FindingCode {
     /// All codes.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 22] = [
         Self::BucketOffline,
         Self::EndpointOffline,
         Self::NodeIsolated,
@@ -76,6 +82,9 @@ impl FindingCode {
         Self::ErrorRateHigh,
         Self::BackupOld,
         Self::DiskFull,
+        Self::CertificateExpiring,
+        Self::CertificateRefused,
+        Self::CertificateName,
         Self::SessionInvalid,
     ];
 }

@@ -96,6 +96,11 @@ impl FindingCache {
         Ok(scan)
     }
 
+    /// Has the next caller scan again.
+    pub(crate) fn forget(&self) {
+        *self.slots.lock() = ScanSlots::default();
+    }
+
     /// The organizations as they were at most a minute ago.
     pub(super) fn organizations(&self, now: Timestamp) -> Option<Arc<[OrgId]>> {
         let known = self.organizations.lock();

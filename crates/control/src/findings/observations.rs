@@ -16,6 +16,7 @@ use bucketry_store::usage::FailingMinute;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::presence::WaitingBatches;
+use crate::server_certificates::ServerCertificate;
 
 /// The values at one moment, limited to what a list of findings can show.
 #[derive(Debug, Clone, Default)]
@@ -99,6 +100,8 @@ pub(super) struct DeploymentState {
     pub(super) last_backup: Option<Timestamp>,
     /// When the first organization was created.
     pub(super) created_at: Timestamp,
+    /// The certificates that this server uses.
+    pub(super) certificates: Vec<ServerCertificate>,
 }
 
 /// The space on a disk.

@@ -1,4 +1,4 @@
-//! Reads the state of the deployment: the disk of the data directory, and the last backup.
+//! Reads the state of the deployment: the disk of the data directory, the last backup, and the certificates in use.
 
 use std::path::Path;
 
@@ -29,7 +29,9 @@ impl Control {
             Some(_) => store.last_backup().await?,
         };
         let backup_max_age = settings.backup_max_age;
-        Ok(Some(DeploymentState { disk, backup_max_age, last_backup, created_at: first.created_at }))
+        let certificates = self.inner.server_certificates.all();
+        let created_at = first.created_at;
+        Ok(Some(DeploymentState { disk, backup_max_age, last_backup, created_at, certificates }))
     }
 }
 

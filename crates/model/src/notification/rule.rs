@@ -69,7 +69,7 @@ pub struct ChannelRules {
 }
 
 /// The usual rules: everything that fails or will fail, outages and silences after five minutes.
-const USUAL: [(FindingCode, u32, Option<u16>); 13] = [
+const USUAL: [(FindingCode, u32, Option<u16>); 16] = [
     (FindingCode::BucketOffline, 5, None),
     (FindingCode::EndpointOffline, 5, None),
     (FindingCode::NodeIsolated, 5, None),
@@ -83,6 +83,9 @@ const USUAL: [(FindingCode, u32, Option<u16>); 13] = [
     (FindingCode::InventoryOld, 0, None),
     (FindingCode::BackupOld, 0, None),
     (FindingCode::DiskFull, 0, None),
+    (FindingCode::CertificateExpiring, 0, None),
+    (FindingCode::CertificateRefused, 0, None),
+    (FindingCode::CertificateName, 0, None),
 ];
 
 impl ChannelRules {

@@ -17,7 +17,13 @@ pub(super) fn check(seen: &Observations) -> Vec<Finding> {
     state.disk.iter().filter_map(disk).chain(backup(seen, state)).collect()
 }
 
-fn deployment(code: FindingCode, severity: Severity, name: &str, title: &str, sentence: String) -> Finding {
+pub(super) fn deployment(
+    code: FindingCode,
+    severity: Severity,
+    name: &str,
+    title: &str,
+    sentence: String,
+) -> Finding {
     Finding {
         key: FindingKey { code, subject: SubjectKind::Deployment, id: name.to_owned() },
         severity,

@@ -4,6 +4,7 @@
 mod bucket_offline;
 mod bucket_unused;
 mod buckets_overlap;
+mod certificate;
 mod credential;
 mod deployment;
 mod endpoint_offline;
@@ -53,6 +54,7 @@ pub(super) fn evaluate(seen: &Observations) -> FindingScan {
         buckets_overlap::check(seen),
         bucket_unused::check(seen),
         deployment::check(seen),
+        certificate::check(seen),
     ];
     FindingScan::new(findings.concat(), more)
 }

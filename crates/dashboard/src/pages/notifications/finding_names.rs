@@ -3,7 +3,7 @@
 use bucketry_model::finding::FindingCode;
 
 /// All that channels are notified about, in the order in which forms show it.
-pub(super) const ALL: [FindingCode; 18] = [
+pub(super) const ALL: [FindingCode; 21] = [
     FindingCode::BucketOffline,
     FindingCode::EndpointOffline,
     FindingCode::NodeIsolated,
@@ -17,6 +17,9 @@ pub(super) const ALL: [FindingCode; 18] = [
     FindingCode::InventoryOld,
     FindingCode::BackupOld,
     FindingCode::DiskFull,
+    FindingCode::CertificateExpiring,
+    FindingCode::CertificateRefused,
+    FindingCode::CertificateName,
     FindingCode::ReportsWaiting,
     FindingCode::BucketsOverlap,
     FindingCode::KeyTooBroad,
@@ -45,6 +48,9 @@ pub(super) fn label(code: FindingCode) -> &'static str {
         FindingCode::ErrorRateHigh => "Many requests fail",
         FindingCode::BackupOld => "The backup is too old",
         FindingCode::DiskFull => "The disk is nearly full",
+        FindingCode::CertificateExpiring => "The server’s certificate expires soon",
+        FindingCode::CertificateRefused => "The server’s new certificate can’t be used",
+        FindingCode::CertificateName => "The server’s certificate is for another name",
         FindingCode::SessionInvalid => "A session is invalid",
     }
 }
