@@ -58,6 +58,32 @@ fn a_changed_request_does_not_match_its_signature() {
 }
 
 #[test]
+fn a_proxy_that_changes_what_is_signed_is_named_if_it_says_so() {
+    let message = |change: &dyn Fn(&mut Parts)| {
+        let mut parts = get().sign().0;
+        change(&mut parts);
+        let error = verify(&parts).err().unwrap();
+        assert_eq!(error.code, SignatureDoesNotMatch);
+        error.message.to_string()
+    };
+    let replaced = message(&|parts| {
+        parts.headers.insert("host", HeaderValue::from_static("127.0.0.1:9000"));
+        parts.headers.insert("x-forwarded-host", HeaderValue::from_static(HOST));
+    });
+    assert!(replaced.contains("replaced the Host header") && replaced.contains(HOST), "{replaced}");
+    let shortened = message(&|parts| {
+        parts.uri = "/k".parse().unwrap();
+        parts.headers.insert("x-forwarded-prefix", HeaderValue::from_static("/b"));
+    });
+    assert!(shortened.contains("removed '/b' from the path"), "{shortened}");
+    let unknown = message(&|parts| {
+        parts.uri = "/k".parse().unwrap();
+        parts.headers.insert("x-forwarded-prefix", HeaderValue::from_static("/other"));
+    });
+    assert!(unknown.contains("a proxy may have changed the request"), "{unknown}");
+}
+
+#[test]
 fn a_wrong_secret_and_an_unknown_key_are_told_apart_as_s3_does() {
     assert_eq!(refusal(&Draft { secret: "wrong", ..get() }.sign().0), SignatureDoesNotMatch);
     assert_eq!(refusal(&Draft { key: "AKIAOTHER", ..get() }.sign().0), InvalidAccessKeyId);

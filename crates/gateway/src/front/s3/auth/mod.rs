@@ -18,6 +18,7 @@ mod form;
 mod headers;
 mod keys;
 mod presigned;
+mod proxy_change;
 mod remembered;
 mod signed_headers;
 mod window;
@@ -39,6 +40,7 @@ pub(crate) use declared::Declared;
 pub use form::FormSignature;
 use headers::SignatureHeaders;
 use presigned::{Presigned, QueryForm};
+use proxy_change::reported_changes;
 pub use remembered::RememberedAuthorization;
 use signed_headers::SignedHeaders;
 use window::SignatureTime;
@@ -259,7 +261,7 @@ impl Verifier {
                     .has_signed_chunks()
                     .then(|| ChunkSignatures::new(key, [time, "\n", scope].concat(), claim.signature)),
             }),
-            Some(_) => Err(wrong_signature(request, headers)),
+            Some(_) => Err(wrong_signature(signing, claim, content, &key)),
             None => Err(unknown_key()),
         }
     }
@@ -342,7 +344,23 @@ fn unknown_key() -> S3Error {
     )
 }
 
-fn wrong_signature(request: &Parts, headers: &SignatureHeaders<'_>) -> S3Error {
+fn wrong_signature(signing: &SigningHead<'_>, claim: &Claim<'_>, content: &str, key: &hmac::Key) -> S3Error {
+    let SigningHead { request, headers, query } = signing;
+    let is_signed = |before: &Parts| {
+        let headers = SignatureHeaders::of(&before.headers);
+        let canonical = canonical::request(before, &headers, query, &claim.signed_headers, content);
+        canonical.is_ok_and(|canonical| {
+            let text = canonical::string_to_sign(claim.time.text(), claim.credential.scope, canonical);
+            hmac::verify(key, &text, &claim.signature).is_ok()
+        })
+    };
+    if let Some(change) = reported_changes(request).find(|change| is_signed(&change.before)) {
+        let explanation = change.explanation;
+        let message = format!(
+            "The request signature we calculated does not match the signature you provided. {explanation}."
+        );
+        return S3Error::new(Code::SignatureDoesNotMatch, message);
+    }
     let host = canonical::host(request, headers).unwrap_or_default();
     S3Error::new(
         Code::SignatureDoesNotMatch,
