@@ -17,6 +17,7 @@
 //! ```
 
 mod alertmanager;
+mod authority;
 mod azure;
 mod call;
 mod clients;
@@ -35,14 +36,17 @@ mod pseudo_terminal;
 mod public_client;
 mod python;
 mod receiver;
+mod reverse_proxy;
 mod s3;
 mod server;
 mod signed;
 
 pub use alertmanager::Alertmanager;
+pub use authority::{CertificateAuthority, IssuedCertificate};
 pub use azure::{Azure, azure};
 pub use bucketry_test_servers::bucketry::{OWNER_EMAIL, OWNER_PASSWORD, Options};
 pub use bucketry_test_servers::hostile::{CONNECTIONS as HOSTILE_CONNECTIONS, Hostile};
+pub use bucketry_test_servers::ports::free as free_ports;
 pub use bucketry_test_servers::postgres::Settings as PostgresSettings;
 pub use bucketry_test_servers::seaweedfs::{
     ADMIN, Identity, NO_LIST, OPEN_BUCKET, READ_ONLY, SCOPED_BUCKET, WRITE_ONLY,
@@ -64,6 +68,7 @@ pub use pseudo_terminal::Shown;
 pub use public_client::{ClientCalls, NotServed, are_not_served, keep_page, lacks, not_served_table};
 pub use python::{open_with_age, run_python, sealed_secrets};
 pub use receiver::{ReceivedEvent, Receiver, Reception};
+pub use reverse_proxy::{ProxyProgram, ReverseProxy, documented_file};
 pub use s3::SeaweedFs;
 pub use server::Server;
 

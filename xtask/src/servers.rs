@@ -49,6 +49,8 @@ impl Servers {
             ("BUCKETRY_TEST_NODE_MODULES".to_owned(), text(node.modules())),
             ("BUCKETRY_TEST_WEED".to_owned(), text(&tools.weed())),
             ("BUCKETRY_TEST_OLDER_WEED".to_owned(), text(&tools.older_weed())),
+            ("BUCKETRY_TEST_CADDY".to_owned(), text(&tools.caddy())),
+            ("BUCKETRY_TEST_TRAEFIK".to_owned(), text(&tools.traefik())),
             ("BUCKETRY_TEST_AZURITE".to_owned(), text(&node.azurite())),
             ("BUCKETRY_TEST_FAKE_GCS".to_owned(), text(&tools.fake_gcs_server()?)),
             ("BUCKETRY_TEST_S3_ENDPOINT".to_owned(), self.s3.endpoint()),
@@ -60,6 +62,7 @@ impl Servers {
             ("BUCKETRY_TEST_POSTGRES_PROGRAMS".to_owned(), text(&tools.postgres()?)),
         ];
         let optional = [
+            ("BUCKETRY_TEST_NGINX", tools.nginx().map(text)),
             ("BUCKETRY_TEST_PROMTOOL", tools.promtool().map(text)),
             ("BUCKETRY_TEST_ALERTMANAGER", tools.alertmanager().map(text)),
             ("BUCKETRY_TEST_TRACE_COLLECTOR", tools.trace_collector().as_deref().map(text)),

@@ -118,7 +118,8 @@ const OPTIONAL_CLIENTS: [&str; 2] = ["restic", "docker-registry"];
 const OPTIONAL_SHELLS: [&str; 2] = ["zsh", "fish"];
 
 /// What is tested with optional tools, each with the number of its tests and what to do to have it.
-const OPTIONAL_TOOLS: [(&str, u64, &str); 4] = [
+const OPTIONAL_TOOLS: [(&str, u64, &str); 5] = [
+    ("nginx", 1, "install Debian's package nginx: apt-get install nginx-light"),
     ("promtool", 4, "install Debian's package prometheus: apt-get install prometheus"),
     (
         "Alertmanager",
@@ -144,6 +145,7 @@ fn not_installed(tools: &Tools) -> Tally {
         tally.skipped += 1;
     }
     let has = [
+        tools.nginx().is_some(),
         tools.promtool().is_some(),
         tools.alertmanager().is_some(),
         tools.trace_collector().is_some(),

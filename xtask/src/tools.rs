@@ -19,6 +19,8 @@ const DEPLOYMENT_LOCK_FILE: &str = "xtask/tools/deployment.lock";
 const DEPLOYMENT_WANTED_FILE: &str = "xtask/tools/deployment.in";
 const OLDER_SERVERS_LOCK_FILE: &str = "xtask/tools/older-servers.lock";
 const OLDER_SERVERS_WANTED_FILE: &str = "xtask/tools/older-servers.in";
+const PROXIES_LOCK_FILE: &str = "xtask/tools/proxies.lock";
+const PROXIES_WANTED_FILE: &str = "xtask/tools/proxies.in";
 
 /// The resolver that writes the lock files.
 const RESOLVER: &str = "uv==0.13.9";
@@ -37,6 +39,8 @@ pub(crate) struct Tools {
     data_clients: PathBuf,
     deployment: PathBuf,
     older_servers: PathBuf,
+    proxies: PathBuf,
+    nginx: Option<PathBuf>,
     promtool: Option<PathBuf>,
     alertmanager: Option<PathBuf>,
 }
@@ -63,14 +67,23 @@ impl Tools {
         let servers = dir.join("older-servers");
         let stamp = dir.join("older-servers-installed");
         install_into(&servers, &stamp, &python, &lock_file(OLDER_SERVERS_LOCK_FILE))?;
+        let proxies = dir.join("proxies");
+        install_into(&proxies, &dir.join("proxies-installed"), &python, &lock_file(PROXIES_LOCK_FILE))?;
         Ok(Self {
             programs: dir.join("venv/bin"),
             older_clients: older.join("bin"),
             data_clients: data.join("bin"),
             deployment: deployment.join("bin"),
             older_servers: servers.join("bin"),
-            promtool: of_debian(&dir, "prometheus", "promtool"),
-            alertmanager: of_debian(&dir, "prometheus-alertmanager", "prometheus-alertmanager"),
+            proxies: proxies.join("bin"),
+            nginx: of_debian(&dir, "nginx", "sbin/nginx", "-v"),
+            promtool: of_debian(&dir, "prometheus", "bin/promtool", "--version"),
+            alertmanager: of_debian(
+                &dir,
+                "prometheus-alertmanager",
+                "bin/prometheus-alertmanager",
+                "--version",
+            ),
         })
     }
 
@@ -107,6 +120,21 @@ impl Tools {
     /// SeaweedFS in a version that treats ids as paths.
     pub(crate) fn older_weed(&self) -> PathBuf {
         self.older_servers.join("weed")
+    }
+
+    /// The reverse proxy Caddy.
+    pub(crate) fn caddy(&self) -> PathBuf {
+        self.proxies.join("caddy")
+    }
+
+    /// The reverse proxy Traefik.
+    pub(crate) fn traefik(&self) -> PathBuf {
+        self.proxies.join("traefik")
+    }
+
+    /// The reverse proxy nginx. `None` where it can't be had.
+    pub(crate) fn nginx(&self) -> Option<&Path> {
+        self.nginx.as_deref()
     }
 
     /// The Cloud Storage server, whose Python package contains a program for each platform.
@@ -172,6 +200,7 @@ pub(crate) fn lock() -> Result {
         (DATA_LOCK_FILE, DATA_WANTED_FILE),
         (DEPLOYMENT_LOCK_FILE, DEPLOYMENT_WANTED_FILE),
         (OLDER_SERVERS_LOCK_FILE, OLDER_SERVERS_WANTED_FILE),
+        (PROXIES_LOCK_FILE, PROXIES_WANTED_FILE),
     ] {
         let mut resolve = Command::new(venv.join("bin/uv"));
         resolve
@@ -184,10 +213,12 @@ pub(crate) fn lock() -> Result {
     node_tools::lock(&workspace)
 }
 
-/// A program of one of Debian's packages, installed or unpacked. The reason why it is missing is printed.
-fn of_debian(dir: &Path, package: &str, program: &str) -> Option<PathBuf> {
-    let runs = |program: &Path| command::succeeds(Command::new(program).arg("--version"));
-    let (installed, unpacked) = (PathBuf::from(program), dir.join(package).join("usr/bin").join(program));
+/// A program of one of Debian's packages, installed or unpacked: its path in `usr`, and the option with which it prints
+/// its version. The reason why it is missing is printed.
+fn of_debian(dir: &Path, package: &str, program: &str, version: &str) -> Option<PathBuf> {
+    let runs = |program: &Path| command::succeeds(Command::new(program).arg(version));
+    let unpacked = dir.join(package).join("usr").join(program);
+    let installed = PathBuf::from(unpacked.file_name()?);
     for program in [&unpacked, &installed] {
         if runs(program) {
             return Some(program.clone());
