@@ -182,6 +182,8 @@ enum Benchmark {
     Search,
     /// Binary size, idle memory, start time
     Size,
+    /// What TLS costs at the gateway, compared with nginx in front of it
+    Tls,
     /// What traces cost a small GET, switched off and on
     Traces,
     /// The data path compared with another version of the gateway; only if it is named
@@ -240,6 +242,7 @@ async fn run(plan: Plan) -> Result {
             Benchmark::S1 => s1::measure(&plan).await?,
             Benchmark::Search => a2::measure_search(&plan).await?,
             Benchmark::Size => size::measure(&plan).await?,
+            Benchmark::Tls => gateway::tls::measure(&plan).await?,
             Benchmark::Traces => gateway::traces::measure(&plan).await?,
             Benchmark::Versions => gateway::versions::measure(&plan).await?,
         };

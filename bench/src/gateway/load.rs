@@ -11,8 +11,10 @@ use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
 use serde::Serialize;
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 use crate::Result;
 use crate::gateway::sign::Signer;
@@ -48,6 +50,8 @@ pub(crate) struct LoadSide {
     pub(crate) url: String,
     pub(crate) signer: Signer,
     pub(crate) process: Process,
+    /// Encrypts connections, if the URL begins with `https://`.
+    pub(crate) tls: Option<TlsConnector>,
 }
 
 /// The cost of a round.
@@ -148,7 +152,7 @@ pub(crate) fn ratio(first: &Compared, second: &Compared, figure: fn(&LoadRound) 
 pub(crate) async fn round(side: &LoadSide, work: &Work) -> Result<LoadRound> {
     let mut senders = Vec::new();
     for _ in 0..work.connections {
-        senders.push(connect(&side.url).await?);
+        senders.push(connect_to(side).await?);
     }
     let left = Cell::new(work.requests);
     let (cpu, start) = (side.process.cpu()?, Instant::now());
@@ -161,6 +165,19 @@ pub(crate) async fn round(side: &LoadSide, work: &Work) -> Result<LoadRound> {
         cpu_us_per_request: cpu.as_secs_f64() * 1e6 / times.len() as f64,
         latency: Latency::of(times),
     })
+}
+
+/// Opens a connection to a server, with or without TLS.
+async fn connect_to(side: &LoadSide) -> Result<SendRequest<Full<Bytes>>> {
+    let Some(tls) = &side.tls else { return connect(&side.url).await };
+    let address = side.url.strip_prefix("https://").ok_or("not an https URL")?;
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let name = ServerName::try_from("127.0.0.1")?;
+    let stream = tls.connect(name, stream).await?;
+    let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    Ok(sender)
 }
 
 /// Opens a connection to `http://ADDRESS`.
@@ -281,7 +298,7 @@ mod tests {
     fn side(name: &str, url: String) -> LoadSide {
         let signer = Signer::new("key".to_owned(), "secret".to_owned(), "host".to_owned());
         let process = Process::new(std::process::id()).unwrap();
-        LoadSide { name: name.to_owned(), url, signer, process }
+        LoadSide { name: name.to_owned(), url, signer, process, tls: None }
     }
 
     #[tokio::test]

@@ -10,6 +10,7 @@ pub(crate) mod objects;
 mod peers;
 mod real;
 mod sign;
+pub(crate) mod tls;
 pub(crate) mod traces;
 pub(crate) mod versions;
 mod writes;
@@ -108,7 +109,7 @@ impl Field {
         let pair = connection
             .json(Method::POST, &path, Some(&json!({ "name": "k", "accessType": "WRITE" })))
             .await?;
-        let host = url.trim_start_matches("http://").to_owned();
+        let host = url.split_once("://").map_or(url.as_str(), |(_, host)| host).to_owned();
         let signer = Signer::new(text(&pair, "key")?, text(&pair, "secret")?, host);
         // The node receives the repository within a second.
         tokio::time::sleep(Duration::from_secs(3)).await;
@@ -140,6 +141,7 @@ impl Field {
             url: self.url.clone(),
             signer: self.signer.clone(),
             process: self.deployment.process,
+            tls: None,
         }
     }
 
@@ -160,6 +162,7 @@ impl Field {
                 url: peer.url.clone(),
                 signer: Signer::new(key.to_owned(), secret.to_owned(), host),
                 process: peer.process,
+                tls: None,
             }
         });
         [self.gateway()].into_iter().chain(peers).collect()

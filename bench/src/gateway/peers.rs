@@ -30,10 +30,40 @@ pub(crate) struct Peer {
 /// Starts nginx as a plain reverse proxy, with keep-alive connections to the storage and buffers tuned for large
 /// bodies. The measured process is its first worker. None if no program is given.
 pub(crate) fn nginx(program: Option<&Path>, storage: &str, workers: usize) -> Result<Option<Peer>> {
+    start_nginx(program, workers, "http", |dir, port, processes| {
+        nginx_settings(dir, storage, port, processes)
+    })
+}
+
+/// The same with TLS, in front of another server. `certificate` and `key` are PEM files.
+pub(crate) fn nginx_with_tls(
+    program: Option<&Path>,
+    server: &str,
+    workers: usize,
+    (certificate, key): (&Path, &Path),
+) -> Result<Option<Peer>> {
+    start_nginx(program, workers, "https", |dir, port, processes| {
+        let file = nginx_settings(dir, server, port, processes)?;
+        let (certificate, key) = (certificate.display(), key.display());
+        let listen = format!("listen 127.0.0.1:{port}");
+        let tls = format!(
+            "{listen} ssl; ssl_certificate {certificate}; ssl_certificate_key {key}; ssl_protocols TLSv1.2 TLSv1.3"
+        );
+        fs::write(&file, fs::read_to_string(&file)?.replace(&listen, &tls))?;
+        Ok(file)
+    })
+}
+
+fn start_nginx(
+    program: Option<&Path>,
+    workers: usize,
+    scheme: &str,
+    settings: impl Fn(&Path, u16, &str) -> Result<PathBuf>,
+) -> Result<Option<Peer>> {
     let Some(program) = program else { return Ok(None) };
     let dir = tempfile::tempdir()?;
     let [port] = ports::free()?;
-    let file = nginx_settings(dir.path(), storage, port, &format!("worker_processes {workers};"))?;
+    let file = settings(dir.path(), port, &format!("worker_processes {workers};"))?;
     let mut command = Command::new(program);
     command.arg("-p").arg(dir.path()).arg("-c").arg(&file);
     let mut supervised = Supervised::start(command, dir.path(), &[])?;
@@ -44,7 +74,7 @@ pub(crate) fn nginx(program: Option<&Path>, storage: &str, workers: usize) -> Re
     let worker = first_child(master)?;
     Ok(Some(Peer {
         name: "nginx, tuned",
-        url: format!("http://127.0.0.1:{port}"),
+        url: format!("{scheme}://127.0.0.1:{port}"),
         process: Process::new(worker)?,
         _supervised: supervised,
         _room: dir,

@@ -80,6 +80,7 @@ async fn fill(server: &SeaweedFs) -> Result {
         name: "seaweedfs".to_owned(),
         signer: Signer::new(ADMIN.key.to_owned(), ADMIN.secret.to_owned(), host),
         process: Process::new(std::process::id())?,
+        tls: None,
         url,
     };
     for (name, size) in [SMALL, LARGE] {

@@ -48,6 +48,7 @@ impl CountedServer {
             url: self.url.clone(),
             signer: self.signer.clone().in_form(form),
             process: self.process,
+            tls: None,
         }
     }
 
