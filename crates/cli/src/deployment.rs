@@ -15,6 +15,7 @@ use bucketry_store::data_dir::DataDirLock;
 use bucketry_telemetry::Tracer;
 use bucketry_web::in_process::InProcess;
 use bucketry_web::serve::{HttpSettings, serve};
+use bucketry_web::tls::ServerTls;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
@@ -22,11 +23,13 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::data_directory::{self, VAULT_KEY};
 use crate::database::{self, OpenDatabase};
 use crate::disk_metrics::DiskCollector;
-use crate::embedded_node::EmbeddedNode;
+use crate::embedded_node::{EmbeddedNode, NodeGateway};
 use crate::failure::{Failure, Result};
 use crate::first_start::{FirstOwner, access_tokens, first_owner};
 use crate::listener_url::url;
-use crate::settings::{DashboardPlan, GatewayListener, NodeSettings, Settings};
+use crate::server_certificates::ServerCertificates;
+use crate::settings::{DashboardPlan, GatewayListener, NodeSettings, Settings, TlsListener};
+use crate::tls_metrics::TlsStats;
 use crate::{log_file, sealed_secrets, trace_export};
 
 /// How long the start waits for the embedded node to report.
@@ -54,6 +57,8 @@ pub(crate) struct Deployment {
     background: JoinSet<()>,
     /// `None` if nothing is traced.
     tracer: Option<Tracer>,
+    /// How the API and the gateway speak TLS.
+    tls: DeploymentTls,
     // Locked until everything has ended.
     _lock: Option<DataDirLock>,
 }
@@ -71,6 +76,7 @@ impl Deployment {
         settings: &Settings,
         met: impl FnOnce(&FirstOwner, &str),
     ) -> Result<ControlPlaneStarted> {
+        let certificates = ServerCertificates::read(&settings.tls)?;
         let tracer = settings.traces.as_ref().map(trace_export::start).transpose()?;
         let OpenDatabase { store, lock } = database::open(&settings.database, &settings.data_dir).await?;
         for fault in data_directory::open_to_others(&settings.data_dir) {
@@ -90,7 +96,7 @@ impl Deployment {
         let address = listener.local_addr().map_err(|error| Failure::because("can't listen", &error))?;
         let first_owner = first_owner(&control, settings).await?;
         if let Some(owner) = &first_owner {
-            met(owner, &url(address));
+            met(owner, &url(address, certificates.of(TlsListener::Api).is_some()));
         } else {
             for warning in new_keys {
                 tracing::warn!("{warning}");
@@ -100,7 +106,7 @@ impl Deployment {
         let api = ApiSettings { tracer: tracer.clone(), ..settings.api.clone() };
         let state = ApiState::new(control.clone(), api);
         let dashboard = dashboard(&control, &state, settings.dashboard.as_ref());
-        let (server, in_process) = serve_api(listener, &state, settings, dashboard).await?;
+        let (server, in_process) = serve_api(listener, &state, settings, dashboard, &certificates).await?;
         let mut deployment = Self {
             address,
             gateway: None,
@@ -112,8 +118,10 @@ impl Deployment {
             control,
             state,
             tracer,
+            tls: DeploymentTls::of(&certificates),
             _lock: lock,
         };
+        deployment.keep_current(certificates);
         if let Some(listener) = metrics_listener {
             deployment.serve_metrics(listener, settings.connections_per_address);
         }
@@ -131,9 +139,18 @@ impl Deployment {
         });
     }
 
+    /// Replaces certificates whose files change until the deployment is stopped.
+    fn keep_current(&mut self, certificates: ServerCertificates) {
+        if !certificates.is_empty() {
+            let control = self.control.clone();
+            self.background.spawn(async move { certificates.keep_current(control).await });
+        }
+    }
+
     /// Adds what isn't part of the API to its metrics.
     fn collect_metrics(&self, data_dir: &Path) {
         let mut registry = Registry::default();
+        registry.register_collector(Box::new(self.tls.stats.clone()));
         registry.register_collector(Box::new(DiskCollector { data_dir: data_dir.to_owned() }));
         if let Some(node) = &self.node {
             registry.register_collector(Box::new(node.metrics()));
@@ -171,11 +188,11 @@ impl Deployment {
         let node = EmbeddedNode::start(
             &self.control,
             self.tracer.clone(),
-            &url(self.address),
+            &url(self.address, false),
             api,
             data_dir,
             settings,
-            listener,
+            listener.map(|listener| NodeGateway { listener, tls: self.tls.gateway.clone() }),
         )
         .await?;
         let sender =
@@ -200,17 +217,17 @@ impl Deployment {
 
     /// The API's URL for programs on this machine.
     pub(crate) fn url(&self) -> String {
-        url(self.address)
+        url(self.address, self.tls.api.is_some())
     }
 
     /// The gateway's URL for programs on this machine, if there is a gateway.
     pub(crate) fn gateway_url(&self) -> Option<String> {
-        self.gateway.map(url)
+        self.gateway.map(|address| url(address, self.tls.gateway.is_some()))
     }
 
     /// The URL of metrics for programs on this machine, if they have their own address.
     pub(crate) fn metrics_url(&self) -> Option<String> {
-        self.metrics.map(url)
+        self.metrics.map(|address| url(address, false))
     }
 
     /// Stops everything: refuses new requests, lets those in flight finish, reports the node's counts and closes
@@ -229,6 +246,23 @@ impl Deployment {
             tracer.stop().await;
         }
         self.control.store().close().await;
+    }
+}
+
+/// The TLS of a deployment.
+struct DeploymentTls {
+    api: Option<ServerTls>,
+    gateway: Option<ServerTls>,
+    stats: TlsStats,
+}
+
+impl DeploymentTls {
+    fn of(certificates: &ServerCertificates) -> Self {
+        Self {
+            api: certificates.of(TlsListener::Api),
+            gateway: certificates.of(TlsListener::Gateway),
+            stats: certificates.stats(),
+        }
     }
 }
 
@@ -297,12 +331,14 @@ async fn serve_api(
     state: &ApiState,
     settings: &Settings,
     dashboard: Option<Dashboard>,
+    certificates: &ServerCertificates,
 ) -> Result<(JoinHandle<()>, InProcess)> {
     let mut router = bucketry_api::router(state.clone());
     let in_process = InProcess::new(router.clone());
     let http = HttpSettings {
         drain: DRAIN,
         connections_per_address: settings.connections_per_address,
+        tls: certificates.of(TlsListener::Api),
         ..HttpSettings::default()
     };
     let own_address = settings.dashboard.as_ref().and_then(|plan| plan.listen);
@@ -310,7 +346,8 @@ async fn serve_api(
     match (dashboard, own_address) {
         (Some(dashboard), None) => router = router.merge(bucketry_dashboard::router(dashboard)),
         (Some(dashboard), Some(address)) => {
-            own_server = Some(serve_dashboard(address, dashboard, state, settings, http.clone()).await?);
+            let http = HttpSettings { tls: certificates.of(TlsListener::Dashboard), ..http.clone() };
+            own_server = Some(serve_dashboard(address, dashboard, state, settings, http).await?);
         }
         (None, _) => {}
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bucketry_client::{NodeClient, NodeName, Options, PipeConnector};
 use bucketry_control::Control;
-use bucketry_gateway::GatewaySettings;
+use bucketry_gateway::{GatewaySettings, ServerSettings};
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::time::SystemClock;
 use bucketry_node::{
@@ -15,13 +15,31 @@ use bucketry_provider::connection::{ConnectionSettings, Connections};
 use bucketry_telemetry::Tracer;
 use bucketry_vault::{Identities, NodeSigningKey};
 use bucketry_web::in_process::InProcess;
+use bucketry_web::tls::ServerTls;
 use tokio::net::TcpListener;
 
 use crate::data_directory::{NODE_KEY, SPOOL, VAULT_KEY};
 use crate::failure::{Failure, Result};
 use crate::listener_url;
 use crate::node_identity;
-use crate::settings::NodeSettings;
+use crate::settings::{GatewayListener, NodeSettings};
+
+/// What the node's gateway listens on.
+pub(crate) struct NodeGateway {
+    pub(crate) listener: TcpListener,
+    /// `None` for plain http.
+    pub(crate) tls: Option<ServerTls>,
+}
+
+impl NodeGateway {
+    /// Adds what is known only at the start to the settings.
+    fn start_with(self, configured: &GatewayListener, tracer: Option<&Tracer>) -> GatewayStart {
+        let Self { listener, tls } = self;
+        let server = ServerSettings { tls, ..configured.settings.server.clone() };
+        let settings = GatewaySettings { tracer: tracer.cloned(), server, ..configured.settings.clone() };
+        GatewayStart { settings, listener }
+    }
+}
 
 /// The running embedded node.
 pub(crate) struct EmbeddedNode {
@@ -39,7 +57,7 @@ impl EmbeddedNode {
         api: InProcess,
         data_dir: &Path,
         settings: &NodeSettings,
-        gateway: Option<TcpListener>,
+        gateway: Option<NodeGateway>,
     ) -> Result<Self> {
         let failed = |error: &dyn std::error::Error| Failure::because("the embedded node can't start", error);
         let key_file = data_dir.join(NODE_KEY);
@@ -75,10 +93,8 @@ impl EmbeddedNode {
             .map_err(|error| Failure::failed(format!("can't get random numbers: {error}")))?;
         let config =
             AgentConfig { probes: settings.probes.clone(), ..AgentConfig::new(info, data_dir.join(SPOOL)) };
-        let gateway = settings.gateway.as_ref().zip(gateway).map(|(gateway, listener)| {
-            let settings = GatewaySettings { tracer: tracer.clone(), ..gateway.settings.clone() };
-            GatewayStart { settings, listener }
-        });
+        let gateway = settings.gateway.as_ref().zip(gateway);
+        let gateway = gateway.map(|(configured, gateway)| gateway.start_with(configured, tracer.as_ref()));
         let dependencies = Dependencies {
             control_plane: Arc::new(client),
             cloud: Arc::new(Providers::new(connections.clone())),
@@ -104,8 +120,9 @@ impl EmbeddedNode {
 }
 
 /// The gateway's URL for applications: the configured one, or the listening address. `None` without a gateway.
-fn gateway_url(settings: &NodeSettings, gateway: Option<&TcpListener>) -> Option<Endpoint> {
-    let listens = gateway?.local_addr().ok();
+fn gateway_url(settings: &NodeSettings, gateway: Option<&NodeGateway>) -> Option<Endpoint> {
+    let NodeGateway { listener, tls } = gateway?;
+    let listens = listener.local_addr().ok();
     let configured = settings.gateway.as_ref().and_then(|gateway| gateway.url.clone());
-    configured.or_else(|| listens.and_then(|address| listener_url::url(address).parse().ok()))
+    configured.or_else(|| listens.and_then(|address| listener_url::url(address, tls.is_some()).parse().ok()))
 }

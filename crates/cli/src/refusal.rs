@@ -73,9 +73,21 @@ pub(crate) fn failure(error: ClientError, flags: &Flags) -> Failure {
         ClientError::Certificates { .. } => {
             Failure::Usage(format!("--api-ca-file (or BUCKETRY_API_CA_FILE): {text}"))
         }
+        ClientError::Unreachable { reason, .. } => Failure::Failed(format!("{text}{}", tls_advice(reason))),
         ClientError::Refused(refusal) if is_usage(refusal, flags) => Failure::Usage(in_flags(refusal, flags)),
         ClientError::Refused(refusal) => Failure::Failed(in_flags(refusal, flags)),
         _ => Failure::Failed(text),
+    }
+}
+
+/// What to do if a connection failed because of TLS: a further line, or nothing.
+fn tls_advice(reason: &str) -> &'static str {
+    if reason.contains("UnknownIssuer") {
+        "\n  if the server's certificate is from a private authority, pass the authority's certificate with --api-ca-file"
+    } else if reason.contains("InvalidContentType") {
+        "\n  the server doesn't speak TLS at this address; if it isn't meant to, use http:// in the URL"
+    } else {
+        ""
     }
 }
 

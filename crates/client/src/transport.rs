@@ -183,6 +183,13 @@ impl Transport {
             return not_this_api("it redirects; use the URL that it redirects to");
         }
         let Ok(body) = serde_json::from_slice::<Value>(body) else {
+            // This server, nginx and others say so to requests without TLS.
+            let wants_tls = status == StatusCode::BAD_REQUEST
+                && self.base.scheme() == Some(&Scheme::HTTP)
+                && body.windows(5).any(|word| word == b"HTTPS");
+            if wants_tls {
+                return not_this_api("it expects TLS; use https:// in the URL");
+            }
             return not_this_api("the error has no JSON body");
         };
         if !is_json || !body.is_object() {

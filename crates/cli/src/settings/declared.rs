@@ -43,6 +43,13 @@ settings! {
         /// Address to serve the API on; port 0 picks a free port
         #[arg(value_name = "ADDRESS")]
         listen: SocketAddr = loopback(8080),
+        /// PEM file with the certificate for TLS and those of its authorities, for the API, the dashboard and the
+        /// gateway; it is read again when it changes [default: no TLS]
+        #[arg(value_name = "FILE")]
+        tls_certificate: PathBuf,
+        /// PEM file with the private key of the certificate
+        #[arg(value_name = "FILE")]
+        tls_key: PathBuf,
         /// Run without the embedded node; another server on the same database must have one, because standalone nodes
         /// don't exist yet, and no secret can be stored before a node has registered
         #[arg(num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
@@ -61,6 +68,12 @@ settings! {
         /// Separate address to serve the dashboard on [default: the address of the API]
         #[arg(value_name = "ADDRESS")]
         dashboard_listen: SocketAddr,
+        /// Certificate for the dashboard's separate address [default: that of --tls-certificate]
+        #[arg(value_name = "FILE")]
+        dashboard_tls_certificate: PathBuf,
+        /// Private key of the dashboard's certificate
+        #[arg(value_name = "FILE")]
+        dashboard_tls_key: PathBuf,
     }
 
     /// The S3 gateway of the embedded node.
@@ -68,6 +81,12 @@ settings! {
         /// Address to serve S3 requests on; port 0 picks a free port
         #[arg(value_name = "ADDRESS")]
         gateway_listen: SocketAddr = loopback(9000),
+        /// Certificate for the gateway [default: that of --tls-certificate]
+        #[arg(value_name = "FILE")]
+        gateway_tls_certificate: PathBuf,
+        /// Private key of the gateway's certificate
+        #[arg(value_name = "FILE")]
+        gateway_tls_key: PathBuf,
         /// URL of the gateway for applications, as the API and `repo connect` report it [default: the listening
         /// address]
         #[arg(value_name = "URL")]

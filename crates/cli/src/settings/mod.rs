@@ -10,6 +10,7 @@ mod kinds;
 mod monitoring;
 mod node;
 mod provider;
+mod tls;
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -29,6 +30,7 @@ pub(crate) use declared::{DEFAULT_NODE_NAME, SettingsLayer};
 pub(crate) use gateway::GatewayListener;
 pub(crate) use kinds::LogFormat;
 pub(crate) use node::NodeSettings;
+pub(crate) use tls::{TlsListener, TlsSettings};
 
 /// The effective settings, validated.
 #[derive(Debug, Clone)]
@@ -36,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) data_dir: PathBuf,
     pub(crate) database: Database,
     pub(crate) listen: SocketAddr,
+    /// The listeners with TLS.
+    pub(crate) tls: Vec<TlsSettings>,
     /// `None` if there is no embedded node.
     pub(crate) node: Option<NodeSettings>,
     pub(crate) control: bucketry_control::Settings,
@@ -100,6 +104,7 @@ impl SettingsLayer {
     /// Validates the settings and reads the files that they name.
     pub(crate) fn read(self) -> Result<Settings> {
         let values = self.values();
+        let tls = tls::listeners(&values)?;
         let connections = values.provider.connections()?;
         let traces = values.monitoring.traces(&values.node.node_name)?;
         let mut api = ApiSettings { metrics: values.monitoring.metrics()?, ..values.clients.api()? };
@@ -121,6 +126,7 @@ impl SettingsLayer {
             data_dir: process.data_dir,
             database,
             listen: process.listen,
+            tls,
             node: (!process.no_node).then_some(node),
             audit_log: values.control.audit_log.clone(),
             control: bucketry_control::Settings { data_directory, ..values.control.settings()? },

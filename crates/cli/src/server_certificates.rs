@@ -1,0 +1,243 @@
+//! The certificates of the listeners: read at the start, and again when their files change.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bucketry_control::Control;
+use bucketry_control::server_certificates::{RefusedCertificate, ServerCertificate};
+use bucketry_model::time::{Clock as _, SystemClock};
+use bucketry_web::tls::{
+    CertificateFiles, CertificateWatch, CurrentCertificate, LoadedCertificate, OfferedProtocols, Reloaded,
+    ServerTls,
+};
+use jiff::Timestamp;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::failure::{Failure, Result};
+use crate::settings::{TlsListener, TlsSettings};
+use crate::tls_metrics::{CertificateStats, TlsStats};
+
+/// Time between two looks at the files.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// The TLS of all listeners.
+#[derive(Debug, Default)]
+pub(crate) struct ServerCertificates {
+    by_listener: BTreeMap<TlsListener, ServerTls>,
+    watched: Vec<WatchedCertificate>,
+    stats: TlsStats,
+}
+
+/// A pair of files, with the listeners that use it.
+#[derive(Debug)]
+struct WatchedCertificate {
+    watch: CertificateWatch,
+    current: Arc<CurrentCertificate>,
+    users: Vec<TlsSettings>,
+    refused: Option<RefusedCertificate>,
+    stats: Arc<CertificateStats>,
+}
+
+impl ServerCertificates {
+    /// Reads the certificates. A listener without one has no TLS.
+    ///
+    /// # Errors
+    /// A certificate can't be used. The message names the setting and the file.
+    pub(crate) fn read(settings: &[TlsSettings]) -> Result<Self> {
+        let mut by_files: BTreeMap<&CertificateFiles, Vec<TlsSettings>> = BTreeMap::new();
+        for one in settings {
+            by_files.entry(&one.files).or_default().push(one.clone());
+        }
+        let mut certificates = Self::default();
+        for (files, users) in by_files {
+            let flag = users.first().map_or("--tls-certificate", |user| user.flag);
+            let watch = CertificateWatch::start(files.clone(), now())
+                .map_err(|error| Failure::failed(format!("{flag}: {error}")))?;
+            certificates.add(watch, users)?;
+        }
+        Ok(certificates)
+    }
+
+    fn add(&mut self, watch: CertificateWatch, users: Vec<TlsSettings>) -> Result<()> {
+        let current = CurrentCertificate::new(watch.current().clone());
+        for user in &users {
+            let offered = match user.listener {
+                TlsListener::Gateway => OfferedProtocols::Http1,
+                TlsListener::Api | TlsListener::Dashboard => OfferedProtocols::Http2AndHttp1,
+            };
+            let tls = ServerTls::new(Arc::clone(&current), offered)
+                .map_err(|error| Failure::because("the server can't start", &error))?;
+            self.by_listener.insert(user.listener, tls);
+        }
+        let listeners = users.iter().map(|user| user.listener).collect();
+        let stats = self.stats.add(listeners, watch.current().not_after());
+        let watched = WatchedCertificate { watch, current, users, refused: None, stats };
+        watched.warn();
+        self.watched.push(watched);
+        Ok(())
+    }
+
+    /// How a listener speaks TLS. `None` if it doesn't.
+    pub(crate) fn of(&self, listener: TlsListener) -> Option<ServerTls> {
+        self.by_listener.get(&listener).cloned()
+    }
+
+    /// Whether no listener has TLS.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.watched.is_empty()
+    }
+
+    /// The stats for metrics.
+    pub(crate) fn stats(&self) -> TlsStats {
+        self.stats.clone()
+    }
+
+    /// Looks at the files every few seconds, and at once after a SIGHUP. Never returns.
+    pub(crate) async fn keep_current(self, control: Control) {
+        let mut watched = self.watched;
+        // Without the signal, there is still the time.
+        let mut hang_ups = signal(SignalKind::hangup()).ok();
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        report(&control, &watched);
+        loop {
+            let at_once = tokio::select! {
+                _ = looks.tick() => false,
+                _ = async {
+                    match &mut hang_ups {
+                        Some(hang_ups) => hang_ups.recv().await,
+                        None => std::future::pending().await,
+                    }
+                } => true,
+            };
+            // A file system on the network may take its time.
+            let looked = tokio::task::spawn_blocking(move || {
+                let mut has_news = false;
+                for one in &mut watched {
+                    has_news |= one.look(at_once);
+                }
+                (watched, has_news)
+            });
+            let Ok((again, has_news)) = looked.await else { return };
+            watched = again;
+            if has_news {
+                report(&control, &watched);
+            }
+        }
+    }
+}
+
+impl WatchedCertificate {
+    /// Looks at the files once. Returns whether anything is new.
+    fn look(&mut self, at_once: bool) -> bool {
+        match self.watch.look(now(), at_once) {
+            Reloaded::Unchanged => return false,
+            Reloaded::Certificate(certificate) => {
+                self.stats.replaced(certificate.not_after());
+                self.current.replace(certificate);
+                self.refused = None;
+                let file = self.file().display();
+                tracing::info!(%file, valid_until = %time(self.watch.current().not_after()), "read a new certificate");
+                self.warn();
+            }
+            Reloaded::Refused(error) => {
+                self.stats.refused();
+                tracing::warn!(%error, "a new certificate can't be used; the previous one stays in use");
+                let since = self.refused.take().map_or_else(|| SystemClock.now(), |refused| refused.since);
+                self.refused = Some(RefusedCertificate { since, reason: error.to_string() });
+            }
+        }
+        true
+    }
+
+    fn file(&self) -> &Path {
+        &self.watch.files().certificate
+    }
+
+    /// Logs what can be wrong with a certificate that is used anyway.
+    fn warn(&self) {
+        let other_names = other_names(self.watch.current(), &self.users);
+        if !other_names.is_empty() {
+            let (file, names) = (self.file().display(), other_names.join(", "));
+            tracing::warn!(%file, "clients will refuse the certificate: it isn't valid for {names}");
+        }
+        let key = &self.watch.files().key;
+        let mode = std::fs::metadata(key).map(|found| found.permissions().mode());
+        if mode.is_ok_and(|mode| mode & 0o007 != 0) {
+            let key = key.display();
+            tracing::warn!("any user of this machine can read the private key {key}: run chmod o= on it");
+        }
+    }
+
+    fn state(&self) -> ServerCertificate {
+        let certificate = self.watch.current();
+        let names: Vec<_> = self.users.iter().map(|user| user.listener.name()).collect();
+        ServerCertificate {
+            listeners: enumerated(&names),
+            file: self.file().display().to_string(),
+            not_before: time(certificate.not_before()),
+            not_after: time(certificate.not_after()),
+            other_names: other_names(certificate, &self.users),
+            refused: self.refused.clone(),
+        }
+    }
+}
+
+fn report(control: &Control, watched: &[WatchedCertificate]) {
+    control.report_server_certificates(watched.iter().map(WatchedCertificate::state).collect());
+}
+
+/// The names in settings that the certificate isn't valid for.
+fn other_names(certificate: &LoadedCertificate, users: &[TlsSettings]) -> Vec<String> {
+    let expected = users.iter().flat_map(|user| &user.names);
+    expected.filter(|name| !certificate.is_for(&name.host)).map(|name| name.shown.clone()).collect()
+}
+
+fn enumerated(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+fn now() -> SystemTime {
+    SystemClock.now().into()
+}
+
+/// Times that no timestamp can have are beyond what certificates need.
+fn time(at: SystemTime) -> Timestamp {
+    Timestamp::try_from(at).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listeners_are_enumerated() {
+        assert_eq!(enumerated(&["the API"]), "the API");
+        assert_eq!(
+            enumerated(&["the API", "the dashboard", "the gateway"]),
+            "the API, the dashboard and the gateway"
+        );
+    }
+
+    #[test]
+    fn a_start_without_a_usable_certificate_names_setting_and_file() {
+        let files =
+            CertificateFiles { certificate: "/nowhere/tls.crt".into(), key: "/nowhere/tls.key".into() };
+        let flag = "--gateway-tls-certificate";
+        let listener = TlsListener::Gateway;
+        let settings = TlsSettings { listener, files, flag, names: Vec::new() };
+        let failure = ServerCertificates::read(&[settings]).unwrap_err();
+        assert!(
+            failure.message().starts_with("--gateway-tls-certificate: can't read /nowhere/tls.crt"),
+            "{}",
+            failure.message()
+        );
+    }
+}
