@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Release, VERSION, copy_file, write_file};
+use super::{Release, VERSION, copy_file, file_name, write_file};
 use crate::command::{self, Result};
 
 /// The number of the user as whom the server runs; the Containerfile has it, too.
@@ -94,7 +94,7 @@ fn authorities() -> Result<String> {
 
 /// Builds the image and saves it in a form that Docker, Podman and `ctr` load.
 fn build(release: &Release, context: &Path) -> Result<PathBuf> {
-    let archive = release.to.join(format!("{}-image.tar", release.name()));
+    let archive = release.to.join(format!("{}-image.tar", file_name()));
     if archive.exists() {
         fs::remove_file(&archive)?;
     }

@@ -79,17 +79,17 @@ struct Release {
 }
 
 impl Release {
-    /// The name of files for this version and platform, such as `bucketry-0.1.0-x86_64-linux`.
-    fn name(&self) -> String {
-        format!("bucketry-{VERSION}-{}-{}", std::env::consts::ARCH, std::env::consts::OS)
-    }
-
     /// An empty directory that is removed at the end.
     fn scratch(&self, name: &str) -> Result<PathBuf> {
         let dir = self.scratch.join(name);
         fs::create_dir_all(&dir)?;
         Ok(dir)
     }
+}
+
+/// The name of files for this version and platform, such as `bucketry-0.1.0-x86_64-linux`.
+fn file_name() -> String {
+    format!("bucketry-{VERSION}-{}-{}", std::env::consts::ARCH, std::env::consts::OS)
 }
 
 fn build(workspace: &Workspace) -> Result<PathBuf> {

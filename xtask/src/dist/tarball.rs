@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::common_files::{COMPLETIONS, CommonFiles};
-use super::{Release, copy_file};
+use super::{Release, copy_file, file_name};
 use crate::command::{self, Result};
 
 /// Writes `bucketry-VERSION-ARCH-OS.tar.gz`.
 pub(super) fn make(release: &Release, common: &CommonFiles) -> Result<PathBuf> {
-    let (name, staging) = (release.name(), release.scratch("tarball")?);
+    let (name, staging) = (file_name(), release.scratch("tarball")?);
     let root = staging.join(&name);
     copy_file(&release.binary, &root.join("bin/bucketry"), 0o755)?;
     common.copy_committed(release, "", &root)?;
