@@ -3,6 +3,7 @@
 use bucketry_api_types::audit::{AuditResult, AuditRow};
 use bucketry_client::api::ApiClient;
 use bucketry_client::api::audit::AuditSelection;
+use bucketry_model::id::BucketId;
 
 use crate::arguments::{AuditOptions, ExportFile};
 use crate::credentials::connect;
@@ -15,12 +16,13 @@ use crate::workspace_choice::given_workspace;
 
 const COLUMNS: &[Column] = &[
     Column::new("TIME", "time", 1),
-    Column::text("WHO", "who", 0, 16),
+    Column::text("WHO", "who", 0, 12),
     Column::text("ADDRESS", "address", 6, 15),
     Column::new("ACTION", "action", 2),
-    Column::new("KIND", "kind", 3),
-    Column::text("NAME", "name", 4, 16),
-    Column::text("RESULT", "result", 5, 10),
+    Column::new("KIND", "kind", 5),
+    Column::text("NAME", "name", 4, 12),
+    // Without it, a refused call looks like a change.
+    Column::text("RESULT", "result", 3, 7),
     Column::only_wide("TARGET ID", "target_id"),
     Column::only_wide("ID", "id"),
 ];
@@ -67,14 +69,17 @@ fn row(record: &AuditRow<'_>) -> Vec<Cell> {
             format!("refused: {}{times}", record.error_code.as_deref().unwrap_or_default())
         }
     };
-    let name = filled(record.target_name.as_deref());
+    // What has no name, such as a session, has an id, which `-o wide` shows.
+    let other_than_id = |id: &String| id.parse::<BucketId>().is_err();
+    let name = filled(record.target_name.as_deref())
+        .or_else(|| filled(record.target_id.as_deref()).filter(other_than_id));
     vec![
         Cell::time(Some(record.timestamp)),
         Cell::text(who),
         Cell::optional(filled(record.address.as_deref())),
         Cell::text(&record.action),
         Cell::text(&record.kind),
-        Cell::optional(name.or_else(|| filled(record.target_id.as_deref()))),
+        Cell::optional(name),
         Cell::text(result),
         Cell::optional(record.target_id.as_deref()),
         Cell::text(record.id),

@@ -4,15 +4,18 @@ use std::fmt::Write as _;
 
 use bucketry_api_types::finding::{FindingInfo, FindingList};
 use bucketry_client::{ApiClient, ClientError};
-use bucketry_model::finding::Severity;
+use bucketry_model::finding::{FindingCode, Severity};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::history::length;
 use crate::printable::printable;
+use crate::table::indented;
 
 /// The check that stands for what the server found.
 const FINDINGS: &str = "findings";
+/// Where messages begin, to the right of their checks.
+const INDENT: usize = 17;
 
 /// The result of one check, or something that the server found.
 #[derive(Serialize)]
@@ -51,8 +54,12 @@ impl DoctorFinding {
     /// The text for people. Further lines are indented.
     pub(crate) fn text(&self) -> String {
         let mark = if self.ok { "✓" } else { "✗" };
-        let message = self.message.replace('\n', &format!("\n{:17}", ""));
-        format!("{mark} {:<14} {message}", self.check)
+        let line = |line: &str| {
+            // A command can be copied if it isn't broken.
+            if line.starts_with("bucketry ") { line.to_owned() } else { indented(line, INDENT) }
+        };
+        let lines: Vec<String> = self.message.split('\n').map(line).collect();
+        format!("{mark} {:<14} {}", self.check, lines.join(&format!("\n{:INDENT$}", "")))
     }
 }
 
@@ -84,7 +91,8 @@ fn of_list(list: FindingList, now: Timestamp) -> Vec<DoctorFinding> {
 /// Name, title and age in the first line, then the sentence and the command.
 fn describe(finding: &FindingInfo, now: Timestamp) -> String {
     let mut text = format!("{}: {}", finding.name, finding.title);
-    if let Some(since) = finding.since {
+    // What lies ahead doesn't last: its sentence says when it is.
+    if let Some(since) = finding.since.filter(|_| finding.code != FindingCode::CredentialExpiring) {
         let seconds = now.duration_since(since.0).as_secs().max(0);
         // Writing to a string can't fail.
         let _ = write!(text, ", for {} (since {since})", length(seconds));
@@ -99,7 +107,7 @@ fn describe(finding: &FindingInfo, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use bucketry_api_types::moment::Moment;
-    use bucketry_model::finding::{FindingCode, SubjectKind};
+    use bucketry_model::finding::SubjectKind;
 
     use super::*;
 
@@ -132,6 +140,18 @@ mod tests {
              \u{20}                The server refused the connection.\n\
              \u{20}                bucketry bucket validate Photos"
         );
+    }
+
+    #[test]
+    fn a_credential_that_will_expire_does_not_seem_to_have_lasted() {
+        let expiring = FindingInfo {
+            code: FindingCode::CredentialExpiring,
+            title: "Credential expires soon".to_owned(),
+            message: "It expires at 1970-01-03T00:00:00.000Z.".to_owned(),
+            ..finding(Severity::Warning)
+        };
+        let text = list(vec![expiring], 0)[0].text();
+        assert!(text.starts_with("✗ WARNING        Photos: Credential expires soon\n"), "{text}");
     }
 
     #[test]

@@ -72,10 +72,10 @@ impl Cell {
         Self::number(shown, exact)
     }
 
-    /// A time, with seconds, or a dash.
+    /// A time in UTC, with seconds, or a dash.
     pub(crate) fn time(at: Option<Moment>) -> Self {
         at.map_or_else(Self::absent, |at| {
-            let shown = at.0.strftime("%Y-%m-%d %H:%M:%S").to_string();
+            let shown = at.0.strftime("%Y-%m-%d %H:%M:%SZ").to_string();
             Self::with_exact(shown, at)
         })
     }
@@ -159,6 +159,13 @@ mod tests {
     fn money_has_cents_and_small_amounts_more_digits() {
         let all = [0.0, 0.00012, 0.5, 12.345, 1_234_567.0].map(|amount| money(amount, "EUR"));
         assert_eq!(all, ["0.00 EUR", "0.0001 EUR", "0.5000 EUR", "12.35 EUR", "1234567.00 EUR"]);
+    }
+
+    #[test]
+    fn times_say_that_they_are_in_utc() {
+        let cell = Cell::time(Some(Moment("2026-03-01T10:00:00.5Z".parse().unwrap())));
+        assert_eq!(cell.shown, "2026-03-01 10:00:00Z");
+        assert_eq!(cell.exact.as_deref(), Some("2026-03-01T10:00:00.500Z"));
     }
 
     #[test]

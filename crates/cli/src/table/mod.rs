@@ -6,7 +6,7 @@ mod layout;
 mod terminal;
 
 pub(crate) use cell::{Cell, bytes_text, money};
-pub(crate) use terminal::redraw;
+pub(crate) use terminal::{indented, redraw};
 
 use crate::failure::Result;
 use crate::output;

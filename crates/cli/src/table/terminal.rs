@@ -7,6 +7,9 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::layout::Style;
 
+/// Lines of a text aren't made narrower than this many cells.
+const NARROW: usize = 20;
+
 /// The style for standard output: as wide as the terminal, and in colour unless `NO_COLOR` is set (no-color.org).
 pub(super) fn style(is_wide: bool) -> Style {
     if !std::io::stdout().is_terminal() {
@@ -24,6 +27,15 @@ pub(super) fn wrapped(sentence: &str) -> String {
         Some(width) => in_lines(sentence, width),
         None => sentence.to_owned(),
     }
+}
+
+/// A text that begins to the right of this many cells, in lines that fit the terminal unless it is very narrow.
+pub(crate) fn indented(text: &str, indent: usize) -> String {
+    let lines = match style(false).width {
+        Some(width) if width >= indent + NARROW => in_lines(text, width - indent),
+        _ => text.to_owned(),
+    };
+    lines.replace('\n', &format!("\n{:indent$}", ""))
 }
 
 /// Breaks a sentence between words. A word that is wider than a line stays whole.
