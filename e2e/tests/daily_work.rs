@@ -283,6 +283,12 @@ async fn times_are_written_as_people_write_them() -> Result<()> {
     }
     let later = terminal.json(&["audit", "--until", "1h"]).await?;
     assert!(list(&later).is_empty(), "{later}");
+    for command in [&["events"][..], &["bucket", "events", "Photos"]] {
+        terminal.text(&[command, &["--since", "yesterday", "--until", "now"]].concat()).await?;
+        let earlier =
+            terminal.json(&[command, &["--from", "2026-01-01", "--to", "2026-01-31"]].concat()).await?;
+        assert!(list(&earlier).is_empty(), "{earlier}");
+    }
     for day in ["today", "yesterday", "3d", "2026-01-31"] {
         let stats = terminal.json(&["bucket", "stats", "--day", day]).await?;
         assert!(stats["day"].is_string(), "{stats}");

@@ -16,6 +16,7 @@ use crate::database::DatabaseUrl;
 #[cfg(feature = "demo")]
 use crate::demo_options::DemoOptions;
 use crate::inventory_arguments::ScheduleArguments;
+use crate::list_arguments::EventArguments;
 use crate::notify_arguments::NotifyCommand;
 use crate::remote::Remote;
 use crate::repository_arguments::{KeyCommand, RepositoryCommand};
@@ -70,9 +71,8 @@ pub(crate) enum Command {
         /// Show only the buckets of this workspace (name or id)
         #[arg(long, add = workspaces())]
         workspace: Option<String>,
-        /// How many changes to show, newest first
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
-        limit: u32,
+        #[command(flatten)]
+        selection: EventArguments,
     },
     /// Manage repositories: groups of buckets that applications use through the gateway
     Repo {

@@ -55,8 +55,9 @@ pub(crate) async fn run(remote: &Remote, command: BucketCommand) -> Result<()> {
             validate(remote, &client, &bucket, &trial(entered.changes)).await
         }
         BucketCommand::Status { bucket } => status(remote, &client, &bucket).await,
-        BucketCommand::Events { bucket, limit } => {
-            history::bucket_events(remote, &client, &find_bucket(&client, &bucket).await?, limit).await
+        BucketCommand::Events { bucket, selection } => {
+            let bucket = find_bucket(&client, &bucket).await?;
+            history::bucket_events(remote, &client, &bucket, selection).await
         }
         BucketCommand::Outages { bucket } => {
             history::outages(remote, &client, &find_bucket(&client, &bucket).await?).await

@@ -10,7 +10,7 @@ use crate::confirmation::Confirmation;
 use crate::content_arguments::{CleanArguments, FreshnessCommand};
 use crate::credential_help::credential_help;
 use crate::inventory_arguments::InventoryArguments;
-use crate::list_arguments::BucketListArguments;
+use crate::list_arguments::{BucketListArguments, EventArguments};
 
 /// Where a bucket is.
 const AT_PROVIDER: &str = "Bucket at the provider";
@@ -123,9 +123,8 @@ pub(crate) enum BucketCommand {
         /// Name or id of the bucket
         #[arg(add = buckets())]
         bucket: String,
-        /// How many changes to show, newest first
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
-        limit: u32,
+        #[command(flatten)]
+        selection: EventArguments,
     },
     /// Show the outages of a bucket: when no node reached it
     Outages {

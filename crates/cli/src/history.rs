@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use crate::checks::checks_text;
 use crate::credentials::connect;
 use crate::failure::Result;
+use crate::list_arguments::EventArguments;
 use crate::output;
 use crate::remote::Remote;
 use crate::table::{Cell, Column, Table};
@@ -42,10 +43,14 @@ const OUTAGE_COLUMNS: &[Column] = &[
 ];
 
 /// Shows the newest changes of the status of all buckets, or of those in a workspace.
-pub(crate) async fn events(remote: &Remote, workspace: Option<String>, limit: u32) -> Result<()> {
+pub(crate) async fn events(
+    remote: &Remote,
+    workspace: Option<String>,
+    selection: EventArguments,
+) -> Result<()> {
     let client = connect(remote).await?;
     let workspace = given_workspace(&client, workspace.as_deref()).await?;
-    show_events(remote, &client.events(workspace, limit).await?)
+    show_events(remote, &client.events(workspace, &selection.into()).await?)
 }
 
 /// Shows the newest changes of a bucket's status.
@@ -53,9 +58,9 @@ pub(crate) async fn bucket_events(
     remote: &Remote,
     client: &ApiClient,
     bucket: &BucketInfo<'_>,
-    limit: u32,
+    selection: EventArguments,
 ) -> Result<()> {
-    show_events(remote, &client.bucket_events(bucket.id, limit).await?)
+    show_events(remote, &client.bucket_events(bucket.id, &selection.into()).await?)
 }
 
 fn show_events(remote: &Remote, events: &[StatusEventInfo]) -> Result<()> {

@@ -1,11 +1,13 @@
-//! The arguments of `bucketry bucket list` and `bucketry repo list`.
+//! The arguments of `bucketry bucket list`, `bucketry repo list` and `bucketry events`.
 
 use bucketry_client::api::bucket::ListSort;
+use bucketry_client::api::history::StatusEventSelection;
 use bucketry_model::bucket::{StorageType, UnknownStorageType};
 use bucketry_model::provider::Provider;
 use bucketry_model::status::Status;
 use clap::{Args, ValueEnum};
 
+use crate::argument_values::past;
 use crate::completion::workspaces;
 
 /// The order of a list.
@@ -23,6 +25,26 @@ impl From<SortBy> for ListSort {
             SortBy::Newest => Self::Newest,
             SortBy::Name => Self::Name,
         }
+    }
+}
+
+/// Which changes of the status of buckets to show.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct EventArguments {
+    /// Start of the range: a date (2026-01-31), a time, `yesterday`, or how long ago (30d, 2 hours ago)
+    #[arg(long, visible_alias = "from", value_name = "TIME", value_parser = past, help_heading = "List")]
+    since: Option<String>,
+    /// End of the range, in the same formats
+    #[arg(long, visible_alias = "to", value_name = "TIME", value_parser = past, help_heading = "List")]
+    until: Option<String>,
+    /// How many changes to show, newest first
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000), help_heading = "List")]
+    limit: u32,
+}
+
+impl From<EventArguments> for StatusEventSelection {
+    fn from(EventArguments { since, until, limit }: EventArguments) -> Self {
+        Self { since, until, limit }
     }
 }
 

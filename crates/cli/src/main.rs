@@ -130,7 +130,7 @@ fn run(arguments: Arguments) -> Result<()> {
             Command::Logout => login::logout(&remote).await,
             Command::Context { command } => context::run(&remote, command).await,
             Command::Bucket { command } => bucket::run(&remote, command).await,
-            Command::Events { workspace, limit } => history::events(&remote, workspace, limit).await,
+            Command::Events { workspace, selection } => history::events(&remote, workspace, selection).await,
             Command::Repo { command } => repository::run(&remote, command).await,
             Command::Key { command } => key::run(&remote, command).await,
             Command::Workspace { command } => workspace::run(&remote, command).await,

@@ -8,22 +8,46 @@ use bucketry_model::id::{BucketId, WorkspaceId};
 use super::{ApiClient, with_query};
 use crate::error::ClientError;
 
+/// Which changes of the status of buckets to read. Values are those of the query of `GET /events`.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the fields are the query's parameters")]
+pub struct StatusEventSelection {
+    pub since: Option<String>,
+    pub until: Option<String>,
+    pub limit: u32,
+}
+
+impl StatusEventSelection {
+    fn path(&self, path: &str, workspace: Option<WorkspaceId>) -> String {
+        let (workspace, limit) = (workspace.map(|id| id.to_string()), self.limit.to_string());
+        let parameters = [
+            ("workspaceId", workspace.as_deref()),
+            ("since", self.since.as_deref()),
+            ("until", self.until.as_deref()),
+            ("limit", Some(limit.as_str())),
+        ];
+        with_query(path, &parameters)
+    }
+}
+
 impl ApiClient {
-    /// Returns the newest `limit` changes of a bucket's status.
-    pub async fn bucket_events(&self, id: BucketId, limit: u32) -> Result<Vec<StatusEventInfo>, ClientError> {
-        let path = with_query(&format!("/bucket/{id}/events"), &[("limit", Some(&limit.to_string()))]);
+    /// Returns the newest changes of a bucket's status.
+    pub async fn bucket_events(
+        &self,
+        id: BucketId,
+        selection: &StatusEventSelection,
+    ) -> Result<Vec<StatusEventInfo>, ClientError> {
+        let path = selection.path(&format!("/bucket/{id}/events"), None);
         self.get(&path).await.map(|list: StatusEventList| list.events)
     }
 
-    /// Returns the newest `limit` changes of the status of all buckets that the caller sees.
+    /// Returns the newest changes of the status of all buckets that the caller sees.
     pub async fn events(
         &self,
         workspace: Option<WorkspaceId>,
-        limit: u32,
+        selection: &StatusEventSelection,
     ) -> Result<Vec<StatusEventInfo>, ClientError> {
-        let workspace = workspace.map(|id| id.to_string());
-        let parameters = [("workspaceId", workspace.as_deref()), ("limit", Some(&*limit.to_string()))];
-        self.get(&with_query("/events", &parameters)).await.map(|list: StatusEventList| list.events)
+        self.get(&selection.path("/events", workspace)).await.map(|list: StatusEventList| list.events)
     }
 
     /// Returns the outages of a bucket, newest first.
