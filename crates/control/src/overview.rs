@@ -12,7 +12,7 @@ use bucketry_model::role::{Caller, Visibility, WorkspaceRole};
 use bucketry_model::time::Day;
 use bucketry_model::usage::{Resolution, UsageCounts};
 use bucketry_store::bucket::BucketQuery;
-use bucketry_store::overview::{BucketCounts, HourSum};
+use bucketry_store::overview::{BucketCounts, HourSum, StoredSum};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
@@ -42,6 +42,8 @@ const MOST_POINTS: usize = 100_000;
 pub struct Overview {
     /// How many buckets have each status.
     pub buckets: BucketCounts,
+    /// How full the buckets are that have been measured.
+    pub stored: StoredSum,
     /// The buckets with the most traffic yesterday and today (UTC), the busiest first, with that traffic. Some may have been
     /// deleted.
     pub busiest: Vec<(BucketId, UsageCounts)>,
@@ -129,6 +131,7 @@ impl Control {
         let yesterday = Day::from_number(Day::of(self.inner.environment.now()).number() - 1);
         let overview = Arc::new(Overview {
             buckets: self.inner.store.count_buckets(*org_id, visible, &connected).await?,
+            stored: self.inner.store.stored_sum(*org_id, visible).await?,
             busiest: self.inner.store.busiest_buckets(*org_id, visible, yesterday, BUSIEST).await?,
             hours: self.visible_traffic(&key, ChartRange::Hours(24)).await?,
             days: self.visible_traffic(&key, ChartRange::Days(30)).await?,

@@ -304,7 +304,12 @@ impl GivenSecret<'_> {
 impl GivenCredential<'_> {
     /// Whether the fields are complete for a kind of credential. Their contents are for the driver to check.
     pub fn is_complete(&self) -> bool {
-        CREDENTIAL_KINDS.iter().any(|kind| kind.is_complete(self))
+        self.kinds().next().is_some()
+    }
+
+    /// The kinds that the fields are complete for.
+    pub fn kinds(&self) -> impl Iterator<Item = &'static CredentialKind> {
+        CREDENTIAL_KINDS.into_iter().filter(move |kind| kind.is_complete(self))
     }
 }
 

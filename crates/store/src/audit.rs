@@ -31,6 +31,8 @@ pub struct AuditFilter {
     pub user_id: Option<UserId>,
     /// The id of the resource.
     pub target_id: Option<String>,
+    /// The name of the resource when the record was made, in lower case. The case of ASCII letters makes no difference.
+    pub target_name: Option<String>,
     pub workspace_id: Option<WorkspaceId>,
     /// Whether the action was refused.
     pub refused: Option<bool>,

@@ -26,6 +26,15 @@ impl BucketCounts {
     }
 }
 
+/// How full buckets are together, as far as they were measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StoredSum {
+    /// How many of them have been measured.
+    pub measured: u64,
+    /// The sum of their sizes when each was last measured, in bytes.
+    pub bytes: i64,
+}
+
 /// The traffic of everything that was asked for, in one hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HourSum {
@@ -46,6 +55,10 @@ pub trait OverviewStore {
         visible: &Visibility,
         connected: &[NodeId],
     ) -> Result<BucketCounts>;
+
+    /// The sum of the sizes of the visible live buckets that have been measured. Reads an index from end to end, so callers
+    /// must remember the result for a while.
+    async fn stored_sum(&self, org_id: OrgId, visible: &Visibility) -> Result<StoredSum>;
 
     /// The visible traffic by hour, from `first` to `last` (both in Unix seconds), earliest first. Hours without traffic
     /// are left out.

@@ -133,6 +133,9 @@ pub trait UserStore {
     /// A page of the organization's live users, newest first, after the given one.
     async fn users(&self, org_id: OrgId, after: Option<UserId>, limit: u32) -> Result<Vec<User>>;
 
+    /// Some live users of the organization with exactly this role, at most `limit`.
+    async fn users_with_role(&self, org_id: OrgId, role: OrgRole, limit: u32) -> Result<Vec<User>>;
+
     /// Changes names, role and password of a user, all or nothing. Refuses to lower the role of the last OWNER,
     /// also if two requests do so at the same time. A new password ends sessions, and makes a concurrent sign-in
     /// with the old one fail.

@@ -57,6 +57,7 @@ fn filter(params: &Params) -> ApiResult<AuditFilter> {
         action: parsed(params, "action")?,
         user_id: params.id::<UserId>("user")?,
         target_id: params.text("id")?.map(str::to_owned),
+        target_name: None,
         workspace_id: params.id("workspace")?,
         refused,
         since: params.moments("since")?.map(DateOrTime::first),

@@ -50,6 +50,7 @@ fn filter(query: &SystemEventQuery, caller: &Caller, now: Timestamp) -> ApiResul
         action,
         user_id: read_id(query.user_id.as_deref(), ResourceKind::User)?,
         target_id: query.context_id.clone().filter(|text| !is_absent(text)),
+        target_name: None,
         workspace_id: read_id(query.workspace_id.as_deref(), ResourceKind::Workspace)?,
         since,
         // The contract's end is the last time that is listed.

@@ -1,6 +1,7 @@
 //! Reading records: the whole audit for administrators, and system events for everybody.
 
-use bucketry_model::audit::AuditRecord;
+use bucketry_model::audit::{AuditAction, AuditKind, AuditRecord};
+use bucketry_model::id::UserId;
 use bucketry_model::role::{Caller, OrgRole, Visibility};
 use bucketry_store::audit::{AuditFilter, AuditPosition, AuditQuery, AuditScope};
 
@@ -35,6 +36,20 @@ impl Control {
         let scope = AuditScope::Organization;
         let query = AuditQuery { org_id: caller.org_id, scope, filter, after, skip: 0, limit };
         Ok(self.inner.store.audit(&query).await?)
+    }
+
+    /// Returns the id of the user with this e-mail address who was removed last, as long as the removal is on record. Needs
+    /// ADMINISTRATORS.
+    pub async fn removed_user_with_email(&self, caller: &Caller, email: &str) -> Result<Option<UserId>> {
+        let filter = AuditFilter {
+            kind: Some(AuditKind::User),
+            action: Some(AuditAction::Deleted),
+            refused: Some(false),
+            target_name: Some(email.trim().to_lowercase()),
+            ..AuditFilter::default()
+        };
+        let removals = self.audit(caller, filter, None, 1).await?;
+        Ok(removals.first().and_then(|removal| removal.entry.target.id.as_deref()?.parse().ok()))
     }
 
     /// Returns a page of system events, newest first: all of the organization for ADMINISTRATORS, otherwise the

@@ -114,6 +114,15 @@ pub async fn records_are_listed_newest_first_by_what_a_reader_looks_for(store: &
         (AuditFilter { action: Some(AuditAction::Deleted), ..none.clone() }, vec![13]),
         (AuditFilter { user_id: Some(user), ..none.clone() }, vec![12]),
         (AuditFilter { target_id: Some("x".to_owned()), ..none.clone() }, vec![11]),
+        (
+            AuditFilter {
+                kind: Some(AuditKind::Repository),
+                refused: Some(false),
+                target_name: Some("x".to_owned()),
+                ..none.clone()
+            },
+            vec![11],
+        ),
         (AuditFilter { workspace_id: Some(context.workspace), ..none.clone() }, vec![13]),
         (AuditFilter { refused: Some(true), ..none.clone() }, vec![14]),
         (AuditFilter { refused: Some(false), ..none.clone() }, vec![13, 12, 11, 10]),

@@ -19,13 +19,18 @@ fn inventory(bytes: u64, started: i64, finished: i64) -> Inventory {
     Inventory::of(state, at(started), at(finished))
 }
 
-fn finished(bytes: u64, started: i64, finished: i64) -> WalkOutcome {
+pub(super) fn finished(bytes: u64, started: i64, finished: i64) -> WalkOutcome {
     let inventory = Box::new(inventory(bytes, started, finished));
     WalkOutcome::Finish { inventory, size_change: -7, keep: 3 }
 }
 
 /// Requests a walk of a bucket at a time, and gives it to a node.
-async fn claimed(context: &TestContext<'_>, bucket_id: BucketId, node_id: NodeId, seconds: i64) -> WalkOwner {
+pub(super) async fn claimed(
+    context: &TestContext<'_>,
+    bucket_id: BucketId,
+    node_id: NodeId,
+    seconds: i64,
+) -> WalkOwner {
     let now = at(seconds);
     assert!(context.store.request_walk(context.org, bucket_id, &audit(now)).await.unwrap());
     let owner = WalkOwner { bucket_id, node_id, started_at: now };

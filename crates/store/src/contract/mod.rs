@@ -72,6 +72,7 @@ macro_rules! contract_stories {
                 addresses_are_unique_without_letter_case_until_the_user_is_removed
                 two_users_with_one_address_at_once_give_one_user
                 users_are_paged_newest_first
+                users_are_found_by_their_role
                 a_user_changes
                 a_new_password_ends_the_other_sessions_and_leaves_api_tokens
                 a_password_that_must_be_changed_is_remembered_until_it_is
@@ -167,6 +168,7 @@ macro_rules! contract_stories {
                 buckets_are_counted_by_status
                 hours_of_traffic_are_summed_over_workspaces_and_nodes
                 the_busiest_buckets_come_first
+                sizes_of_measured_buckets_are_summed
             }
             listing {
                 buckets_are_found_by_the_beginnings_of_all_words

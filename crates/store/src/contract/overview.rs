@@ -5,11 +5,12 @@ use bucketry_model::role::Visibility;
 use bucketry_model::time::Day;
 use bucketry_model::usage::UsageRow;
 
-use super::fixture::{TestContext, at, online};
+use super::fixture::{TestContext, at, audit, online};
+use super::inventory::{claimed, finished};
 use super::listing::offline;
 use super::usage::{batch, row};
 use crate::Store;
-use crate::overview::BucketCounts;
+use crate::overview::{BucketCounts, StoredSum};
 
 const HOUR: i64 = 3_600;
 
@@ -90,4 +91,29 @@ pub async fn the_busiest_buckets_come_first(store: &dyn Store) {
     assert_eq!(busiest(Visibility::Organization, 1, 9).await, [(busy, 120), (there, 110), (calm, 100)]);
     assert_eq!(busiest(Visibility::Organization, 0, 1).await, [(calm, 1_100)]);
     assert_eq!(busiest(Visibility::Workspaces(vec![elsewhere]), 0, 9).await, [(there, 110)]);
+}
+
+pub async fn sizes_of_measured_buckets_are_summed(store: &dyn Store) {
+    let context = TestContext::new(store).await;
+    let elsewhere = context.another_workspace(1).await;
+    let node = context.node("near").await;
+    let here = context.bucket("here").await;
+    let there = context.bucket_in(elsewhere, "there", at(0)).await;
+    context.bucket("never measured").await;
+    let sum = async |visible: Visibility| {
+        let StoredSum { measured, bytes } = store.stored_sum(context.org, &visible).await.unwrap();
+        (measured, bytes)
+    };
+    assert_eq!(sum(Visibility::Organization).await, (0, 0));
+    for (start, bucket, bytes) in [(100, here, 30), (200, there, 5), (300, there, 4)] {
+        let owner = claimed(&context, bucket, node, start).await;
+        let outcome = finished(bytes, start, start + 10);
+        assert!(store.end_walk(&owner, &outcome, None, at(start + 10)).await.unwrap());
+    }
+    assert_eq!(sum(Visibility::Organization).await, (2, 34), "the latest size of each");
+    assert_eq!(sum(Visibility::Workspaces(vec![elsewhere])).await, (1, 4));
+    assert_eq!(sum(Visibility::Workspaces(vec![context.workspace, elsewhere])).await, (2, 34));
+    assert_eq!(sum(Visibility::Workspaces(Vec::new())).await, (0, 0));
+    store.delete_bucket(context.org, here, &audit(at(400))).await.unwrap();
+    assert_eq!(sum(Visibility::Organization).await, (1, 4));
 }

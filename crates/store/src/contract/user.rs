@@ -190,6 +190,23 @@ pub async fn users_are_paged_newest_first(store: &dyn Store) {
     assert!(store.users(context.org, Some(fresh(UserId::new)), 10).await.unwrap().is_empty());
 }
 
+pub async fn users_are_found_by_their_role(store: &dyn Store) {
+    let context = TestContext::new(store).await;
+    let elsewhere = TestContext::another(store).await;
+    elsewhere.user("linus@example.com", OrgRole::Administrators).await;
+    context.user("ada@example.com", OrgRole::User).await;
+    let grace = context.user("grace@example.com", OrgRole::Administrators).await;
+    let removed = context.user("alan@example.com", OrgRole::Administrators).await;
+    store.delete_user(context.org, removed, &audit(at(9))).await.unwrap();
+    let ids = async |role, limit| {
+        let found = store.users_with_role(context.org, role, limit).await.unwrap();
+        found.iter().map(|user| user.id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(OrgRole::Administrators, 5).await, [grace]);
+    assert_eq!(ids(OrgRole::Owner, 5).await, [context.owner]);
+    assert!(ids(OrgRole::Workspaces, 5).await.is_empty() && ids(OrgRole::Owner, 0).await.is_empty());
+}
+
 pub async fn a_user_changes(store: &dyn Store) {
     let context = TestContext::new(store).await;
     let user = context.user("grace@example.com", OrgRole::User).await;

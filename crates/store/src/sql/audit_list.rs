@@ -73,6 +73,9 @@ fn filter(conditions: &mut FilterSql, filter: &AuditFilter) {
     if let Some(target_id) = &filter.target_id {
         conditions.text(" AND target_id = ", target_id);
     }
+    if let Some(target_name) = &filter.target_name {
+        conditions.text(" AND LOWER(target_name) = ", target_name);
+    }
     if let Some(workspace_id) = filter.workspace_id {
         conditions.text(" AND workspace_id = ", workspace_id);
     }

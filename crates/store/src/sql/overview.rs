@@ -16,7 +16,7 @@ use super::dialect::Row;
 use super::statement::{InList, texts};
 use super::usage_series::counts;
 use crate::Result;
-use crate::overview::{BucketCounts, HourSum, OverviewStore};
+use crate::overview::{BucketCounts, HourSum, OverviewStore, StoredSum};
 
 /// Columns of `UsageCounts`, summed. PostgreSQL's sums are NUMERIC.
 const SUMS: &str = "CAST(SUM(u.requests) AS BIGINT), CAST(SUM(u.errors) AS BIGINT), CAST(SUM(u.reads) AS BIGINT), \
@@ -28,6 +28,14 @@ const SUMS: &str = "CAST(SUM(u.requests) AS BIGINT), CAST(SUM(u.errors) AS BIGIN
 /// The columns of `UsageCounts`.
 const COUNTS: &str = "u.requests, u.errors, u.reads, u.writes, u.lists, u.provider_errors, u.upload_bytes, \
                       u.download_bytes, u.size_change, u.latency_sum_ms, u.first_byte_sum_ms";
+
+/// Sums the measured sizes of live buckets. The sum of none is NULL, and PostgreSQL's sums are NUMERIC.
+macro_rules! sum_sizes {
+    () => {
+        "SELECT COUNT(*), CAST(COALESCE(SUM(z.bytes), 0) AS BIGINT) FROM bucket_facets f \
+         JOIN bucket_sizes z ON z.bucket_id = f.bucket_id WHERE "
+    };
+}
 
 #[async_trait]
 impl OverviewStore for SqlStore {
@@ -68,6 +76,27 @@ impl OverviewStore for SqlStore {
             }
         }
         Ok(total)
+    }
+
+    async fn stored_sum(&self, org_id: OrgId, visible: &Visibility) -> Result<StoredSum> {
+        let rows = match visible {
+            Visibility::Organization => {
+                let sql = concat!(sum_sizes!(), "f.org_id = $1");
+                self.rows(query(sql).bind(org_id.to_string())).await?
+            }
+            Visibility::Workspaces(workspaces) => {
+                let list =
+                    InList::new(concat!(sum_sizes!(), "f.workspace_id IN ("), ") GROUP BY f.workspace_id");
+                self.rows_in_list(&list, &texts(workspaces)).await?
+            }
+        };
+        let mut sum = StoredSum::default();
+        for row in &rows {
+            let mut columns = Columns::of(row);
+            sum.measured += u64::try_from(columns.number()?).unwrap_or_default();
+            sum.bytes = sum.bytes.saturating_add(columns.number()?);
+        }
+        Ok(sum)
     }
 
     async fn traffic_hours(

@@ -173,6 +173,13 @@ impl UserStore for SqlStore {
         rows.iter().map(user).collect()
     }
 
+    async fn users_with_role(&self, org_id: OrgId, role: OrgRole, limit: u32) -> Result<Vec<User>> {
+        let sql = "SELECT id, org_id, email, first_name, last_name, org_role, validated, created_at FROM users \
+                   WHERE org_id = $1 AND org_role = $2 AND deleted_at IS NULL LIMIT $3";
+        let sql = query(sql).bind(org_id.to_string()).bind(i64::from(role.number())).bind(i64::from(limit));
+        self.rows(sql).await?.iter().map(user).collect()
+    }
+
     async fn update_user(
         &self,
         org_id: OrgId,
