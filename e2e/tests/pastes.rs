@@ -113,7 +113,7 @@ async fn a_secret_file_may_have_marks_quotes_and_a_name() -> Result<()> {
         let add =
             ["bucket", "add", name, "--bucket", OPEN_BUCKET, "--key", ADMIN.key, "--endpoint", &endpoint];
         let added = terminal.text(&[&add[..], &["--secret-file", &path]].concat()).await?;
-        assert!(added.starts_with(&format!("registered {name}")), "{added}");
+        assert!(added.contains(&format!("\nregistered {name}")), "{added}");
     }
     Ok(())
 }

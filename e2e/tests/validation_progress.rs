@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bucketry_e2e::{
-    CommandLine, OPEN_BUCKET, Person, Result, Server, eventually, list, options, s3_bucket,
+    ADMIN, CommandLine, OPEN_BUCKET, Person, Result, Server, eventually, list, options, s3_bucket,
     shared_s3_endpoint, text, with,
 };
 use bucketry_faults::{Fault, FaultProxy};
@@ -66,6 +66,35 @@ async fn checks_are_printed_as_they_end_while_the_provider_takes_its_time() -> R
     let printed =
         eventually("the last check", SOON, output, |printed| printed.contains("checks passed")).await?;
     assert!(printed.contains("8 of 8 checks passed"), "{printed}");
+    command.kill_hard().await?;
+
+    store.set(Fault::HoldRequest);
+    let secret = terminal.file("secret", ADMIN.secret)?;
+    let endpoint = store.endpoint();
+    let arguments = [
+        "bucket",
+        "add",
+        "Films",
+        "--bucket",
+        OPEN_BUCKET,
+        "--endpoint",
+        &endpoint,
+        "--key",
+        ADMIN.key,
+        "--secret-file",
+        &secret,
+    ];
+    let mut command = terminal.start(&arguments)?;
+    let output = async || Ok(command.output());
+    let printed =
+        eventually("the first checks", SOON, output, |printed| printed.contains("✓ connect")).await?;
+    assert!(!printed.contains("registered"), "it is not over: {printed}");
+    store.healthy();
+    let output = async || Ok(command.output());
+    let printed =
+        eventually("the end", SOON, output, |printed| printed.contains("registered Films: ")).await?;
+    assert!(printed.contains("8 of 8 checks passed\nregistered Films: "), "{printed}");
+    assert_eq!(printed.matches("✓ connect").count(), 1, "each check is printed once: {printed}");
     command.kill_hard().await?;
     Ok(())
 }

@@ -11,7 +11,17 @@ use crate::secret::expose_optional;
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "openapi", schema(as = NewBucket))]
+#[cfg_attr(
+    feature = "openapi",
+    schema(
+        as = NewBucket,
+        example = json!({
+            "name": "Holiday photos", "bucket": "photos", "storageType": "S3", "key": "AKIAIOSFODNN7EXAMPLE",
+            "secret": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "region": "eu-central-1",
+            "workspaceId": "018f4c5e-7c1a-7b3a-9d6e-2f5a1b0c3d4e", "skipValidation": true
+        })
+    )
+)]
 pub struct NewBucketRequest {
     /// The display name. Unique in the organization, ignoring case.
     #[serde(skip_serializing_if = "Option::is_none")]

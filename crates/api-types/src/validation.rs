@@ -1,11 +1,11 @@
 //! Validations that a caller follows check by check.
 
 use bucketry_model::diagnosis::{Check, CheckCode, CheckName, CheckScope};
-use bucketry_model::id::ValidationId;
+use bucketry_model::id::{BucketId, ValidationId};
 use bucketry_model::status::Status;
 use serde::{Deserialize, Serialize};
 
-use crate::bucket::ReadField;
+use crate::bucket::{AlsoRegistered, ReadField};
 
 /// A validation that has begun.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -139,6 +139,14 @@ pub struct ValidationState {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", schema(inline = false))]
     pub read: Vec<ReadField>,
+    /// The bucket that was registered. Absent for validations of a registered bucket, and until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = "uuid"))]
+    pub bucket_id: Option<BucketId>,
+    /// Other registrations of the same bucket that the caller may see. Absent if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(inline = false))]
+    pub also_registered: Vec<AlsoRegistered>,
 }
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 
 use std::fmt::Display;
 
-use bucketry_api_types::bucket::{AlsoRegistered, BucketInfo, ReadField};
+use bucketry_api_types::bucket::{AlsoRegistered, BucketCreated, BucketInfo, ReadField};
 use bucketry_api_types::bucket_fields::TrialFields;
 use bucketry_api_types::history::StoredDiagnosis;
+use bucketry_api_types::validation::ValidationState;
 use bucketry_client::{ApiClient, ClientError};
 use bucketry_model::status::Status;
 use serde_json::json;
@@ -102,8 +103,17 @@ async fn add(
     changes.storage_type = changes.storage_type.or_else(|| Some(storage_type_of(&changes).into()));
     changes.workspace_id = Some(workspace.to_string());
     changes.skip_validation = registration.skip_validation.then_some(true);
-    let stored = client.create_bucket(&new_bucket(changes), None).await;
-    let stored = checked(remote, stored, "the bucket was not registered")?;
+    let new = new_bucket(changes);
+    let is_followed = !remote.json && !registration.skip_validation;
+    let followed = if is_followed { validation::follow_registration(client, &new).await? } else { None };
+    let has_printed = followed.is_some();
+    let stored = match followed.and_then(registered) {
+        Some(stored) => stored,
+        None => {
+            let stored = client.create_bucket(&new, None).await;
+            checked(remote, stored, "the bucket was not registered")?
+        }
+    };
     let read = [read, stored.read].concat();
     let bucket = client.bucket(stored.bucket_id).await?;
     let checks = client.bucket_diagnosis(bucket.id).await?.map(|diagnosis| diagnosis.checks);
@@ -119,11 +129,17 @@ async fn add(
         "registered {}: {} at {}{region}, {}{validated}",
         bucket.name, bucket.bucket, bucket.provider, bucket.status
     ))?;
-    if let Some(checks) = &checks {
+    if let Some(checks) = checks.as_ref().filter(|_| !has_printed) {
         output::sentence(&checks_text(checks))?;
     }
     show_read(&read)?;
     show_others(&stored.also_registered)
+}
+
+/// What the call that waits for the end would have returned.
+fn registered(state: ValidationState) -> Option<BucketCreated> {
+    let ValidationState { bucket_id, read, also_registered, .. } = state;
+    Some(BucketCreated { success: true, bucket_id: bucket_id?, read, also_registered })
 }
 
 async fn update(

@@ -14,6 +14,8 @@ mod inventory;
 mod list;
 mod outages;
 mod read;
+mod registration_begin;
+mod registration_progress;
 mod status;
 pub(crate) mod totals;
 mod update;
@@ -23,11 +25,13 @@ mod validation_progress;
 
 use crate::endpoint::endpoints;
 
-// axum prefers `/bucket/stats` and `/bucket/available` to `/bucket/{bucketId}`.
+// axum prefers `/bucket/stats`, `/bucket/available` and `/bucket/registration` to `/bucket/{bucketId}`.
 endpoints!(
     [list::list, create::create],
     [totals::totals],
     [available::available],
+    [registration_begin::begin],
+    [registration_progress::progress],
     [read::read, update::update, delete::delete],
     [status::status],
     [diagnosis::diagnosis],

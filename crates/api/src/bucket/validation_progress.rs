@@ -1,16 +1,18 @@
 //! `GET /bucket/{bucketId}/validation/{validationId}`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use bucketry_api_types::validation::{CheckLine, ValidationFailure, ValidationState};
 use bucketry_control::Error;
+use bucketry_control::buckets::CreatedBucket;
 use bucketry_control::validations::{LONGEST_WAIT, ValidationEnd, ValidationProgress};
 use bucketry_model::paste::fields::PasteReading;
 use bucketry_model::status::Status;
 
-use super::answer::read_fields;
+use super::answer::{also_registered, read_fields};
 use crate::caller::Authenticated;
 use crate::endpoint::RequestSample;
 use crate::error::{ApiError, ApiResult};
@@ -26,6 +28,7 @@ struct EndOfChecks {
     status: Option<Status>,
     failure: Option<ValidationFailure>,
     read: Vec<PasteReading>,
+    created: Option<Arc<CreatedBucket>>,
 }
 
 fn end_of_checks(end: &ValidationEnd) -> EndOfChecks {
@@ -35,7 +38,13 @@ fn end_of_checks(end: &ValidationEnd) -> EndOfChecks {
             read: validated.read.clone(),
             ..EndOfChecks::default()
         },
-        ValidationEnd::Created(_) => EndOfChecks { status: Some(Status::Online), ..EndOfChecks::default() },
+        ValidationEnd::Created(created) => EndOfChecks {
+            // Without checks, nothing is known of it yet.
+            status: created.diagnosis.is_some().then_some(Status::Online),
+            read: created.read.clone(),
+            created: Some(Arc::clone(created)),
+            ..EndOfChecks::default()
+        },
         ValidationEnd::Failed(error) => match &**error {
             Error::ValidationFailed(_) => {
                 EndOfChecks { status: Some(Status::Offline), ..EndOfChecks::default() }
@@ -51,10 +60,10 @@ fn end_of_checks(end: &ValidationEnd) -> EndOfChecks {
     }
 }
 
-fn state_of(progress: &ValidationProgress) -> ValidationState {
+pub(super) fn state_of(progress: &ValidationProgress) -> ValidationState {
     let end = progress.end.as_ref().map(end_of_checks);
     let done = end.is_some();
-    let EndOfChecks { status, failure, read } = end.unwrap_or_default();
+    let EndOfChecks { status, failure, read, created } = end.unwrap_or_default();
     ValidationState {
         success: true,
         validation_id: progress.id,
@@ -64,7 +73,22 @@ fn state_of(progress: &ValidationProgress) -> ValidationState {
         checks: CheckLine::all(progress.scope, &progress.checks, progress.running),
         failure,
         read: read_fields(read),
+        bucket_id: created.as_ref().map(|created| created.id),
+        also_registered: created
+            .map(|created| also_registered(created.also_registered.clone()))
+            .unwrap_or_default(),
     }
+}
+
+/// The revision that the caller knows, and how long to wait for a higher one.
+pub(super) fn waiting(params: &Params) -> ApiResult<(Option<u64>, Duration)> {
+    let after = params.number("after")?.map(u64::from);
+    let wait = match params.number("wait")? {
+        None => LONGEST_WAIT,
+        Some(seconds) if u64::from(seconds) <= LONGEST_WAIT.as_secs() => Duration::from_secs(seconds.into()),
+        Some(_) => return Err(ApiError::field("wait", "must be a whole number of seconds up to 10")),
+    };
+    Ok((after, wait))
 }
 
 /// Returns how far a validation has come.
@@ -95,12 +119,7 @@ pub(crate) async fn progress(
     ValidationPath(bucket_id, id): ValidationPath,
     params: Params,
 ) -> ApiResult<Json<ValidationState>> {
-    let after = params.number("after")?.map(u64::from);
-    let wait = match params.number("wait")? {
-        None => LONGEST_WAIT,
-        Some(seconds) if u64::from(seconds) <= LONGEST_WAIT.as_secs() => Duration::from_secs(seconds.into()),
-        Some(_) => return Err(ApiError::field("wait", "must be a whole number of seconds up to 10")),
-    };
+    let (after, wait) = waiting(&params)?;
     let progress = state.control().validation_progress(&caller, id, Some(bucket_id), after, wait).await?;
     Ok(Json(state_of(&progress)))
 }

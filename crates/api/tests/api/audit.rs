@@ -10,6 +10,10 @@ use crate::fixtures::{Ownership, TestContext};
 
 /// Calls that change nothing that is recorded, each with the reason.
 const UNRECORDED: &[(&str, &str)] = &[
+    (
+        "POST /bucket/registration",
+        "returns at once; a_registration_that_is_followed_is_recorded waits for its end",
+    ),
     ("POST /bucket/{bucketId}/stats", "reads"),
     ("POST /bucket/{bucketId}/validate", "checks, and stores nothing that the caller sent"),
     ("POST /bucket/{bucketId}/validation", "checks, and stores nothing that the caller sent"),

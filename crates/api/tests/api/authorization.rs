@@ -110,6 +110,8 @@ pub(crate) async fn request(
             fill("{validationId}", context.fresh_validation(ownership, &bucket).await);
         }
         fill("{bucketId}", bucket);
+    } else if has("{validationId}") {
+        fill("{validationId}", context.fresh_registration(ownership).await);
     }
     if has("{user}") {
         fill("{user}", context.fresh_user(ownership).await.to_string());

@@ -164,7 +164,12 @@ impl TestContext {
     pub(crate) async fn fresh_bucket(&self, ownership: Ownership) -> String {
         let control = &self.deployment.control;
         let owner = control.authenticate(self.owner_of(ownership)).await.unwrap();
-        let input = BucketInput {
+        control.create_bucket(&owner, &self.unchecked_bucket(ownership)).await.unwrap().id.to_string()
+    }
+
+    /// The fields of a bucket for `ownership` that is registered without checks.
+    fn unchecked_bucket(&self, ownership: Ownership) -> BucketInput {
+        BucketInput {
             name: Some(self.fresh_name()),
             bucket: Some("photos".into()),
             storage_type: Some(StorageType::S3),
@@ -173,8 +178,7 @@ impl TestContext {
             workspace_id: Some(self.workspace(ownership).to_string()),
             skip_validation: true,
             ..BucketInput::default()
-        };
-        control.create_bucket(&owner, &input).await.unwrap().id.to_string()
+        }
     }
 
     /// A new validation of a bucket of `ownership`.
@@ -183,6 +187,24 @@ impl TestContext {
         let owner = control.authenticate(self.owner_of(ownership)).await.unwrap();
         let id = bucket.parse().unwrap();
         control.begin_validation(&owner, id, &BucketInput::default()).await.unwrap().to_string()
+    }
+
+    /// A new registration of a bucket for `ownership`, begun by the owner.
+    pub(crate) async fn fresh_registration(&self, ownership: Ownership) -> String {
+        let control = &self.deployment.control;
+        let owner = control.authenticate(self.owner_of(ownership)).await.unwrap();
+        let input = self.unchecked_bucket(ownership);
+        let id = control.begin_bucket_creation(&owner, input).await.unwrap();
+        // Those in progress are limited.
+        let wait = std::time::Duration::from_secs(10);
+        let mut after = 0;
+        loop {
+            let progress = control.validation_progress(&owner, id, None, Some(after), wait).await.unwrap();
+            if progress.end.is_some() {
+                return id.to_string();
+            }
+            after = progress.revision;
+        }
     }
 
     /// A new repository for `ownership`, without buckets.

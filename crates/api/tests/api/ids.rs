@@ -46,6 +46,7 @@ const LISTS: &[(&str, &str)] = &[
 /// Members of bodies: the route, the path to the member, whether it is required.
 const BODIES: &[(&str, &str, bool)] = &[
     ("POST /bucket", "workspaceId", true),
+    ("POST /bucket/registration", "workspaceId", true),
     ("PUT /bucket/{bucketId}", "workspaceId", false),
     ("POST /repo", "workspaceId", true),
     ("POST /repo", "repoBuckets/bucketId", true),
@@ -259,7 +260,7 @@ async fn request(deployment: &Deployment, route: &str, number: usize) -> (Method
     let ownership =
         json!([{ "bucketId": deployment.add_bucket(&format!("bucket-{number}")).await, "folder": "" }]);
     let (path, body) = match route {
-        "POST /bucket" => {
+        "POST /bucket" | "POST /bucket/registration" => {
             let mut fields = deployment.bucket_fields(&name);
             fields["skipValidation"] = true.into();
             (path.to_owned(), fields)

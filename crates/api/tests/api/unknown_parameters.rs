@@ -16,8 +16,9 @@ fn lists() -> Vec<String> {
     let paths = document["paths"].as_object().unwrap().iter();
     let without = ["/repo/{repoId}/apikey", "/bucket/{bucketId}/freshness", "/findings"];
     let found = paths.filter(|(path, item)| has_query(item) || without.contains(&path.as_str()));
-    // Nodes sign the query of the first call. Both are no lists, and the second has no cursor that could be misspelt.
-    let others = ["/node/sync", "/bucket/{bucketId}/validation/{validationId}"];
+    // Nodes sign the query of the first call. None is a list, and the others have no cursor that could be misspelt.
+    let others =
+        ["/node/sync", "/bucket/{bucketId}/validation/{validationId}", "/bucket/registration/{validationId}"];
     let found = found.filter(|(path, _)| !others.contains(&path.as_str())).map(|(path, _)| path.clone());
     found
         .map(|path| {

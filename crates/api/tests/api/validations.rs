@@ -56,3 +56,34 @@ async fn a_failed_check_is_no_error_of_the_call_and_wrong_fields_are_one_at_once
     assert_eq!(deployment.get(&elsewhere).await.status, 404);
     assert_eq!(deployment.get(&format!("/bucket/{id}/validation/x")).await.status, 404);
 }
+
+#[tokio::test]
+async fn a_registration_that_is_followed_is_recorded_and_has_the_bucket_at_its_end() {
+    let deployment = Deployment::start().await;
+    let begin = async |name: &str, bucket: &str| {
+        let body = json!({
+            "name": name, "bucket": bucket, "storageType": "S3", "key": "AKIA", "secret": "hunter2",
+            "workspaceId": deployment.first.workspace_id,
+        });
+        let begun = deployment.post("/bucket/registration", body).await;
+        assert_eq!(begun.status, 200, "{}", begun.text);
+        format!("/bucket/registration/{}", begun.body["validationId"].as_str().unwrap())
+    };
+    let ended = follow(&deployment, &begin("Photos", "photos").await).await;
+    assert_eq!(ended["status"], "ONLINE", "{ended}");
+    let path = format!("/bucket/{}", ended["bucketId"].as_str().unwrap());
+    let bucket = deployment.get(&path).await;
+    assert_eq!((bucket.status.as_u16(), bucket.text.contains("Photos")), (200, true), "{}", bucket.text);
+    let records = deployment.get("/audit?kind=bucket&action=created").await.text;
+    assert!(records.contains("Photos") && !records.contains("hunter2"), "{records}");
+
+    let path = begin("Films", MISSING_BUCKET).await;
+    let ended = follow(&deployment, &path).await;
+    assert_eq!((&ended["status"], ended.get("bucketId")), (&json!("OFFLINE"), None), "{ended}");
+    let taken = follow(&deployment, &begin("photos", "others").await).await;
+    assert_eq!((&taken["failure"]["error_code"], taken.get("status")), (&json!("NAME_ALREADY_USED"), None));
+    let wrong = deployment.post("/bucket/registration", json!({ "name": "x" })).await;
+    assert_eq!(wrong.status, 400, "{}", wrong.text);
+    assert_eq!(deployment.get(&format!("{path}?wait=11")).await.status, 400);
+    assert_eq!(deployment.get("/bucket/registration/x").await.status, 404);
+}

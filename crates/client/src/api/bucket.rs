@@ -165,6 +165,24 @@ impl ApiClient {
         self.get(&with_query(&path, &[("after", after.as_deref())])).await
     }
 
+    /// Begins to register a bucket like [`ApiClient::create_bucket`], with checks whose progress can be read. A server of an
+    /// older version doesn't have this (404 or 405).
+    pub async fn begin_registration(&self, new: &NewBucketRequest) -> Result<ValidationId, ClientError> {
+        let begun: ValidationBegun = self.post("/bucket/registration", new).await?;
+        Ok(begun.validation_id)
+    }
+
+    /// Returns how far a registration has come, as [`ApiClient::validation`] does.
+    pub async fn registration(
+        &self,
+        validation: ValidationId,
+        after: Option<u64>,
+    ) -> Result<ValidationState, ClientError> {
+        let path = format!("/bucket/registration/{validation}");
+        let after = after.map(|revision| revision.to_string());
+        self.get(&with_query(&path, &[("after", after.as_deref())])).await
+    }
+
     /// Returns the current status of a bucket at each node.
     pub async fn bucket_status(&self, id: BucketId) -> Result<BucketStatusAnswer, ClientError> {
         self.get(&format!("/bucket/{id}/status")).await
