@@ -112,23 +112,66 @@ function sample(schema, resolve, depth = 0) {
   return byFormat[found.format] || "text";
 }
 
+// A body with what the call needs. Ids are marks, which `curl` replaces.
 function requestSample(body, resolve) {
+  const whole = sample(body, resolve);
   const members = membersOf(body, resolve);
   const wanted = members.filter(({ required }) => required);
-  return Object.fromEntries((wanted.length ? wanted : members.slice(0, 2)).map(({ name, member }) => [name, sample(member, resolve)]));
+  const isExample = resolve(bare(body)).example !== undefined;
+  const names = (wanted.length ? wanted : members.slice(0, 2)).map(({ name }) => name);
+  const shown = isExample || Array.isArray(whole) ? whole : Object.fromEntries(names.map((name) => [name, whole[name]]));
+  const marked = (name, value) => (typeof value === "string" && name in SOURCES ? `{${name}}` : value);
+  return JSON.stringify(shown, marked);
 }
 
 // The address of this server, also below the path of a proxy.
 const SERVER = new URL("./", location.href).href.replace(/\/$/, "");
 
-// A name in a path as something to replace: `{bucketId}` as BUCKET_ID.
-function placeholder(name) {
+// Where an id comes from: the call that returns it, and the field with it. The first one in the response is used.
+const SOURCES = {
+  bucketId: { path: "/bucket?limit=1" },
+  workspaceId: { path: "/workspace?limit=1" },
+  repoId: { path: "/repo?limit=1" },
+  apikeyId: { path: "/repo/$REPO_ID/apikey" },
+  tokenId: { path: "/token?limit=1" },
+  channelId: { path: "/notification/channel?limit=1" },
+  silenceId: { path: "/notification/silence?limit=1" },
+  userId: { path: "/user/profile" },
+  orgId: { path: "/user/profile", field: "orgId" },
+  validationId: { path: "/bucket/$BUCKET_ID/validation", field: "validationId", method: "POST" },
+};
+// Calls that change nothing although they send something.
+const HARMLESS = /\/(validate|validation|stats)$/;
+const TOKEN = '-H "Authorization: Bearer $BUCKETRY_TOKEN"';
+
+// The variable for an id: `bucketId` is in BUCKET_ID.
+function variable(name) {
   return name.replace(/([a-z])([A-Z])/g, "$1_$2").toUpperCase();
 }
 
+// The line that reads an id of whoever pastes it.
+function obtain(name) {
+  const { path, field = "id", method } = SOURCES[name];
+  return `${variable(name)}=$(curl -s ${method ? `-X ${method} ` : ""}"${SERVER}${path}" ${TOKEN} |
+  grep -o '"${field}":"[^"]*"' | head -n 1 | cut -d '"' -f 4)`;
+}
+
+// What a call needs, as variables of a shell. Which thing is changed or removed, people choose themselves.
+function variables(method, path, text) {
+  const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+  const inBody = [...text.matchAll(/"\{(\w+)\}"/g)].map(([, name]) => name);
+  const names = [...new Set([...inPath, ...inBody])];
+  const mustChoose = inPath.length > 0 && method !== "get" && !HARMLESS.test(path);
+  const known = names.filter((name) => name in SOURCES);
+  return {
+    obtained: mustChoose ? [] : known,
+    chosen: names.filter((name) => mustChoose || !(name in SOURCES)),
+  };
+}
+
 // The path with what must be in its query.
-function target(path, parameters, resolve) {
-  const filled = path.replace(/\{(\w+)\}/g, (_, name) => placeholder(name));
+function target(path, parameters, resolve, use) {
+  const filled = path.replace(/\{(\w+)\}/g, (_, name) => use(name));
   const wanted = parameters.filter((parameter) => parameter.in === "query" && parameter.required);
   const pairs = wanted.map((parameter) => {
     const value = parameter.example ?? sample(parameter.schema || {}, resolve);
@@ -137,15 +180,22 @@ function target(path, parameters, resolve) {
   return SERVER + filled + (pairs.length ? `?${pairs.join("&")}` : "");
 }
 
-// A body is sent where the call needs one.
+// The lines to paste. A body is sent where the call needs one.
 function curl(method, path, operation, requestBody, body, parameters, resolve) {
-  const lines = [`curl ${method === "get" ? "" : `-X ${method.toUpperCase()} `}"${target(path, parameters, resolve)}"`];
-  if (operation.security) lines.push('-H "Authorization: Bearer $BUCKETRY_TOKEN"');
-  if (body && (requestBody.required || membersOf(body, resolve).some(({ required }) => required))) {
-    const text = JSON.stringify(requestSample(body, resolve)).replaceAll("'", "'\\''");
-    lines.push("-H 'Content-Type: application/json'", `-d '${text}'`);
+  const needsBody = body && (requestBody.required || membersOf(body, resolve).some(({ required }) => required));
+  const text = needsBody ? requestSample(body, resolve).replaceAll("'", "'\\''") : "";
+  const { obtained, chosen } = variables(method, path, text);
+  const use = (name) => {
+    const own = variable(name);
+    return chosen.includes(name) ? `\${${own}:?is the id to use}` : `$${own}`;
+  };
+  const lines = [`curl ${method === "get" ? "" : `-X ${method.toUpperCase()} `}"${target(path, parameters, resolve, use)}"`];
+  if (operation.security) lines.push(TOKEN);
+  if (needsBody) {
+    const filled = text.replace(/"\{(\w+)\}"/g, (_, name) => `"'"${use(name)}"'"`);
+    lines.push("-H 'Content-Type: application/json'", `-d '${filled}'`);
   }
-  return lines.join(" \\\n  ");
+  return { example: [...obtained.map(obtain), lines.join(" \\\n  ")].join("\n"), obtained, chosen };
 }
 
 function copyable(text) {
@@ -162,13 +212,20 @@ function copyable(text) {
 }
 
 // The example, and what to do before it is pasted.
-function tryIt(example, path, operation) {
-  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => placeholder(name));
-  const first = [
-    names.length ? `Replace ${names.join(" and ")}.` : "",
+function tryIt({ example, obtained, chosen }, operation) {
+  const list = (names) => names.map(variable).join(" and ");
+  const told = [
+    chosen.length ? `Set ${list(chosen)} first.` : "",
     operation.security ? "The variable BUCKETRY_TOKEN must contain a token." : "",
+    obtained.length ? `The ${obtained.length > 1 ? "first lines set" : "first line sets"} ${list(obtained)} to what the server has for you.` : "",
   ].filter(Boolean).join(" ");
-  return [copyable(example), first ? make("p", { class: "kind" }, first) : null];
+  return make("div", { class: "try" }, copyable(example), told ? make("p", { class: "kind" }, told) : null);
+}
+
+// Whether a call is signed by a node, so that nobody can paste it.
+function isSigned(parameters, body, resolve) {
+  const names = [...parameters.map(({ name }) => name), ...(body ? membersOf(body, resolve).map(({ name }) => name) : [])];
+  return names.includes("signature");
 }
 
 function responseEntry(status, response, resolve) {
@@ -202,7 +259,9 @@ function article(method, path, operation, resolve) {
           parameter.description ? make("div", {}, prose(parameter.description)) : null))))));
   }
   if (body) parts.push(make("h4", {}, "Body"), fieldTable(body, resolve, true));
-  parts.push(make("h4", {}, "Try it"), tryIt(curl(method, path, operation, requestBody, body, parameters, resolve), path, operation));
+  parts.push(make("h4", {}, "Try it"), isSigned(parameters, body, resolve)
+    ? make("p", { class: "kind" }, "Only nodes make this call, because they sign it.")
+    : tryIt(curl(method, path, operation, requestBody, body, parameters, resolve), operation));
   parts.push(make("h4", {}, "Responses"), Object.entries(operation.responses || {}).map(([status, response]) => responseEntry(status, response, resolve)));
   return make("article", { id, "data-words": `${method} ${path} ${operation.summary || ""} ${id}`.toLowerCase() }, parts.flat());
 }
