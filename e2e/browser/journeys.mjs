@@ -45,6 +45,40 @@ await journey("a bucket is added by a paste, and its secret is nowhere", async (
   await page.getByRole("heading", { name: "added by a browser" }).waitFor();
   check("added", !(await page.content()).includes(secret), "the page has the secret");
 });
+await journey("the fields are those of the provider and the kind of credential", async () => {
+  const page = await (await context(browser)).newPage();
+  await signIn(page);
+  await page.goto("/ui/buckets/add");
+  await page.locator("label.card", { hasText: "Google Cloud" }).click();
+  await page.getByLabel("Whole JSON of its key", { exact: true }).waitFor();
+  check("region", (await page.locator("#region").count()) === 0, "Google’s buckets have a region here");
+  const focused = await page.evaluate(() => document.activeElement.value);
+  check("focus", focused === "gcs", `the focus is at ${focused}`);
+  await page.getByLabel("Kind of credential").selectOption("HMAC key");
+  await page.getByLabel("Access id (GOOG…)").fill("GOOG1EXAMPLE");
+  await page.locator("label.card", { hasText: "Azure Blob" }).click();
+  await page.getByLabel("Account key", { exact: true }).waitFor();
+  check("key", (await page.getByLabel("Name of the storage account").inputValue()) === "GOOG1EXAMPLE", "the input is lost");
+});
+await journey("a failed check marks its field and leads to it", async () => {
+  const page = await (await context(browser)).newPage();
+  await signIn(page);
+  await page.goto("/ui/buckets/add");
+  await page.getByLabel("Paste anything").fill(paste.replace(/http:\/\/[^/\s]+/, "http://127.0.0.1:9"));
+  await page.getByRole("button", { name: "Read", exact: true }).click();
+  await page.getByText("secret found").waitFor();
+  await page.getByRole("button", { name: "Check", exact: true }).click();
+  const endpoint = page.locator("#endpoint[aria-invalid=true]");
+  await endpoint.waitFor({ timeout: 30_000 });
+  const described = await endpoint.evaluate((field) => document.getElementById(field.getAttribute("aria-describedby"))?.textContent);
+  check("field", described?.length > 0, "the field doesn’t say what is wrong");
+  await page.getByRole("link", { name: "See the endpoint." }).click();
+  const focused = await page.evaluate(() => document.activeElement.id);
+  check("focus", focused === "endpoint", `the focus is at ${focused}`);
+  await endpoint.fill("http://127.0.0.1:10");
+  await page.getByRole("button", { name: "Check", exact: true }).click();
+  await endpoint.waitFor({ timeout: 30_000 });
+});
 await journey("the reason for a bucket that is down is found", async () => {
   const page = await (await context(browser)).newPage();
   await signIn(page);

@@ -17,7 +17,7 @@ const isSame = (page) => page.evaluate(() => globalThis.isSame === true);
 /** Requests for streams of a context that have not ended, as a function. */
 function openStreams(inner) {
   const open = new Set();
-  const isStream = (request) => request.url().endsWith("/ui/live");
+  const isStream = (request) => new URL(request.url()).pathname.endsWith("/ui/live");
   inner.on("request", (request) => isStream(request) && open.add(request));
   for (const end of ["requestfinished", "requestfailed"]) inner.on(end, (request) => open.delete(request));
   // A closed page doesn't say that its requests have ended.
@@ -43,7 +43,10 @@ const done = await journeys(browser, {
       await page.locator("[data-live]").waitFor(SOON);
       await mark(page);
     }
-    check("tabs", streams().length === 1, `${streams().length} streams are open after the first was closed`);
+    // The page of the bucket has the shared stream opened again, for its topic.
+    const follows = () => streams().length === 1 && new URL(streams()[0].url()).searchParams.has("bucket", id);
+    for (const end = Date.now() + SOON.timeout; !follows() && Date.now() < end; ) await bucket.waitForTimeout(100);
+    check("tabs", follows(), `after the first was closed, open are ${streams().map((request) => request.url())}`);
 
     const link = overview.locator("#busiest a.link");
     await link.focus();

@@ -104,6 +104,36 @@ await journey("a secret is shown once, and the back button does not bring it bac
   await page.waitForTimeout(500);
   check("back", !(await page.content()).includes(secret), "the back button shows the secret again");
 });
+await journey("buckets are attached to a repository and detached from it", async () => {
+  const page = await (await context(browser)).newPage();
+  page.expected = /422/;
+  await signIn(page);
+  await page.goto(`/ui/repositories/${repository}`);
+  await page.getByRole("link", { name: "Edit", exact: true }).click();
+  await page.getByRole("button", { name: "Attach bucket" }).click();
+  await page.getByRole("link", { name: "Bucket must be chosen." }).click();
+  const focused = await page.evaluate(() => document.activeElement.id);
+  check("attach", focused === "bucketId", `the focus is at ${focused}`);
+  await page.getByLabel("Bucket", { exact: true }).selectOption("archive-2026");
+  await page.getByLabel("Folder").fill("older");
+  await page.getByRole("button", { name: "Attach bucket" }).click();
+  await page.getByText("The repository was changed.").waitFor();
+  const row = page.locator("li", { hasText: "archive-2026" }).filter({ hasText: "/older" });
+  await row.waitFor();
+  await page.getByLabel("Bucket", { exact: true }).selectOption("archive-2026");
+  await page.getByRole("button", { name: "Attach bucket" }).click();
+  await page.getByText("The bucket was not attached").waitFor();
+  await page.goto("/ui/buckets");
+  await page.getByRole("link", { name: "archive-2026", exact: true }).click();
+  await page.locator("#used-by").getByRole("link", { name: "Streaming" }).click();
+  await page.getByRole("link", { name: "Edit", exact: true }).click();
+  await page.getByRole("button", { name: "Detach archive-2026" }).click();
+  await page.getByText("The repository was changed.").waitFor();
+  await row.waitFor({ state: "hidden" });
+  await page.goto("/ui/buckets");
+  await page.getByRole("link", { name: "archive-2026", exact: true }).click();
+  await page.getByText("No repository contains this bucket").waitFor();
+});
 await journey("the vault is rotated", async () => {
   const page = await (await context(browser)).newPage();
   await signIn(page);

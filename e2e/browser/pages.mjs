@@ -57,6 +57,17 @@ async function openPage(page, { path, click }, waitUntil = "load") {
 async function look(page, title, entry, as) {
   const response = await openPage(page, entry, "networkidle");
   check(title, response.status() === 200, `status ${response.status()}`);
+  // Texts that other parts of the program write have times, too. Settings to paste may have some.
+  const times = await page.evaluate(() => {
+    const texts = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+    const found = [];
+    while (texts.nextNode()) {
+      const { data, parentElement } = texts.currentNode;
+      if (/\d-\d\dT\d\d:\d\d/.test(data) && !parentElement.closest("pre, code")) found.push(data.trim());
+    }
+    return found;
+  });
+  check(title, times.length === 0, `times are not as people read them: ${times}`);
   await page.screenshot({ path: join(out, `${title}-${as}.png`), fullPage: true });
 }
 

@@ -155,6 +155,7 @@ async fn people_run_an_organization_in_a_browser() -> Result<()> {
     let server = Server::start(probing_often()?).await?;
     let owner = server.owner().await?;
     let id = bucket(&owner, "product-images").await?;
+    bucket(&owner, "archive-2026").await?;
     let access = owner.repository_access(&server, "Streaming", &[(&id, OPEN_BUCKET)]).await?;
     let variables = [
         ("URL_OF_SERVER", server.api().to_owned()),

@@ -19,6 +19,8 @@ function prepare(root) {
   setUpSelection(root);
 }
 
+// On a phone, the last tabs may be outside of the view.
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 rememberParts();
 prepare(document);
 setUpThemes();

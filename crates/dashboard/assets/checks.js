@@ -50,6 +50,18 @@ function show(panel, fresh) {
     else delete panel.dataset[name];
   }
   announce(panel.dataset.news ?? "");
+  markFields(panel);
+}
+
+/** Marks the fields of the form that failed checks are about. */
+function markFields(panel) {
+  for (const link of panel.querySelectorAll("a[data-field]")) {
+    const field = document.getElementById(link.dataset.field);
+    if (!field || field.hasAttribute("aria-invalid")) continue;
+    field.setAttribute("aria-invalid", "true");
+    const described = [`${field.id}-check`, field.getAttribute("aria-describedby")];
+    field.setAttribute("aria-describedby", described.filter(Boolean).join(" "));
+  }
 }
 
 function announce(news) {

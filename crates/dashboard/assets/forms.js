@@ -5,6 +5,10 @@ import { setUpChecks } from "./checks.js";
 import { setUpCopying } from "./copy.js";
 import { parse } from "./fragment.js";
 
+/** So that the arrow keys can pass over choices. */
+const READ_AFTER_MS = 150;
+let reading;
+
 /** @param {ParentNode} root */
 export function setUpForms(root) {
   root.querySelector("[data-focus]")?.focus();
@@ -14,20 +18,33 @@ export function setUpForms(root) {
     button.addEventListener("click", () => reveal(button));
   }
   for (const form of root.querySelectorAll("form[method=post]")) {
-    if ("inline" in form.dataset) form.addEventListener("submit", (event) => inline(event, form));
-    else form.addEventListener("submit", (event) => once(event, form));
+    if ("inline" in form.dataset) {
+      form.addEventListener("submit", (event) => inline(event, form));
+      form.addEventListener("change", (event) => {
+        if (event.target.matches("[name=storageType], [name=kind]")) readAgain(form);
+      });
+    } else form.addEventListener("submit", (event) => once(event, form));
   }
   for (const area of root.querySelectorAll("form[data-inline] textarea")) {
     // What was pasted is read at once.
-    area.addEventListener("paste", () => {
-      setTimeout(() => area.form.requestSubmit(area.form.querySelector("button[value=read]")));
-    });
+    area.addEventListener("paste", () => setTimeout(() => readAgain(area.form)));
   }
   for (const form of root.querySelectorAll("form[data-auto]")) {
     form.addEventListener("change", (event) => {
       if (event.target.matches("select")) form.requestSubmit();
     });
   }
+}
+
+/** Has the server show the fields that belong to what is entered now. */
+function readAgain(form) {
+  form.dataset.stale = "yes";
+  clearTimeout(reading);
+  const read = () => {
+    if (form.dataset.sent) reading = setTimeout(read, READ_AFTER_MS);
+    else form.requestSubmit(form.querySelector("button[value=read]"));
+  };
+  reading = setTimeout(read, READ_AFTER_MS);
 }
 
 function reveal(button) {
@@ -55,6 +72,7 @@ async function inline(event, form) {
   event.preventDefault();
   if (form.dataset.sent) return;
   form.dataset.sent = "yes";
+  delete form.dataset.stale;
   const button = event.submitter;
   const label = button?.lastChild;
   const before = label?.textContent;
@@ -67,7 +85,9 @@ async function inline(event, form) {
       location.assign(response.url);
       return;
     }
-    showResults(parse(await response.text()));
+    const page = parse(await response.text());
+    // What was chosen meanwhile is read next.
+    if (!form.dataset.stale) showResults(page);
   } catch {
     // The form as the browser would have sent it says what is wrong with the connection.
     form.submit();
@@ -83,13 +103,21 @@ function showResults(page) {
     const fresh = page.getElementById(part.id);
     if (!fresh) continue;
     const secrets = [...part.querySelectorAll("input[type=password], input[data-shown]")].map((input) => [input.id, input.value]);
+    const focused = part.contains(document.activeElement) ? document.activeElement : null;
     part.replaceChildren(...document.adoptNode(fresh).childNodes);
     for (const [id, value] of secrets) {
       const input = document.getElementById(id);
       if (input && value) input.value = value;
     }
+    if (focused) refocus(part, focused);
     setUpForms(part);
     setUpChecks(part);
     setUpCopying(part);
   }
+}
+
+/** Moves the focus to the element that replaces the one that had it. */
+function refocus(part, { name, type }) {
+  const checked = type === "radio" ? ":checked" : "";
+  part.querySelector(`[name="${CSS.escape(name ?? "")}"]${checked}`)?.focus({ preventScroll: true });
 }

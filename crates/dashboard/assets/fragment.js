@@ -47,7 +47,9 @@ export function keepFresh(prepare) {
     if (live === wasLive || document.hidden) return;
     if (!live || Date.now() - lastRead > SHORTEST_MS) schedule(read);
   };
-  setTimeout(() => listen({ url: `${document.documentElement.dataset.ui}/live`, onTopics, onState }), STREAM_AFTER_MS);
+  const url = `${document.documentElement.dataset.ui}/live`;
+  const buckets = [...topics].filter((topic) => topic.startsWith("bucket/")).map((topic) => topic.slice("bucket/".length));
+  setTimeout(() => listen({ url, buckets, onTopics, onState }), STREAM_AFTER_MS);
   setInterval(() => {
     if (!document.hidden && !isLive) schedule(read);
   }, EVERY_MS);

@@ -1,30 +1,35 @@
 // Learns what changes while the page is open. All tabs of a browser share one stream: the tab that has the lock opens it and
-// passes the topics on. Browsers have no locks on plain http; there, each tab has its own stream while it is visible.
+// passes the topics on. The others tell it of which buckets they want to hear. Browsers have no locks on plain http; there,
+// each tab has its own stream while it is visible.
 
 const NAME = "bucketry-live";
 /** How long a hidden tab still listens. */
 const HIDDEN_MS = 30_000;
 /** When a stream that was refused is tried again. */
 const REFUSED_MS = 30_000;
+/** How long tabs have to say what they show before another stream is opened for it. */
+const GATHER_MS = 300;
+/** The most buckets of one stream. */
+const MOST_BUCKETS = 16;
 
 /**
  * Calls `onTopics` with the topics that changed, and `onState` with whether the page learns of changes at all.
- * @param {{ url: string, onTopics: (topics: string[]) => void, onState: (isLive: boolean) => void }} options
+ * @param {{ url: string, buckets: string[], onTopics: (topics: string[]) => void, onState: (isLive: boolean) => void }} options
  */
-export function listen({ url, onTopics, onState }) {
+export function listen(options) {
   let ending = null;
   let hiddenSince;
   const start = () => {
     if (ending) return;
     ending = new AbortController();
     const isShared = "locks" in navigator && "BroadcastChannel" in globalThis;
-    if (isShared) share(url, ending.signal, onTopics, onState);
-    else open(url, ending.signal, onTopics, onState);
+    if (isShared) share(options, ending.signal);
+    else new Stream(options, ending.signal);
   };
   const stop = () => {
     ending?.abort();
     ending = null;
-    onState(false);
+    options.onState(false);
   };
   document.addEventListener("visibilitychange", () => {
     clearTimeout(hiddenSince);
@@ -40,61 +45,94 @@ export function listen({ url, onTopics, onState }) {
 }
 
 /** Waits for the lock, and listens to the tab that has it in the meantime. */
-function share(url, signal, onTopics, onState) {
+function share({ url, buckets, onTopics, onState }, signal) {
   const channel = new BroadcastChannel(NAME);
-  let isLeader = false;
+  /** The stream, in the tab that has the lock. */
+  let stream;
   let isOpen = false;
+  const introduce = () => channel.postMessage({ buckets });
   channel.addEventListener("message", ({ data }) => {
-    if (data.question) {
-      if (isLeader) channel.postMessage({ isOpen });
-      return;
+    if (data.buckets && stream) {
+      channel.postMessage({ isOpen });
+      stream.add(data.buckets);
     }
-    if (isLeader) return;
+    if (stream || data.buckets) return;
+    if (data.isNew) introduce();
     if ("isOpen" in data) onState(data.isOpen);
     if (data.topics) onTopics(data.topics);
   });
   signal.addEventListener("abort", () => channel.close());
-  channel.postMessage({ question: true });
+  introduce();
   const lead = () => {
-    isLeader = true;
-    return open(
-      url,
-      signal,
-      (topics) => {
+    channel.postMessage({ isNew: true });
+    const passOn = {
+      onTopics(topics) {
         channel.postMessage({ topics });
         onTopics(topics);
       },
-      (isLive) => {
+      onState(isLive) {
         isOpen = isLive;
         if (!signal.aborted) channel.postMessage({ isOpen });
         onState(isLive);
       },
-    );
+    };
+    stream = new Stream({ url, buckets, ...passOn }, signal);
+    return stream.ended;
   };
   // Rejected when the tab stops waiting.
   navigator.locks.request(NAME, { signal }, lead).catch(() => {});
 }
 
-/** Opens the stream. The promise lasts until the signal ends it. */
-function open(url, signal, onTopics, onState) {
-  return new Promise((done) => {
-    let source;
-    let again;
-    const connect = () => {
-      source = new EventSource(url);
-      source.addEventListener("open", () => onState(true));
-      source.addEventListener("message", ({ data }) => onTopics(data.split(" ")));
-      source.addEventListener("error", () => {
-        onState(false);
-        // The browser connects again after a failure, but not after a refusal.
-        if (source.readyState === EventSource.CLOSED) again = setTimeout(connect, REFUSED_MS);
+/** A stream, until the signal ends it. */
+class Stream {
+  #options;
+  #buckets;
+  #open;
+  #opening;
+  #later;
+
+  constructor(options, signal) {
+    this.#options = options;
+    this.#buckets = new Set(options.buckets);
+    this.ended = new Promise((done) => {
+      signal.addEventListener("abort", () => {
+        clearTimeout(this.#later);
+        this.#opening.close();
+        this.#open?.close();
+        done();
       });
-    };
-    connect();
-    signal.addEventListener("abort", () => {
-      clearTimeout(again);
-      source.close();
-      done();
     });
-  });
+    this.#connect();
+  }
+
+  /** Opens another stream if these buckets are new to it. */
+  add(buckets) {
+    const before = this.#buckets.size;
+    for (const bucket of buckets) this.#buckets.add(bucket);
+    if (this.#buckets.size > before) this.#connectAfter(GATHER_MS);
+  }
+
+  #connectAfter(milliseconds) {
+    clearTimeout(this.#later);
+    this.#later = setTimeout(() => this.#connect(), milliseconds);
+  }
+
+  #connect() {
+    const { url, onTopics, onState } = this.#options;
+    const query = [...this.#buckets].slice(-MOST_BUCKETS).map((bucket) => `bucket=${bucket}`).join("&");
+    const source = new EventSource(query ? `${url}?${query}` : url);
+    this.#opening = source;
+    source.addEventListener("open", () => {
+      // The one before stays until this one is open, so that nothing is missed.
+      if (this.#open !== source) this.#open?.close();
+      this.#open = source;
+      onState(true);
+    });
+    source.addEventListener("message", ({ data }) => onTopics(data.split(" ")));
+    source.addEventListener("error", () => {
+      if (source === this.#open) onState(false);
+      // The browser connects again after a failure, but not after a refusal.
+      if (source.readyState === EventSource.CLOSED && source === this.#opening) this.#connectAfter(REFUSED_MS);
+    });
+  }
 }

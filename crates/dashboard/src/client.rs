@@ -71,6 +71,12 @@ impl ClientFrame {
         }
     }
 
+    /// The path of the request below `/ui`: `/buckets/…`.
+    pub(crate) fn path_below_home(&self) -> &str {
+        let path = self.requested.split('?').next().unwrap_or_default();
+        path.strip_prefix(self.links().ui("").as_str()).unwrap_or_default()
+    }
+
     /// The page to show after signing in or changing the password.
     pub(crate) fn own_page(&self, wanted: &str) -> String {
         self.links().own_page(wanted)

@@ -64,13 +64,19 @@ pub(crate) fn document(frame: &ClientFrame, person: Option<&SignedInPerson>, scr
     (status, page(frame, person, &screen)).into_response()
 }
 
-/// What is shown instead of a page.
-pub(crate) fn failure(frame: &ClientFrame, person: Option<&SignedInPerson>, error: &PageError) -> Response {
+/// What is shown instead of a page, and who can give access to it, if that is what is missing.
+pub(crate) fn failure(
+    frame: &ClientFrame,
+    person: Option<&SignedInPerson>,
+    error: &PageError,
+    whom_to_ask: &[String],
+) -> Response {
     error.log();
     let (message, home) = (error.message(), frame.links().ui(""));
     let trouble = Trouble {
         title: error.title(),
         message: &message,
+        whom_to_ask,
         request_id: &frame.request_id,
         again: error.is_worth_repeating().then_some(frame.requested.as_str()),
         home: &home,
@@ -85,7 +91,7 @@ pub(crate) fn failure(frame: &ClientFrame, person: Option<&SignedInPerson>, erro
 
 /// The same for somebody who hasn't signed in.
 pub(crate) fn bare_failure(frame: &ClientFrame, error: &PageError) -> Response {
-    failure(frame, None, error)
+    failure(frame, None, error, &[])
 }
 
 /// Data to download.

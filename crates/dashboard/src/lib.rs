@@ -31,6 +31,7 @@ mod pages;
 mod parts;
 mod paths;
 mod public_address;
+mod role_needed;
 mod router;
 mod screen;
 mod settings;

@@ -15,6 +15,7 @@ use crate::cookie;
 use crate::failure::PageError;
 use crate::layout::{self, SignedInPerson};
 use crate::links::{Links, query_text};
+use crate::role_needed;
 use crate::screen::{FormOutcome, Screen};
 use crate::state::Dashboard;
 
@@ -45,19 +46,22 @@ impl Viewer {
     }
 
     /// The page, or why it can't be shown.
-    pub(crate) fn answer(&self, result: Result<Screen, PageError>) -> Response {
+    pub(crate) async fn answer(&self, result: Result<Screen, PageError>) -> Response {
         match result {
             Ok(screen) => layout::document(&self.frame, Some(&self.person), screen),
-            Err(error) => layout::failure(&self.frame, Some(&self.person), &error),
+            Err(error) => {
+                let whom = role_needed::whom_to_ask(self, &error).await;
+                layout::failure(&self.frame, Some(&self.person), &error, &whom)
+            }
         }
     }
 
     /// What a form leads to.
-    pub(crate) fn answer_form(&self, result: Result<FormOutcome, PageError>) -> Response {
+    pub(crate) async fn answer_form(&self, result: Result<FormOutcome, PageError>) -> Response {
         match result {
             Ok(FormOutcome::Moved(to)) => Redirect::to(&to).into_response(),
-            Ok(FormOutcome::Shown(screen)) => self.answer(Ok(screen)),
-            Err(error) => self.answer(Err(error)),
+            Ok(FormOutcome::Shown(screen)) => self.answer(Ok(screen)).await,
+            Err(error) => self.answer(Err(error)).await,
         }
     }
 }

@@ -25,7 +25,7 @@ const ADVICE: [(&str, &str); 8] = [
 const CONFIRMATIONS: [(&str, &str); 27] = [
     ("password-changed", "Your password was changed. Your other sessions have ended."),
     ("names-changed", "Your names were changed."),
-    ("bucket-added", "The bucket was added. Next, put it into a repository."),
+    ("bucket-added", "The bucket was added. Next, put it into a repository, through which clients reach it."),
     ("bucket-changed", "The bucket was changed."),
     ("bucket-deleted", "The bucket was removed from the registry. Its objects are still at the provider."),
     ("buckets-moved", "The buckets were moved."),

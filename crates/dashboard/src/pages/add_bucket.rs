@@ -7,7 +7,7 @@ use bucketry_model::id::ValidationId;
 use http::StatusCode;
 use maud::{Markup, html};
 
-use super::bucket_form::{self, BucketValues, ReadForm};
+use super::bucket_form::{self, BucketValues, FieldProblems, ReadForm};
 use super::bucket_rows;
 use super::check_panel::{CheckPanel, live_region};
 use super::least_privilege::least_privilege;
@@ -38,13 +38,13 @@ struct CheckResult {
 /// `GET`: the empty form.
 pub(crate) async fn show(viewer: Viewer) -> Response {
     let result = screen(&viewer, &BucketValues::default(), &CheckResult::default()).await;
-    viewer.answer(result)
+    viewer.answer(result).await
 }
 
 /// `POST`: reads the paste, checks, or adds, by the button.
 pub(crate) async fn submit(viewer: Viewer, SentForm(fields): SentForm) -> Response {
     let outcome = act(&viewer, &fields).await;
-    viewer.answer_form(outcome)
+    viewer.answer_form(outcome).await
 }
 
 async fn act(viewer: &Viewer, fields: &FieldValues) -> Result<FormOutcome, PageError> {
@@ -165,7 +165,7 @@ fn form(
                 }
                 div.form #fields data-result {
                     (bucket_form::provider_cards(&values.card))
-                    (bucket_form::location(values, wrong, ""))
+                    (bucket_form::location(values, &FieldProblems { wrong, made: &shown.made }))
                     (bucket_form::registration(values, workspaces, wrong))
                 }
             }
@@ -191,7 +191,7 @@ async fn beside(viewer: &Viewer, values: &BucketValues, shown: &CheckResult) -> 
                 div.quiet.small {
                     p { b { "Where to find the key: " } (card.where_to_find) }
                     p { b { "Enough permissions: " } (card.permissions) }
-                    @if let Some(least) = least_privilege(card, values) {
+                    @if let Some(least) = least_privilege(card, values, viewer.frame.now) {
                         (snippet("least-privilege", least.label, &least.text))
                     }
                 }

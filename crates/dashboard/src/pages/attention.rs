@@ -98,7 +98,7 @@ fn line(viewer: &Viewer, finding: &Finding) -> Markup {
                         span.when { (time::lasting(since, viewer.frame.now)) }
                     }
                 }
-                p { (finding.sentence) }
+                p { (time::in_text(&finding.sentence)) }
                 @if let (Remedy::Command, Some(command)) = (remedy, &finding.command) { p { code { "bucketry " (command) } } }
             }
             @match (remedy, of_bucket("/check"), link) {

@@ -2,15 +2,18 @@
 
 use bucketry_control::FieldError;
 use bucketry_control::buckets::BucketInput;
-use bucketry_model::diagnosis::CheckScope;
+use bucketry_model::credential_kind::FieldRule;
+use bucketry_model::diagnosis::{Check, CheckScope};
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::paste::fields::PastedFields;
 use bucketry_model::provider::Provider;
 use bucketry_model::secret::Secret;
 use maud::{Markup, html};
 
+use super::credential_choice::{self, EnteredCredential, form_value, key_and_secret};
 use super::providers::{self, CARDS, ProviderCard};
 use crate::field_values::FieldValues;
+use crate::parts::checks;
 use crate::parts::field::{ChoiceCard, FieldKind, TextField, cards, select, tick};
 use crate::parts::icon::{Icon, shape};
 use crate::wording::{self, Labels};
@@ -34,6 +37,8 @@ pub(super) const LABELS: &Labels = &[
 pub(super) struct BucketValues {
     /// The provider's card; empty if none is chosen.
     pub(super) card: String,
+    /// The kind of credential that was chosen; empty if none was.
+    pub(super) kind: String,
     pub(super) bucket: String,
     pub(super) key: String,
     pub(super) region: String,
@@ -41,6 +46,20 @@ pub(super) struct BucketValues {
     pub(super) name: String,
     pub(super) workspace: String,
     pub(super) is_read_only: bool,
+    /// Whether there is a secret: in the form, in the paste, or stored.
+    pub(super) has_secret: bool,
+}
+
+impl BucketValues {
+    fn credential(&self) -> EnteredCredential<'_> {
+        EnteredCredential {
+            card: providers::card_of(&self.card),
+            chosen: &self.kind,
+            key: &self.key,
+            has_secret: self.has_secret,
+            has_endpoint: !self.endpoint.is_empty(),
+        }
+    }
 }
 
 /// A form that was sent, read.
@@ -59,6 +78,7 @@ impl ReadForm {
         let mut read = Self {
             values: BucketValues {
                 card: text("storageType"),
+                kind: text("kind"),
                 bucket: text("bucket"),
                 key: text("key"),
                 region: text("region"),
@@ -66,6 +86,7 @@ impl ReadForm {
                 name: text("name"),
                 workspace: text("workspaceId"),
                 is_read_only: fields.has("readOnly"),
+                has_secret: false,
             },
             secret: fields.secret("secret"),
             found: Vec::new(),
@@ -74,6 +95,7 @@ impl ReadForm {
         if let Some(paste) = fields.secret("paste") {
             read.take_paste(&paste);
         }
+        read.values.has_secret = read.secret.is_some();
         if read.values.name.is_empty() {
             read.values.name.clone_from(&read.values.bucket);
         }
@@ -99,6 +121,10 @@ impl ReadForm {
             card.id.clone_into(&mut self.values.card);
             let name = if provider == Provider::Other { card.label } else { providers::name(provider) };
             self.found.push(name.to_owned());
+        }
+        if fields.key.is_some() || fields.secret.is_some() {
+            // The paste says what kind it is.
+            self.values.kind.clear();
         }
         for (label, own, pasted) in [
             ("bucket", &mut self.values.bucket, fields.bucket),
@@ -214,33 +240,88 @@ pub(super) fn provider_cards(chosen: &str) -> Markup {
     cards("storageType", "Provider", "", &all, chosen)
 }
 
-/// The fields of the location and the credential. `secret_help` says what an empty secret means.
-pub(super) fn location(values: &BucketValues, wrong: &[FieldError], secret_help: &str) -> Markup {
+/// What is wrong with the fields of a form: what was entered, and what checks have found.
+pub(super) struct FieldProblems<'a> {
+    pub(super) wrong: &'a [FieldError],
+    pub(super) made: &'a [Check],
+}
+
+impl FieldProblems<'_> {
+    fn at(&self, field: &str) -> Option<String> {
+        let failed = || checks::failed_fields(self.made).find(|(id, _)| *id == field);
+        problem(self.wrong, field).or_else(|| failed().map(|(_, message)| message.to_owned()))
+    }
+}
+
+/// The fields of the location and the credential of a new bucket: those that the provider and the kind of credential have.
+pub(super) fn location(values: &BucketValues, problems: &FieldProblems<'_>) -> Markup {
     let card = providers::card_of(&values.card);
-    let problem = |field: &str| problem(wrong, field);
-    let (bucket, region, endpoint) = (problem("bucket"), problem("region"), problem("endpoint"));
-    let (key, secret) = (problem("key"), problem("secret"));
+    let kind = values.credential().kind();
+    let (key, secret) = key_and_secret(card, kind);
+    let options = if values.card.is_empty() { Vec::new() } else { credential_choice::options(card) };
+    let has_region = kind.region != FieldRule::Ignored || !values.region.is_empty();
+    // What was entered is never hidden.
+    let has_key = key.is_needed || !values.key.is_empty() || problems.at("key").is_some();
+    let has_secret = secret.is_needed || values.has_secret || problems.at("secret").is_some();
     html! {
+        (place(values, problems, card, has_region))
+        @if !options.is_empty() { (select("kind", "Kind of credential", &options, &form_value(kind), None)) }
         div.pair {
-            (code("bucket", "Bucket", &values.bucket, "", bucket.as_deref()))
-            (code("region", "Region", &values.region, "If needed", region.as_deref()))
-        }
-        (code("endpoint", "Endpoint", &values.endpoint, card.endpoint, endpoint.as_deref()))
-        div.pair {
-            (code("key", card.key, &values.key, "", key.as_deref()))
-            (TextField {
-                id: "secret",
-                label: card.secret,
-                kind: FieldKind::Secret,
-                help: Some(secret_help).filter(|help| !help.is_empty()),
-                problem: secret.as_deref(),
-                ..TextField::default()
-            }.render())
+            @if has_key { (code("key", &key.label, &values.key, "", problems)) }
+            @if has_secret { (secret_field(&secret.label, "", problems)) }
         }
     }
 }
 
-fn code(id: &str, label: &str, value: &str, placeholder: &str, problem: Option<&str>) -> Markup {
+/// The same fields of a stored bucket: all of them, because its credential may become one of another kind. `secret_help` says
+/// what an empty secret means.
+pub(super) fn stored_location(
+    values: &BucketValues,
+    problems: &FieldProblems<'_>,
+    secret_help: &str,
+) -> Markup {
+    let card = providers::card_of(&values.card);
+    let (key, secret) = key_and_secret(card, values.credential().kind());
+    html! {
+        (place(values, problems, card, true))
+        div.pair {
+            (code("key", &key.label, &values.key, "", problems))
+            (secret_field(&secret.label, secret_help, problems))
+        }
+    }
+}
+
+/// Where the bucket is.
+fn place(
+    values: &BucketValues,
+    problems: &FieldProblems<'_>,
+    card: &ProviderCard,
+    has_region: bool,
+) -> Markup {
+    html! {
+        div.pair {
+            (code("bucket", "Bucket", &values.bucket, "", problems))
+            @if has_region { (code("region", "Region", &values.region, "If needed", problems)) }
+        }
+        (code("endpoint", "Endpoint", &values.endpoint, card.endpoint, problems))
+    }
+}
+
+fn secret_field(label: &str, help: &str, problems: &FieldProblems<'_>) -> Markup {
+    TextField {
+        id: "secret",
+        label,
+        kind: FieldKind::Secret,
+        help: Some(help).filter(|help| !help.is_empty()),
+        problem: problems.at("secret").as_deref(),
+        ..TextField::default()
+    }
+    .render()
+}
+
+fn code(id: &str, label: &str, value: &str, placeholder: &str, problems: &FieldProblems<'_>) -> Markup {
+    let problem = problems.at(id);
+    let problem = problem.as_deref();
     TextField { id, label, value, placeholder, problem, kind: FieldKind::Code, ..TextField::default() }
         .render()
 }
@@ -274,6 +355,8 @@ pub(super) fn registration(
 
 #[cfg(test)]
 mod tests {
+    use bucketry_model::diagnosis::{CheckCode, CheckName};
+
     use super::*;
 
     fn read(fields: &[(&str, &str)]) -> ReadForm {
@@ -290,8 +373,42 @@ mod tests {
         assert_eq!((form.values.region.as_str(), form.values.name.as_str()), ("elsewhere", "archive-2026"));
         assert_eq!(form.secret.as_ref().map(Secret::expose), Some("hunter2hunter2hunter2"));
         assert!(form.found.iter().all(|one| !one.contains("hunter2")), "{:?}", form.found);
-        let html = location(&form.values, &form.problems, "").into_string();
+        let html = location(&form.values, &FieldProblems { wrong: &[], made: &[] }).into_string();
         assert!(!html.contains("hunter2"), "{html}");
+        assert!(html.contains(">Key ID</label>") && html.contains(">Application key</label>"), "{html}");
+    }
+
+    #[test]
+    fn a_form_has_the_fields_of_the_kind_of_credential() {
+        let html = |fields: &[(&str, &str)], made: &[Check]| {
+            location(&read(fields).values, &FieldProblems { wrong: &[], made }).into_string()
+        };
+        let json = html(&[("storageType", "gcs")], &[]);
+        assert!(json.contains("Whole JSON of its key") && !json.contains("name=\"region\""), "{json}");
+        let impersonated = "service-account-that-the-node-impersonates";
+        let without = html(&[("storageType", "gcs"), ("kind", impersonated)], &[]);
+        assert!(without.contains("name=\"key\"") && !without.contains("name=\"secret\""), "{without}");
+        let paste = "arn:aws:iam::123456789012:role/reader\ns3://photos";
+        let role = html(&[("storageType", "aws"), ("paste", paste), ("kind", "access-key")], &[]);
+        assert!(role.contains("ARN of the role"), "a paste says what kind it is: {role}");
+    }
+
+    #[test]
+    fn a_failed_check_is_shown_at_the_field_that_it_is_about() {
+        let refused = Check {
+            name: CheckName::Connect,
+            ok: false,
+            latency_ms: 1,
+            message: "Nothing is listening.".to_owned(),
+            error_code: Some(CheckCode::ConnectionRefused),
+            hint: None,
+        };
+        let form = read(&[("storageType", "minio"), ("endpoint", "http://nas:9000")]);
+        let html = location(&form.values, &FieldProblems { wrong: &[], made: &[refused] }).into_string();
+        let endpoint = &html[html.find("id=\"endpoint\"").unwrap()..];
+        assert!(endpoint.contains("aria-invalid=\"true\" aria-describedby=\"endpoint-problem\""), "{html}");
+        assert_eq!(html.matches("aria-invalid").count(), 1, "{html}");
+        assert!(html.contains("Nothing is listening."), "{html}");
     }
 
     #[test]

@@ -46,7 +46,8 @@ pub(super) async fn table(
     let ids: Vec<BucketId> = lines.iter().map(|line| line.view.bucket.id).collect();
     let days = days_of(viewer, &ids, DAYS).await?;
     let workspaces = workspace_names(viewer).await?;
-    let stored = lines.iter().any(|line| line.view.size.is_some());
+    let measured = lines.iter().filter(|line| line.view.size.is_some()).count();
+    let is_mixed = measured > 0 && measured < lines.len();
     Ok(html! {
         table.table {
             thead { tr {
@@ -59,7 +60,7 @@ pub(super) async fn table(
                 th.r.c2 scope="col" { "Latency" }
                 th.c2 scope="col" { "Uptime, 30 days" }
                 th.r scope="col" { (traffic) }
-                th.r.c2 scope="col" { (if stored { "Stored" } else { "Growth" }) }
+                th.r.c2 scope="col" { (if measured > 0 { "Stored" } else { "Growth" }) }
             } }
             tbody { @for line in lines {
                 @let bucket = &line.view.bucket;
@@ -74,7 +75,7 @@ pub(super) async fn table(
                     td.r.c2 { (line.view.latency_ms.map_or_else(|| "—".to_owned(), |ms| human::latency(f64::from(ms)))) }
                     td.c2 { (mini_bars(days.get(&bucket.id))) }
                     td.r title={ (human::exact(line.traffic)) " bytes" } { (human::bytes(line.traffic)) }
-                    td.r.c2 { (stored_or_growth(line)) }
+                    td.r.c2 { (stored_or_growth(line, is_mixed)) }
                 }
             } }
         }
@@ -103,7 +104,7 @@ fn state_cell(viewer: &Viewer, view: &BucketView) -> Markup {
         (state::status(view.status))
         @if view.status == Status::Offline {
             @if let Some(since) = view.since {
-                div.why { "for " (human::duration(viewer.frame.now.duration_since(since))) }
+                div.why.lasts { "for " (human::duration(viewer.frame.now.duration_since(since))) }
             }
         }
     }
@@ -125,14 +126,18 @@ fn mini_bars(days: Option<&Vec<DayShare>>) -> Markup {
     }
 }
 
-fn stored_or_growth(line: &BucketLine) -> Markup {
+/// How full the bucket was when it was last measured, or how much it has grown. In a column with both, growth says so.
+fn stored_or_growth(line: &BucketLine, is_mixed: bool) -> Markup {
     html! {
         @match &line.view.size {
             Some(size) => span title={ (human::exact(size.bytes)) " bytes in " (human::exact(size.objects)) " objects" } {
                 (human::bytes(size.bytes))
             },
-            None => span title={ (human::exact(line.growth)) " bytes, as measured by the gateway" } {
-                (human::signed_bytes(line.growth))
+            None => {
+                span title={ (human::exact(line.growth)) " bytes, as measured by the gateway" } {
+                    (human::signed_bytes(line.growth))
+                }
+                @if is_mixed { div.why { "growth" } }
             },
         }
     }

@@ -85,7 +85,7 @@ pub(super) fn actions() -> Markup {
 /// `POST`
 pub(crate) async fn submit(viewer: Viewer, SentForm(fields): SentForm) -> Response {
     let outcome = act(&viewer, &fields).await;
-    viewer.answer_form(outcome)
+    viewer.answer_form(outcome).await
 }
 
 async fn act(viewer: &Viewer, fields: &FieldValues) -> Result<FormOutcome, PageError> {

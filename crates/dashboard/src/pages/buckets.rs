@@ -145,7 +145,7 @@ fn words_of(text: &str) -> Vec<String> {
 /// `GET`
 pub(crate) async fn show(viewer: Viewer, SentQuery(query): SentQuery) -> Response {
     let result = screen(&viewer, &query).await;
-    viewer.answer(result)
+    viewer.answer(result).await
 }
 
 async fn screen(viewer: &Viewer, query: &FieldValues) -> Result<Screen, PageError> {

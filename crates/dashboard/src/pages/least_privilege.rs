@@ -2,6 +2,7 @@
 
 use bucketry_model::bucket::StorageType;
 use bucketry_model::provider::Provider;
+use jiff::{SignedDuration, Timestamp};
 
 use super::bucket_form::BucketValues;
 use super::providers::ProviderCard;
@@ -18,7 +19,13 @@ const BUCKET: &str = "BUCKET";
 const ACCOUNT: &str = "ACCOUNT";
 
 /// What to grant at the provider. `None` where its console asks for no text.
-pub(super) fn least_privilege(card: &ProviderCard, values: &BucketValues) -> Option<LeastPrivilege> {
+///
+/// What ends ends a year from `now`.
+pub(super) fn least_privilege(
+    card: &ProviderCard,
+    values: &BucketValues,
+    now: Timestamp,
+) -> Option<LeastPrivilege> {
     let read_only = values.is_read_only;
     let bucket = usable(&values.bucket).unwrap_or(BUCKET);
     let account = usable(&values.key).unwrap_or(ACCOUNT);
@@ -48,7 +55,8 @@ pub(super) fn least_privilege(card: &ProviderCard, values: &BucketValues) -> Opt
             let permissions = if read_only { "rl" } else { "rwdlc" };
             let text = format!(
                 "az storage container generate-sas --name {bucket} \\\n  --account-name {account} --permissions \
-                 {permissions} \\\n  --expiry 2027-01-01T00:00Z --https-only --output tsv"
+                 {permissions} \\\n  --expiry {}T00:00Z --https-only --output tsv",
+                now.checked_add(SignedDuration::from_hours(24 * 365)).unwrap_or(now).strftime("%Y-%m-%d")
             );
             ("Command that makes a SAS", text)
         }
@@ -100,7 +108,9 @@ mod tests {
 
     fn of(card: &str, bucket: &str, is_read_only: bool) -> String {
         let values = BucketValues { bucket: bucket.to_owned(), is_read_only, ..BucketValues::default() };
-        least_privilege(card_of(card), &values).map(|least| least.text).unwrap_or_default()
+        least_privilege(card_of(card), &values, Timestamp::UNIX_EPOCH)
+            .map(|least| least.text)
+            .unwrap_or_default()
     }
 
     #[test]
@@ -122,6 +132,7 @@ mod tests {
                 assert!(name.is_empty() || !text.contains(name), "{}: {text}", card.id);
             }
         }
-        assert!(of("azure", "photos", true).contains("--name photos"));
+        let azure = of("azure", "photos", true);
+        assert!(azure.contains("--name photos") && azure.contains("--expiry 1971-01-01T00:00Z"), "{azure}");
     }
 }

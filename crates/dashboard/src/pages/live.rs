@@ -1,4 +1,6 @@
 //! `GET /ui/live`: a stream of server-sent events that name what may have changed. Pages then read their parts again.
+//!
+//! The query names the buckets of open pages (`bucket=ID`, several times), whose changes have topics of their own.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -8,6 +10,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use bucketry_control::Control;
 use bucketry_control::change_feed::{ChangeFeed, ChangeTopic};
+use bucketry_control::followed_buckets::FollowedBuckets;
+use bucketry_model::id::BucketId;
 use bytes::Bytes;
 use futures_util::stream::unfold;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
@@ -15,6 +19,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use crate::field_values::SentQuery;
 use crate::live_streams::OpenStream;
 use crate::state::Dashboard;
 use crate::viewer::Viewer;
@@ -34,6 +39,7 @@ const UNBUFFERED: HeaderName = HeaderName::from_static("x-accel-buffering");
 struct LiveStream {
     control: Control,
     feed: ChangeFeed,
+    followed: FollowedBuckets,
     session: String,
     closing: CancellationToken,
     until: Instant,
@@ -42,18 +48,25 @@ struct LiveStream {
 }
 
 /// `GET`
-pub(crate) async fn show(State(app): State<Dashboard>, viewer: Viewer) -> Response {
+pub(crate) async fn show(
+    State(app): State<Dashboard>,
+    viewer: Viewer,
+    SentQuery(query): SentQuery,
+) -> Response {
     let (session, control) = (viewer.frame.session.clone().unwrap_or_default(), viewer.control().clone());
     let Some(open) = app.live_streams().open(viewer.caller.token_id) else {
         return (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, TOO_MANY_RETRY)]).into_response();
     };
     let feed = match control.subscribe(&viewer.caller).await {
         Ok(feed) => feed,
-        Err(error) => return viewer.answer(Err(error.into())),
+        Err(error) => return viewer.answer(Err(error.into())).await,
     };
+    let ids: Vec<BucketId> = query.all("bucket").filter_map(|id| id.parse().ok()).collect();
+    let followed = control.follow_buckets(&viewer.caller, &ids).await;
     let closing = app.settings().closing.clone();
     let until = Instant::now() + LONGEST;
-    let stream = LiveStream { control, feed, session, closing, until, has_begun: false, _open: open };
+    let stream =
+        LiveStream { control, feed, followed, session, closing, until, has_begun: false, _open: open };
     let events = unfold(stream, |mut stream| async move {
         let message = stream.next().await?;
         Some((Ok::<_, Infallible>(message), stream))
@@ -85,11 +98,18 @@ impl LiveStream {
         if matches!(self.control.is_live_browser_session(&self.session).await, Ok(false)) {
             return None;
         }
-        Some(topics.map_or(Bytes::from_static(b": still here\n\n"), |topics| event(&topics)))
+        let Some(topics) = topics else { return Some(Bytes::from_static(b": still here\n\n")) };
+        Some(event(&topics, &self.control.changes_of_followed(&mut self.followed).await))
     }
 }
 
-fn event(topics: &[ChangeTopic]) -> Bytes {
-    let names: Vec<&str> = topics.iter().map(|topic| topic.as_str()).collect();
+fn event(topics: &[ChangeTopic], buckets: &[BucketId]) -> Bytes {
+    let topics = topics.iter().map(|topic| topic.as_str().to_owned());
+    let names: Vec<String> = topics.chain(buckets.iter().map(|id| bucket_topic(*id))).collect();
     Bytes::from(format!("data: {}\n\n", names.join(" ")))
+}
+
+/// The topic of the changes of one bucket. A page that shows it has it in `data-refresh`.
+pub(crate) fn bucket_topic(id: BucketId) -> String {
+    format!("bucket/{id}")
 }

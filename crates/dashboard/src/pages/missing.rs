@@ -9,7 +9,7 @@ use crate::viewer::Viewer;
 
 /// Those who haven't signed in are asked to, and learn nothing about which pages there are.
 pub(crate) async fn show(viewer: Viewer) -> Response {
-    viewer.answer(Err(PageError::NoSuchPage))
+    viewer.answer(Err(PageError::NoSuchPage)).await
 }
 
 /// `/ui/`

@@ -9,6 +9,7 @@ mod bucket_rows;
 pub(crate) mod bucket_selection;
 pub(crate) mod buckets;
 mod check_panel;
+mod credential_choice;
 pub(crate) mod files;
 mod least_privilege;
 pub(crate) mod live;

@@ -17,7 +17,7 @@ use crate::viewer::Viewer;
 /// `GET`
 pub(crate) async fn show(viewer: Viewer) -> Response {
     let result = screen(&viewer).await;
-    viewer.answer(result)
+    viewer.answer(result).await
 }
 
 async fn screen(viewer: &Viewer) -> Result<Screen, PageError> {

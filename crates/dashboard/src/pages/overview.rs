@@ -67,7 +67,7 @@ impl Range {
 /// `GET`
 pub(crate) async fn show(viewer: Viewer, SentQuery(query): SentQuery) -> Response {
     let result = screen(&viewer, Range::named(query.text("traffic"))).await;
-    viewer.answer(result)
+    viewer.answer(result).await
 }
 
 /// `GET /ui/traffic.csv`
@@ -77,7 +77,7 @@ pub(crate) async fn traffic_csv(viewer: Viewer, SentQuery(query): SentQuery) -> 
             let periods = Range::named(query.text("traffic")).periods(&overview);
             layout::csv("traffic.csv", csv(periods))
         }
-        Err(error) => viewer.answer(Err(error.into())),
+        Err(error) => viewer.answer(Err(error.into())).await,
     }
 }
 
@@ -135,8 +135,17 @@ fn first_steps(viewer: &Viewer, may_add: bool) -> Markup {
                     div { h3 { "Add a bucket" } p { "Paste its address and a key. The bucket stays where it is." } }
                     a.btn.main-act href=(viewer.links().ui("/buckets/add")) { "Add bucket" }
                 }
-                li { div { h3 { "Create a repository" } p { "It gives clients one address for buckets of any provider." } } }
-                li { div { h3 { "Connect a client" } p { "Create a key and paste the settings into aws, boto3, rclone or another S3 client." } } }
+                li {
+                    div { h3 { "Create a repository" } p { "It gives clients one address for buckets of any provider." } }
+                    a.btn href=(viewer.links().ui("/repositories/new")) { "Create repository" }
+                }
+                li {
+                    div {
+                        h3 { "Connect a client" }
+                        p { "Create a key in the repository, and paste the settings into aws, boto3, rclone or another S3 client." }
+                    }
+                    a.btn href=(viewer.links().ui("/repositories")) { "Show repositories" }
+                }
             }
         }
     }
@@ -145,7 +154,6 @@ fn first_steps(viewer: &Viewer, may_add: bool) -> Markup {
 fn figures(overview: &Overview) -> Markup {
     let counts = overview.buckets;
     let day = sum(&overview.hours);
-    let month = sum(&overview.days);
     let total = human::count_amount(i64::try_from(counts.total()).unwrap_or(i64::MAX));
     let state = |mark, number: u64, word: &str| {
         let number = human::exact(i64::try_from(number).unwrap_or(i64::MAX));
@@ -177,10 +185,35 @@ fn figures(overview: &Overview) -> Markup {
                 dd.big title=(human::exact(day.requests)) { (big(&human::count_amount(day.requests))) }
                 dd.note { (human::failed_percent(day.errors, day.requests)) " failed" }
             }
+            (stored_or_growth(overview))
+        }
+    }
+}
+
+/// How full the buckets are that have been measured. Where none has been, how much they have grown.
+fn stored_or_growth(overview: &Overview) -> Markup {
+    let growth = sum(&overview.days).size_change;
+    let (stored, all) = (overview.stored, overview.buckets.total());
+    if stored.measured == 0 {
+        return html! {
             div.stat {
                 dt { "Growth, 30 days" }
-                dd.big title={ (human::exact(month.size_change)) " bytes" } { (big(&human::signed_byte_amount(month.size_change))) }
+                dd.big title={ (human::exact(growth)) " bytes" } { (big(&human::signed_byte_amount(growth))) }
                 dd.note { "As measured by the gateway" }
+            }
+        };
+    }
+    html! {
+        div.stat {
+            dt { "Stored" }
+            dd.big title={ (human::exact(stored.bytes)) " bytes, when the buckets were last measured" } {
+                (big(&human::byte_amount(stored.bytes)))
+            }
+            dd.note {
+                @if stored.measured < all { span { "In " (stored.measured) " of " (human::plural(all, "bucket", "buckets")) } }
+                span title={ (human::exact(growth)) " bytes, as measured by the gateway" } {
+                    (human::signed_bytes(growth)) " in 30 days"
+                }
             }
         }
     }

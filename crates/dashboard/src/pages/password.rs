@@ -54,7 +54,7 @@ pub(crate) async fn submit(OneTimeViewer(viewer): OneTimeViewer, SentForm(fields
             let wrong = [FieldError::new("currentPassword", "is not right")];
             screen(&viewer, fields.text("to"), StatusCode::UNPROCESSABLE_ENTITY, &wrong)
         }
-        Err(error) => viewer.answer(Err(error)),
+        Err(error) => viewer.answer(Err(error)).await,
     }
 }
 

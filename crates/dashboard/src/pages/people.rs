@@ -35,7 +35,7 @@ const LABELS: &Labels =
 /// `GET`
 pub(crate) async fn show(viewer: Viewer, SentQuery(query): SentQuery) -> Response {
     let result = list(&viewer, &query).await;
-    viewer.answer(result)
+    viewer.answer(result).await
 }
 
 async fn list(viewer: &Viewer, query: &FieldValues) -> Result<Screen, PageError> {
@@ -105,13 +105,13 @@ pub(crate) async fn new(viewer: Viewer) -> Response {
     let result = Control::authorize_user(&viewer.caller, OrgRole::User)
         .map(|()| form(&viewer, &FieldValues::default(), &FormProblems::default()))
         .map_err(PageError::from);
-    viewer.answer(result)
+    viewer.answer(result).await
 }
 
 /// `POST`: creates an account. Its one-time password is in the response and nowhere else.
 pub(crate) async fn submit(viewer: Viewer, SentForm(fields): SentForm) -> Response {
     let outcome = create(&viewer, &fields).await;
-    viewer.answer_form(outcome)
+    viewer.answer_form(outcome).await
 }
 
 async fn create(viewer: &Viewer, fields: &FieldValues) -> Result<FormOutcome, PageError> {

@@ -38,13 +38,13 @@ fn path(viewer: &Viewer, user: &User, rest: &str) -> String {
 pub(crate) async fn show(viewer: Viewer, Path(id): Path<String>) -> Response {
     let result = read(&viewer, &id).await;
     let result = result.map(|user| screen(&viewer, &user, None, ("", &FormProblems::default())));
-    viewer.answer(result)
+    viewer.answer(result).await
 }
 
 /// `POST`: changes names and role.
 pub(crate) async fn submit(viewer: Viewer, Path(id): Path<String>, SentForm(fields): SentForm) -> Response {
     let outcome = change(&viewer, &id, &fields).await;
-    viewer.answer_form(outcome)
+    viewer.answer_form(outcome).await
 }
 
 async fn change(viewer: &Viewer, id: &str, fields: &FieldValues) -> Result<FormOutcome, PageError> {
@@ -81,13 +81,13 @@ pub(crate) async fn reset_password(viewer: Viewer, Path(id): Path<String>) -> Re
         }
     };
     let outcome = outcome.await;
-    viewer.answer_form(outcome)
+    viewer.answer_form(outcome).await
 }
 
 /// `POST /remove`: removes the account, if its address was typed.
 pub(crate) async fn remove(viewer: Viewer, Path(id): Path<String>, SentForm(fields): SentForm) -> Response {
     let outcome = end(&viewer, &id, &fields).await;
-    viewer.answer_form(outcome)
+    viewer.answer_form(outcome).await
 }
 
 async fn end(viewer: &Viewer, id: &str, fields: &FieldValues) -> Result<FormOutcome, PageError> {

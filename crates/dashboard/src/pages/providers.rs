@@ -68,9 +68,8 @@ pub(super) struct ProviderCard {
     pub(super) label: &'static str,
     pub(super) provider: Provider,
     pub(super) storage_type: StorageType,
-    /// What the provider calls the key and the secret.
-    pub(super) key: &'static str,
-    pub(super) secret: &'static str,
+    /// What the provider calls the id and the secret of an access key, if it has its own names for them.
+    pub(super) own_names: Option<(&'static str, &'static str)>,
     /// What an endpoint looks like; empty if it need not be entered.
     pub(super) endpoint: &'static str,
     /// Where to find the key there.
@@ -79,8 +78,6 @@ pub(super) struct ProviderCard {
     pub(super) permissions: &'static str,
 }
 
-const ACCESS_KEY: &str = "Access key ID";
-const SECRET_KEY: &str = "Secret access key";
 const READ_WRITE: &str = "A key for this bucket that may list, read, write and delete objects is enough.";
 
 const fn card(
@@ -97,8 +94,7 @@ const fn card(
         label,
         provider,
         storage_type: StorageType::S3,
-        key: ACCESS_KEY,
-        secret: SECRET_KEY,
+        own_names: None,
         endpoint,
         where_to_find,
         permissions: READ_WRITE,
@@ -108,7 +104,6 @@ const fn card(
 /// The providers that the form offers. Others speak S3 and are entered by their endpoint.
 pub(super) static CARDS: [ProviderCard; 12] = [
     ProviderCard {
-        key: "Access key ID, or ARN of a role",
         permissions: "s3:ListBucket on the bucket, and s3:GetObject, s3:PutObject and s3:DeleteObject on its objects.",
         ..card(
             "aws",
@@ -121,8 +116,6 @@ pub(super) static CARDS: [ProviderCard; 12] = [
     },
     ProviderCard {
         storage_type: StorageType::Gcs,
-        key: "E-mail address of the service account, or access ID of an HMAC key",
-        secret: "JSON key of the service account, or secret of the HMAC key",
         permissions: "The role Storage Object Admin on the bucket, and storage.buckets.get.",
         ..card(
             "gcs",
@@ -135,8 +128,6 @@ pub(super) static CARDS: [ProviderCard; 12] = [
     },
     ProviderCard {
         storage_type: StorageType::Blob,
-        key: "Storage account",
-        secret: "Account key, SAS token, or JSON of an Entra application",
         permissions: "A SAS for the container with read, add, create, write, delete and list, or the role Storage Blob Data Contributor.",
         ..card(
             "azure",
@@ -156,8 +147,7 @@ pub(super) static CARDS: [ProviderCard; 12] = [
         "R2, under Manage API tokens. The page shows the endpoint, too.",
     ),
     ProviderCard {
-        key: "Key ID",
-        secret: "Application key",
+        own_names: Some(("Key ID", "Application key")),
         permissions: "An application key for this bucket with read and write access is enough.",
         ..card(
             "b2",
@@ -251,7 +241,7 @@ mod tests {
                 assert_eq!(card_for(provider, storage_type).storage_type, storage_type);
             }
         }
-        assert_eq!(card_of("b2").key, "Key ID");
+        assert_eq!(card_of("b2").own_names, Some(("Key ID", "Application key")));
         assert_eq!(card_of("unknown").id, "aws");
     }
 }

@@ -43,7 +43,7 @@ const LABELS: &Labels =
 /// `GET`
 pub(crate) async fn show(viewer: Viewer, SentQuery(query): SentQuery) -> Response {
     let result = list(&viewer, &query).await;
-    viewer.answer(result)
+    viewer.answer(result).await
 }
 
 /// What the address asks for, as it was entered.
@@ -193,16 +193,16 @@ fn table(viewer: &Viewer, entries: &[RepositoryView], workspaces: &HashMap<Works
     }
 }
 
-/// `GET /new`: the form.
-pub(crate) async fn new(viewer: Viewer) -> Response {
-    let result = form(&viewer, &FieldValues::default(), &[], &[]).await;
-    viewer.answer(result)
+/// `GET /new`: the form, perhaps with a bucket and its workspace from the query.
+pub(crate) async fn new(viewer: Viewer, SentQuery(query): SentQuery) -> Response {
+    let result = form(&viewer, &query, &[], &[]).await;
+    viewer.answer(result).await
 }
 
-/// `POST`: creates a repository with one bucket. Others are added by the API and the command line.
+/// `POST`: creates a repository with one bucket. Others are attached on its page.
 pub(crate) async fn submit(viewer: Viewer, SentForm(fields): SentForm) -> Response {
     let outcome = create(&viewer, &fields).await;
-    viewer.answer_form(outcome)
+    viewer.answer_form(outcome).await
 }
 
 async fn create(viewer: &Viewer, fields: &FieldValues) -> Result<FormOutcome, PageError> {

@@ -33,7 +33,7 @@ async fn read(viewer: &Viewer, id: &str) -> Result<RepositoryView, PageError> {
 /// `GET`
 pub(crate) async fn show(viewer: Viewer, Path(id): Path<String>) -> Response {
     let result = page(&viewer, &id).await;
-    viewer.answer(result)
+    viewer.answer(result).await
 }
 
 async fn page(viewer: &Viewer, id: &str) -> Result<Screen, PageError> {
@@ -48,7 +48,7 @@ pub(crate) async fn create_key(
     SentForm(fields): SentForm,
 ) -> Response {
     let outcome = new_key(&viewer, &id, &fields).await;
-    viewer.answer_form(outcome)
+    viewer.answer_form(outcome).await
 }
 
 async fn new_key(viewer: &Viewer, id: &str, fields: &FieldValues) -> Result<FormOutcome, PageError> {
@@ -69,7 +69,7 @@ async fn new_key(viewer: &Viewer, id: &str, fields: &FieldValues) -> Result<Form
 /// `POST /keys/{key}/revoke`
 pub(crate) async fn revoke_key(viewer: Viewer, Path((id, key)): Path<(String, String)>) -> Response {
     let outcome = revoke(&viewer, &id, &key).await;
-    viewer.answer_form(outcome)
+    viewer.answer_form(outcome).await
 }
 
 async fn revoke(viewer: &Viewer, id: &str, key: &str) -> Result<FormOutcome, PageError> {

@@ -61,7 +61,7 @@ pub(crate) async fn show(viewer: Viewer, Path(id): Path<String>) -> Response {
         screen(&viewer, &view, &RepositoryForm::default()).await
     };
     let result = result.await;
-    viewer.answer(result)
+    viewer.answer(result).await
 }
 
 /// `POST`: renames the repository.
@@ -72,7 +72,7 @@ pub(crate) async fn submit(viewer: Viewer, Path(id): Path<String>, SentForm(fiel
         change(&viewer, &view, &input, "The repository was not renamed", fields).await
     };
     let outcome = outcome.await;
-    viewer.answer_form(outcome)
+    viewer.answer_form(outcome).await
 }
 
 /// `POST /buckets`: attaches a bucket.
@@ -94,7 +94,7 @@ pub(crate) async fn attach(viewer: Viewer, Path(id): Path<String>, SentForm(fiel
         change(&viewer, &view, &input, title, fields).await
     };
     let outcome = outcome.await;
-    viewer.answer_form(outcome)
+    viewer.answer_form(outcome).await
 }
 
 /// `POST /buckets/{bucket}/detach`
@@ -108,7 +108,7 @@ pub(crate) async fn detach(viewer: Viewer, Path((id, bucket)): Path<(String, Str
         change(&viewer, &view, &input, "The bucket was not detached", FieldValues::default()).await
     };
     let outcome = outcome.await;
-    viewer.answer_form(outcome)
+    viewer.answer_form(outcome).await
 }
 
 /// `POST /delete`: deletes the repository, if its name was typed.
@@ -125,7 +125,7 @@ pub(crate) async fn delete(viewer: Viewer, Path(id): Path<String>, SentForm(fiel
         Ok(FormOutcome::Moved(viewer.links().ui_with("/repositories", &[("done", "repository-deleted")])))
     };
     let outcome = outcome.await;
-    viewer.answer_form(outcome)
+    viewer.answer_form(outcome).await
 }
 
 /// The attached buckets, as a change has to name them.

@@ -24,13 +24,13 @@ const LABELS: &Labels = &[("name", "First name"), ("lastName", "Last name")];
 /// `GET`
 pub(crate) async fn show(viewer: Viewer) -> Response {
     let result = screen(&viewer, None, &[]).await;
-    viewer.answer(result)
+    viewer.answer(result).await
 }
 
 /// `POST`: changes the names.
 pub(crate) async fn submit(viewer: Viewer, SentForm(fields): SentForm) -> Response {
     let outcome = rename(&viewer, &fields).await;
-    viewer.answer_form(outcome)
+    viewer.answer_form(outcome).await
 }
 
 async fn rename(viewer: &Viewer, fields: &FieldValues) -> Result<FormOutcome, PageError> {

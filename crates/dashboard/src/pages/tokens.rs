@@ -28,13 +28,13 @@ const MOST: usize = 200;
 /// `GET`
 pub(crate) async fn show(viewer: Viewer) -> Response {
     let result = screen(&viewer, &[]).await;
-    viewer.answer(result)
+    viewer.answer(result).await
 }
 
 /// `POST`: creates an API token. It is in the response and nowhere else.
 pub(crate) async fn submit(viewer: Viewer, SentForm(fields): SentForm) -> Response {
     let outcome = create(&viewer, &fields).await;
-    viewer.answer_form(outcome)
+    viewer.answer_form(outcome).await
 }
 
 async fn create(viewer: &Viewer, fields: &FieldValues) -> Result<FormOutcome, PageError> {
@@ -73,7 +73,7 @@ async fn create(viewer: &Viewer, fields: &FieldValues) -> Result<FormOutcome, Pa
 /// `POST /{token}/revoke`
 pub(crate) async fn revoke(viewer: Viewer, Path(id): Path<String>) -> Response {
     let outcome = end(&viewer, &id).await;
-    viewer.answer_form(outcome)
+    viewer.answer_form(outcome).await
 }
 
 async fn end(viewer: &Viewer, id: &str) -> Result<FormOutcome, PageError> {

@@ -24,7 +24,7 @@ pub(crate) async fn of_new_bucket(
     SentQuery(query): SentQuery,
 ) -> Response {
     let result = new_bucket_screen(&viewer, &validation, &query).await;
-    viewer.answer(result)
+    viewer.answer(result).await
 }
 
 /// `GET /ui/buckets/{id}/check/{validation}`: of a registered bucket, for those who may validate it.
@@ -34,7 +34,7 @@ pub(crate) async fn of_bucket(
     SentQuery(query): SentQuery,
 ) -> Response {
     let result = bucket_screen(&viewer, &id, &validation, &query).await;
-    viewer.answer(result)
+    viewer.answer(result).await
 }
 
 /// The panel of a check of a bucket that isn't registered.

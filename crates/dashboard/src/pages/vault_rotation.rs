@@ -18,7 +18,7 @@ pub(crate) async fn start(viewer: Viewer) -> Response {
     let started = viewer.control().start_rotation(&viewer.caller).await;
     let to = viewer.links().ui_with("/settings", &[("done", "rotation-started")]);
     let outcome = started.map(|_| FormOutcome::Moved(format!("{to}#vault"))).map_err(PageError::from);
-    viewer.answer_form(outcome)
+    viewer.answer_form(outcome).await
 }
 
 /// The panel. Nothing for those who may not rotate.

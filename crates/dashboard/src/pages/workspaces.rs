@@ -31,7 +31,7 @@ const LABELS: &Labels = &[("name", "Name")];
 /// `GET`
 pub(crate) async fn show(viewer: Viewer, SentQuery(query): SentQuery) -> Response {
     let result = list(&viewer, &query).await;
-    viewer.answer(result)
+    viewer.answer(result).await
 }
 
 async fn list(viewer: &Viewer, query: &FieldValues) -> Result<Screen, PageError> {
@@ -139,13 +139,13 @@ pub(crate) async fn new(viewer: Viewer) -> Response {
     let result = Control::authorize_workspace(&viewer.caller)
         .map(|()| form(&viewer, "", &FormProblems::default()))
         .map_err(PageError::from);
-    viewer.answer(result)
+    viewer.answer(result).await
 }
 
 /// `POST`: creates a workspace with the viewer as its ADMIN.
 pub(crate) async fn submit(viewer: Viewer, SentForm(fields): SentForm) -> Response {
     let outcome = create(&viewer, &fields).await;
-    viewer.answer_form(outcome)
+    viewer.answer_form(outcome).await
 }
 
 async fn create(viewer: &Viewer, fields: &FieldValues) -> Result<FormOutcome, PageError> {

@@ -4,6 +4,7 @@ use bucketry_model::diagnosis::{Check, CheckCode, CheckName};
 use maud::{Markup, html};
 
 use super::icon::{Icon, shape};
+use super::time;
 use crate::human;
 
 /// All checks in their order, with what each shows.
@@ -62,6 +63,12 @@ pub(crate) fn failures(made: &[Check]) -> String {
         .join(" ")
 }
 
+/// The fields of a form that failed checks are about, each with what was found.
+pub(crate) fn failed_fields(made: &[Check]) -> impl Iterator<Item = (&'static str, &str)> {
+    let failed = made.iter().filter(|check| !check.ok);
+    failed.filter_map(|check| field(check).map(|(id, _)| (id, check.message.as_str())))
+}
+
 fn line(check: &Check, label: &str, in_form: bool) -> Markup {
     let field = field(check).filter(|_| in_form);
     html! {
@@ -70,12 +77,12 @@ fn line(check: &Check, label: &str, in_form: bool) -> Markup {
             span { @if check.ok { (label) } @else { b { (label) } } span.vh { (if check.ok { " passed" } else { " failed" }) } }
             span.ms { (human::latency(check.latency_ms as f64)) }
             @if !check.ok {
-                p {
-                    (check.message)
-                    @if let Some((id, name)) = field { " " a.link href={ "#" (id) } { "See " (name) "." } }
+                p id=[field.map(|(id, _)| format!("{id}-check"))] {
+                    (time::in_text(&check.message))
+                    @if let Some((id, name)) = field { " " a.link href={ "#" (id) } data-field=(id) { "See " (name) "." } }
                 }
             }
-            @if let Some(hint) = &check.hint { div.hint { (hint) } }
+            @if let Some(hint) = &check.hint { div.hint { (time::in_text(hint)) } }
         }
     }
 }

@@ -59,7 +59,7 @@ impl LatencyPlot<'_> {
                 p.readout aria-live="polite" {}
                 div.tools {
                     span.key {
-                        span.t-down { i.swatch.line {} span.quiet { (self.usual) " " b { (shown(usual)) } } }
+                        span.t-down { i.swatch.solid {} span.quiet { (self.usual) " " b { (shown(usual)) } } }
                         @if slow.is_some() {
                             span.t-up { i.swatch.dash {} span.quiet { "99\u{a0}%, worst " b { (shown(slow)) } } }
                         }

@@ -65,6 +65,24 @@ async fn records_are_filtered_by_person_event_result_and_time() {
 }
 
 #[tokio::test]
+async fn what_a_removed_person_did_is_found_by_the_address_in_the_records() {
+    let deployment = Deployment::new().await;
+    deployment.user("grace@example.com", OrgRole::User, Some(WorkspaceRole::Admin)).await;
+    let grace = deployment.sign_in("grace@example.com").await;
+    let path = format!("/ui/workspaces/{}", deployment.workspace);
+    deployment.post(&grace, &path, &[("name", "films")]).await;
+    let cookie = deployment.sign_in(OWNER).await;
+    let search = "/ui/audit?user=Grace@Example.com&kind=workspace";
+    let before = deployment.get(&cookie, search).await.text;
+    let users = deployment.control.users(&deployment.owner, None, 10).await.unwrap();
+    let id = users.iter().find(|user| user.email == "grace@example.com").unwrap().id;
+    deployment.control.delete_user(&deployment.owner, id).await.unwrap();
+    let after = deployment.get(&cookie, search).await.text;
+    assert_eq!((rows(&before), rows(&after)), (1, 1), "{after}");
+    assert!(after.contains("grace@example.com") && after.contains("films"), "{after}");
+}
+
+#[tokio::test]
 async fn records_are_paged_and_exported_whole() {
     let deployment = Deployment::new().await;
     for number in 0..60 {

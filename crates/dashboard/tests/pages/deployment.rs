@@ -17,7 +17,8 @@ use bucketry_dashboard::{Dashboard, DashboardSettings, router};
 use bucketry_model::audit::RequestOrigin;
 use bucketry_model::bucket::StorageType;
 use bucketry_model::id::{BucketId, ChannelId, SilenceId, UserId, WorkspaceId};
-use bucketry_model::node_protocol::Register;
+use bucketry_model::inventory::WalkState;
+use bucketry_model::node_protocol::{InventoryOrders, InventoryReport, Register, WalkEnd, WalkReport};
 use bucketry_model::role::{Caller, OrgRole, WorkspaceRole};
 use bucketry_model::secret::Secret;
 use bucketry_model::time::{Clock as _, ManualClock};
@@ -33,6 +34,7 @@ use tower::ServiceExt as _;
 
 pub(crate) const OWNER: &str = "owner@example.com";
 pub(crate) const PASSWORD: &str = "Correct-Horse-1";
+const NODE: &str = "node-1";
 /// What users other than the owner have changed their password to.
 const OWN_PASSWORD: &str = "Another-Horse-2";
 
@@ -62,6 +64,7 @@ pub(crate) struct Deployment {
     pub(crate) owner: Caller,
     pub(crate) workspace: WorkspaceId,
     router: Router,
+    node: NodeSigningKey,
     _dir: TempDir,
 }
 
@@ -82,7 +85,7 @@ impl Deployment {
         let tokens = AccessTokens::new(&[("test".to_owned(), vec![7; 32])]).unwrap();
         let control = Control::new(Arc::new(store), environment, settings_of_tests(), tokens);
         let password = Secret::new(PASSWORD);
-        register_node(&control, &clock).await;
+        let node = register_node(&control, &clock).await;
         let first = if one_time_password {
             control.bootstrap_with_one_time_password(OWNER, password).await
         } else {
@@ -92,7 +95,7 @@ impl Deployment {
         let owner = control.authenticate(&session.access_token).await.unwrap();
         let router = router(Dashboard::new(control.clone(), settings));
         let workspace = first.unwrap().unwrap().workspace_id;
-        Self { control, clock, owner, workspace, router, _dir: dir }
+        Self { control, clock, owner, workspace, router, node, _dir: dir }
     }
 
     /// A response whose body arrives in pieces.
@@ -230,6 +233,30 @@ impl Deployment {
         };
         self.control.create_bucket(&self.owner, &input).await.unwrap().id
     }
+
+    /// Measures how full a bucket is, as the node would.
+    pub(crate) async fn measure(&self, id: BucketId, bytes: u64) {
+        self.control.start_inventory(&self.owner, id).await.unwrap();
+        let order = self.report_walks(Vec::new()).await.walks.remove(0);
+        let mut state = WalkState::default();
+        state.sum.add("object", bytes, None);
+        let walk = WalkReport {
+            bucket_id: order.bucket_id,
+            started_at: order.started_at,
+            state: state.to_text(),
+            end: Some(WalkEnd::Finished),
+            abandoned_uploads: None,
+        };
+        self.report_walks(vec![walk]).await;
+    }
+
+    async fn report_walks(&self, walks: Vec<WalkReport>) -> InventoryOrders {
+        let report = InventoryReport { ip: NODE.to_owned(), id_org: None, walks, free: 2 };
+        let mut message = serde_json::to_value(report).unwrap();
+        sign_message(&self.node, "POST", "/node/inventory", &mut message, self.clock.now()).unwrap();
+        let message = NodeMessage::new(Bytes::from(message.to_string()), ());
+        self.control.inventory_report(message).await.unwrap()
+    }
 }
 
 /// Nothing sends messages here, so there is nothing to wait for.
@@ -238,11 +265,11 @@ fn settings_of_tests() -> Settings {
 }
 
 /// Registers a node, so that secrets can be sealed. It does nothing else.
-async fn register_node(control: &Control, clock: &ManualClock) {
+async fn register_node(control: &Control, clock: &ManualClock) -> NodeSigningKey {
     let key = NodeSigningKey::generate().unwrap();
     control.trust_deployment_key(&key.verifying_key().unwrap()).await.unwrap();
     let register = Register {
-        ip: "node-1".to_owned(),
+        ip: NODE.to_owned(),
         provider: "test".to_owned(),
         status: "active".to_owned(),
         region: "here".to_owned(),
@@ -255,6 +282,7 @@ async fn register_node(control: &Control, clock: &ManualClock) {
     sign_message(&key, "POST", "/register", &mut message, clock.now()).unwrap();
     let message = NodeMessage::new(Bytes::from(message.to_string()), ());
     control.register_node(message, RequestOrigin::default()).await.unwrap();
+    key
 }
 
 /// Fields as a form sends them.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
+use bucketry_control::buckets::BucketInput;
 use bucketry_dashboard::DashboardSettings;
 use http::{Method, StatusCode};
 use http_body_util::BodyExt as _;
@@ -32,6 +33,27 @@ async fn a_stream_names_what_changes_and_ends_with_the_session() {
     deployment.post(&cookie, "/ui/sign-out", &[]).await;
     deployment.bucket("videos").await;
     assert_eq!(next(&mut body).await, None, "whoever signed out learns nothing more");
+}
+
+#[tokio::test]
+async fn a_page_of_a_bucket_learns_of_that_bucket_only() {
+    let deployment = Deployment::new().await;
+    let [photos, videos] = [deployment.bucket("photos").await, deployment.bucket("videos").await];
+    let cookie = deployment.sign_in(OWNER).await;
+    let page = deployment.get(&cookie, &format!("/ui/buckets/{photos}")).await.text;
+    assert!(page.contains(&format!("data-refresh=\"bucket/{photos}\"")), "{page}");
+    assert!(!page.contains("data-refresh=\"buckets"), "other buckets are none of its business: {page}");
+    let path = format!("/ui/live?bucket=nonsense&bucket={photos}");
+    let mut body = deployment.open(&cookie, &path).await.into_body();
+    next(&mut body).await.unwrap();
+    let rename = async |id, name: &str| {
+        let input = BucketInput { name: Some(name.to_owned()), ..BucketInput::default() };
+        deployment.control.update_bucket(&deployment.owner, id, &input).await.unwrap();
+    };
+    rename(videos, "films").await;
+    assert_eq!(next(&mut body).await.unwrap(), "data: buckets attention\n\n");
+    rename(photos, "pictures").await;
+    assert_eq!(next(&mut body).await.unwrap(), format!("data: buckets attention bucket/{photos}\n\n"));
 }
 
 #[tokio::test]

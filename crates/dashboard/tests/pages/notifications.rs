@@ -96,7 +96,7 @@ async fn a_test_shows_what_the_receiver_answered() {
     let failed = deployment.get(&cookie, sent.location()).await.text;
     for part in [
         "The test was not delivered",
-        "the receiver is &lt;busy&gt;",
+        "The receiver is &lt;busy&gt;.",
         "HTTP 503",
         "Test of the notification channel pager",
     ] {

@@ -11,7 +11,10 @@ async fn an_empty_organization_sees_the_first_steps() {
     let deployment = Deployment::new().await;
     let cookie = deployment.sign_in(OWNER).await;
     let page = deployment.get(&cookie, "/ui").await;
-    assert!(page.text.contains("Three steps to the first object") && page.text.contains("/ui/buckets/add"));
+    assert!(page.text.contains("Three steps to the first object"));
+    for step in ["/ui/buckets/add", "/ui/repositories/new", "/ui/repositories"] {
+        assert!(page.text.contains(&format!("href=\"{step}\"")), "{step}: {}", page.text);
+    }
     deployment.user("guest@example.com", OrgRole::User, None).await;
     let guest = deployment.sign_in("guest@example.com").await;
     let page = deployment.get(&guest, "/ui").await;
@@ -35,6 +38,29 @@ async fn an_overview_has_figures_a_chart_and_what_needs_attention() {
 }
 
 #[tokio::test]
+async fn what_is_stored_is_shown_where_it_was_measured_and_growth_elsewhere() {
+    let deployment = Deployment::new().await;
+    let photos = deployment.bucket("photos").await;
+    deployment.bucket("videos").await;
+    let cookie = deployment.sign_in(OWNER).await;
+    let list = deployment.get(&cookie, "/ui/buckets").await.text;
+    assert!(list.contains(">Growth</th>") && !list.contains(">growth<"), "{list}");
+    deployment.measure(photos, 3 << 30).await;
+    let list = deployment.get(&cookie, "/ui/buckets").await.text;
+    assert!(list.contains(">Stored</th>") && list.contains("3\u{a0}GiB"), "{list}");
+    assert_eq!(list.matches(">growth<").count(), 1, "of the bucket that was not measured: {list}");
+    let page = deployment.get(&cookie, "/ui").await.text;
+    assert!(page.contains("<dt>Stored</dt>") && page.contains("3<small>GiB</small>"), "{page}");
+    assert!(page.contains("In 1 of 2 buckets") && page.contains("0\u{a0}B in 30 days"), "{page}");
+
+    let unmeasured = Deployment::new().await;
+    unmeasured.bucket("photos").await;
+    let cookie = unmeasured.sign_in(OWNER).await;
+    let page = unmeasured.get(&cookie, "/ui").await.text;
+    assert!(page.contains("Growth, 30 days") && !page.contains("Stored"), "{page}");
+}
+
+#[tokio::test]
 async fn what_needs_attention_is_the_list_of_findings() {
     let deployment = Deployment::new().await;
     deployment.bucket("photos").await;
@@ -45,7 +71,13 @@ async fn what_needs_attention_is_the_list_of_findings() {
     let findings = deployment.control.findings(&deployment.owner).await.unwrap();
     assert_eq!(findings.iter().map(|one| one.title.as_str()).collect::<Vec<_>>(), ["Node is silent"]);
     let page = deployment.get(&cookie, "/ui").await.text;
-    for part in ["Node node-1 is silent", findings[0].sentence.as_str(), "href=\"/ui/nodes\">Show nodes"] {
+    for part in [
+        "Node node-1 is silent",
+        "It last reported at <time datetime=\"2026-03-01T10:00:00Z\"",
+        "1 Mar 2026, 10:00 UTC</time>. ",
+        "Check that it is running",
+        "href=\"/ui/nodes\">Show nodes",
+    ] {
         assert!(page.contains(part), "{part}: {page}");
     }
 }
@@ -120,6 +152,7 @@ async fn controls_that_a_role_may_not_use_are_not_shown() {
         "{}",
         refused.text
     );
+    assert!(refused.text.contains("data-copy=\"request-id\""), "{}", refused.text);
 }
 
 #[tokio::test]

@@ -78,3 +78,15 @@ async fn a_reader_finds_no_settings_of_a_repository() {
         );
     }
 }
+
+#[tokio::test]
+async fn the_page_of_a_bucket_leads_to_a_repository_for_it() {
+    let deployment = Deployment::new().await;
+    let bucket = deployment.bucket("photos").await;
+    let cookie = deployment.sign_in(OWNER).await;
+    let page = deployment.get(&cookie, &format!("/ui/buckets/{bucket}")).await.text;
+    let link = format!("/ui/repositories/new?bucketId={bucket}&workspaceId={}", deployment.workspace);
+    assert!(page.contains(&link.replace('&', "&amp;")), "{page}");
+    let form = deployment.get(&cookie, &link).await.text;
+    assert!(form.contains(&format!("<option value=\"{bucket}\" selected>")), "{form}");
+}

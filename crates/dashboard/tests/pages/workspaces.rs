@@ -65,6 +65,34 @@ async fn a_workspace_with_contents_names_them_instead_of_a_way_to_delete_it() {
 }
 
 #[tokio::test]
+async fn a_forbidden_page_names_those_who_can_grant_the_role_and_may_be_seen() {
+    let deployment = Deployment::new().await;
+    let bucket = deployment.bucket("photos").await;
+    deployment.user("admin@example.com", OrgRole::User, Some(WorkspaceRole::Admin)).await;
+    deployment.user("writer@example.com", OrgRole::User, Some(WorkspaceRole::Write)).await;
+    deployment.user("reader@example.com", OrgRole::User, Some(WorkspaceRole::Read)).await;
+    deployment.user("guest@example.com", OrgRole::User, None).await;
+    deployment.user("clerk@example.com", OrgRole::Workspaces, None).await;
+    let settings = format!("/ui/buckets/{bucket}/settings");
+    let named = async |person: &str, path: &str| {
+        let cookie = deployment.sign_in(person).await;
+        let page = deployment.get(&cookie, path).await;
+        assert_eq!(page.status, StatusCode::FORBIDDEN, "{path}: {}", page.text);
+        let all = ["admin@", "owner@", "writer@", "reader@"];
+        all.into_iter()
+            .filter(|name| page.text.contains(&format!(" ({name}example.com)")))
+            .collect::<Vec<_>>()
+    };
+    // The owner has made the workspace, and so is one of its members.
+    assert_eq!(named("reader@example.com", &settings).await, ["admin@", "owner@"]);
+    assert_eq!(named("reader@example.com", "/ui/buckets/add").await, ["admin@", "owner@"]);
+    assert_eq!(named("reader@example.com", "/ui/audit").await, ["owner@"], "a role in the organization");
+    assert!(named("guest@example.com", "/ui/buckets/add").await.is_empty(), "nobody is visible");
+    assert_eq!(named("clerk@example.com", &settings).await, ["owner@"]);
+    assert_eq!(named("clerk@example.com", "/ui/audit").await, ["owner@"]);
+}
+
+#[tokio::test]
 async fn an_admin_of_a_workspace_adds_people_by_their_address() {
     let deployment = Deployment::new().await;
     deployment.user("admin@example.com", OrgRole::User, Some(WorkspaceRole::Admin)).await;

@@ -6,6 +6,8 @@ use bucketry_model::audit::AuditDetail;
 use maud::{Markup, html};
 use serde_json::{Map, Value};
 
+use crate::parts::time;
+
 /// The fields in a table. What differs is marked. Nothing if nothing was recorded.
 pub(super) fn table(before: Option<&AuditDetail>, after: Option<&AuditDetail>) -> Markup {
     let (before, after) = (fields(before), fields(after));
@@ -25,8 +27,8 @@ pub(super) fn table(before: Option<&AuditDetail>, after: Option<&AuditDetail>) -
                 @let (old, new) = (value(before.as_ref(), name), value(after.as_ref(), name));
                 tr.changed[both && old != new] {
                     th scope="row" { (name) }
-                    @if before.is_some() { td { (old) } }
-                    @if after.is_some() { td { (new) @if both && old != new { span.vh { " (changed)" } } } }
+                    @if before.is_some() { td { (time::in_text(&old)) } }
+                    @if after.is_some() { td { (time::in_text(&new)) @if both && old != new { span.vh { " (changed)" } } } }
                 }
             } }
         }
@@ -72,6 +74,9 @@ mod tests {
         assert_eq!(html.matches("class=\"changed\"").count(), 2, "{html}");
         assert!(html.contains("photos") && html.contains("&lt;b&gt;images&lt;/b&gt;"), "{html}");
         assert!(table(None, None).into_string().is_empty());
+        let ends = AuditDetail::new(&json!({ "endsAt": "2026-12-05T15:00:00.000Z" }));
+        let html = table(None, Some(&ends)).into_string();
+        assert!(html.contains("5 Dec 2026, 15:00 UTC"), "{html}");
         let created = table(None, Some(&after)).into_string();
         assert!(!created.contains("Before") && !created.contains("changed"), "{created}");
     }

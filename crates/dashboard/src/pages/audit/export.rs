@@ -24,7 +24,7 @@ const PAGE: u32 = 500;
 pub(crate) async fn download(viewer: Viewer, SentQuery(query): SentQuery) -> Response {
     match start(&viewer, &query).await {
         Ok(response) => response,
-        Err(error) => viewer.answer(Err(error)),
+        Err(error) => viewer.answer(Err(error)).await,
     }
 }
 

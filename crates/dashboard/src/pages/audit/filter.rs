@@ -30,7 +30,7 @@ const LABELS: &Labels = &[
 /// What the address asks for, as it was entered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct EnteredFilter {
-    /// An e-mail address, or the id of a person, who may have been removed.
+    /// The e-mail address or the id of a person, who may have been removed.
     user: String,
     kind: String,
     action: String,
@@ -99,10 +99,13 @@ impl EnteredFilter {
         if let Ok(id) = self.user.parse() {
             return Ok(Some(id));
         }
-        let found = viewer.control().user_with_email(&viewer.caller, &self.user).await?;
-        let missing = "is not the e-mail address of an account: to find what somebody did who was removed, open one of \
-                       that person's records and choose “All of this person”";
-        found.map(|user| Some(user.id)).ok_or_else(|| Error::field("user", missing))
+        let control = viewer.control();
+        let found = match control.user_with_email(&viewer.caller, &self.user).await? {
+            Some(user) => Some(user.id),
+            None => control.removed_user_with_email(&viewer.caller, &self.user).await?,
+        };
+        let missing = "is not the e-mail address of an account, nor of one whose removal is on record";
+        found.map(Some).ok_or_else(|| Error::field("user", missing))
     }
 
     /// The filter in words.

@@ -32,7 +32,7 @@ const PER_PAGE: u32 = 50;
 /// `GET`
 pub(crate) async fn show(viewer: Viewer, SentQuery(query): SentQuery) -> Response {
     let result = screen(&viewer, &query).await;
-    viewer.answer(result)
+    viewer.answer(result).await
 }
 
 /// The position of a record in the list.

@@ -4,10 +4,12 @@ use axum::extract::Path;
 use axum::response::Response;
 use bucketry_control::buckets::{BucketOutages, EventFilter, EventView};
 use bucketry_control::cursor::Cursor as _;
+use bucketry_model::id::BucketId;
 use bucketry_model::status::ProbedStatus;
 use bucketry_store::status_event::EventPosition;
 use maud::{Markup, html};
 
+use super::super::live::bucket_topic;
 use super::{path, read, top};
 use crate::failure::PageError;
 use crate::field_values::{FieldValues, SentQuery};
@@ -26,7 +28,7 @@ const OUTAGES: usize = 20;
 /// `GET`
 pub(crate) async fn show(viewer: Viewer, Path(id): Path<String>, SentQuery(query): SentQuery) -> Response {
     let result = screen(&viewer, &id, &query).await;
-    viewer.answer(result)
+    viewer.answer(result).await
 }
 
 async fn screen(viewer: &Viewer, id: &str, query: &FieldValues) -> Result<Screen, PageError> {
@@ -46,14 +48,14 @@ async fn screen(viewer: &Viewer, id: &str, query: &FieldValues) -> Result<Screen
     let body = html! {
         (top(viewer, &view, "Activity"))
         div.two {
-            section.panel aria-labelledby="ev" {
+            section.panel #events data-refresh=(bucket_topic(id)) aria-labelledby="ev" {
                 header { h2 #ev { "Changes of its state" } }
                 div.body {
                     @if events.is_empty() { p.quiet { "Its state has not changed yet." } } @else { (lines(viewer, &events)) }
                 }
                 (pager("events", first, next.as_deref()))
             }
-            (outages_panel(viewer, &outages))
+            (outages_panel(viewer, id, &outages))
         }
     };
     Ok(Screen::new(Section::Buckets, format!("Activity of {}", view.bucket.name.as_str()), body))
@@ -74,7 +76,7 @@ pub(super) fn lines(viewer: &Viewer, events: &[EventView]) -> Markup {
                         ProbedStatus::Online => { "Went online, reported by " (node) },
                         ProbedStatus::Offline => { "Went offline, reported by " (node) },
                     }
-                    @if let Some(failure) = &view.event.failure { br; span.quiet.small { (failure.message) } }
+                    @if let Some(failure) = &view.event.failure { br; span.quiet.small { (time::in_text(&failure.message)) } }
                 }
                 (time::ago(view.event.at, viewer.frame.now))
             }
@@ -82,9 +84,9 @@ pub(super) fn lines(viewer: &Viewer, events: &[EventView]) -> Markup {
     }
 }
 
-fn outages_panel(viewer: &Viewer, found: &BucketOutages) -> Markup {
+fn outages_panel(viewer: &Viewer, id: BucketId, found: &BucketOutages) -> Markup {
     html! {
-        section.panel aria-labelledby="ou" {
+        section.panel #outages data-refresh=(bucket_topic(id)) aria-labelledby="ou" {
             header { h2 #ou { "Outages" } @if !found.complete { span.faint.small { "the latest ones" } } }
             div.body {
                 @if found.outages.is_empty() { p.quiet { "No outage in the time for which changes are retained." } }
@@ -93,7 +95,7 @@ fn outages_panel(viewer: &Viewer, found: &BucketOutages) -> Markup {
                         span {
                             (human::short_duration(outage.length(found.now)))
                             @if outage.end.is_none() { " so far" }
-                            @if let Some(failure) = &outage.failure { br; span.quiet.small { (failure.message) } }
+                            @if let Some(failure) = &outage.failure { br; span.quiet.small { (time::in_text(&failure.message)) } }
                         }
                         (time::ago(outage.start, viewer.frame.now))
                     } } }

@@ -11,6 +11,7 @@ use bucketry_model::time::Day;
 use jiff::SignedDuration;
 use maud::{Markup, html};
 
+use super::super::live::bucket_topic;
 use super::{path, read};
 use crate::failure::PageError;
 use crate::human;
@@ -39,7 +40,7 @@ pub(super) async fn panel(viewer: &Viewer, view: &BucketView) -> Result<Markup, 
         outages.outages.iter().fold(SignedDuration::ZERO, |sum, outage| sum + outage.length(outages.now));
     let number = outages.outages.len();
     Ok(html! {
-        section.panel #availability data-refresh="buckets" aria-labelledby="av" {
+        section.panel #availability data-refresh=(bucket_topic(view.bucket.id)) aria-labelledby="av" {
             header {
                 h2 #av { "Availability" }
                 span.faint.small {
@@ -70,7 +71,7 @@ pub(super) async fn panel(viewer: &Viewer, view: &BucketView) -> Result<Markup, 
 pub(crate) async fn csv(viewer: Viewer, Path(id): Path<String>) -> Response {
     match text(&viewer, &id).await {
         Ok(text) => layout::csv("availability.csv", text),
-        Err(error) => viewer.answer(Err(error)),
+        Err(error) => viewer.answer(Err(error)).await,
     }
 }
 

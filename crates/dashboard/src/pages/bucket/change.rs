@@ -8,7 +8,7 @@ use bucketry_model::diagnosis::Check;
 use http::StatusCode;
 use maud::{Markup, html};
 
-use super::super::bucket_form::{self, BucketValues, ReadForm};
+use super::super::bucket_form::{self, BucketValues, FieldProblems, ReadForm};
 use super::super::bucket_rows::writable_workspaces;
 use super::super::providers;
 use super::{path, read, stale, top};
@@ -45,7 +45,7 @@ impl Wrong {
 /// `GET`
 pub(crate) async fn show(viewer: Viewer, Path(id): Path<String>) -> Response {
     let result = page(&viewer, &id).await;
-    viewer.answer(result)
+    viewer.answer(result).await
 }
 
 async fn page(viewer: &Viewer, id: &str) -> Result<Screen, PageError> {
@@ -56,12 +56,13 @@ async fn page(viewer: &Viewer, id: &str) -> Result<Screen, PageError> {
 /// `POST`: stores the changes, after a check if location or secret have changed.
 pub(crate) async fn submit(viewer: Viewer, Path(id): Path<String>, SentForm(fields): SentForm) -> Response {
     let outcome = change(&viewer, &id, &fields).await;
-    viewer.answer_form(outcome)
+    viewer.answer_form(outcome).await
 }
 
 async fn change(viewer: &Viewer, id: &str, fields: &FieldValues) -> Result<FormOutcome, PageError> {
     let mut view = read(viewer, id).await?;
-    let form = ReadForm::of(fields);
+    let mut form = ReadForm::of(fields);
+    form.values.has_secret |= view.has_secret;
     let mut wrong = Wrong { fields: form.problems.clone(), ..Wrong::default() };
     // Somebody else's change in the meantime would be overwritten with what this form showed before.
     if fields.text("version") != view.bucket.version.to_string() {
@@ -95,7 +96,7 @@ async fn change(viewer: &Viewer, id: &str, fields: &FieldValues) -> Result<FormO
 /// `POST /check`: runs the checks with what is stored.
 pub(crate) async fn check(viewer: Viewer, Path(id): Path<String>, SentForm(fields): SentForm) -> Response {
     let outcome = run_checks(&viewer, &id, &fields).await;
-    viewer.answer_form(outcome)
+    viewer.answer_form(outcome).await
 }
 
 async fn run_checks(viewer: &Viewer, id: &str, fields: &FieldValues) -> Result<FormOutcome, PageError> {
@@ -115,7 +116,7 @@ async fn run_checks(viewer: &Viewer, id: &str, fields: &FieldValues) -> Result<F
 /// `POST /delete`: removes the bucket from the registry, if its name was typed.
 pub(crate) async fn delete(viewer: Viewer, Path(id): Path<String>, SentForm(fields): SentForm) -> Response {
     let outcome = remove(&viewer, &id, &fields).await;
-    viewer.answer_form(outcome)
+    viewer.answer_form(outcome).await
 }
 
 async fn remove(viewer: &Viewer, id: &str, fields: &FieldValues) -> Result<FormOutcome, PageError> {
@@ -151,6 +152,8 @@ fn stored(view: &BucketView) -> BucketValues {
         name: view.bucket.name.as_str().to_owned(),
         workspace: view.bucket.workspace_id.to_string(),
         is_read_only: false,
+        has_secret: view.has_secret,
+        kind: String::new(),
     }
 }
 
@@ -178,7 +181,7 @@ async fn screen(
                 @if !wrong.made.is_empty() {
                     section.panel aria-labelledby="ck" {
                         header { h2 #ck { "Checks" } }
-                        div.body { (checks::checks(&wrong.made)) }
+                        div.body { (checks::checks_in_progress(&wrong.made, None, true)) }
                     }
                 }
                 (removal(viewer, view, wrong))
@@ -196,12 +199,13 @@ fn form(
     workspaces: &[(String, String)],
 ) -> Markup {
     let help = if view.has_secret { "Leave empty to keep the stored one." } else { "None is stored." };
+    let problems = FieldProblems { wrong: &wrong.fields, made: &wrong.made };
     html! {
         form.panel method="post" action=(path(viewer, view.bucket.id, "/settings")) {
             div.body.form {
                 input type="hidden" name="version" value=(view.bucket.version);
                 (bucket_form::provider_cards(&values.card))
-                (bucket_form::location(values, &wrong.fields, help))
+                (bucket_form::stored_location(values, &problems, help))
                 (bucket_form::registration(values, workspaces, &wrong.fields))
             }
             div.foot {
@@ -223,7 +227,10 @@ fn removal(viewer: &Viewer, view: &BucketView, wrong: &Wrong) -> Markup {
                     p {
                         "First take it out of "
                         @for (index, repository) in view.repositories.iter().enumerate() {
-                            @if index > 0 { ", " } b { (repository.name.as_str()) }
+                            @if index > 0 { ", " }
+                            a.link href=(viewer.links().ui(format_args!("/repositories/{}/settings", repository.id))) {
+                                (repository.name.as_str())
+                            }
                         }
                         "."
                     }

@@ -18,7 +18,7 @@ use crate::viewer::Viewer;
 /// `GET`
 pub(crate) async fn show(viewer: Viewer, Path(id): Path<String>) -> Response {
     let result = screen(&viewer, &id).await;
-    viewer.answer(result)
+    viewer.answer(result).await
 }
 
 async fn screen(viewer: &Viewer, id: &str) -> Result<Screen, PageError> {

@@ -6,6 +6,7 @@ use bucketry_control::inventories::InventoryView;
 use bucketry_model::inventory::Inventory;
 use maud::{Markup, html};
 
+use super::super::live::bucket_topic;
 use super::{may_change, path, read, top};
 use crate::failure::PageError;
 use crate::human;
@@ -20,13 +21,13 @@ use crate::viewer::Viewer;
 /// `GET`
 pub(crate) async fn show(viewer: Viewer, Path(id): Path<String>) -> Response {
     let result = screen(&viewer, &id).await;
-    viewer.answer(result)
+    viewer.answer(result).await
 }
 
 /// `POST`: starts a walk.
 pub(crate) async fn start(viewer: Viewer, Path(id): Path<String>) -> Response {
     let outcome = begin(&viewer, &id).await;
-    viewer.answer_form(outcome)
+    viewer.answer_form(outcome).await
 }
 
 async fn begin(viewer: &Viewer, id: &str) -> Result<FormOutcome, PageError> {
@@ -49,9 +50,9 @@ async fn screen(viewer: &Viewer, id: &str) -> Result<Screen, PageError> {
     let body = html! {
         (top(viewer, &view, "Inventory"))
         @if let Some((error, at)) = &found.last_error {
-            (notice(Mark::Bad, "The last measurement failed", html! { (error) " " (time::ago(*at, viewer.frame.now)) }, None))
+            (notice(Mark::Bad, "The last measurement failed", html! { (time::in_text(error)) " " (time::ago(*at, viewer.frame.now)) }, None))
         }
-        div #inventory data-refresh="buckets traffic" {
+        div #inventory data-refresh={ (bucket_topic(view.bucket.id)) " traffic" } {
             @if let Some(progress) = &found.progress {
                 p.quiet { "Measuring: " (human::exact(i64::try_from(progress.objects).unwrap_or(i64::MAX))) " objects so far." }
             }

@@ -10,6 +10,7 @@ use bucketry_model::time::Day;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
+use super::super::live::bucket_topic;
 use super::{path, read};
 use crate::failure::PageError;
 use crate::field_values::{FieldValues, SentQuery};
@@ -48,7 +49,7 @@ async fn points(
 pub(crate) async fn csv(viewer: Viewer, Path(id): Path<String>, SentQuery(query): SentQuery) -> Response {
     match text(&viewer, &id, &query).await {
         Ok(text) => layout::csv("latency.csv", text),
-        Err(error) => viewer.answer(Err(error)),
+        Err(error) => viewer.answer(Err(error)).await,
     }
 }
 
@@ -94,7 +95,7 @@ pub(super) async fn panel(
         (label, format!("{}{query}#latency", path(viewer, view.bucket.id, "")))
     };
     Ok(html! {
-        section.panel #latency data-refresh="buckets" aria-labelledby="la" {
+        section.panel #latency data-refresh=(bucket_topic(view.bucket.id)) aria-labelledby="la" {
             header { h2 #la { "Latency" } (tabs::ranges("Range of latency", &RANGES.map(link), label)) }
             div.body {
                 @if points.iter().all(|point| point.usual.is_none()) { p.quiet { "No successful probe in " (words) "." } }

@@ -23,6 +23,7 @@ use jiff::SignedDuration;
 use maud::{Markup, html};
 
 use super::bucket_rows::location;
+use super::live::bucket_topic;
 use crate::failure::PageError;
 use crate::human;
 use crate::parts::heading::Heading;
@@ -66,8 +67,15 @@ pub(super) fn top(viewer: &Viewer, view: &BucketView, tab: &str) -> Markup {
     if may_change {
         all.push(("Settings", path(viewer, id, "/settings")));
     }
+    let new_repository = {
+        let (bucket, workspace) = (id.to_string(), view.bucket.workspace_id.to_string());
+        viewer.links().ui_with("/repositories/new", &[("bucketId", &bucket), ("workspaceId", &workspace)])
+    };
     let actions = html! {
         (live::mark())
+        @if may_change && view.repositories.is_empty() {
+            a.btn href=(new_repository) { "Put into a repository" }
+        }
         @if may_change { form method="post" action=(path(viewer, id, "/check")) data-follows {
             button.btn data-working="Checking…" { (icon(Icon::Again)) "Check now" }
         }
@@ -81,7 +89,7 @@ pub(super) fn top(viewer: &Viewer, view: &BucketView, tab: &str) -> Markup {
         actions: Some(actions),
     };
     html! {
-        div.stack #state data-refresh="buckets" {
+        div.stack #state data-refresh=(bucket_topic(view.bucket.id)) {
             (heading.render())
             (why(viewer, view))
         }
@@ -105,7 +113,7 @@ fn why(viewer: &Viewer, view: &BucketView) -> Markup {
             let reason =
                 view.last_error.as_ref().map_or("No node reaches it.", |failure| failure.message.as_str());
             let text = html! {
-                (reason)
+                (time::in_text(reason))
                 @if let Some(since) = view.since { " Since " (time::moment(since)) "." }
             };
             notice(Mark::Bad, &title, text, action)

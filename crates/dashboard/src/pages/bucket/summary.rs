@@ -5,6 +5,7 @@ use axum::response::Response;
 use bucketry_control::buckets::{BucketView, EventFilter};
 use maud::{Markup, html};
 
+use super::super::live::bucket_topic;
 use super::{activity, availability, latency, may_change, path, read, top, traffic};
 use crate::failure::PageError;
 use crate::field_values::{FieldValues, SentQuery};
@@ -21,21 +22,21 @@ const EVENTS: u32 = 5;
 /// `GET`
 pub(crate) async fn show(viewer: Viewer, Path(id): Path<String>, SentQuery(query): SentQuery) -> Response {
     let result = screen(&viewer, &id, &query).await;
-    viewer.answer(result)
+    viewer.answer(result).await
 }
 
 async fn screen(viewer: &Viewer, id: &str, query: &FieldValues) -> Result<Screen, PageError> {
     let view = read(viewer, id).await?;
     let body = html! {
         (top(viewer, &view, "Overview"))
-        (part("availability", "Availability", availability::panel(viewer, &view).await))
+        (part(&view, "availability", "Availability", availability::panel(viewer, &view).await))
         div.two {
-            (part("latency", "Latency", latency::panel(viewer, &view, query).await))
-            (part("traffic", "Traffic", traffic::panel(viewer, &view, query).await))
+            (part(&view, "latency", "Latency", latency::panel(viewer, &view, query).await))
+            (part(&view, "traffic", "Traffic", traffic::panel(viewer, &view, query).await))
         }
         div.two {
-            (part("diagnosis", "Diagnosis", diagnosis(viewer, &view).await))
-            (part("used-by", "Used by", Ok(used_by(viewer, &view).await)))
+            (part(&view, "diagnosis", "Diagnosis", diagnosis(viewer, &view).await))
+            (part(&view, "used-by", "Used by", Ok(used_by(viewer, &view).await)))
         }
         (facts(viewer, &view).await?)
     };
@@ -43,13 +44,13 @@ async fn screen(viewer: &Viewer, id: &str, query: &FieldValues) -> Result<Screen
 }
 
 /// A part, or why it can't be shown. The rest of the page is shown anyway.
-fn part(id: &str, title: &str, result: Result<Markup, PageError>) -> Markup {
+fn part(view: &BucketView, id: &str, title: &str, result: Result<Markup, PageError>) -> Markup {
     match result {
         Ok(part) => part,
         Err(error) => {
             error.log();
             html! {
-                section.panel #(id) data-refresh="buckets" {
+                section.panel #(id) data-refresh=(bucket_topic(view.bucket.id)) {
                     header { h2 { (title) } }
                     div.body { (failed_part(&error.message())) }
                 }
@@ -62,7 +63,7 @@ async fn diagnosis(viewer: &Viewer, view: &BucketView) -> Result<Markup, PageErr
     let id = view.bucket.id;
     let found = viewer.control().bucket_diagnosis(&viewer.caller, id).await?;
     Ok(html! {
-        section.panel #diagnosis data-refresh="buckets" aria-labelledby="dg" {
+        section.panel #diagnosis data-refresh=(bucket_topic(view.bucket.id)) aria-labelledby="dg" {
             header {
                 h2 #dg { "Diagnosis" }
                 @if let Some(found) = &found {
@@ -92,7 +93,7 @@ async fn used_by(viewer: &Viewer, view: &BucketView) -> Markup {
     let filter = EventFilter::default();
     let events = viewer.control().bucket_events(&viewer.caller, view.bucket.id, filter, None, EVENTS).await;
     html! {
-        section.panel #used-by data-refresh="buckets" aria-labelledby="ub" {
+        section.panel #used-by data-refresh=(bucket_topic(view.bucket.id)) aria-labelledby="ub" {
             header { h2 #ub { "Used by" } }
             div.body {
                 @if view.repositories.is_empty() {

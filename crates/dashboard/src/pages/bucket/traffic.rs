@@ -61,7 +61,7 @@ pub(super) async fn panel(
 pub(crate) async fn csv(viewer: Viewer, Path(id): Path<String>, SentQuery(query): SentQuery) -> Response {
     match periods(&viewer, &id, &query).await {
         Ok(text) => layout::csv("traffic.csv", text),
-        Err(error) => viewer.answer(Err(error)),
+        Err(error) => viewer.answer(Err(error)).await,
     }
 }
 

@@ -55,13 +55,13 @@ pub(crate) async fn show(viewer: Viewer, Path(id): Path<String>, SentQuery(query
         screen(&viewer, &channel, &query, &ChannelForm::default()).await
     };
     let result = result.await;
-    viewer.answer(result)
+    viewer.answer(result).await
 }
 
 /// `POST`: changes the channel.
 pub(crate) async fn submit(viewer: Viewer, Path(id): Path<String>, SentForm(fields): SentForm) -> Response {
     let outcome = change(&viewer, &id, &fields).await;
-    viewer.answer_form(outcome)
+    viewer.answer_form(outcome).await
 }
 
 async fn change(viewer: &Viewer, id: &str, fields: &FieldValues) -> Result<FormOutcome, PageError> {
@@ -111,13 +111,13 @@ pub(crate) async fn test(viewer: Viewer, Path(id): Path<String>) -> Response {
         }
     };
     let outcome = outcome.await;
-    viewer.answer_form(outcome)
+    viewer.answer_form(outcome).await
 }
 
 /// `POST /delete`: removes the channel, if its name was typed.
 pub(crate) async fn delete(viewer: Viewer, Path(id): Path<String>, SentForm(fields): SentForm) -> Response {
     let outcome = remove(&viewer, &id, &fields).await;
-    viewer.answer_form(outcome)
+    viewer.answer_form(outcome).await
 }
 
 async fn remove(viewer: &Viewer, id: &str, fields: &FieldValues) -> Result<FormOutcome, PageError> {

@@ -9,6 +9,7 @@ use crate::human;
 use crate::parts::notice::notice;
 use crate::parts::state::{self, Mark};
 use crate::parts::time;
+use crate::wording;
 
 fn mark(state: DeliveryState) -> (Mark, &'static str) {
     match state {
@@ -47,7 +48,7 @@ pub(super) fn of_test(stored: &StoredNotification, kind: ChannelKind) -> Markup 
         }
         DeliveryState::Failed => {
             let text = html! {
-                (stored.error.as_deref().unwrap_or("The receiver did not accept it."))
+                (time::in_text(&wording::sentence(stored.error.as_deref().unwrap_or("the receiver did not accept it"))))
                 @if let Some(status) = &status { " (" (status) ")" }
             };
             notice(Mark::Bad, "The test was not delivered", text, None)
@@ -77,7 +78,7 @@ pub(super) fn line(stored: &StoredNotification, kind: ChannelKind, now: Timestam
                     @if let Some(status) = status(stored, kind) { " · " (status) }
                     @if stored.attempts > 1 { " · " (human::plural(stored.attempts.into(), "attempt", "attempts")) }
                 }
-                @if let Some(error) = &stored.error { span.quiet.small { (error) } }
+                @if let Some(error) = &stored.error { span.quiet.small { (time::in_text(&wording::sentence(error))) } }
                 @if let Some(next) = stored.next_at.filter(|_| stored.state == DeliveryState::Pending && stored.attempts > 0) {
                     span.quiet.small { "Next attempt " (time::ago(next, now)) }
                 }

@@ -28,7 +28,7 @@ use crate::viewer::Viewer;
 /// `GET`
 pub(crate) async fn show(viewer: Viewer) -> Response {
     let result = screen(&viewer).await;
-    viewer.answer(result)
+    viewer.answer(result).await
 }
 
 /// Whether the viewer may do this in a workspace, or in the organization if there is none.

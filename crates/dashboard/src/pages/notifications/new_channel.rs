@@ -23,13 +23,13 @@ use crate::viewer::Viewer;
 pub(crate) async fn show(viewer: Viewer, SentQuery(query): SentQuery) -> Response {
     let kind = query.text("kind").parse().unwrap_or(ChannelKind::Webhook);
     let result = form(&viewer, &ChannelValues::new(kind), "", &FormProblems::default()).await;
-    viewer.answer(result)
+    viewer.answer(result).await
 }
 
 /// `POST /ui/notifications`: creates the channel.
 pub(crate) async fn submit(viewer: Viewer, SentForm(fields): SentForm) -> Response {
     let outcome = create(&viewer, &fields).await;
-    viewer.answer_form(outcome)
+    viewer.answer_form(outcome).await
 }
 
 async fn create(viewer: &Viewer, fields: &FieldValues) -> Result<FormOutcome, PageError> {

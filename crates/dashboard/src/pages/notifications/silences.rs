@@ -140,13 +140,13 @@ fn row(viewer: &Viewer, silence: &NotificationSilence, about: &str) -> Markup {
 /// `GET /silences/new`: the form.
 pub(crate) async fn new(viewer: Viewer) -> Response {
     let result = form(&viewer, &FieldValues::default(), &FormProblems::default()).await;
-    viewer.answer(result)
+    viewer.answer(result).await
 }
 
 /// `POST /silences`: creates a silence.
 pub(crate) async fn submit(viewer: Viewer, SentForm(fields): SentForm) -> Response {
     let outcome = create(&viewer, &fields).await;
-    viewer.answer_form(outcome)
+    viewer.answer_form(outcome).await
 }
 
 async fn create(viewer: &Viewer, fields: &FieldValues) -> Result<FormOutcome, PageError> {
@@ -174,7 +174,7 @@ pub(crate) async fn end(viewer: Viewer, Path(id): Path<String>) -> Response {
         Ok(FormOutcome::Moved(viewer.links().ui_with("/notifications", &[("done", "silence-ended")])))
     };
     let outcome = outcome.await;
-    viewer.answer_form(outcome)
+    viewer.answer_form(outcome).await
 }
 
 async fn input(viewer: &Viewer, fields: &FieldValues) -> Result<SilenceInput, Error> {

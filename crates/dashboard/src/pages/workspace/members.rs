@@ -29,7 +29,7 @@ const ROLES: [(WorkspaceRole, &str); 3] = [
 /// `POST /members`: adds the person with an e-mail address.
 pub(crate) async fn add(viewer: Viewer, Path(id): Path<String>, SentForm(fields): SentForm) -> Response {
     let outcome = add_member(&viewer, &id, &fields).await;
-    viewer.answer_form(outcome)
+    viewer.answer_form(outcome).await
 }
 
 async fn add_member(viewer: &Viewer, id: &str, fields: &FieldValues) -> Result<FormOutcome, PageError> {
@@ -72,7 +72,7 @@ pub(crate) async fn change(
         answer(&viewer, &id, workspace, changed_to, ("member-changed", "The role was not changed")).await
     };
     let outcome = outcome.await;
-    viewer.answer_form(outcome)
+    viewer.answer_form(outcome).await
 }
 
 /// `POST /members/{user}/remove`
@@ -88,7 +88,7 @@ pub(crate) async fn remove(viewer: Viewer, Path((id, user)): Path<(String, Strin
         answer(&viewer, &id, workspace, removed, ("member-removed", "The member was not removed")).await
     };
     let outcome = outcome.await;
-    viewer.answer_form(outcome)
+    viewer.answer_form(outcome).await
 }
 
 async fn answer(

@@ -60,13 +60,13 @@ fn changed(viewer: &Viewer, id: WorkspaceId, done: &str) -> FormOutcome {
 pub(crate) async fn show(viewer: Viewer, Path(id): Path<String>, SentQuery(query): SentQuery) -> Response {
     let after = query.get("after").and_then(UserId::from_text);
     let result = page(&viewer, &id, after, &WorkspaceForm::default()).await;
-    viewer.answer(result)
+    viewer.answer(result).await
 }
 
 /// `POST`: renames the workspace.
 pub(crate) async fn submit(viewer: Viewer, Path(id): Path<String>, SentForm(fields): SentForm) -> Response {
     let outcome = rename(&viewer, &id, &fields).await;
-    viewer.answer_form(outcome)
+    viewer.answer_form(outcome).await
 }
 
 async fn rename(viewer: &Viewer, id: &str, fields: &FieldValues) -> Result<FormOutcome, PageError> {
@@ -90,7 +90,7 @@ async fn rename(viewer: &Viewer, id: &str, fields: &FieldValues) -> Result<FormO
 /// `POST /delete`: deletes the workspace, if its name was typed.
 pub(crate) async fn delete(viewer: Viewer, Path(id): Path<String>, SentForm(fields): SentForm) -> Response {
     let outcome = end(&viewer, &id, &fields).await;
-    viewer.answer_form(outcome)
+    viewer.answer_form(outcome).await
 }
 
 async fn end(viewer: &Viewer, id: &str, fields: &FieldValues) -> Result<FormOutcome, PageError> {
