@@ -19,6 +19,7 @@ export function setUpChecks(root) {
   // Checks that had ended before the part was read.
   for (const panel of root.querySelectorAll("[data-news]:not([data-follow])")) {
     announce(panel.dataset.news);
+    markFields(panel);
     if (panel.dataset.moved) location.assign(panel.dataset.moved);
   }
 }
