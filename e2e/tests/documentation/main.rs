@@ -6,11 +6,13 @@
 //! names and addresses in pages stand for.
 
 mod code_block;
+mod links;
 mod page_shell;
 mod placeholders;
 mod reader;
 mod shown_output;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use bucketry_e2e::{Error, Result};
@@ -86,6 +88,18 @@ fn every_block_of_commands_is_run_or_marked_and_the_marks_are_counted() -> Resul
         "CONTRIBUTING.md must say \"{stated}\", because these blocks have the comment `{MARK}`:\n{}",
         marks.join("\n")
     );
+    Ok(())
+}
+
+#[test]
+fn every_link_leads_to_a_file_and_a_heading() -> Result<()> {
+    let mut anchors = HashMap::new();
+    let mut broken = Vec::new();
+    let others = ["ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "bench/README.md"];
+    for page in pages()?.iter().map(String::as_str).chain(others) {
+        broken.extend(links::broken(&root(), page, &read(page)?, &mut anchors));
+    }
+    assert_faultless(broken);
     Ok(())
 }
 
