@@ -13,7 +13,7 @@ use bucketry_store::postgres::{self, Address, PostgresStore};
 use bucketry_store::sqlite::{self, DATABASE_FILE, SqliteStore};
 use bucketry_store::transfer::Target;
 use clap::builder::ValueParser;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
 use crate::data_directory;
 use crate::failure::{Failure, Result};
@@ -58,12 +58,6 @@ impl fmt::Debug for DatabaseUrl {
 impl Serialize for DatabaseUrl {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         serializer.collect_str(&format_args!("{self:?}"))
-    }
-}
-
-impl<'de> Deserialize<'de> for DatabaseUrl {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self::from)
     }
 }
 

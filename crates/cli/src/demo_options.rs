@@ -1,11 +1,11 @@
 //! The options of `bucketry demo`.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
 use crate::database::DatabaseUrl;
+use crate::settings::{ApiAddress, GatewayAddress};
 
 /// A cloud that the demo can emulate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -20,10 +20,10 @@ pub(crate) enum Cloud {
 pub(crate) struct DemoOptions {
     /// Address of the API; a free port is used if this one is taken
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
-    pub(crate) listen: SocketAddr,
+    pub(crate) listen: ApiAddress,
     /// Address of the gateway; a free port is used if this one is taken
     #[arg(long, default_value = "127.0.0.1:9000", value_name = "ADDRESS")]
-    pub(crate) gateway_listen: SocketAddr,
+    pub(crate) gateway_listen: GatewayAddress,
     /// Store the registry in this PostgreSQL database, in a separate schema that is removed when the demo ends
     // Not read from the environment: a URL there is usually that of a real registry.
     #[arg(long, value_name = "URL", value_parser = DatabaseUrl::parser())]

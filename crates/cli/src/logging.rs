@@ -1,15 +1,12 @@
 //! Logging to standard error.
 
-use tracing_subscriber::EnvFilter;
-
 use crate::failure::{Failure, Result};
-use crate::settings::LogFormat;
+use crate::settings::{LogFilter, LogFormat};
 
 /// Starts logging for the process.
-pub(crate) fn start(format: LogFormat, filter: &str) -> Result<()> {
-    let filter = EnvFilter::try_new(filter).map_err(|error| Failure::usage(format!("--log: {error}")))?;
+pub(crate) fn start(format: LogFormat, filter: &LogFilter) -> Result<()> {
     let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(filter.filter())
         .with_writer(std::io::stderr)
         // They would be reported with `eprintln!`, which panics if standard error can't be written, say on a full
         // disk.

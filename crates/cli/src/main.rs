@@ -41,6 +41,7 @@ mod doctor;
 mod doctor_findings;
 mod embedded_node;
 mod entered_time;
+mod environment_variables;
 mod failure;
 mod first_start;
 mod health;
@@ -55,6 +56,7 @@ mod logging;
 mod login;
 mod migrate;
 mod named;
+mod nearest;
 mod node;
 mod node_identity;
 mod notify;
@@ -100,7 +102,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     command_options::complete();
     // clap prints `--help`, and exits with status 2 when the usage is wrong.
-    let matches = command_options::command_line().get_matches();
+    let matches = command_options::command_line()
+        .try_get_matches()
+        .unwrap_or_else(|error| environment_variables::name_source(error, std::env::args_os()).exit());
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     match command_options::refuse_unused(&matches).and_then(|()| run(arguments)) {
         Ok(()) => ExitCode::SUCCESS,

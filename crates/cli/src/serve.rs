@@ -5,11 +5,12 @@ use std::path::Path;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::arguments::ServeOptions;
+use crate::command_options::command_line;
 use crate::deployment::Deployment;
 use crate::failure::{Failure, Result};
 use crate::first_start::FirstOwner;
 use crate::settings::SettingsLayer;
-use crate::{logging, output, program};
+use crate::{environment_variables, logging, output, program};
 
 /// Runs the server until a signal stops it.
 pub(crate) async fn run(options: ServeOptions) -> Result<()> {
@@ -18,7 +19,9 @@ pub(crate) async fn run(options: ServeOptions) -> Result<()> {
         None => SettingsLayer::default(),
     };
     let settings = options.settings.over(file);
+    let warnings = environment_variables::warnings(&command_line());
     if options.print_config {
+        warnings.iter().for_each(|warning| output::remark(&format!("warning: {warning}")));
         let text = settings.over_defaults().to_toml()?;
         let password =
             if std::env::var_os("BUCKETRY_ADMIN_PASSWORD").is_some() { "set, not shown" } else { "not set" };
@@ -26,6 +29,9 @@ pub(crate) async fn run(options: ServeOptions) -> Result<()> {
     }
     let settings = settings.read()?;
     logging::start(settings.log_format, &settings.log)?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
     // From here on, a signal during the start is not lost.
     let stop = Stop::listen()?;
     let deployment =

@@ -51,8 +51,8 @@ pub(crate) async fn run(options: DemoOptions) -> Result<()> {
         .map_err(|error| Failure::because("can't create a temporary directory", &error))?;
     let settings = SettingsLayer::for_demo(
         dir.path().join("data"),
-        free(options.listen),
-        free(options.gateway_listen),
+        free(options.listen.socket()),
+        free(options.gateway_listen.socket()),
         PROBE_INTERVAL,
     );
     let mut settings = settings.read()?;

@@ -6,6 +6,7 @@ use bucketry_api::{ApiSettings, RateLimits};
 use bucketry_dashboard::{DashboardSettings, PageRates, PublicUrl};
 
 use super::declared::DashboardValues;
+use super::listen_address::ListenAddress;
 use crate::failure::{Failure, Result};
 
 /// Where the dashboard is served, and how.
@@ -30,7 +31,8 @@ impl DashboardValues {
             has_docs: self.dashboard_listen.is_none(),
             ..DashboardSettings::default()
         };
-        Ok((!self.no_dashboard).then_some(DashboardPlan { listen: self.dashboard_listen, settings }))
+        let listen = self.dashboard_listen.map(ListenAddress::socket);
+        Ok((!self.no_dashboard).then_some(DashboardPlan { listen, settings }))
     }
 }
 

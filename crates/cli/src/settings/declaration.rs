@@ -16,9 +16,8 @@ macro_rules! settings {
     )*) => {
         /// The settings as one source (file, environment or flags) gives them; `None` is a setting that the source
         /// leaves open.
-        #[derive(Debug, Clone, Default, clap::Args, serde::Serialize, serde::Deserialize)]
+        #[derive(Debug, Clone, Default, clap::Args, serde::Serialize)]
         #[command(mut_args(super::complete_flag))]
-        #[serde(deny_unknown_fields)]
         pub(crate) struct SettingsLayer {$($(
             $(#[$attribute])*
             #[arg(long, help_heading = super::heading(stringify!($group)))]

@@ -1,6 +1,5 @@
 //! Every setting of `bucketry serve`, in the order of `--help`.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use bucketry_api::METRICS_BUCKETS;
@@ -16,10 +15,20 @@ use clap::value_parser;
 
 use super::declaration::{default_value, settings, value_type};
 use super::kinds::{AccessLogMode, EndpointMode, LogFormat, Switch};
+use super::listen_address::ListenAddress;
+use super::log_filter::LogFilter;
+use super::valid_text;
 use crate::database::DatabaseUrl;
 
 /// The name of the embedded node unless a setting overrides it.
 pub(crate) const DEFAULT_NODE_NAME: &str = "embedded";
+
+/// Where the API is served.
+pub(crate) type ApiAddress = ListenAddress<8080>;
+/// Where the gateway is served.
+pub(crate) type GatewayAddress = ListenAddress<9000>;
+/// Where something is served that has no usual port.
+pub(crate) type OtherAddress = ListenAddress<0>;
 
 settings! {
     /// Where the process keeps its data and serves the API, and which parts it runs.
@@ -40,9 +49,9 @@ settings! {
         /// again
         #[arg(num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
         start_without_secrets: bool = false,
-        /// Address to serve the API on; port 0 picks a free port
+        /// Address to serve the API on, such as :8080 for all addresses; port 0 picks a free port
         #[arg(value_name = "ADDRESS")]
-        listen: SocketAddr = loopback(8080),
+        listen: ApiAddress = ApiAddress::loopback(),
         /// PEM file with the certificate for TLS and those of its authorities, for the API, the dashboard and the
         /// gateway; it is read again when it changes [default: no TLS]
         #[arg(value_name = "FILE")]
@@ -63,11 +72,11 @@ settings! {
         no_dashboard: bool = false,
         /// URL at which browsers reach the dashboard, such as `https://storage.example.com`, if a proxy changes it
         /// [default: the address that browsers send]
-        #[arg(value_name = "URL")]
+        #[arg(value_name = "URL", value_parser = valid_text::public_url)]
         public_url: String,
         /// Separate address to serve the dashboard on [default: the address of the API]
         #[arg(value_name = "ADDRESS")]
-        dashboard_listen: SocketAddr,
+        dashboard_listen: OtherAddress,
         /// Certificate for the dashboard's separate address [default: that of --tls-certificate]
         #[arg(value_name = "FILE")]
         dashboard_tls_certificate: PathBuf,
@@ -78,9 +87,9 @@ settings! {
 
     /// The S3 gateway of the embedded node.
     gateway: GatewayValues {
-        /// Address to serve S3 requests on; port 0 picks a free port
+        /// Address to serve S3 requests on, such as :9000 for all addresses; port 0 picks a free port
         #[arg(value_name = "ADDRESS")]
-        gateway_listen: SocketAddr = loopback(9000),
+        gateway_listen: GatewayAddress = GatewayAddress::loopback(),
         /// Certificate for the gateway [default: that of --tls-certificate]
         #[arg(value_name = "FILE")]
         gateway_tls_certificate: PathBuf,
@@ -89,7 +98,7 @@ settings! {
         gateway_tls_key: PathBuf,
         /// URL of the gateway for applications, as the API and `repo connect` report it [default: the listening
         /// address]
-        #[arg(value_name = "URL")]
+        #[arg(value_name = "URL", value_parser = valid_text::gateway_url)]
         gateway_url: String,
         /// Don't serve S3 requests; only probe and validate buckets
         #[arg(num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
@@ -120,7 +129,7 @@ settings! {
         #[arg(value_name = "POLICY")]
         endpoint_policy: EndpointMode = EndpointMode::Public,
         /// Host names and CIDRs of endpoints to allow regardless of the policy, separated by commas
-        #[arg(value_name = "LIST")]
+        #[arg(value_name = "LIST", value_parser = valid_text::allowed_endpoints)]
         allowed_endpoints: String = String::new(),
         /// PEM file of CA certificates to trust for providers, in addition to the system's
         #[arg(value_name = "FILE")]
@@ -215,7 +224,7 @@ settings! {
         #[arg(value_name = "SWITCH")]
         rate_limit: Switch = Switch::On,
         /// Networks (CIDR) of reverse proxies whose X-Forwarded-For header to trust, separated by commas
-        #[arg(value_name = "LIST")]
+        #[arg(value_name = "LIST", value_parser = valid_text::trusted_proxies)]
         trusted_proxies: String = String::new(),
         /// Maximum number of connections per client address, separately for the API and the gateway; trusted proxies
         /// are exempt, and 0 means unlimited
@@ -223,7 +232,7 @@ settings! {
         connections_per_address: u32 = CONNECTIONS_PER_ADDRESS,
         /// Origins of web pages that may use the API and the gateway (CORS), separated by commas; `*` allows any
         /// [default: none]
-        #[arg(value_name = "LIST")]
+        #[arg(value_name = "LIST", value_parser = valid_text::allowed_origins)]
         allowed_origins: String = String::new(),
     }
 
@@ -232,7 +241,7 @@ settings! {
         /// Address to serve /metrics, /health and /ready on; the API's address then doesn't serve /metrics. Port 0 picks a
         /// free port [default: the API's address]
         #[arg(value_name = "ADDRESS")]
-        metrics_listen: SocketAddr,
+        metrics_listen: OtherAddress,
         /// File with the token that readers of /metrics must send [default: none is needed]
         #[arg(value_name = "FILE")]
         metrics_token_file: PathBuf,
@@ -243,7 +252,7 @@ settings! {
         #[arg(value_name = "URL")]
         otlp_endpoint: String,
         /// Share of requests to trace, from 0 to 1; a caller's traceparent header takes precedence
-        #[arg(value_name = "SHARE")]
+        #[arg(value_name = "SHARE", value_parser = valid_text::share)]
         otlp_ratio: f64 = 0.01,
     }
 
@@ -252,9 +261,9 @@ settings! {
         /// Format of log lines, which go to standard error
         #[arg(value_name = "FORMAT")]
         log_format: LogFormat = LogFormat::Text,
-        /// Log level, or directives such as info,bucketry_node=debug
+        /// Log level (off, error, warn, info, debug or trace), or directives such as info,bucketry_node=debug
         #[arg(value_name = "FILTER")]
-        log: String = "info".to_owned(),
+        log: LogFilter = LogFilter::default(),
     }
 
     /// The owner that the first start creates.
@@ -266,8 +275,4 @@ settings! {
         #[arg(value_name = "FILE")]
         admin_password_file: PathBuf,
     }
-}
-
-fn loopback(port: u16) -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], port))
 }

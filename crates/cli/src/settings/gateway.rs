@@ -62,7 +62,8 @@ impl GatewayValues {
         let url = url
             .map(|text| text.parse().map_err(|error| Failure::usage(format!("--gateway-url {error}"))))
             .transpose()?;
-        Ok((!self.no_gateway).then_some(GatewayListener { address: self.gateway_listen, url, settings }))
+        let address = self.gateway_listen.socket();
+        Ok((!self.no_gateway).then_some(GatewayListener { address, url, settings }))
     }
 }
 

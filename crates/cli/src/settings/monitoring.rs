@@ -27,18 +27,15 @@ impl MonitoringValues {
 }
 
 impl MonitoringValues {
-    /// Validates the settings of traces. `None` if nothing is to be traced.
-    pub(super) fn traces(&self, node_name: &str) -> Result<Option<TraceSettings>> {
-        if !(0.0..=1.0).contains(&self.otlp_ratio) {
-            return Err(Failure::usage("--otlp-ratio must be a number from 0 to 1, such as 0.01"));
-        }
+    /// The settings of traces. `None` if nothing is to be traced.
+    pub(super) fn traces(&self, node_name: &str) -> Option<TraceSettings> {
         let endpoint = self.otlp_endpoint.as_deref().map(str::trim).filter(|endpoint| !endpoint.is_empty());
-        Ok(endpoint.map(|endpoint| TraceSettings {
+        endpoint.map(|endpoint| TraceSettings {
             endpoint: endpoint.to_owned(),
             ratio: self.otlp_ratio,
             version: env!("CARGO_PKG_VERSION"),
             instance: Some(node_name.to_owned()),
-        }))
+        })
     }
 }
 
