@@ -73,6 +73,7 @@ mod role;
 mod sealed_secrets;
 mod serve;
 mod server_certificates;
+mod service_manager;
 mod settings;
 mod silences;
 mod table;

@@ -10,7 +10,7 @@ use crate::deployment::Deployment;
 use crate::failure::{Failure, Result};
 use crate::first_start::FirstOwner;
 use crate::settings::SettingsLayer;
-use crate::{environment_variables, logging, output, program};
+use crate::{environment_variables, logging, output, program, service_manager};
 
 /// Runs the server until a signal stops it.
 pub(crate) async fn run(options: ServeOptions) -> Result<()> {
@@ -48,7 +48,12 @@ pub(crate) async fn run(options: ServeOptions) -> Result<()> {
         });
         write_ready(path, &ready)?;
     }
-    stop.wait().await;
+    service_manager::ready(&format!("serving the API at {url}"));
+    tokio::select! {
+        () = stop.wait() => {}
+        never = service_manager::report_alive() => match never {},
+    }
+    service_manager::stopping();
     tracing::info!("stopping");
     deployment.stop().await;
     Ok(())
