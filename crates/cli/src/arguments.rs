@@ -136,6 +136,11 @@ pub(crate) enum Command {
     Health(HealthOptions),
     /// Print the OpenAPI document
     Openapi,
+    /// Write the man pages of all commands to a directory, such as share/man/man1
+    ManPages {
+        /// Directory to write to; it is created if necessary
+        directory: PathBuf,
+    },
     /// Print a shell completion script, which also completes the names of buckets, repositories and workspaces
     ///
     /// For bash, add this line to ~/.bashrc: source <(bucketry completions bash)

@@ -54,6 +54,7 @@ mod listener_url;
 mod log_file;
 mod logging;
 mod login;
+mod manual;
 mod migrate;
 mod named;
 mod nearest;
@@ -152,6 +153,7 @@ fn run(arguments: Arguments) -> Result<()> {
             Command::Doctor(options) => doctor::run(&remote, options).await,
             Command::Health(options) => health::run(&remote, &options).await,
             Command::Openapi => output::line(&bucketry_api::openapi_json()),
+            Command::ManPages { directory } => manual::write(&command_options::command_line(), &directory),
             Command::Completions { shell } => completion::print_script(shell),
         }
     });
