@@ -118,7 +118,7 @@ const OPTIONAL_CLIENTS: [&str; 2] = ["restic", "docker-registry"];
 const OPTIONAL_SHELLS: [&str; 2] = ["zsh", "fish"];
 
 /// What is tested with optional tools, each with the number of its tests and what to do to have it.
-const OPTIONAL_TOOLS: [(&str, u64, &str); 5] = [
+const OPTIONAL_TOOLS: [(&str, u64, &str); 6] = [
     ("nginx", 1, "install Debian's package nginx: apt-get install nginx-light"),
     ("promtool", 4, "install Debian's package prometheus: apt-get install prometheus"),
     (
@@ -128,6 +128,7 @@ const OPTIONAL_TOOLS: [(&str, u64, &str); 5] = [
     ),
     ("a collector of traces", 1, "run the tests on Linux, with a Python before 3.14"),
     ("Helm's library", 3, "run the tests on Linux on x86-64"),
+    ("systemd-analyze", 2, "install Debian's package systemd: apt-get install systemd"),
 ];
 
 /// Counts an optional client that isn't installed as skipped, once for each kind of provider, and likewise the tests of
@@ -150,6 +151,7 @@ fn not_installed(tools: &Tools) -> Tally {
         tools.alertmanager().is_some(),
         tools.trace_collector().is_some(),
         tools.deployment_python().is_some(),
+        installed(&"systemd-analyze"),
     ];
     for ((name, tests, remedy), _) in OPTIONAL_TOOLS.into_iter().zip(has).filter(|(_, has)| !has) {
         command::complain(&format!(

@@ -15,6 +15,7 @@ use crate::context::ContextCommand;
 use crate::database::DatabaseUrl;
 #[cfg(feature = "demo")]
 use crate::demo_options::DemoOptions;
+use crate::init_arguments::InitOptions;
 use crate::inventory_arguments::ScheduleArguments;
 use crate::list_arguments::EventArguments;
 use crate::notify_arguments::NotifyCommand;
@@ -40,6 +41,10 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run the server: the control plane with an embedded node
     Serve(Box<ServeOptions>),
+    /// Set up a server: write its configuration file and its systemd unit, and check what can be checked
+    ///
+    /// At a terminal, it asks for what the options leave open. Every setting of `bucketry serve` is an option, too.
+    Init(Box<InitOptions>),
     /// Try Bucketry in a temporary deployment with sample buckets on an embedded S3 server
     #[cfg(feature = "demo")]
     Demo(DemoOptions),

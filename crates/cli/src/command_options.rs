@@ -17,6 +17,7 @@ const OUTPUT: [&str; 2] = ["output", "json"];
 /// Commands that call no server, and whether their result can be JSON.
 const LOCAL: &[(&[&str], bool)] = &[
     (&["serve"], false),
+    (&["init"], false),
     (&["man-pages"], false),
     (&["demo"], false),
     (&["openapi"], false),

@@ -61,13 +61,20 @@ fn warnings_about(variables: impl Iterator<Item = (String, String)>, known: &[St
     };
     let mut warnings: Vec<String> = variables
         .filter(|(name, value)| is_unknown(name, value))
-        .map(|(name, _)| match nearest(&name, known.iter().map(String::as_str)) {
+        .map(|(name, _)| match meant(&name, known) {
             Some(meant) => format!("the environment variable {name} has no effect: did you mean {meant}?"),
             None => format!("the environment variable {name} has no effect: nothing reads it"),
         })
         .collect();
     warnings.sort_unstable();
     warnings
+}
+
+/// The variable that was probably meant. The prefix, which all have, doesn't make names similar.
+fn meant<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+    let suffixes = known.iter().filter_map(|known| known.strip_prefix(PREFIX));
+    let suffix = nearest(name.strip_prefix(PREFIX)?, suffixes)?;
+    known.iter().map(String::as_str).find(|known| known.strip_prefix(PREFIX) == Some(suffix))
 }
 
 /// Whether Kubernetes set the variable, because there is a Service whose name begins with `bucketry`.

@@ -46,6 +46,8 @@ mod failure;
 mod first_start;
 mod health;
 mod history;
+mod init;
+mod init_arguments;
 mod inventory;
 mod inventory_arguments;
 mod key;
@@ -126,6 +128,7 @@ fn run(arguments: Arguments) -> Result<()> {
     let done = runtime.block_on(async {
         match arguments.command {
             Command::Serve(options) => serve::run(*options).await,
+            Command::Init(options) => init::run(*options).await,
             #[cfg(feature = "demo")]
             Command::Demo(options) => demo::run(options).await,
             #[cfg(not(feature = "demo"))]

@@ -12,7 +12,7 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
     }
     let folded = |name: &str| name.to_ascii_lowercase().replace('-', "_");
     let wanted = folded(name);
-    let similarity = |one: &str| strsim::normalized_levenshtein(&wanted, &folded(one));
+    let similarity = |one: &str| strsim::normalized_damerau_levenshtein(&wanted, &folded(one));
     let rated = known.into_iter().map(|one| (one, similarity(one)));
     let best = rated.filter(|(_, rate)| *rate >= SIMILAR).max_by(|(_, a), (_, b)| a.total_cmp(b));
     best.map(|(one, _)| one)
@@ -27,6 +27,7 @@ mod tests {
         let known = ["listen", "gateway_listen", "log", "log_format"];
         for (name, meant) in [
             ("lisen", Some("listen")),
+            ("lgo", Some("log")),
             ("LISTEN", Some("listen")),
             ("gateway-listen", Some("gateway_listen")),
             ("logformat", Some("log_format")),

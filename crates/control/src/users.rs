@@ -243,14 +243,19 @@ pub(crate) fn parse_name(field: &'static str, text: &str, wrong: &mut Vec<FieldE
     Name::parse(text).map_err(|why| wrong.push(FieldError::new(field, why))).ok()
 }
 
-/// Checks the minimal form of an address: text, `@`, text, no white space. Only a mail could verify more.
-pub(crate) fn check_email(text: &str, wrong: &mut Vec<FieldError>) -> Option<String> {
-    let text = text.trim();
-    let fine = text.len() <= 254
+/// Whether a text has the minimal form of an address: text, `@`, text, no white space. Only a mail could verify more.
+pub fn is_email(text: &str) -> bool {
+    text.len() <= 254
         && !text.chars().any(|c| c.is_whitespace() || c.is_control())
         && text
             .split_once('@')
-            .is_some_and(|(name, host)| !name.is_empty() && !host.is_empty() && !host.contains('@'));
+            .is_some_and(|(name, host)| !name.is_empty() && !host.is_empty() && !host.contains('@'))
+}
+
+/// Checks the form of an address.
+pub(crate) fn check_email(text: &str, wrong: &mut Vec<FieldError>) -> Option<String> {
+    let text = text.trim();
+    let fine = is_email(text);
     if !fine {
         wrong.push(FieldError::new("email", "must be an e-mail address, at most 254 characters long"));
     }

@@ -269,7 +269,7 @@ settings! {
     /// The owner that the first start creates.
     first_owner: FirstOwnerValues {
         /// E-mail address of the first owner, for the first start
-        #[arg(value_name = "EMAIL")]
+        #[arg(value_name = "EMAIL", value_parser = valid_text::email)]
         admin_email: String = "admin@localhost".to_owned(),
         /// File with the password of the first owner; or set BUCKETRY_ADMIN_PASSWORD
         #[arg(value_name = "FILE")]

@@ -38,9 +38,10 @@ pub(crate) struct InvalidLogFilter(String);
 
 impl fmt::Display for InvalidLogFilter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stop = if self.0.ends_with('?') { "" } else { "." };
         write!(
             f,
-            "{}; write a level ({}), or directives such as info,bucketry_node=debug",
+            "{}{stop} Write a level ({}), or directives such as info,bucketry_node=debug",
             self.0,
             LEVELS.join(", ")
         )

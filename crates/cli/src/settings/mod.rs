@@ -1,6 +1,7 @@
 //! The settings of `bucketry serve`. Flags override the environment, which overrides the configuration file.
 
 mod clients;
+mod commented;
 mod control;
 mod dashboard;
 mod declaration;

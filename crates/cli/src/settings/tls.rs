@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     fn of(toml: &str) -> Result<Vec<TlsSettings>> {
-        let layer: SettingsLayer = toml::from_str(toml).unwrap();
+        let layer = SettingsLayer::from_toml(toml, "x").unwrap();
         listeners(&layer.over_defaults().values())
     }
 

@@ -50,6 +50,12 @@ pub(super) fn allowed_endpoints(text: &str) -> Result<String, String> {
     })
 }
 
+/// The e-mail address of a user.
+pub(super) fn email(text: &str) -> Result<String, String> {
+    let is_email = bucketry_control::users::is_email(text.trim());
+    is_email.then(|| text.trim().to_owned()).ok_or_else(|| format!("{text:?} is not an e-mail address"))
+}
+
 /// A share of all requests.
 pub(super) fn share(text: &str) -> Result<f64, String> {
     let number: Option<f64> = text.trim().parse().ok();
@@ -64,10 +70,10 @@ mod tests {
 
     #[test]
     fn what_is_valid_is_returned_as_written_and_anything_else_is_refused_with_an_example() {
-        type Check = fn(&str) -> Result<String, String>;
+        type ValidText = fn(&str) -> Result<String, String>;
         for (check, valid, invalid, said) in [
-            (public_url as Check, "https://storage.example.com/s3", "storage.example.com", "https://"),
-            (gateway_url, "https://s3.example.com", "s3.example.com", "https://"),
+            (public_url as ValidText, "https://storage.example.com/s3", "storage.example.com", "https://"),
+            (gateway_url, "https://s3.example.com", "ftp://s3.example.com", "https://"),
             (trusted_proxies, "10.0.0.0/8, fd00::/8", "10.0.0.0/8,10.0.0.5", "10.0.0.5/32"),
             (allowed_origins, "https://app.example.com,*", "app.example.com", "https://app.example.com"),
             (allowed_endpoints, "minio.internal,10.1.0.0/16", "2130706433", "10.0.0.0/8"),
@@ -76,6 +82,10 @@ mod tests {
             assert_eq!(check("").as_deref(), Ok(""));
             let error = check(invalid).unwrap_err();
             assert!(error.contains(said), "{invalid}: {error}");
+        }
+        assert_eq!(email(" ops@example.com ").as_deref(), Ok("ops@example.com"));
+        for wrong in ["", "ops", "ops@", "a b@example.com"] {
+            assert!(email(wrong).is_err(), "{wrong}");
         }
         assert_eq!(share("0.25"), Ok(0.25));
         for wrong in ["", "2", "-1", "NaN", "1%"] {

@@ -11,6 +11,7 @@
 //! backups when those are deleted.
 
 mod address;
+mod candidate;
 mod claim;
 mod dialect;
 mod generation;
@@ -35,6 +36,7 @@ use generation::SharedGenerations;
 use sql::Generations;
 
 pub use address::{Address, WrongAddress};
+pub use candidate::{CandidateDatabase, candidate};
 pub use generation::GENERATION_FRESH_FOR;
 pub use open::{Options, examine};
 pub use throwaway::ThrowawaySchema;

@@ -137,7 +137,7 @@ pub async fn examine(address: &Address) -> Result<String> {
 }
 
 /// A server that doesn't respond must not block longer than one call may take.
-async fn within<T>(options: &Options, reaching: impl Future<Output = Result<T>>) -> Result<T> {
+pub(super) async fn within<T>(options: &Options, reaching: impl Future<Output = Result<T>>) -> Result<T> {
     let reached = tokio::time::timeout(options.acquire_timeout, reaching).await;
     reached.map_err(|late| StoreError::Unavailable(Box::new(late)))?
 }
@@ -168,7 +168,7 @@ fn pool(options: &Options, fence: Option<Fence>) -> PgPoolOptions {
 }
 
 /// Checks that the server responds and is recent enough. Returns its version.
-async fn reach(connecting: &PgConnectOptions) -> Result<String> {
+pub(super) async fn reach(connecting: &PgConnectOptions) -> Result<String> {
     let mut connection = connecting.connect().await.map_err(dialect::error)?;
     let row =
         sqlx::query("SELECT current_setting('server_version_num')::int4, current_setting('server_version')")
@@ -192,7 +192,7 @@ async fn reach(connecting: &PgConnectOptions) -> Result<String> {
 async fn prepare(connecting: &PgConnectOptions) -> Result<bool> {
     let unlimited = connecting.clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]);
     let mut connection = unlimited.connect().await.map_err(dialect::error)?;
-    claim(&mut connection).await?;
+    refuse_foreign(&mut connection).await?;
     MIGRATIONS.run(&mut connection).await.map_err(schema_error)?;
     let counted = sqlx::query("SELECT COUNT(*) FROM unlisted").fetch_one(&mut connection).await;
     let unlisted: i64 = counted.and_then(|row| row.try_get(0)).map_err(dialect::error)?;
@@ -200,7 +200,8 @@ async fn prepare(connecting: &PgConnectOptions) -> Result<bool> {
     Ok(unlisted > 0)
 }
 
-async fn claim(connection: &mut Connection) -> Result<()> {
+/// Rejects the database of another program.
+pub(super) async fn refuse_foreign(connection: &mut Connection) -> Result<()> {
     let sql = "SELECT count(*), count(*) FILTER (WHERE c.relname = '_sqlx_migrations') FROM pg_class c \
                WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')";
     let row = sqlx::query(sql).fetch_one(&mut *connection).await.map_err(dialect::error)?;
@@ -244,7 +245,7 @@ fn schema_error(error: MigrateError) -> StoreError {
     }
 }
 
-fn newer(version: i64) -> StoreError {
+pub(super) fn newer(version: i64) -> StoreError {
     StoreError::Schema(format!(
         "a newer version of Bucketry has upgraded it (migration {version}); run that version, or restore a backup \
          from before the upgrade"
@@ -254,7 +255,29 @@ fn newer(version: i64) -> StoreError {
 /// The database rejects writes.
 #[derive(Debug, thiserror::Error)]
 #[error("it is a standby, or default_transaction_read_only is on")]
-struct ReadOnly;
+pub(super) struct ReadOnly;
+
+/// The newest applied migration; `None` if the database is new.
+pub(super) async fn newest_migration(connection: &mut Connection) -> Result<Option<i64>> {
+    let exists: bool = sqlx::query("SELECT to_regclass('_sqlx_migrations') IS NOT NULL")
+        .fetch_one(&mut *connection)
+        .await
+        .and_then(|row| row.try_get(0))
+        .map_err(dialect::error)?;
+    if !exists {
+        return Ok(None);
+    }
+    let row = sqlx::query("SELECT MAX(version) FROM _sqlx_migrations WHERE success")
+        .fetch_one(connection)
+        .await
+        .map_err(dialect::error)?;
+    row.try_get(0).map_err(dialect::error)
+}
+
+/// The newest migration of this version.
+pub(super) fn newest_known() -> i64 {
+    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default()
+}
 
 /// Compares the newest applied migration with the newest known one, and checks that the database isn't read-only.
 pub(super) async fn check(pool: &Pool<Db>) -> Result<()> {
@@ -265,7 +288,7 @@ pub(super) async fn check(pool: &Pool<Db>) -> Result<()> {
     if row.try_get(1).map_err(dialect::error)? {
         return Err(StoreError::ReadOnly(Box::new(ReadOnly)));
     }
-    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default();
+    let known = newest_known();
     match applied.cmp(&known) {
         std::cmp::Ordering::Equal => Ok(()),
         std::cmp::Ordering::Greater => Err(newer(applied)),
