@@ -12,7 +12,7 @@ use crate::environment::variable;
 use crate::{Error, Result, eventually};
 
 /// Longer than a start takes on a busy machine.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 /// The page, without the network and without this repository.
 const PAGE: &str = include_str!("../../docs/reverse-proxies.md");

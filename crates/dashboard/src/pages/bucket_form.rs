@@ -264,7 +264,7 @@ pub(super) fn location(values: &BucketValues, problems: &FieldProblems<'_>) -> M
     let has_key = key.is_needed || !values.key.is_empty() || problems.at("key").is_some();
     let has_secret = secret.is_needed || values.has_secret || problems.at("secret").is_some();
     html! {
-        (place(values, problems, card, has_region))
+        (location_fields(values, problems, card, has_region))
         @if !options.is_empty() { (select("kind", "Kind of credential", &options, &form_value(kind), None)) }
         div.pair {
             @if has_key { (code("key", &key.label, &values.key, "", problems)) }
@@ -283,7 +283,7 @@ pub(super) fn stored_location(
     let card = providers::card_of(&values.card);
     let (key, secret) = key_and_secret(card, values.credential().kind());
     html! {
-        (place(values, problems, card, true))
+        (location_fields(values, problems, card, true))
         div.pair {
             (code("key", &key.label, &values.key, "", problems))
             (secret_field(&secret.label, secret_help, problems))
@@ -292,7 +292,7 @@ pub(super) fn stored_location(
 }
 
 /// Where the bucket is.
-fn place(
+fn location_fields(
     values: &BucketValues,
     problems: &FieldProblems<'_>,
     card: &ProviderCard,

@@ -9,11 +9,11 @@ use super::{CertificateFiles, LoadedCertificate};
 
 /// An hour after the certificates' validity begins: 2026-01-01T01:00:00Z.
 pub(crate) fn now() -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_229_200)
+    SystemTime::UNIX_EPOCH + Duration::from_hours(490_897)
 }
 
 /// From [`now`] until it ends: at 2026-04-01T00:00:00Z.
-pub(crate) const VALID_FOR: Duration = Duration::from_secs(90 * 86_400 - 3_600);
+pub(crate) const VALID_FOR: Duration = Duration::from_hours(90 * 24 - 1);
 
 /// A certificate with its key.
 pub(crate) struct Pair {

@@ -22,7 +22,7 @@ use crate::serve::{HttpSettings, serve};
 
 const NAME: &str = "s3.example.com";
 /// Long enough for a busy machine.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 struct TestServer {
     address: SocketAddr,
