@@ -10,7 +10,7 @@ use std::time::Duration;
 use bucketry_e2e::{CommandLine, Error, Result, Running, eventually, new_database, query};
 use tokio::net::UnixDatagram;
 
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 const OWNER: &str = "ops@example.com";
 
 /// Where a test's files are.

@@ -31,7 +31,7 @@ impl Control {
     /// workspaces, or as users of the organization. Empty if the caller may see none.
     pub async fn role_grantors(&self, caller: &Caller, scope: RoleScope) -> Result<Vec<User>> {
         let mut found: Vec<User> = Vec::new();
-        for workspace in self.workspaces_to_ask_in(caller, scope) {
+        for workspace in workspaces_to_ask_in(caller, scope) {
             for member in self.inner.store.member_page(workspace, None, MOST_MEMBERS).await? {
                 let is_admin = scope != RoleScope::Organization && member.role == WorkspaceRole::Admin;
                 if is_admin || member.user.org_role.is_global() {
@@ -46,16 +46,16 @@ impl Control {
         }
         Ok(named(caller, found))
     }
+}
 
-    fn workspaces_to_ask_in(&self, caller: &Caller, scope: RoleScope) -> Vec<WorkspaceId> {
-        match (scope, caller.visibility()) {
-            (RoleScope::Workspace(id), _) => caller.role_in(id).map(|_| id).into_iter().collect(),
-            (_, Visibility::Workspaces(mut own)) => {
-                own.truncate(MOST_WORKSPACES);
-                own
-            }
-            (_, Visibility::Organization) => Vec::new(),
+fn workspaces_to_ask_in(caller: &Caller, scope: RoleScope) -> Vec<WorkspaceId> {
+    match (scope, caller.visibility()) {
+        (RoleScope::Workspace(id), _) => caller.role_in(id).map(|_| id).into_iter().collect(),
+        (_, Visibility::Workspaces(mut own)) => {
+            own.truncate(MOST_WORKSPACES);
+            own
         }
+        (_, Visibility::Organization) => Vec::new(),
     }
 }
 

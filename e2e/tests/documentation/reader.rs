@@ -238,9 +238,10 @@ fn free_name(command: &str) -> Option<String> {
 fn write_files(home: &Path, data_dir: &Path) -> std::io::Result<()> {
     std::fs::write(home.join("holiday.jpg"), "not really a picture")?;
     let settings = format!(
-        "data_dir = {data_dir:?}\npublic_url = \"https://bucketry.example.com\"\n\
+        "data_dir = \"{}\"\npublic_url = \"https://bucketry.example.com\"\n\
          gateway_url = \"https://gateway.example.com\"\ntrusted_proxies = \"10.0.0.0/24\"\n\
-         metrics_listen = \"127.0.0.1:9464\"\nallowed_endpoints = \"10.0.1.0/24\"\nbackup_max_age = 2\n"
+         metrics_listen = \"127.0.0.1:9464\"\nallowed_endpoints = \"10.0.1.0/24\"\nbackup_max_age = 2\n",
+        data_dir.display()
     );
     std::fs::write(home.join("settings.toml"), settings)
 }

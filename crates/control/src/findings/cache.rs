@@ -121,9 +121,10 @@ fn is_recent(at: Timestamp, now: Timestamp) -> bool {
 mod tests {
     use super::*;
 
-    fn scope(n: u32) -> ScanScope {
-        let [a, b, c, d] = n.to_be_bytes();
-        (OrgId::new(Timestamp::UNIX_EPOCH, [0, 0, 0, 0, 0, 0, a, b, c, d]), Visibility::Organization)
+    fn scope(number: u32) -> ScanScope {
+        let mut random = [0; 10];
+        random[6..].copy_from_slice(&number.to_be_bytes());
+        (OrgId::new(Timestamp::UNIX_EPOCH, random), Visibility::Organization)
     }
 
     #[test]

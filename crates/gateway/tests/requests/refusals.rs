@@ -64,7 +64,7 @@ fn a_proxy_that_changes_what_is_signed_is_named_if_it_says_so() {
         change(&mut parts);
         let error = verify(&parts).err().unwrap();
         assert_eq!(error.code, SignatureDoesNotMatch);
-        error.message.to_string()
+        error.message.clone()
     };
     let replaced = message(&|parts| {
         parts.headers.insert("host", HeaderValue::from_static("127.0.0.1:9000"));
