@@ -60,7 +60,7 @@ await journey("a channel is added, tested, and shows what the receiver answered"
   const page = await (await context(browser)).newPage();
   await signIn(page);
   await page.goto("/ui/notifications/new?kind=WEBHOOK");
-  await page.getByLabel("Name").fill("on call");
+  await page.getByLabel("Name", { exact: true }).fill("on call");
   await page.getByLabel("URL").fill(`${receiver}/hidden-path`);
   await page.getByLabel("Signing key", { exact: true }).fill("the key of the test's webhook");
   await page.getByRole("button", { name: "Add channel" }).click();

@@ -19,7 +19,7 @@ async fn examples_of_the_page_succeed_when_they_are_pasted() -> Result<()> {
     let status = async || owner.status_of(&bucket).await;
     eventually("the bucket being ONLINE", SOON, status, |seen| seen == "ONLINE").await?;
     owner.repository_access(&server, "Streaming", &[(&bucket, OPEN_BUCKET)]).await?;
-    let channel = json!({ "name": "On call", "kind": "WEBHOOK", "url": "http://127.0.0.1:9/", "secret": "signs-each-message" });
+    let channel = json!({ "name": "On call", "kind": "WEBHOOK", "url": "http://127.0.0.1:9/", "secret": "the key of the messages" });
     owner.post("/notification/channel", &channel).send().await?.json_with_status(200)?;
     let screenshots = Path::new(env!("CARGO_TARGET_TMPDIR")).join("..").join("dashboard");
     let variables = [

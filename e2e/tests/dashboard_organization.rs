@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use bucketry_e2e::{
-    OPEN_BUCKET, OWNER_EMAIL, OWNER_PASSWORD, Options, Person, Receiver, Reception, Result, Server,
-    eventually, options, run_in_browser, s3_bucket, shared_s3_endpoint, text,
+    OPEN_BUCKET, OWNER_EMAIL, OWNER_PASSWORD, Options, Person, Receiver, Reception, Result, SCOPED_BUCKET,
+    Server, eventually, options, run_in_browser, s3_bucket, shared_s3_endpoint, text,
 };
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
@@ -155,7 +155,9 @@ async fn people_run_an_organization_in_a_browser() -> Result<()> {
     let server = Server::start(probing_often()?).await?;
     let owner = server.owner().await?;
     let id = bucket(&owner, "product-images").await?;
-    bucket(&owner, "archive-2026").await?;
+    // A repository contains a bucket of one name there once.
+    let archive = s3_bucket("archive-2026", SCOPED_BUCKET, &shared_s3_endpoint()?, &owner.workspace().await?);
+    owner.register(&archive).await?;
     let access = owner.repository_access(&server, "Streaming", &[(&id, OPEN_BUCKET)]).await?;
     let variables = [
         ("URL_OF_SERVER", server.api().to_owned()),

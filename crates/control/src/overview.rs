@@ -1,7 +1,7 @@
 //! What an overview shows: how many buckets have each status, which are the busiest, and sums of traffic for charts.
 //!
-//! Counting takes longer the more buckets there are, so counts are remembered. Nobody waits for a newer one: an old count is
-//! returned while a task makes the next.
+//! Counting takes longer the more buckets there are, so counts are remembered. Nobody waits for long for a newer one: a count
+//! that is some seconds old is returned while a task makes the next.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,6 +24,12 @@ use crate::{Control, Result};
 const CURRENT: Duration = Duration::from_secs(5);
 /// How long counts are current at least, in multiples of the time that it took to make them.
 const PAUSE: u32 = 20;
+/// Older counts than this are not shown if newer ones take no longer than [`QUICK`].
+const OLD: Duration = Duration::from_secs(30);
+/// The same for an overview without buckets: whoever has just added the first one looks for it.
+const OLD_IF_EMPTY: Duration = Duration::from_secs(2);
+/// How long somebody can wait for newer counts.
+const QUICK: Duration = Duration::from_millis(300);
 /// For how many sets of workspaces counts are remembered.
 const REMEMBERED: usize = 1_000;
 /// How many of the busiest buckets are found.
@@ -68,7 +74,18 @@ pub struct ProbeLatency {
 #[derive(Clone)]
 struct RememberedOverview {
     overview: Arc<Overview>,
+    made_at: Instant,
+    /// How long it took to make it.
+    took: Duration,
     next_at: Instant,
+}
+
+impl RememberedOverview {
+    /// Whether it would mislead, and a newer one is worth waiting for.
+    fn is_too_old(&self, now: Instant) -> bool {
+        let old = if self.overview.buckets.total() == 0 { OLD_IF_EMPTY } else { OLD };
+        self.took <= QUICK && now.duration_since(self.made_at) > old
+    }
 }
 
 /// Overviews by what they show.
@@ -109,6 +126,9 @@ impl Control {
         let Some(known) = cache.known.get(&key) else {
             return self.make_overview(key).await;
         };
+        if known.is_too_old(Instant::now()) {
+            return self.make_overview(key).await;
+        }
         if Instant::now() >= known.next_at && cache.under_way.lock().insert(key.clone()) {
             let control = self.clone();
             tokio::spawn(async move {
@@ -138,8 +158,9 @@ impl Control {
             latency: self.probe_latency(&key, yesterday).await?,
         });
         let now = Instant::now();
-        let next_at = now + CURRENT.max((now - started) * PAUSE);
-        let remembered = RememberedOverview { overview: Arc::clone(&overview), next_at };
+        let took = now - started;
+        let next_at = now + CURRENT.max(took * PAUSE);
+        let remembered = RememberedOverview { overview: Arc::clone(&overview), made_at: now, took, next_at };
         self.inner.overviews.known.insert(key, remembered);
         Ok(overview)
     }
@@ -254,6 +275,20 @@ mod tests {
 
     fn sum(at: i64, requests: i64) -> HourSum {
         HourSum { at, counts: UsageCounts { requests, ..UsageCounts::default() } }
+    }
+
+    #[test]
+    fn counts_that_would_mislead_are_made_again_while_somebody_waits_if_that_is_quick() {
+        let made_at = Instant::now();
+        let remembered = |online: u64, took: u64| {
+            let buckets = BucketCounts { online, ..BucketCounts::default() };
+            let overview = Arc::new(Overview { buckets, ..Overview::default() });
+            RememberedOverview { overview, made_at, took: Duration::from_millis(took), next_at: made_at }
+        };
+        let after = |seconds| made_at + Duration::from_secs(seconds);
+        assert!(!remembered(5, 1).is_too_old(after(10)) && remembered(5, 1).is_too_old(after(3_600)));
+        assert!(!remembered(0, 1).is_too_old(after(1)) && remembered(0, 1).is_too_old(after(10)));
+        assert!(!remembered(5, 5_000).is_too_old(after(3_600)), "nobody waits for seconds");
     }
 
     #[test]

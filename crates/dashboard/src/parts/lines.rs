@@ -50,7 +50,7 @@ impl LatencyPlot<'_> {
                     div.y aria-hidden="true" {
                         @for quarter in (0..=4).rev() {
                             @let value = most * f64::from(quarter) / 4.0;
-                            span { @if quarter == 4 { (human::latency(value)) } @else { (format!("{value:.0}")) } }
+                            span { @if quarter == 4 { (human::latency(value)) } @else { (format!("{value:.1}").trim_end_matches(".0")) } }
                         }
                     }
                     (self.drawing(most, usual, slow))

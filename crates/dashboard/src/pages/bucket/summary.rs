@@ -3,6 +3,8 @@
 use axum::extract::Path;
 use axum::response::Response;
 use bucketry_control::buckets::{BucketView, EventFilter};
+use bucketry_model::status::Status;
+use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::super::live::bucket_topic;
@@ -77,6 +79,12 @@ async fn diagnosis(viewer: &Viewer, view: &BucketView) -> Result<Markup, PageErr
                 @match &found {
                     Some(found) => {
                         @if found.outdated { p.quiet.small { "Location or secret have changed since." } }
+                        @if is_older_than_outage(view, found.row.at) {
+                            p.quiet.small {
+                                "These checks ran before the bucket went offline."
+                                @if may_change(viewer, view) { " “Check now” shows what fails." }
+                            }
+                        }
                         (checks::checks(&found.row.checks))
                     },
                     None => p.quiet {
@@ -87,6 +95,11 @@ async fn diagnosis(viewer: &Viewer, view: &BucketView) -> Result<Markup, PageErr
             }
         }
     })
+}
+
+/// Whether what was found then says nothing about the outage that is shown above.
+fn is_older_than_outage(view: &BucketView, at: Timestamp) -> bool {
+    view.status == Status::Offline && view.since.is_some_and(|since| at < since)
 }
 
 async fn used_by(viewer: &Viewer, view: &BucketView) -> Markup {
