@@ -28,7 +28,7 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     let certificate = Certificate::new()?;
     // Without peers: nginx is in front of the gateway here.
     let alone = Plan { nginx: None, rclone: None, s3s_proxy: None, ..plan.clone() };
-    let files = [&certificate.certificate, &certificate.key].map(|file| file.to_string_lossy().into_owned());
+    let files = [&certificate.chain, &certificate.key].map(|file| file.to_string_lossy().into_owned());
     let settings = [
         ("BUCKETRY_GATEWAY_TLS_CERTIFICATE", files[0].as_str()),
         ("BUCKETRY_GATEWAY_TLS_KEY", files[1].as_str()),
@@ -36,7 +36,7 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     let encrypted = Field::start_with(&alone, cores, ProviderStub::at(&storage), &settings).await?;
     let plain = Field::start(&alone, cores, ProviderStub::at(&storage)).await?;
     let nginx = cores.measured(|| {
-        let pair = (certificate.certificate.as_path(), certificate.key.as_path());
+        let pair = (certificate.chain.as_path(), certificate.key.as_path());
         peers::nginx_with_tls(plan.nginx.as_deref(), &plain.url, cores.for_what_is_measured(), pair)
     })?;
     let (mut bars, mut figures) = (Vec::new(), Map::new());
@@ -106,7 +106,7 @@ fn why_not(comparison: &Comparison) -> String {
 
 /// A certificate for this machine, and clients that trust it.
 struct Certificate {
-    certificate: PathBuf,
+    chain: PathBuf,
     key: PathBuf,
     connector: TlsConnector,
     _room: TempDir,
@@ -130,7 +130,7 @@ impl Certificate {
             .with_root_certificates(roots)
             .with_no_client_auth();
         Ok(Self {
-            certificate: write("tls.crt", &certificate.pem())?,
+            chain: write("tls.crt", &certificate.pem())?,
             key: write("tls.key", &key.serialize_pem())?,
             connector: TlsConnector::from(Arc::new(config)),
             _room: dir,

@@ -107,12 +107,11 @@ async fn add(
     let is_followed = !remote.json && !registration.skip_validation;
     let followed = if is_followed { validation::follow_registration(client, &new).await? } else { None };
     let has_printed = followed.is_some();
-    let stored = match followed.and_then(registered) {
-        Some(stored) => stored,
-        None => {
-            let stored = client.create_bucket(&new, None).await;
-            checked(remote, stored, "the bucket was not registered")?
-        }
+    let stored = if let Some(stored) = followed.and_then(registered) {
+        stored
+    } else {
+        let stored = client.create_bucket(&new, None).await;
+        checked(remote, stored, "the bucket was not registered")?
     };
     let read = [read, stored.read].concat();
     let bucket = client.bucket(stored.bucket_id).await?;

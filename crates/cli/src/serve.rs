@@ -21,7 +21,9 @@ pub(crate) async fn run(options: ServeOptions) -> Result<()> {
     let settings = options.settings.over(file);
     let warnings = environment_variables::warnings(&command_line());
     if options.print_config {
-        warnings.iter().for_each(|warning| output::remark(&format!("warning: {warning}")));
+        for warning in &warnings {
+            output::remark(&format!("warning: {warning}"));
+        }
         let text = settings.over_defaults().to_toml()?;
         let password =
             if std::env::var_os("BUCKETRY_ADMIN_PASSWORD").is_some() { "set, not shown" } else { "not set" };

@@ -25,7 +25,7 @@ impl SettingsLayer {
             let name = flag.get_id().as_str();
             let Some(Value::String(text)) = table.get(name).filter(|_| is_path) else { continue };
             if text != "-" {
-                let path = std::path::absolute(PathBuf::from(&*text))
+                let path = std::path::absolute(PathBuf::from(text))
                     .map_err(|error| Failure::usage(format!("{text}: {error}")))?;
                 let one = Self::one(name, &path.to_string_lossy());
                 self = one.map_err(|why| Failure::usage(format!("{}: {why}", path.display())))?.over(self);

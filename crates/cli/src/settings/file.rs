@@ -168,7 +168,7 @@ mod tests {
         let message = refused("zzzz = 1\nlistn = 2\ndata_dir = \"x\"\nerror_rate = \"x\"");
         let lines: Vec<_> = message.lines().filter_map(|line| line.split(": ").next()).collect();
         assert_eq!(lines, ["x.toml, line 1", "x.toml, line 2", "x.toml, line 4"]);
-        let many: String = (0..30).map(|number| format!("zzzz{number} = 1\n")).collect();
+        let many = (0..30).map(|number| format!("zzzz{number} = 1")).collect::<Vec<_>>().join("\n");
         assert!(refused(&many).ends_with("\nand 20 more"));
     }
 
