@@ -91,8 +91,9 @@ fn line(check: &Check, label: &str, in_form: bool) -> Markup {
 fn field(check: &Check) -> Option<(&'static str, &'static str)> {
     match (check.name, check.error_code?) {
         (_, CheckCode::WrongRegion) => Some(("region", "the region")),
-        (_, CheckCode::NotAnObjectStore) => Some(("endpoint", "the endpoint")),
-        (CheckName::Dns | CheckName::Connect | CheckName::Tls, _) => Some(("endpoint", "the endpoint")),
+        (_, CheckCode::NotAnObjectStore) | (CheckName::Dns | CheckName::Connect | CheckName::Tls, _) => {
+            Some(("endpoint", "the endpoint"))
+        }
         (CheckName::Bucket, _) => Some(("bucket", "the bucket")),
         (_, CheckCode::KeyUnknown | CheckCode::AccountNotFound) => Some(("key", "the key")),
         (_, CheckCode::SecretWrong | CheckCode::TokenExpired) => Some(("secret", "the secret")),
