@@ -50,7 +50,7 @@ impl Viewer {
         match result {
             Ok(screen) => layout::document(&self.frame, Some(&self.person), screen),
             Err(error) => {
-                let whom = role_needed::whom_to_ask(self, &error).await;
+                let whom = role_needed::whom_to_ask(&self.caller, &self.frame, &error).await;
                 layout::failure(&self.frame, Some(&self.person), &error, &whom)
             }
         }
