@@ -20,7 +20,7 @@ await browser.close();
 
 const has = (end) => ({ call }) => call.endsWith(end);
 const wanted = [
-  ...examples.filter(({ call }) => call.startsWith("GET ")),
+  ...examples.filter(({ call }) => call.startsWith("GET ") && !call.includes("/registration/")),
   ...examples.filter(has("/validate")),
   ...examples.filter(has("POST /bucket")),
   ...examples.filter(has("POST /workspace")),
@@ -35,8 +35,10 @@ for (const { call, text } of wanted) {
   if (status >= 200 && status < 400) pasted.push(call);
   else fail(call, `${stdout.slice(-300)} ${stderr.slice(-300)} from ${text}`);
 }
-// What is changed or removed, people choose themselves.
-const removal = examples.find(has("DELETE /bucket/{bucketId}"));
-const refused = await run("sh", ["-c", removal.text], { env: { ...process.env, BUCKETRY_TOKEN: token } }).then(() => undefined, (error) => error);
-if (!refused?.stderr.includes("BUCKET_ID")) fail(removal.call, `it doesn't ask for an id: ${removal.text}`);
+// What is changed or removed, people choose themselves, and a registration is known to whoever began it.
+for (const [call, id] of [["DELETE /bucket/{bucketId}", "BUCKET_ID"], ["GET /bucket/registration/{validationId}", "VALIDATION_ID"]]) {
+  const { text } = examples.find(has(call));
+  const refused = await run("sh", ["-c", text], { env: { ...process.env, BUCKETRY_TOKEN: token } }).then(() => undefined, (error) => error);
+  if (!refused?.stderr.includes(id)) fail(call, `it doesn't ask for an id: ${text}`);
+}
 finish({ pasted, skipped: examples.filter(({ text }) => text === undefined).map(({ call }) => call) });

@@ -140,6 +140,8 @@ const SOURCES = {
   orgId: { path: "/user/profile", field: "orgId" },
   validationId: { path: "/bucket/$BUCKET_ID/validation", field: "validationId", method: "POST" },
 };
+// Only whoever began a registration has its id.
+const BEGUN_BEFORE = /\/registration\/\{/;
 // Calls that change nothing although they send something.
 const HARMLESS = /\/(validate|validation|stats)$/;
 const TOKEN = '-H "Authorization: Bearer $BUCKETRY_TOKEN"';
@@ -161,7 +163,7 @@ function variables(method, path, text) {
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
   const inBody = [...text.matchAll(/"\{(\w+)\}"/g)].map(([, name]) => name);
   const names = [...new Set([...inPath, ...inBody])];
-  const mustChoose = inPath.length > 0 && method !== "get" && !HARMLESS.test(path);
+  const mustChoose = BEGUN_BEFORE.test(path) || (inPath.length > 0 && method !== "get" && !HARMLESS.test(path));
   const known = names.filter((name) => name in SOURCES);
   return {
     obtained: mustChoose ? [] : known,
