@@ -42,6 +42,14 @@ pub(crate) fn run() -> Result {
     }
 }
 
+/// The checks that need no compiler: seconds instead of minutes, for the time between two edits.
+pub(crate) fn quick() -> Result {
+    let workspace = Workspace::find()?;
+    tidy::check(&workspace.root)?;
+    provider_matrix::check(&workspace.root)?;
+    command::run(command::cargo(&workspace.root).args(["fmt", "--all", "--", "--check"]))
+}
+
 /// Compares the locked dependencies with the published advisories. It is a separate task because its result changes
 /// from day to day.
 pub(crate) fn advisories() -> Result {

@@ -36,6 +36,7 @@ const USAGE: &str = "\
 usage: cargo xtask <task>
 
   check               check formatting, clippy, rustdoc, dependency rules, import cycles and tidiness of the tree
+  check --quick       only the checks that need no compiler: tidiness, tables, formatting
   cycles [CRATE]      count the import cycles between modules, per crate; those of one crate with their lines
   functions           list the functions with more than 60 lines, and count them
   advisories          report dependencies with a published vulnerability; fetches the list, so it isn't part of check
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["check"] => checks::run(),
+        ["check", "--quick"] => checks::quick(),
         ["cycles"] => cycles::print(None),
         ["cycles", of] => cycles::print(Some(of)),
         ["functions"] => functions::print(),
