@@ -16,6 +16,7 @@ mod node_hours;
 mod node_statistics;
 mod pasted;
 mod read;
+mod row_statistics;
 mod same_bucket;
 mod search;
 mod selection;

@@ -6,6 +6,7 @@ use bucketry_model::provider::Provider;
 use bucketry_model::role::Caller;
 use bucketry_model::search::SearchWords;
 use bucketry_model::status::{Status, is_connected};
+use bucketry_store::bucket::PageStart;
 use bucketry_store::listing::{BucketFilter, BucketSearch, ListOrder, ListPosition, SORTABLE, SearchPage};
 
 use super::BucketView;
@@ -74,6 +75,15 @@ impl Control {
         after: Option<ListPosition<BucketId>>,
         limit: u32,
     ) -> Result<FoundPage<BucketView, BucketId>> {
+        if input.is_plain() {
+            match after {
+                None => return self.newest_buckets(caller, input.workspace, None, limit).await,
+                Some(ListPosition::Newest(after)) => {
+                    return self.newest_buckets(caller, input.workspace, Some(after), limit).await;
+                }
+                Some(ListPosition::Name(_) | ListPosition::Word(_)) => {}
+            }
+        }
         let visible = self.visible(caller, input.workspace).await?;
         let filter = BucketFilter {
             statuses: input.statuses.clone(),
@@ -94,6 +104,25 @@ impl Control {
         let mut entries = self.views_of(entries).await?;
         // A node may have reported after the page was selected.
         entries.retain(|view| input.statuses.is_empty() || input.statuses.contains(&view.status));
+        Ok(FoundPage { entries, next })
+    }
+
+    /// A page of the list without a filter, which needs no search: what doesn't have to be selected is cheaper to list.
+    async fn newest_buckets(
+        &self,
+        caller: &Caller,
+        workspace: Option<WorkspaceId>,
+        after: Option<PageStart>,
+        limit: u32,
+    ) -> Result<FoundPage<BucketView, BucketId>> {
+        // One more than requested shows whether the list goes on.
+        let mut entries = self.list_buckets(caller, workspace, after, limit.saturating_add(1)).await?;
+        let goes_on = entries.len() > limit as usize;
+        entries.truncate(limit as usize);
+        let position = |view: &BucketView| {
+            ListPosition::Newest(PageStart { created_at: view.bucket.created_at, id: view.bucket.id })
+        };
+        let next = entries.last().filter(|_| goes_on).map(position);
         Ok(FoundPage { entries, next })
     }
 

@@ -21,8 +21,6 @@ use crate::viewer::Viewer;
 
 /// How many days the bars of a row show.
 const DAYS: i64 = 30;
-/// The most buckets whose days are read at once.
-const MOST_ROWS: u32 = 100;
 /// The most workspaces whose names are shown beside buckets.
 const MOST_WORKSPACES: u32 = 200;
 
@@ -34,18 +32,17 @@ pub(super) struct BucketLine {
     pub(super) growth: i64,
 }
 
-/// The rows' table. `traffic` is the heading of that column.
+/// The rows' table. `traffic` is the heading of that column, `workspaces` the names of the viewer's.
 ///
 /// With `selectable`, rows of buckets that the viewer may change have a box to tick. The table must then be in a form.
 pub(super) async fn table(
     viewer: &Viewer,
     lines: &[BucketLine],
+    workspaces: &HashMap<WorkspaceId, String>,
     traffic: &str,
     selectable: bool,
 ) -> Result<Markup, PageError> {
-    let ids: Vec<BucketId> = lines.iter().map(|line| line.view.bucket.id).collect();
-    let days = days_of(viewer, &ids, DAYS).await?;
-    let workspaces = workspace_names(viewer).await?;
+    let days = days_of(viewer, lines).await?;
     let measured = lines.iter().filter(|line| line.view.size.is_some()).count();
     let is_mixed = measured > 0 && measured < lines.len();
     Ok(html! {
@@ -144,31 +141,17 @@ fn stored_or_growth(line: &BucketLine, is_mixed: bool) -> Markup {
 }
 
 /// The days of buckets, the earliest first and today last: what the node that reached the bucket best saw.
-pub(super) async fn days_of(
+async fn days_of(
     viewer: &Viewer,
-    ids: &[BucketId],
-    days: i64,
+    lines: &[BucketLine],
 ) -> Result<HashMap<BucketId, Vec<DayShare>>, PageError> {
-    let mut shares = HashMap::new();
-    if ids.is_empty() {
-        return Ok(shares);
-    }
-    let control = viewer.control();
     let last = Day::of(viewer.frame.now);
-    let first = Day::from_number(last.number() - days + 1);
-    let selection = control.select_buckets(&viewer.caller, Some(ids), None).await?;
-    let statistics = control.node_statistics(selection, Some(first), Some(last))?;
-    for bucket in control.bucket_days(&statistics, None, MOST_ROWS).await? {
-        let mut own: Vec<DayShare> = vec![None; usize::try_from(days).unwrap_or_default()];
-        for day in &bucket.days {
-            let index = usize::try_from(day.day.number() - first.number()).unwrap_or(usize::MAX);
-            if let Some(share) = own.get_mut(index) {
-                *share = Some(share.map_or(day.online_percent, |best| best.max(day.online_percent)));
-            }
-        }
-        shares.insert(bucket.position.id, own);
-    }
-    Ok(shares)
+    let first = Day::from_number(last.number() - DAYS + 1);
+    let days = viewer.control().days_of_rows(lines.iter().map(|line| &line.view), first, last).await?;
+    let shares = |days: HashMap<Day, f64>| {
+        (first.number()..=last.number()).map(|number| days.get(&Day::from_number(number)).copied()).collect()
+    };
+    Ok(days.into_iter().map(|(id, days)| (id, shares(days))).collect())
 }
 
 /// The names of the viewer's workspaces. Of those with very many, the newest.

@@ -244,7 +244,7 @@ async fn list(
     let here = viewer.links().ui_with("/buckets", &here);
     let may_change =
         lines.iter().any(|line| viewer.caller.may(WorkspaceRole::Write, line.view.bucket.workspace_id));
-    let table = bucket_rows::table(viewer, &lines, "Traffic, total", may_change).await?;
+    let table = bucket_rows::table(viewer, &lines, workspaces, "Traffic, total", may_change).await?;
     Ok(html! {
         section.panel #list data-refresh="buckets" aria-label="Buckets" {
             @if may_change {
@@ -280,14 +280,10 @@ async fn read(
 }
 
 async fn with_totals(viewer: &Viewer, views: Vec<BucketView>) -> Result<Vec<BucketLine>, PageError> {
-    let ids: Vec<BucketId> = views.iter().map(|view| view.bucket.id).collect();
-    if ids.is_empty() {
+    if views.is_empty() {
         return Ok(Vec::new());
     }
-    let control = viewer.control();
-    let selection = control.select_buckets(&viewer.caller, Some(&ids), None).await?;
-    let totals = control.bucket_totals(&selection, None, PER_PAGE).await?;
-    let totals: HashMap<BucketId, _> = totals.into_iter().map(|one| (one.position.id, one.totals)).collect();
+    let totals = viewer.control().totals_of_rows(&views).await?;
     let line = |view: BucketView| {
         let totals = totals.get(&view.bucket.id).copied().unwrap_or_default();
         BucketLine {

@@ -316,5 +316,6 @@ async fn busiest_table(viewer: &Viewer, overview: &Overview) -> Result<Option<Ma
     if lines.is_empty() {
         return Ok(None);
     }
-    Ok(Some(bucket_rows::table(viewer, &lines, "Traffic", false).await?))
+    let workspaces = bucket_rows::workspace_names(viewer).await?;
+    Ok(Some(bucket_rows::table(viewer, &lines, &workspaces, "Traffic", false).await?))
 }

@@ -107,7 +107,9 @@ impl HostRule {
                 Some((before, label)) => (before, label),
                 None => ("", rest),
             };
-            match wanted.split_once("{region}") {
+            // Few labels are patterns, and a search for a text costs more than all comparisons of a row.
+            let pattern = if wanted.contains('{') { wanted.split_once("{region}") } else { None };
+            match pattern {
                 Some((start, end)) => {
                     let response = label.strip_prefix(start)?.strip_suffix(end)?;
                     region = Some(response).filter(|response| !response.is_empty());
