@@ -76,7 +76,7 @@ impl Deployment {
         settings: &Settings,
         met: impl FnOnce(&FirstOwner, &str),
     ) -> Result<ControlPlaneStarted> {
-        let certificates = ServerCertificates::read(&settings.tls)?;
+        let certificates = ServerCertificates::read(&settings.tls, settings.acme.as_ref())?;
         let tracer = settings.traces.as_ref().map(trace_export::start).transpose()?;
         let OpenDatabase { store, lock } = database::open(&settings.database, &settings.data_dir).await?;
         for fault in data_directory::open_to_others(&settings.data_dir) {

@@ -16,6 +16,7 @@ mod bucket_list;
 mod bucket_names;
 mod bucket_paste;
 mod bucket_statistics;
+mod certificate_orders;
 mod channel_choice;
 mod checks;
 mod command_options;
@@ -130,7 +131,7 @@ fn run(arguments: Arguments) -> Result<()> {
             Command::Serve(options) => serve::run(*options).await,
             Command::Init(options) => init::run(*options).await,
             #[cfg(feature = "demo")]
-            Command::Demo(options) => demo::run(options).await,
+            Command::Demo(options) => Box::pin(demo::run(options)).await,
             #[cfg(not(feature = "demo"))]
             Command::Demo { .. } => Err(Failure::usage(
                 "this program was built without the demo: build it with `cargo build --features demo`",

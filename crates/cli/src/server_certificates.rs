@@ -6,16 +6,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use bucketry_acme::{AcmeSettings, CertificateOrderer};
 use bucketry_control::Control;
 use bucketry_control::server_certificates::{RefusedCertificate, ServerCertificate};
 use bucketry_model::time::{Clock as _, SystemClock};
 use bucketry_web::tls::{
-    CertificateFiles, CertificateWatch, CurrentCertificate, LoadedCertificate, OfferedProtocols, Reloaded,
-    ServerTls,
+    CertificateFiles, CertificateWatch, CurrentCertificate, LoadedCertificate, OfferedProtocols,
+    OwnershipProofs, Reloaded, ServerTls,
 };
 use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
 
+use crate::certificate_orders::{OrderFailure, keep_ordering};
 use crate::failure::{Failure, Result};
 use crate::settings::{TlsListener, TlsSettings};
 use crate::tls_metrics::{CertificateStats, TlsStats};
@@ -29,6 +32,16 @@ pub(crate) struct ServerCertificates {
     by_listener: BTreeMap<TlsListener, ServerTls>,
     watched: Vec<WatchedCertificate>,
     stats: TlsStats,
+    /// `None` if no certificate comes from an authority.
+    orders: Option<CertificateOrders>,
+    failure: OrderFailure,
+}
+
+/// What gets a certificate from an authority.
+#[derive(Debug)]
+struct CertificateOrders {
+    orderer: CertificateOrderer,
+    proofs: OwnershipProofs,
 }
 
 /// A pair of files, with the listeners that use it.
@@ -38,6 +51,10 @@ struct WatchedCertificate {
     current: Arc<CurrentCertificate>,
     users: Vec<TlsSettings>,
     refused: Option<RefusedCertificate>,
+    /// Why no certificate was issued, if it comes from an authority.
+    failure: Option<OrderFailure>,
+    /// The failure that was reported.
+    reported: Option<RefusedCertificate>,
     stats: Arc<CertificateStats>,
 }
 
@@ -46,23 +63,34 @@ impl ServerCertificates {
     ///
     /// # Errors
     /// A certificate can't be used. The message names the setting and the file.
-    pub(crate) fn read(settings: &[TlsSettings]) -> Result<Self> {
+    pub(crate) fn read(settings: &[TlsSettings], acme: Option<&AcmeSettings>) -> Result<Self> {
+        let mut certificates = Self::default();
+        let ordered = acme.map(AcmeSettings::certificate_files);
+        if let Some(acme) = acme {
+            let orderer = CertificateOrderer::prepare(acme.clone(), now())
+                .map_err(|error| Failure::failed(format!("--acme-domain: {error}")))?;
+            certificates.orders = Some(CertificateOrders { orderer, proofs: OwnershipProofs::default() });
+        }
         let mut by_files: BTreeMap<&CertificateFiles, Vec<TlsSettings>> = BTreeMap::new();
         for one in settings {
             by_files.entry(&one.files).or_default().push(one.clone());
         }
-        let mut certificates = Self::default();
         for (files, users) in by_files {
             let flag = users.first().map_or("--tls-certificate", |user| user.flag);
             let watch = CertificateWatch::start(files.clone(), now())
                 .map_err(|error| Failure::failed(format!("{flag}: {error}")))?;
-            certificates.add(watch, users)?;
+            certificates.add(watch, users, ordered.as_ref() == Some(files))?;
         }
         Ok(certificates)
     }
 
-    fn add(&mut self, watch: CertificateWatch, users: Vec<TlsSettings>) -> Result<()> {
-        let current = CurrentCertificate::new(watch.current().clone());
+    fn add(&mut self, watch: CertificateWatch, users: Vec<TlsSettings>, is_ordered: bool) -> Result<()> {
+        let certificate = watch.current().clone();
+        let current = match self.orders.as_ref().filter(|_| is_ordered) {
+            Some(orders) => CurrentCertificate::with_proofs(certificate, orders.proofs.clone()),
+            None => CurrentCertificate::new(certificate),
+        };
+        let failure = is_ordered.then(|| self.failure.clone());
         for user in &users {
             let offered = match user.listener {
                 TlsListener::Gateway => OfferedProtocols::Http1,
@@ -74,7 +102,8 @@ impl ServerCertificates {
         }
         let listeners = users.iter().map(|user| user.listener).collect();
         let stats = self.stats.add(listeners, watch.current().not_after());
-        let watched = WatchedCertificate { watch, current, users, refused: None, stats };
+        let watched =
+            WatchedCertificate { watch, current, users, refused: None, failure, reported: None, stats };
         watched.warn();
         self.watched.push(watched);
         Ok(())
@@ -98,6 +127,14 @@ impl ServerCertificates {
     /// Looks at the files every few seconds, and at once after a SIGHUP. Never returns.
     pub(crate) async fn keep_current(self, control: Control) {
         let mut watched = self.watched;
+        let ordering = self.orders.map(|CertificateOrders { orderer, proofs }| {
+            keep_ordering(orderer, proofs, self.failure.clone())
+        });
+        // Ends with this future.
+        let mut tasks = JoinSet::new();
+        if let Some(ordering) = ordering {
+            tasks.spawn(ordering);
+        }
         // Without the signal, there is still the time.
         let mut hang_ups = signal(SignalKind::hangup()).ok();
         let mut looks = tokio::time::interval(LOOK_EVERY);
@@ -133,8 +170,11 @@ impl ServerCertificates {
 impl WatchedCertificate {
     /// Looks at the files once. Returns whether anything is new.
     fn look(&mut self, at_once: bool) -> bool {
+        let failed = self.failure.as_ref().and_then(OrderFailure::get);
+        let has_news = failed != self.reported;
+        self.reported = failed;
         match self.watch.look(now(), at_once) {
-            Reloaded::Unchanged => return false,
+            Reloaded::Unchanged => return has_news,
             Reloaded::Certificate(certificate) => {
                 self.stats.replaced(certificate.not_after());
                 self.current.replace(certificate);
@@ -181,7 +221,8 @@ impl WatchedCertificate {
             not_before: time(certificate.not_before()),
             not_after: time(certificate.not_after()),
             other_names: other_names(certificate, &self.users),
-            refused: self.refused.clone(),
+            is_provisional: self.failure.is_some() && certificate.is_self_issued(),
+            refused: self.refused.clone().or_else(|| self.reported.clone()),
         }
     }
 }
@@ -233,7 +274,7 @@ mod tests {
         let flag = "--gateway-tls-certificate";
         let listener = TlsListener::Gateway;
         let settings = TlsSettings { listener, files, flag, names: Vec::new() };
-        let failure = ServerCertificates::read(&[settings]).unwrap_err();
+        let failure = ServerCertificates::read(&[settings], None).unwrap_err();
         assert!(
             failure.message().starts_with("--gateway-tls-certificate: can't read /nowhere/tls.crt"),
             "{}",

@@ -18,14 +18,16 @@ pub struct ServerCertificate {
     pub not_after: Timestamp,
     /// Host names in settings that it isn't valid for, each with its setting: `s3.example.com (--gateway-url)`.
     pub other_names: Vec<String>,
-    /// What the files contain instead, if it can't be used.
+    /// Whether it is only there until an authority issues one that clients trust.
+    pub is_provisional: bool,
+    /// What the files contain instead, if it can't be used; or why an authority issued none.
     pub refused: Option<RefusedCertificate>,
 }
 
-/// Files that can't be used instead of the certificate in use.
+/// Why the certificate in use couldn't be replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedCertificate {
-    /// When they were read first.
+    /// When that was found first.
     pub since: Timestamp,
     /// What is wrong and what to do, without a full stop. Names the file.
     pub reason: String,

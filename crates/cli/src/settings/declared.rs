@@ -29,6 +29,8 @@ pub(crate) type ApiAddress = ListenAddress<8080>;
 pub(crate) type GatewayAddress = ListenAddress<9000>;
 /// Where something is served that has no usual port.
 pub(crate) type OtherAddress = ListenAddress<0>;
+/// The directory of Let's Encrypt.
+const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
 
 settings! {
     /// Where the process keeps its data and serves the API, and which parts it runs.
@@ -59,6 +61,19 @@ settings! {
         /// PEM file with the private key of the certificate
         #[arg(value_name = "FILE")]
         tls_key: PathBuf,
+        /// Host names for which to get a certificate from an ACME authority, separated by commas; you accept its terms of
+        /// service, and the names' port 443 must lead to a listener of this server [default: none]
+        #[arg(value_name = "LIST")]
+        acme_domain: String = String::new(),
+        /// E-mail address that the ACME authority may write to
+        #[arg(value_name = "EMAIL")]
+        acme_contact: String,
+        /// URL of the ACME authority's directory
+        #[arg(value_name = "URL")]
+        acme_directory: String = LETS_ENCRYPT.to_owned(),
+        /// PEM file of CA certificates to trust for the ACME authority, in addition to the system's
+        #[arg(value_name = "FILE")]
+        acme_ca_file: PathBuf,
         /// Run without the embedded node; another server on the same database must have one, because standalone nodes
         /// don't exist yet, and no secret can be stored before a node has registered
         #[arg(num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]

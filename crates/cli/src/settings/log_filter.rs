@@ -12,8 +12,9 @@ use crate::nearest::nearest;
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// The parts of this program that log. Their names begin the targets of log lines.
-const PARTS: [&str; 11] = [
+const PARTS: [&str; 12] = [
     "bucketry",
+    "bucketry_acme",
     "bucketry_api",
     "bucketry_control",
     "bucketry_dashboard",

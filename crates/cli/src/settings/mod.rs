@@ -1,5 +1,6 @@
 //! The settings of `bucketry serve`. Flags override the environment, which overrides the configuration file.
 
+mod acme;
 mod clients;
 mod commented;
 mod control;
@@ -23,6 +24,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bucketry_acme::AcmeSettings;
 use bucketry_api::ApiSettings;
 use bucketry_model::secret::Secret;
 use bucketry_telemetry::TraceSettings;
@@ -50,6 +52,8 @@ pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     /// The listeners with TLS.
     pub(crate) tls: Vec<TlsSettings>,
+    /// The certificate to get from an authority.
+    pub(crate) acme: Option<AcmeSettings>,
     /// `None` if there is no embedded node.
     pub(crate) node: Option<NodeSettings>,
     pub(crate) control: bucketry_control::Settings,
@@ -104,7 +108,8 @@ impl SettingsLayer {
     /// Validates the settings and reads the files that they name.
     pub(crate) fn read(self) -> Result<Settings> {
         let values = self.values();
-        let tls = tls::listeners(&values)?;
+        let acme = acme::settings(&values.process)?;
+        let tls = tls::listeners(&values, acme.as_ref())?;
         let connections = values.provider.connections()?;
         let traces = values.monitoring.traces(&values.node.node_name);
         let mut api = ApiSettings { metrics: values.monitoring.metrics()?, ..values.clients.api()? };
@@ -127,6 +132,7 @@ impl SettingsLayer {
             database,
             listen: process.listen.socket(),
             tls,
+            acme,
             node: (!process.no_node).then_some(node),
             audit_log: values.control.audit_log.clone(),
             control: bucketry_control::Settings { data_directory, ..values.control.settings()? },

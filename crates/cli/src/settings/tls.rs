@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use bucketry_acme::AcmeSettings;
 use bucketry_web::tls::CertificateFiles;
 use http::Uri;
 
@@ -58,9 +59,12 @@ pub(crate) struct ExpectedName {
 }
 
 /// The listeners with TLS. The files aren't read yet.
-pub(super) fn listeners(values: &SettingsValues) -> Result<Vec<TlsSettings>> {
+pub(super) fn listeners(values: &SettingsValues, acme: Option<&AcmeSettings>) -> Result<Vec<TlsSettings>> {
     let (process, dashboard, gateway) = (&values.process, &values.dashboard, &values.gateway);
-    let shared = files("--tls", process.tls_certificate.as_ref(), process.tls_key.as_ref())?;
+    let shared = match acme {
+        Some(acme) => Some(("--acme-domain", acme.certificate_files())),
+        None => files("--tls", process.tls_certificate.as_ref(), process.tls_key.as_ref())?,
+    };
     let (certificate, key) = (&dashboard.dashboard_tls_certificate, &dashboard.dashboard_tls_key);
     let of_dashboard = files("--dashboard-tls", certificate.as_ref(), key.as_ref())?;
     let (certificate, key) = (&gateway.gateway_tls_certificate, &gateway.gateway_tls_key);
@@ -141,7 +145,7 @@ mod tests {
 
     fn of(toml: &str) -> Result<Vec<TlsSettings>> {
         let layer = SettingsLayer::from_toml(toml, "x").unwrap();
-        listeners(&layer.over_defaults().values())
+        listeners(&layer.over_defaults().values(), None)
     }
 
     fn shown(toml: &str) -> Vec<(TlsListener, String, Vec<String>)> {

@@ -133,6 +133,11 @@ impl LoadedCertificate {
         self.validity.not_before.to_system_time()
     }
 
+    /// Whether its own subject issued it, so that clients trust it only if they know it.
+    pub fn is_self_issued(&self) -> bool {
+        self.validity.is_self_issued
+    }
+
     /// Whether clients accept it for this host: a name or an IP address. Also false if the text is neither.
     pub fn is_for(&self, host: &str) -> bool {
         let Some(certificate) = self.key.cert.first() else { return false };

@@ -3,6 +3,7 @@
 
 mod certificate;
 mod handshake;
+mod ownership_proofs;
 mod server_stream;
 mod server_tls;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod watch;
 
 pub use certificate::{CertificateError, CertificateFiles, LoadedCertificate};
 pub(crate) use handshake::Handshakes;
+pub use ownership_proofs::OwnershipProofs;
 pub use server_stream::{EncryptedConnection, ServerStream};
 pub use server_tls::{CurrentCertificate, OfferedProtocols, ServerTls, TlsUnavailable};
 pub use watch::{CertificateWatch, Reloaded};

@@ -10,24 +10,34 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use super::certificate::LoadedCertificate;
+use super::ownership_proofs::{self, OwnershipProofs};
 
 /// The certificate that new connections get. Listeners may share it.
-pub struct CurrentCertificate(ArcSwap<LoadedCertificate>);
+pub struct CurrentCertificate {
+    certificate: ArcSwap<LoadedCertificate>,
+    /// `None` if no authority asks for proofs.
+    proofs: Option<OwnershipProofs>,
+}
 
 impl CurrentCertificate {
     /// Begins with this certificate.
     pub fn new(certificate: LoadedCertificate) -> Arc<Self> {
-        Arc::new(Self(ArcSwap::from_pointee(certificate)))
+        Arc::new(Self { certificate: ArcSwap::from_pointee(certificate), proofs: None })
+    }
+
+    /// Begins with this certificate, and shows proofs to clients that ask for them.
+    pub fn with_proofs(certificate: LoadedCertificate, proofs: OwnershipProofs) -> Arc<Self> {
+        Arc::new(Self { certificate: ArcSwap::from_pointee(certificate), proofs: Some(proofs) })
     }
 
     /// The certificate that new connections get now.
     pub fn get(&self) -> Arc<LoadedCertificate> {
-        self.0.load_full()
+        self.certificate.load_full()
     }
 
     /// From now on, new connections get this certificate. Open ones continue with theirs.
     pub fn replace(&self, certificate: LoadedCertificate) {
-        self.0.store(Arc::new(certificate));
+        self.certificate.store(Arc::new(certificate));
     }
 }
 
@@ -38,9 +48,12 @@ impl fmt::Debug for CurrentCertificate {
 }
 
 impl ResolvesServerCert for CurrentCertificate {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        if let Some(proofs) = self.proofs.as_ref().filter(|_| OwnershipProofs::are_wanted(&hello)) {
+            return proofs.of(&hello);
+        }
         // Also for names that aren't in it: the client's error then names the certificate.
-        Some(Arc::clone(&self.0.load().key))
+        Some(Arc::clone(&self.certificate.load().key))
     }
 }
 
@@ -74,6 +87,7 @@ impl ServerTls {
         offered: OfferedProtocols,
     ) -> Result<Self, TlsUnavailable> {
         let provider = Arc::new(ring::default_provider());
+        let shows_proofs = certificate.proofs.is_some();
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
@@ -85,7 +99,8 @@ impl ServerTls {
             OfferedProtocols::Http1 => &[b"http/1.1"],
             OfferedProtocols::Http2AndHttp1 => &[b"h2", b"http/1.1"],
         };
-        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+        let proofs: &[&[u8]] = if shows_proofs { &[ownership_proofs::PROTOCOL] } else { &[] };
+        config.alpn_protocols = protocols.iter().chain(proofs).map(|name| name.to_vec()).collect();
         Ok(Self { config: Arc::new(config) })
     }
 }

@@ -17,7 +17,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::test_certificates::{Pair, now};
-use super::{CurrentCertificate, EncryptedConnection, OfferedProtocols, ServerTls};
+use super::{CurrentCertificate, EncryptedConnection, OfferedProtocols, OwnershipProofs, ServerTls};
 use crate::serve::{HttpSettings, serve};
 
 const NAME: &str = "s3.example.com";
@@ -33,9 +33,12 @@ struct TestServer {
 
 impl TestServer {
     async fn start(pair: &Pair, connections: usize) -> Self {
+        Self::start_with(CurrentCertificate::new(pair.read()), connections).await
+    }
+
+    async fn start_with(certificate: Arc<CurrentCertificate>, connections: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let certificate = CurrentCertificate::new(pair.read());
         let tls = ServerTls::new(Arc::clone(&certificate), OfferedProtocols::Http2AndHttp1).unwrap();
         let settings = HttpSettings { connections, tls: Some(tls), ..HttpSettings::default() };
         let answer = |encrypted: Option<Extension<EncryptedConnection>>| async move {
@@ -124,6 +127,25 @@ async fn a_new_certificate_reaches_new_connections_and_open_ones_continue() {
     assert!(server.connect(&old).await.is_err());
     assert!(exchange(&mut server.connect(&new).await.unwrap(), "close").await.ends_with("encrypted"));
     assert!(exchange(&mut open, "close").await.ends_with("encrypted"));
+}
+
+#[tokio::test]
+async fn only_authorities_that_ask_for_the_proof_of_a_name_get_it() {
+    let (pair, proof) = (Pair::for_names(&[NAME]), Pair::for_names(&[NAME]));
+    let proofs = OwnershipProofs::default();
+    let certificate = CurrentCertificate::with_proofs(pair.read(), proofs.clone());
+    let server = TestServer::start_with(certificate, 100).await;
+    let asks = [&b"acme-tls/1"[..]];
+    assert!(server.connect_with(&proof, &asks).await.is_err(), "there is none yet");
+    proofs.set("S3.example.com", &proof.certificate_pem(), &proof.key_pem()).unwrap();
+    let authority = server.connect_with(&proof, &asks).await.unwrap();
+    assert_eq!(authority.get_ref().1.alpn_protocol(), Some(asks[0]));
+    for offered in [&[&b"http/1.1"[..]][..], &[b"acme-tls/1", b"http/1.1"]] {
+        let client = server.connect_with(&pair, offered).await.unwrap();
+        assert_eq!(client.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
+    }
+    proofs.clear();
+    assert!(server.connect_with(&proof, &asks).await.is_err(), "it isn't shown any more");
 }
 
 #[tokio::test]

@@ -3,11 +3,12 @@
 use der::asn1::{AnyRef, GeneralizedTime, UtcTime};
 use der::{DateTime, Decode as _, Header, Reader, SliceReader, Tag, TagNumber};
 
-/// From when until when a certificate is valid.
+/// From when until when a certificate is valid, and whether it was issued by its own subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Validity {
     pub(super) not_before: DateTime,
     pub(super) not_after: DateTime,
+    pub(super) is_self_issued: bool,
 }
 
 impl Validity {
@@ -21,11 +22,14 @@ impl Validity {
         if reader.peek_tag()? == version {
             AnyRef::decode(&mut reader)?;
         }
-        // The serial number, the signature's algorithm and the issuer.
-        for _ in 0..3 {
+        // The serial number and the signature's algorithm.
+        for _ in 0..2 {
             AnyRef::decode(&mut reader)?;
         }
-        reader.sequence(|validity| Ok(Self { not_before: time(validity)?, not_after: time(validity)? }))
+        let issuer = AnyRef::decode(&mut reader)?;
+        let (not_before, not_after) = reader.sequence(|validity| Ok((time(validity)?, time(validity)?)))?;
+        let is_self_issued = issuer == AnyRef::decode(&mut reader)?;
+        Ok(Self { not_before, not_after, is_self_issued })
     }
 }
 

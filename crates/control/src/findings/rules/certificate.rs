@@ -54,9 +54,15 @@ fn refused(of: &ServerCertificate) -> Option<Finding> {
     let refused = of.refused.as_ref()?;
     let until = to_wire(of.not_after);
     let reason = capitalized(&refused.reason);
-    let sentence = format!("{reason}. The previous certificate stays in use; it is valid until {until}.");
-    let title = "New certificate can't be used";
-    let found = finding(of, FindingCode::CertificateRefused, Severity::Warning, title, sentence);
+    let (severity, title, until) = if of.is_provisional {
+        let until =
+            "Until one is, the server uses a self-signed certificate, which clients refuse".to_owned();
+        (Severity::Critical, "No certificate could be issued", until)
+    } else {
+        let until = format!("The previous certificate stays in use; it is valid until {until}");
+        (Severity::Warning, "New certificate can't be used", until)
+    };
+    let found = finding(of, FindingCode::CertificateRefused, severity, title, format!("{reason}. {until}."));
     Some(Finding { since: Some(refused.since), ..found })
 }
 
@@ -100,6 +106,7 @@ mod tests {
             not_before: not_after - SignedDuration::from_hours(24 * valid_for_days),
             not_after,
             other_names: Vec::new(),
+            is_provisional: false,
             refused: None,
         }
     }
@@ -143,6 +150,14 @@ mod tests {
             found[0].sentence,
             "The private key in /etc/tls.key doesn't belong to the certificate. The previous certificate stays in use; it \
              is valid until 1970-05-26T17:46:40.000Z."
+        );
+        let refused =
+            Some(RefusedCertificate { since: at(NOW - 60), reason: "the name wasn't verified".to_owned() });
+        let found =
+            of_certificate(ServerCertificate { is_provisional: true, refused, ..certificate(90, 30) });
+        assert_eq!(
+            (found[0].severity, found[0].title.as_str()),
+            (Severity::Critical, "No certificate could be issued")
         );
         let other_names = vec!["s3.example.com (--gateway-url)".to_owned()];
         let found = of_certificate(ServerCertificate { other_names, ..certificate(90, 30) });
