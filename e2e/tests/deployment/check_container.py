@@ -34,16 +34,22 @@ compose = yaml.safe_load((root / "deploy/compose.yaml").read_text())
 schemas = pathlib.Path(check_jsonschema.__file__).parent / "builtin_schemas/vendor"
 schema = json.loads((schemas / "compose-spec.json").read_text())
 problems += [f"compose.yaml: {error.json_path}: {error.message}" for error in jsonschema.Draft7Validator(schema).iter_errors(compose)]
-# `${NAME:?message}` and `${NAME:-default}`, as Compose replaces them.
+# `${NAME:-default}` and `${NAME:?message}`, as Compose replaces them. The message may have an example: "such as …".
 def interpolated(value):
-    return re.sub(r"\$\{[A-Z_]+:(?:\?[^}]*|-([^}]*))\}", lambda found: found.group(1) or "x", value)
+    def replaced(found):
+        if found.group(1) is not None:
+            return found.group(1)
+        example = re.search(r"such as (\S+)$", found.group(2))
+        return example.group(1) if example else "x"
+
+    return re.sub(r"\$\{[A-Z_]+:(?:-([^}]*)|\?([^}]*))\}", replaced, value)
 service = compose["services"]["bucketry"]
 given = {name: interpolated(str(value)) for name, value in service["environment"].items()}
 settings, wrong = binary.settings(service["command"], environment | given)
 if wrong:
     problems.append(f"compose.yaml: {wrong}")
 for port in service["ports"]:
-    host, _, container = port.rpartition(":")
+    host, _, container = interpolated(port).rpartition(":")
     if int(container) not in {port_of(settings["listen"]), port_of(settings["gateway_listen"])}:
         problems.append(f"compose.yaml: port {container}: the server doesn't listen there")
     if not host.startswith("127.0.0.1:"):
@@ -57,5 +63,21 @@ if test[:2] != ["CMD", *entrypoint] or binary.command(test[2:]):
 for volume in compose["volumes"]:
     if not any(mount.split(":")[0] == volume for one in compose["services"].values() for mount in one["volumes"]):
         problems.append(f"compose.yaml: nothing uses the volume {volume}")
+
+# Its TLS, which is merged over it.
+tls = yaml.safe_load((root / "deploy/compose.tls.yaml").read_text())
+problems += [f"compose.tls.yaml: {error.json_path}: {error.message}" for error in jsonschema.Draft7Validator(schema).iter_errors(tls)]
+tls = tls["services"]["bucketry"]
+encrypted = {name: interpolated(str(value)) for name, value in tls["environment"].items()}
+settings, wrong = binary.settings(service["command"], environment | given | encrypted)
+if wrong:
+    problems.append(f"compose.tls.yaml: {wrong}")
+else:
+    mounted = [volume.split(":")[1] for volume in tls["volumes"] if volume.endswith(":ro")]
+    for name in ["tls_certificate", "tls_key"]:
+        if settings[name].rsplit("/", 1)[0] not in mounted:
+            problems.append(f"compose.tls.yaml: {name}: the directory of {settings[name]} isn't mounted")
+    if encrypted["BUCKETRY_URL"] != f"http://{settings['metrics_listen']}":
+        problems.append("compose.tls.yaml: BUCKETRY_URL is not the address that is plain HTTP")
 
 print(json.dumps({"problems": problems, "settings": len(given)}))

@@ -64,6 +64,7 @@ def check_container(where, document, pod, container, found):
     if wrong:
         return problem(where, wrong)
     check_ports(where, settings, container)
+    check_files(where, settings, pod, container)
     volumes = {volume["name"] for volume in pod.get("volumes", [])}
     claims = document["spec"].get("volumeClaimTemplates", [])
     volumes |= {claim["metadata"]["name"] for claim in claims}
@@ -86,6 +87,23 @@ def config_file(where, path, pod, container, found):
         problem(where, f"there is no config map {wanted} with {name}")
         return ""
     return maps[0]["data"][name]
+
+
+SECRET_FILES = ["tls_certificate", "tls_key", "gateway_tls_certificate", "gateway_tls_key", "metrics_token_file"]
+
+
+def check_files(where, settings, pod, container):
+    """Files that settings name are in volumes; those with secrets are in volumes of secrets, mounted as directories."""
+    mounts = {mount["mountPath"]: mount for mount in container["volumeMounts"]}
+    volumes = {volume["name"]: volume for volume in pod.get("volumes", [])}
+    for name in [*SECRET_FILES, "ca_file"]:
+        if not settings.get(name):
+            continue
+        mount = mounts.get(settings[name].rsplit("/", 1)[0])
+        if not mount or "subPath" in mount:
+            problem(where, f"{name}: the directory of {settings[name]} isn't mounted")
+        elif name in SECRET_FILES and "secret" not in volumes[mount["name"]]:
+            problem(where, f"{name}: {settings[name]} isn't in a secret")
 
 
 def check_ports(where, settings, container):
@@ -120,6 +138,7 @@ def check_references(where, found):
             selector = spec["selector"]["matchLabels"]
         if selector and not any(selects(selector, labels) for labels, _ in templates):
             problem(where, f"{kind} {name} selects no pod")
+    check_encrypted(where, found, templates)
     for document in found:
         if document["kind"] == "Ingress":
             backend = document["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]
@@ -127,6 +146,20 @@ def check_references(where, found):
                 problem(where, f"ingress: there is no service {backend}")
         if document["kind"] == "StatefulSet" and document["spec"]["serviceName"] not in services:
             problem(where, f"there is no service {document['spec']['serviceName']}")
+
+
+def check_encrypted(where, found, templates):
+    """Services say which ports speak TLS."""
+    flags = {"api": ["--tls-certificate="], "gateway": ["--tls-certificate=", "--gateway-tls-certificate="]}
+    for document in found:
+        if document["kind"] != "Service":
+            continue
+        chosen = [pod for labels, pod in templates if selects(document["spec"]["selector"], labels)]
+        args = [arg for pod in chosen for container in pod["containers"] for arg in container["args"]]
+        for port in document["spec"]["ports"]:
+            has_tls = any(arg.startswith(flag) for arg in args for flag in flags.get(port["name"], []))
+            if (port.get("appProtocol") == "https") != has_tls:
+                problem(where, f"service {document['metadata']['name']}: port {port['name']}: TLS is {has_tls}")
 
 
 def check(where, rendered):
@@ -202,6 +235,8 @@ with Chart.load(str(chart_dir)) as chart:
         ({"controlPlanes": {"replicas": 2}, "database": database}, "tokenKey.existingSecret"),
         ({"settings": {"listen": "0.0.0.0:1"}}, "settings.listen"),
         ({"settings": {"database_url": "postgres://u:p@h/d"}}, "database.existingSecret"),
+        ({"settings": {"tls_key": "/tls.key"}}, "tls.existingSecret"),
+        ({"gateway": {"enabled": False}, "tls": {"gatewayExistingSecret": "x"}}, "tls.gatewayExistingSecret"),
         ({"ingress": {"api": {"enabled": True}}}, "ingress.api.host"),
         ({"replicas": 2}, "replicas"),
         ({"service": {"api": {"port": 0}}}, "port"),

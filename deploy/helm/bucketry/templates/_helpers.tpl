@@ -48,7 +48,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- fail (printf "settings.%s: the chart sets this itself" $name) -}}
 {{- end -}}
 {{- end -}}
-{{- range $name, $instead := dict "database_url" "database.existingSecret" "admin_email" "admin.email" "admin_password_file" "admin.existingSecret" "metrics_token_file" "metrics.tokenSecret" -}}
+{{- range $name, $instead := dict "database_url" "database.existingSecret" "admin_email" "admin.email" "admin_password_file" "admin.existingSecret" "metrics_token_file" "metrics.tokenSecret" "tls_certificate" "tls.existingSecret" "tls_key" "tls.existingSecret" "gateway_tls_certificate" "tls.gatewayExistingSecret" "gateway_tls_key" "tls.gatewayExistingSecret" -}}
 {{- if hasKey $.Values.settings $name -}}
 {{- fail (printf "settings.%s: set %s instead" $name $instead) -}}
 {{- end -}}
@@ -65,6 +65,9 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if and $ingress.enabled (not $ingress.host) -}}
 {{- fail (printf "ingress.%s.host: set the host name" $name) -}}
 {{- end -}}
+{{- end -}}
+{{- if and .Values.tls.gatewayExistingSecret (not .Values.gateway.enabled) -}}
+{{- fail "tls.gatewayExistingSecret: the gateway is disabled (gateway.enabled)" -}}
 {{- end -}}
 {{- if and .Values.ingress.gateway.enabled (not .Values.gateway.enabled) -}}
 {{- fail "ingress.gateway.enabled: the gateway is disabled (gateway.enabled)" -}}
@@ -101,10 +104,18 @@ args:
   - --data-dir=/var/lib/bucketry
   - --listen=0.0.0.0:8080
   - --metrics-listen=0.0.0.0:9464
+  {{- if $root.Values.tls.existingSecret }}
+  - --tls-certificate=/etc/bucketry-tls/tls.crt
+  - --tls-key=/etc/bucketry-tls/tls.key
+  {{- end }}
   {{- if not .node }}
   - --no-node
   {{- else if $root.Values.gateway.enabled }}
   - --gateway-listen=0.0.0.0:9000
+  {{- if $root.Values.tls.gatewayExistingSecret }}
+  - --gateway-tls-certificate=/etc/bucketry-gateway-tls/tls.crt
+  - --gateway-tls-key=/etc/bucketry-gateway-tls/tls.key
+  {{- end }}
   {{- else }}
   - --no-gateway
   {{- end }}
@@ -176,6 +187,17 @@ volumeMounts:
     subPath: token.key
     readOnly: true
   {{- end }}
+  {{- /* Whole directories: what is mounted as a single file isn't renewed. */}}
+  {{- if $root.Values.tls.existingSecret }}
+  - name: tls
+    mountPath: /etc/bucketry-tls
+    readOnly: true
+  {{- end }}
+  {{- if and .node $root.Values.tls.gatewayExistingSecret }}
+  - name: gateway-tls
+    mountPath: /etc/bucketry-gateway-tls
+    readOnly: true
+  {{- end }}
   {{- if $root.Values.metrics.tokenSecret }}
   - name: metrics-token
     mountPath: /etc/bucketry-metrics
@@ -199,6 +221,18 @@ volumeMounts:
     items:
       - key: {{ .Values.tokenKey.key }}
         path: token.key
+{{- end }}
+{{- if .Values.tls.existingSecret }}
+- name: tls
+  secret:
+    secretName: {{ .Values.tls.existingSecret }}
+    defaultMode: 0440
+{{- end }}
+{{- if .Values.tls.gatewayExistingSecret }}
+- name: gateway-tls
+  secret:
+    secretName: {{ .Values.tls.gatewayExistingSecret }}
+    defaultMode: 0440
 {{- end }}
 {{- if .Values.metrics.tokenSecret }}
 - name: metrics-token
