@@ -194,7 +194,14 @@ async fn the_debian_package_installs_upgrades_and_leaves_the_data_when_it_is_rem
         assert!(debian.has(path), "{path}");
     }
 
+    // The paths that are the defaults for root, where there is /proc.
+    let paths = ["--config", "/etc/bucketry/bucketry.toml", "--data-dir", "/var/lib/bucketry"];
+    let addresses = ["--listen", "127.0.0.1:0", "--gateway-listen", "127.0.0.1:0"];
+    let printed = debian.run("bucketry", &[&["init", "--yes", "--no-unit"], &paths[..], &addresses].concat());
+    assert!(printed.contains("systemctl enable --now bucketry.service"), "{printed}");
     let configuration = debian.root().join("etc/bucketry/bucketry.toml");
+    // Only root can read the one that `init` wrote, and systemd passes it on. There is no systemd here.
+    fs::remove_file(&configuration).unwrap();
     fs::write(&configuration, "probe_interval = 7\n").unwrap();
     let state = tempfile::tempdir().unwrap();
     let program = program_in(debian.root(), &debian.user(), &state.path().join("program"));

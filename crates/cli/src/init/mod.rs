@@ -21,6 +21,9 @@ use crate::init_arguments::InitOptions;
 use crate::output;
 use crate::settings::Settings;
 
+/// The configuration file of a server for all users of the machine. The packaged unit reads it.
+const SYSTEM_CONFIG: &str = "/etc/bucketry/bucketry.toml";
+
 /// Asks, checks, writes, and prints what to do next.
 pub(crate) async fn run(options: InitOptions) -> Result<()> {
     let asks = !options.yes && questions::can_ask();
@@ -58,12 +61,17 @@ pub(crate) async fn run(options: InitOptions) -> Result<()> {
         .map(|path| path.display().to_string())
         .collect();
     output::sentence(&format!("\nWrote {}.\n", written.join(" and ")))?;
-    let service = unit_file.as_deref().zip(unit.as_ref()).map(|(file, unit)| SystemdService { file, unit });
+    let packaged = if unit.is_none() { packaged_unit(&settings, &config) } else { None };
+    let service = match (unit_file.as_deref(), &unit, &packaged) {
+        (Some(file), Some(unit), _) => Some(SystemdService { file, unit }),
+        (_, _, Some(unit)) => Some(SystemdService { file: Path::new(next_steps::PACKAGED_UNIT), unit }),
+        _ => None,
+    };
     output::sentence(&next_steps::text(&settings, &config, service.as_ref()))
 }
 
 fn config_file(options: &InitOptions) -> Result<PathBuf> {
-    let default = if is_root() { "/etc/bucketry/bucketry.toml" } else { "bucketry.toml" };
+    let default = if is_root() { SYSTEM_CONFIG } else { "bucketry.toml" };
     absolute(options.config.as_deref().unwrap_or(Path::new(default)))
 }
 
@@ -75,6 +83,24 @@ fn unit_file(options: &InitOptions) -> Result<Option<PathBuf>> {
     let directory = if is_root() && units.is_dir() { units } else { Path::new("") };
     let default = directory.join("bucketry.service");
     absolute(options.unit.as_deref().unwrap_or(&default)).map(Some)
+}
+
+/// What is in the unit of the Debian package, if it is installed and runs a server with these settings.
+fn packaged_unit(settings: &Settings, config: &Path) -> Option<SystemdUnit> {
+    let fits = config == Path::new(SYSTEM_CONFIG) && settings.data_dir == Path::new(questions::SYSTEM_DATA);
+    (fits && Path::new(next_steps::PACKAGED_UNIT).exists()).then(|| SystemdUnit {
+        program: PathBuf::from("/usr/bin/bucketry"),
+        config: config.to_owned(),
+        data_dir: settings.data_dir.clone(),
+        user: None,
+        is_privileged: is_privileged(settings),
+    })
+}
+
+/// Whether a port is listened on that only privileged processes may listen on.
+fn is_privileged(settings: &Settings) -> bool {
+    let addresses = preflight::addresses(settings);
+    addresses.iter().any(|(_, address)| (1..FIRST_FREE_PORT).contains(&address.port()))
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {
@@ -100,9 +126,7 @@ fn unit(settings: &Settings, config: &Path, service_user: Option<String>) -> Res
         None if unit::state_directory(&data_dir).is_none() => Some(owner(&data_dir)?),
         given => given,
     };
-    let is_privileged = preflight::addresses(settings)
-        .iter()
-        .any(|(_, address)| (1..FIRST_FREE_PORT).contains(&address.port()));
+    let is_privileged = is_privileged(settings);
     Ok(SystemdUnit { program, config: config.to_owned(), data_dir, user, is_privileged })
 }
 

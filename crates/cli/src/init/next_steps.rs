@@ -14,6 +14,9 @@ use crate::settings::{Settings, TlsListener};
 /// Where systemd finds units of the administrator.
 pub(super) const UNITS: &str = "/etc/systemd/system";
 
+/// The unit of the Debian package.
+pub(super) const PACKAGED_UNIT: &str = "/usr/lib/systemd/system/bucketry.service";
+
 /// A service of systemd.
 #[derive(Debug)]
 pub(super) struct SystemdService<'a> {
@@ -55,8 +58,16 @@ fn start(config: &Path, service: Option<&SystemdService<'_>>) -> String {
         let directory = service.unit.data_dir.display();
         let _ = write!(text, "\n  sudo install -d -o {user} -m 0700 {directory}");
     }
-    if service.file.parent() != Some(Path::new(UNITS)) {
+    let is_packaged = service.file == Path::new(PACKAGED_UNIT);
+    if !is_packaged && service.file.parent() != Some(Path::new(UNITS)) {
         let _ = write!(text, "\n  sudo install -m 0644 {file} {UNITS}/{name}");
+    }
+    if is_packaged && service.unit.is_privileged {
+        text.insert_str(
+            0,
+            "The unit of the package permits no ports below 1024: run bucketry init again with --force and without \
+             --no-unit, to write one that does. Then:\n",
+        );
     }
     let _ = write!(text, "\n  sudo systemctl daemon-reload\n  sudo systemctl enable --now {name}");
     text
@@ -110,12 +121,12 @@ fn expose(settings: &Settings) -> Option<String> {
         (Some(_), _) => None,
         (None, true) => Some(
             "Only programs on this machine can reach the server. For others, put a reverse proxy with TLS in front of it, or \
-             give it a certificate (--tls-certificate): see docs/reverse-proxies.md"
+             give it a certificate (--tls-certificate, --acme-domain): see docs/operations.md"
                 .to_owned(),
         ),
         (None, false) => Some(
-            "Other machines can reach the server without encryption. Give it a certificate (--tls-certificate), or put a \
-             reverse proxy with TLS in front of it: see docs/reverse-proxies.md"
+            "Other machines can reach the server without encryption. Give it a certificate (--tls-certificate, \
+             --acme-domain), or put a reverse proxy with TLS in front of it: see docs/operations.md"
                 .to_owned(),
         ),
     }
@@ -188,6 +199,18 @@ mod tests {
         assert!(text.contains("serve --config '/srv/my files/b.toml'"), "{text}");
         assert!(text.contains("open https://storage.example.com/ui") && text.contains("pg_dump"), "{text}");
         assert!(!text.contains("one-time password, and prints") && !text.contains("hunter2"), "{text}");
+    }
+
+    #[test]
+    fn the_unit_of_the_package_is_started_where_it_is() {
+        let unit = SystemdUnit { is_privileged: true, data_dir: "/var/lib/bucketry".into(), ..unit(None) };
+        let service = SystemdService { file: Path::new(PACKAGED_UNIT), unit: &unit };
+        let text = text(&settings(&[]), Path::new("/etc/bucketry/bucketry.toml"), Some(&service));
+        assert!(
+            text.contains("systemctl enable --now bucketry.service") && !text.contains("install"),
+            "{text}"
+        );
+        assert!(text.contains("without --no-unit"), "{text}");
     }
 
     #[test]

@@ -7,6 +7,9 @@ use crate::failure::{Failure, Result};
 use crate::output;
 use crate::settings::SettingsLayer;
 
+/// The data directory of a server for all users of the machine. The packaged unit manages it.
+pub(super) const SYSTEM_DATA: &str = "/var/lib/bucketry";
+
 /// A question about a setting.
 struct Question {
     setting: &'static str,
@@ -63,7 +66,7 @@ const QUESTIONS: [Question; 9] = [
 
 /// The directory where services have their data, for those who may create one there.
 fn default_data_dir() -> String {
-    if is_root() { "/var/lib/bucketry".to_owned() } else { "./data".to_owned() }
+    if is_root() { SYSTEM_DATA.to_owned() } else { "./data".to_owned() }
 }
 
 /// Whether a person can answer.
