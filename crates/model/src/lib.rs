@@ -31,6 +31,7 @@ pub mod price_sheet;
 pub mod provider;
 pub mod repository;
 pub mod role;
+pub mod same_bucket;
 pub mod search;
 pub mod secret;
 pub mod splitmix;

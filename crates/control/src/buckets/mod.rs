@@ -34,7 +34,6 @@ pub use node_hours::{BucketHours, HourSelection, MOST_BUCKETS_OF_HOURS, NodeHour
 pub use node_statistics::{BucketDays, BucketStates, NodeDayRow, NodeState, NodeStatistics};
 pub use read::{BucketView, Generation, NodeStatusView};
 pub use same_bucket::OtherRegistration;
-pub(crate) use same_bucket::is_same_bucket;
 pub use search::{BucketListInput, FoundPage};
 pub use selection::BucketSelection;
 pub use statistics::{BucketTotals, NodeDayView};

@@ -5,12 +5,9 @@
 //! that opens a whole account could be used to reach other people's buckets.
 
 use bucketry_model::bucket::{BucketLocation, StorageType};
+use bucketry_model::same_bucket::aws_partition;
 
 use crate::error::FieldError;
-
-/// Prefixes of AWS regions that belong to a separate partition. Accounts and buckets there are unrelated to those
-/// with the same names elsewhere.
-const AWS_PARTITIONS: [&str; 5] = ["cn-", "us-gov-", "us-iso", "eu-isoe-", "eusc-"];
 
 /// The API fields whose change leads to another location or account. Both locations are parsed, so different
 /// spellings of the same location are equal.
@@ -28,7 +25,7 @@ pub(super) fn moved(from: &BucketLocation, to: &BucketLocation) -> Vec<&'static 
         "region",
         is_of_region(from)
             && is_of_region(to)
-            && partition(region.as_deref()) != partition(to.region.as_deref()),
+            && aws_partition(region.as_deref()) != aws_partition(to.region.as_deref()),
     );
     fields
 }
@@ -37,10 +34,6 @@ pub(super) fn moved(from: &BucketLocation, to: &BucketLocation) -> Vec<&'static 
 fn is_of_region(location: &BucketLocation) -> bool {
     let is_aws = location.endpoint.as_ref().is_none_or(|at| at.to_string() == "https://s3.amazonaws.com");
     location.storage_type == StorageType::S3 && is_aws
-}
-
-pub(super) fn partition(region: Option<&str>) -> Option<&'static str> {
-    AWS_PARTITIONS.into_iter().find(|begin| region.is_some_and(|region| region.starts_with(begin)))
 }
 
 /// The error for a change that would use the stored secret elsewhere.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bucketry_model::bucket::StorageType;
 use bucketry_model::id::{BucketId, OrgId};
+use bucketry_model::same_bucket::is_same_bucket;
 use bucketry_model::time::Day;
 use bucketry_store::bucket::SharingBucket;
 use bucketry_store::registration::RegisteredName;
@@ -13,7 +14,6 @@ use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 
 use super::observations::ObservedBucket;
-use crate::buckets::is_same_bucket;
 use crate::{Control, Result};
 
 /// How often the buckets of an organization are gone through.
