@@ -7,6 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::apply::ApplyOptions;
 use crate::argument_values::{future, past};
 use crate::bucket_arguments::BucketCommand;
 use crate::completion::workspaces;
@@ -15,6 +16,7 @@ use crate::context::ContextCommand;
 use crate::database::DatabaseUrl;
 #[cfg(feature = "demo")]
 use crate::demo_options::DemoOptions;
+use crate::export::ExportOptions;
 use crate::init_arguments::InitOptions;
 use crate::inventory_arguments::ScheduleArguments;
 use crate::list_arguments::EventArguments;
@@ -109,6 +111,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: TokenCommand,
     },
+    /// Make the deployment as a file says: create and change its workspaces, buckets and repositories
+    ///
+    /// The format of the file is described in docs/import.md; `bucketry export` writes one. A second run changes nothing.
+    Apply(ApplyOptions),
+    /// Write workspaces, buckets and repositories as a file for `bucketry apply`, without secrets
+    Export(ExportOptions),
     /// Show changes, refused calls and logins, with who made them
     Audit(AuditOptions),
     /// Show the nodes of the deployment

@@ -28,3 +28,13 @@ pub(crate) fn summary(checks: &[Check]) -> String {
     let passed = checks.iter().filter(|check| check.ok).count();
     format!("{passed} of {} checks passed", checks.len())
 }
+
+/// What is wrong and what to change, for the checks that failed.
+pub(crate) fn failed_checks_text(checks: &[Check]) -> String {
+    let failed = checks.iter().filter(|check| !check.ok);
+    let text = |check: &Check| match &check.hint {
+        Some(hint) => format!("{} → {hint}", check.message),
+        None => check.message.clone(),
+    };
+    failed.map(text).collect::<Vec<_>>().join("\n  ")
+}

@@ -4,6 +4,7 @@
 //! results.
 
 mod admin;
+mod apply;
 mod argument_values;
 mod arguments;
 mod audit;
@@ -16,6 +17,7 @@ mod bucket_list;
 mod bucket_names;
 mod bucket_paste;
 mod bucket_statistics;
+mod busy_server;
 mod certificate_orders;
 mod channel_choice;
 mod checks;
@@ -43,6 +45,7 @@ mod doctor_findings;
 mod embedded_node;
 mod entered_time;
 mod environment_variables;
+mod export;
 mod failure;
 mod first_start;
 mod health;
@@ -70,11 +73,13 @@ mod output;
 mod printable;
 mod program;
 mod refusal;
+mod registry_file;
 mod remote;
 mod repository;
 mod repository_arguments;
 mod role;
 mod sealed_secrets;
+mod secret_source;
 mod serve;
 mod server_certificates;
 mod service_manager;
@@ -147,6 +152,8 @@ fn run(arguments: Arguments) -> Result<()> {
             Command::Organization { command } => organization::run(&remote, command).await,
             Command::User { command } => user::run(&remote, command).await,
             Command::Admin { command } => admin::run(&remote, command).await,
+            Command::Apply(options) => apply::run(&remote, options).await,
+            Command::Export(options) => export::run(&remote, options).await,
             Command::Audit(options) => audit::run(&remote, options).await,
             Command::Token { command } => token::run(&remote, command).await,
             Command::Node { command } => node::run(&remote, command).await,
