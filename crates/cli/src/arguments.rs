@@ -17,6 +17,7 @@ use crate::database::DatabaseUrl;
 #[cfg(feature = "demo")]
 use crate::demo_options::DemoOptions;
 use crate::export::ExportOptions;
+use crate::import::ImportOptions;
 use crate::init_arguments::InitOptions;
 use crate::inventory_arguments::ScheduleArguments;
 use crate::list_arguments::EventArguments;
@@ -111,6 +112,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: TokenCommand,
     },
+    /// Register the buckets of a file: of rclone, AWS or Terraform, or YAML
+    ///
+    /// Buckets that are registered already are skipped, so an interrupted import continues when you run it again. The formats
+    /// are described in docs/import.md.
+    Import(ImportOptions),
     /// Make the deployment as a file says: create and change its workspaces, buckets and repositories
     ///
     /// The format of the file is described in docs/import.md; `bucketry export` writes one. A second run changes nothing.

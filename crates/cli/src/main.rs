@@ -9,6 +9,7 @@ mod argument_values;
 mod arguments;
 mod audit;
 mod backup;
+mod bounded_lines;
 mod bucket;
 mod bucket_arguments;
 mod bucket_content;
@@ -50,6 +51,7 @@ mod failure;
 mod first_start;
 mod health;
 mod history;
+mod import;
 mod init;
 mod init_arguments;
 mod inventory;
@@ -153,6 +155,7 @@ fn run(arguments: Arguments) -> Result<()> {
             Command::User { command } => user::run(&remote, command).await,
             Command::Admin { command } => admin::run(&remote, command).await,
             Command::Apply(options) => apply::run(&remote, options).await,
+            Command::Import(options) => import::run(&remote, options).await,
             Command::Export(options) => export::run(&remote, options).await,
             Command::Audit(options) => audit::run(&remote, options).await,
             Command::Token { command } => token::run(&remote, command).await,

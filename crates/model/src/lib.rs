@@ -18,6 +18,7 @@ pub mod freshness;
 pub mod hex;
 pub mod hours;
 pub mod id;
+pub mod import;
 pub mod inventory;
 pub mod json_error;
 pub mod latency;

@@ -3,6 +3,7 @@
 //!
 //! **Invariant:** a field that the file leaves out is `None`: it is not compared, and stays as it is.
 
+pub(crate) mod bucket_items;
 mod decode;
 mod problem;
 mod write;

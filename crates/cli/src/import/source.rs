@@ -1,0 +1,318 @@
+//! Recognises the format of a file, and reads it entry by entry.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read as _, stdin};
+use std::path::Path;
+
+use bucketry_model::import::ImportEntry;
+use bucketry_model::import::bucket_list::{BucketLine, MAX_LINE_BYTES};
+use bucketry_model::import::remotes::Remotes;
+use bucketry_model::import::terraform;
+
+use super::candidate::{ReadEntry, ReadKind};
+use crate::bounded_lines::{BoundedLine, BoundedLines};
+use crate::failure::{Failure, Result};
+use crate::registry_file::bucket_items::{BucketItem, BucketItems, MAX_ITEM_BYTES};
+use crate::registry_file::decode_bucket_item;
+
+/// The longest file of sections, in bytes. It is in memory as a whole.
+const MAX_SECTIONS_BYTES: usize = 16 << 20;
+/// How much of a file is looked at to recognise its format, in bytes.
+const BEGINNING: usize = 64 << 10;
+
+type Reader = Box<dyn BufRead + Send>;
+/// Takes an entry. Returns false if no more are wanted.
+type Sink<'s> = dyn FnMut(ReadEntry) -> bool + 's;
+
+/// A file to import.
+pub(super) struct ImportSource {
+    /// Its name in messages.
+    shown: String,
+    reader: Reader,
+    format: ImportFormat,
+    /// The list of buckets, and its name in messages.
+    list: Option<(Reader, String)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ImportFormat {
+    /// A configuration of rclone, or a credentials file of AWS.
+    Sections,
+    /// A state or a plan.
+    Terraform,
+    /// A registry file.
+    Yaml,
+}
+
+impl ImportSource {
+    pub(super) fn open(path: &Path, list: Option<&Path>) -> Result<Self> {
+        let (mut reader, shown) = open(path)?;
+        let beginning = reader.fill_buf().map_err(|error| unreadable(&shown, &error))?;
+        let format = format_of(beginning)
+            .ok_or_else(|| Failure::usage(format!("{shown} is empty, or is not a text file")))?;
+        if list.is_some() && format != ImportFormat::Sections {
+            return Err(Failure::usage(
+                "--buckets lists the buckets of a configuration of rclone or of a credentials file of AWS, and this file is \
+                 neither: leave it out",
+            ));
+        }
+        let list = list.map(open).transpose()?;
+        Ok(Self { shown, reader, format, list })
+    }
+
+    /// Reads all entries. An entry that is wrong is passed on like the others; a file that can't be read is an error.
+    pub(super) fn read(self, sink: &mut Sink<'_>) -> Result<()> {
+        match self.format {
+            ImportFormat::Terraform => self.terraform(sink),
+            ImportFormat::Yaml => self.yaml(sink),
+            ImportFormat::Sections => self.sections(sink),
+        }
+    }
+
+    fn terraform(self, sink: &mut Sink<'_>) -> Result<()> {
+        let shown = &self.shown;
+        let mut found = |entry| {
+            let at = match &entry {
+                ImportEntry::Bucket(bucket) => bucket.origin.clone(),
+                ImportEntry::LeftOut(_) | ImportEntry::Wrong(_) => shown.clone(),
+            };
+            sink(ReadEntry { at, kind: ReadKind::from(entry) })
+        };
+        terraform::read(self.reader, &mut found).map_err(|error| Failure::usage(format!("{shown} {error}")))
+    }
+
+    fn sections(self, sink: &mut Sink<'_>) -> Result<()> {
+        let shown = &self.shown;
+        let mut bytes = Vec::new();
+        let limit = u64::try_from(MAX_SECTIONS_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+        self.reader.take(limit).read_to_end(&mut bytes).map_err(|error| unreadable(shown, &error))?;
+        if bytes.len() > MAX_SECTIONS_BYTES {
+            return Err(Failure::usage(format!(
+                "{shown} is longer than {} MiB: divide it",
+                MAX_SECTIONS_BYTES >> 20
+            )));
+        }
+        let text =
+            String::from_utf8(bytes).map_err(|_| Failure::usage(format!("{shown} is not a text file")))?;
+        let remotes = Remotes::read(&text).map_err(|error| Failure::usage(format!("{shown} {error}")))?;
+        if let Some((list, shown)) = self.list {
+            return listed(list, &shown, &remotes, sink);
+        }
+        let mut has_bucket = false;
+        for (line, entry) in remotes.entries() {
+            has_bucket |= !matches!(entry, ImportEntry::LeftOut(_));
+            if !sink(ReadEntry::at_line(line, entry)) {
+                return Ok(());
+            }
+        }
+        if has_bucket {
+            return Ok(());
+        }
+        Err(Failure::usage(format!(
+            "{shown} has credentials, and names no bucket: write the names of the buckets into a file, one SECTION:BUCKET per \
+             line, and pass it with --buckets"
+        )))
+    }
+
+    fn yaml(self, sink: &mut Sink<'_>) -> Result<()> {
+        let mut lines = BoundedLines::new(self.reader, MAX_ITEM_BYTES);
+        let mut items = BucketItems::default();
+        let (mut number, mut found) = (0, 0);
+        while let Some(line) = lines.next_line().map_err(|error| unreadable(&self.shown, &error))? {
+            number += 1;
+            let ended = match line {
+                BoundedLine::Text(line) => items.push(&line).map(read_item),
+                BoundedLine::TooLong => {
+                    items.push_too_long();
+                    None
+                }
+                BoundedLine::NotText => {
+                    let ended = items.push("").map(read_item);
+                    ended.or_else(|| Some(ReadEntry::wrong(number, "is not text in UTF-8")))
+                }
+            };
+            found += usize::from(ended.is_some());
+            if ended.is_some_and(|entry| !sink(entry)) {
+                return Ok(());
+            }
+        }
+        if let Some(item) = items.finish() {
+            found += 1;
+            sink(read_item(item));
+        }
+        if found > 0 {
+            return Ok(());
+        }
+        Err(Failure::usage(format!("{} has no buckets: it needs a list `buckets:`", self.shown)))
+    }
+}
+
+fn read_item(item: BucketItem) -> ReadEntry {
+    let read = match item.text {
+        Err(error) => Err(format!("buckets[{}] {error}", item.index)),
+        Ok(text) => decode_bucket_item(&text, item.line, item.index).map_err(|problems| problems.to_string()),
+    };
+    match read {
+        Ok(bucket) => {
+            ReadEntry { at: format!("line {}", item.line), kind: ReadKind::Bucket(Box::new(bucket.into())) }
+        }
+        Err(why) => ReadEntry::wrong(item.line, why),
+    }
+}
+
+/// Reads a list of buckets line by line.
+fn listed(list: Reader, shown: &str, remotes: &Remotes, sink: &mut Sink<'_>) -> Result<()> {
+    let mut lines = BoundedLines::new(list, MAX_LINE_BYTES);
+    let mut number = 0;
+    while let Some(line) = lines.next_line().map_err(|error| unreadable(shown, &error))? {
+        number += 1;
+        let read = match line {
+            BoundedLine::Text(line) => BucketLine::read(&line).map_err(|error| error.to_string()),
+            BoundedLine::TooLong => Err(format!("is longer than {MAX_LINE_BYTES} bytes")),
+            BoundedLine::NotText => Err("is not text in UTF-8".to_owned()),
+        };
+        let entry = match read.and_then(|listed| listed.map(|listed| remotes.bucket(&listed)).transpose()) {
+            Ok(None) => continue,
+            Ok(Some(bucket)) => ReadEntry::at_line(number, ImportEntry::Bucket(Box::new(bucket))),
+            Err(why) => ReadEntry::wrong(number, why),
+        };
+        if !sink(entry) {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+fn open(path: &Path) -> Result<(Reader, String)> {
+    if path.as_os_str() == "-" {
+        return Ok((Box::new(BufReader::with_capacity(BEGINNING, stdin())), "standard input".to_owned()));
+    }
+    let shown = path.display().to_string();
+    let file = File::open(path).map_err(|error| unreadable(&shown, &error))?;
+    Ok((Box::new(BufReader::with_capacity(BEGINNING, file)), shown))
+}
+
+fn unreadable(shown: &str, error: &std::io::Error) -> Failure {
+    Failure::usage(format!("can't read {shown}: {error}"))
+}
+
+/// The format of a file by its beginning. `None` if it is empty or no text.
+fn format_of(beginning: &[u8]) -> Option<ImportFormat> {
+    // A character may be cut at the end.
+    let text = match std::str::from_utf8(beginning) {
+        Ok(text) => text,
+        Err(error) => std::str::from_utf8(&beginning[..error.valid_up_to()]).ok()?,
+    };
+    let text = text.trim_start_matches('\u{feff}');
+    let mut lines = text.lines().map(str::trim);
+    let first = lines.find(|line| !line.is_empty() && !line.starts_with(['#', ';']))?;
+    Some(match first.chars().next()? {
+        '{' => ImportFormat::Terraform,
+        '[' => ImportFormat::Sections,
+        _ if first.starts_with("RCLONE_ENCRYPT_V") => ImportFormat::Sections,
+        _ => ImportFormat::Yaml,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(file: &str, list: Option<&str>) -> (Vec<String>, Option<String>) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let list = list.map(|text| path("list", text));
+        let source = match ImportSource::open(&path("file", file), list.as_deref()) {
+            Ok(source) => source,
+            Err(failure) => return (Vec::new(), Some(failure.message().to_owned())),
+        };
+        let mut all = Vec::new();
+        let read = source.read(&mut |entry| {
+            all.push(match entry.kind {
+                ReadKind::Bucket(one) => format!("{} {}", entry.at, one.names.join("/")),
+                ReadKind::LeftOut(why) => format!("{} - {why}", entry.at),
+                ReadKind::Wrong(why) => format!("{} ! {why}", entry.at),
+            });
+            true
+        });
+        (all, read.err().map(|failure| failure.message().to_owned()))
+    }
+
+    const PROFILE: &str = "[default]\naws_access_key_id = A\naws_secret_access_key = s\n";
+
+    #[test]
+    fn the_format_is_recognised_by_the_beginning() {
+        for (text, format) in [
+            ("{\"version\": 4", Some(ImportFormat::Terraform)),
+            ("\u{feff}\n # x\n[minio]\n", Some(ImportFormat::Sections)),
+            ("# Encrypted rclone configuration File\n\nRCLONE_ENCRYPT_V0:\n", Some(ImportFormat::Sections)),
+            ("---\nversion: 1\n", Some(ImportFormat::Yaml)),
+            ("version: 1", Some(ImportFormat::Yaml)),
+            ("", None),
+            ("\n\n", None),
+        ] {
+            assert_eq!(format_of(text.as_bytes()), format, "{text:?}");
+        }
+        assert_eq!(format_of(&[0x89, b'P', 0xff]), None);
+        assert_eq!(format_of("a: é".as_bytes().split_last().unwrap().1), Some(ImportFormat::Yaml));
+    }
+
+    #[test]
+    fn a_bad_line_of_a_list_spoils_no_other() {
+        let (all, failure) = entries(PROFILE, Some("one\n# comment\ntwo words\n\nother:three\nfour\n"));
+        assert_eq!(failure, None);
+        assert_eq!(all[0], "line 1 one/one (default)");
+        assert!(
+            all[1].starts_with("line 3 ! has a space") && all[2].starts_with("line 5 ! names the section")
+        );
+        assert_eq!(all[3], "line 6 four/four (default)");
+    }
+
+    #[test]
+    fn a_million_lines_are_read_with_one_of_them_bad() {
+        const LINES: usize = 1_000_000;
+        // Most are comments, which an unoptimised test reads in a second.
+        let line = |number: usize| match number {
+            777_777 => "no bucket\n".to_owned(),
+            _ if number % 20 == 0 => format!("bucket-{number}\n"),
+            _ => "# a comment\n".to_owned(),
+        };
+        let list: String = (1..=LINES).map(line).collect();
+        let remotes = Remotes::read(PROFILE).unwrap();
+        let (mut buckets, mut wrong) = (0, Vec::new());
+        let mut sink = |entry: ReadEntry| {
+            match entry.kind {
+                ReadKind::Bucket(_) => buckets += 1,
+                _ => wrong.push(entry.at),
+            }
+            true
+        };
+        listed(Box::new(std::io::Cursor::new(list)), "list", &remotes, &mut sink).unwrap();
+        assert_eq!((buckets, wrong), (LINES / 20, vec!["line 777777".to_owned()]));
+    }
+
+    #[test]
+    fn a_bad_item_of_a_yaml_list_spoils_no_other() {
+        let text = "version: 1\nbuckets:\n- name: a\n  bucket: x\n- name: b\n  bukket: x\n- name: \"c\n- name: d\n  bucket: y\n";
+        let (all, failure) = entries(text, None);
+        assert_eq!(failure, None);
+        assert_eq!(all[0], "line 3 a");
+        assert!(all[1].starts_with("line 5 ! line 6: buckets[1].bukket is not a known key"), "{all:?}");
+        assert!(all[2].starts_with("line 7 ! ") && all[2].contains("is not YAML"), "{all:?}");
+        assert_eq!(all[3], "line 8 d");
+    }
+
+    #[test]
+    fn a_file_without_buckets_says_how_to_name_them() {
+        let failure = |file, list| entries(file, list).1.unwrap();
+        assert!(failure(PROFILE, None).contains("--buckets"));
+        assert!(failure("version: 1\n", None).contains("needs a list `buckets:`"));
+        assert!(failure("", None).contains("is empty"));
+        assert!(failure("{\"a\":1}", None).contains("neither a state nor a plan"));
+        assert!(failure("{\"version\":4}", Some("x")).contains("leave it out"));
+    }
+}
