@@ -58,6 +58,7 @@ pub(crate) struct ImportOptions {
 
 /// Imports a file.
 pub(crate) async fn run(remote: &Remote, options: ImportOptions) -> Result<()> {
+    one_standard_input(&options)?;
     let source = ImportSource::open(&options.file, options.buckets.as_deref())?;
     let credentials = credential_files::read(&options.credentials)?;
     let client = connect(remote).await?;
@@ -72,6 +73,15 @@ pub(crate) async fn run(remote: &Remote, options: ImportOptions) -> Result<()> {
     let registered = register_all(receiver, registrar, &mut report).await;
     let read = reading.await.map_err(|error| Failure::because("can't read the file", &error))?;
     report.finish(registered.and(read))
+}
+
+/// Refuses to read several files from standard input.
+fn one_standard_input(options: &ImportOptions) -> Result<()> {
+    let files = std::iter::once(&options.file).chain(&options.buckets).chain(&options.credentials);
+    if files.filter(|path| path.as_os_str() == "-").count() > 1 {
+        return Err(Failure::usage("only one of FILE, --buckets and --credentials can be standard input"));
+    }
+    Ok(())
 }
 
 /// Registers what the receiver gives, and reports it in its order. Fails if continuing makes no sense.

@@ -95,9 +95,12 @@ impl ImportReport {
                 Err(failure.about("the import was not finished; run the same command again to continue"))
             }
             Err(failure) => Err(failure),
-            Ok(()) if failed > 0 => Err(Failure::failed(format!(
-                "{failed} buckets were not registered: fix what is reported, and run the same command again"
-            ))),
+            Ok(()) if failed > 0 => {
+                let buckets = if failed == 1 { "bucket was" } else { "buckets were" };
+                Err(Failure::failed(format!(
+                    "{failed} {buckets} not registered: fix what is reported, and run the same command again"
+                )))
+            }
             Ok(()) => Ok(()),
         }
     }

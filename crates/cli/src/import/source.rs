@@ -1,7 +1,7 @@
 //! Recognises the format of a file, and reads it entry by entry.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read as _, stdin};
+use std::io::{BufRead, BufReader, Cursor, Read, stdin};
 use std::path::Path;
 
 use bucketry_model::import::ImportEntry;
@@ -19,6 +19,8 @@ use crate::registry_file::decode_bucket_item;
 const MAX_SECTIONS_BYTES: usize = 16 << 20;
 /// How much of a file is looked at to recognise its format, in bytes.
 const BEGINNING: usize = 64 << 10;
+/// Begins a file in UTF-8 on Windows.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 type Reader = Box<dyn BufRead + Send>;
 /// Takes an entry. Returns false if no more are wanted.
@@ -47,6 +49,7 @@ enum ImportFormat {
 impl ImportSource {
     pub(super) fn open(path: &Path, list: Option<&Path>) -> Result<Self> {
         let (mut reader, shown) = open(path)?;
+        // The buffer is as long as the beginning that `open` has read.
         let beginning = reader.fill_buf().map_err(|error| unreadable(&shown, &error))?;
         let format = format_of(beginning)
             .ok_or_else(|| Failure::usage(format!("{shown} is empty, or is not a text file")))?;
@@ -184,12 +187,28 @@ fn listed(list: Reader, shown: &str, remotes: &Remotes, sink: &mut Sink<'_>) -> 
 }
 
 fn open(path: &Path) -> Result<(Reader, String)> {
-    if path.as_os_str() == "-" {
-        return Ok((Box::new(BufReader::with_capacity(BEGINNING, stdin())), "standard input".to_owned()));
+    let (mut input, shown): (Box<dyn Read + Send>, String) = if path.as_os_str() == "-" {
+        (Box::new(stdin()), "standard input".to_owned())
+    } else {
+        let shown = path.display().to_string();
+        let file = File::open(path).map_err(|error| unreadable(&shown, &error))?;
+        (Box::new(file), shown)
+    };
+    // A pipe gives what was written so far, which may be less than the first line.
+    let mut beginning = Vec::new();
+    let limit = u64::try_from(BEGINNING).unwrap_or(u64::MAX);
+    let read = input.by_ref().take(limit).read_to_end(&mut beginning);
+    read.map_err(|error| unreadable(&shown, &error))?;
+    if beginning.starts_with(&[0xff, 0xfe]) || beginning.starts_with(&[0xfe, 0xff]) {
+        return Err(Failure::usage(format!(
+            "{shown} is in UTF-16, as Windows PowerShell writes it: write it again with `| Out-File -Encoding utf8 FILE`"
+        )));
     }
-    let shown = path.display().to_string();
-    let file = File::open(path).map_err(|error| unreadable(&shown, &error))?;
-    Ok((Box::new(BufReader::with_capacity(BEGINNING, file)), shown))
+    if beginning.starts_with(BYTE_ORDER_MARK) {
+        beginning.drain(..BYTE_ORDER_MARK.len());
+    }
+    let whole = Cursor::new(beginning).chain(input);
+    Ok((Box::new(BufReader::with_capacity(BEGINNING, whole)), shown))
 }
 
 fn unreadable(shown: &str, error: &std::io::Error) -> Failure {
@@ -203,7 +222,6 @@ fn format_of(beginning: &[u8]) -> Option<ImportFormat> {
         Ok(text) => text,
         Err(error) => std::str::from_utf8(&beginning[..error.valid_up_to()]).ok()?,
     };
-    let text = text.trim_start_matches('\u{feff}');
     let mut lines = text.lines().map(str::trim);
     let first = lines.find(|line| !line.is_empty() && !line.starts_with(['#', ';']))?;
     Some(match first.chars().next()? {
@@ -218,15 +236,15 @@ fn format_of(beginning: &[u8]) -> Option<ImportFormat> {
 mod tests {
     use super::*;
 
-    fn entries(file: &str, list: Option<&str>) -> (Vec<String>, Option<String>) {
+    fn entries(file: impl AsRef<[u8]>, list: Option<&str>) -> (Vec<String>, Option<String>) {
         let dir = tempfile::tempdir().unwrap();
-        let path = |name: &str, text: &str| {
+        let path = |name: &str, text: &[u8]| {
             let path = dir.path().join(name);
             std::fs::write(&path, text).unwrap();
             path
         };
-        let list = list.map(|text| path("list", text));
-        let source = match ImportSource::open(&path("file", file), list.as_deref()) {
+        let list = list.map(|text| path("list", text.as_bytes()));
+        let source = match ImportSource::open(&path("file", file.as_ref()), list.as_deref()) {
             Ok(source) => source,
             Err(failure) => return (Vec::new(), Some(failure.message().to_owned())),
         };
@@ -248,7 +266,7 @@ mod tests {
     fn the_format_is_recognised_by_the_beginning() {
         for (text, format) in [
             ("{\"version\": 4", Some(ImportFormat::Terraform)),
-            ("\u{feff}\n # x\n[minio]\n", Some(ImportFormat::Sections)),
+            ("\n # x\n[minio]\n", Some(ImportFormat::Sections)),
             ("# Encrypted rclone configuration File\n\nRCLONE_ENCRYPT_V0:\n", Some(ImportFormat::Sections)),
             ("---\nversion: 1\n", Some(ImportFormat::Yaml)),
             ("version: 1", Some(ImportFormat::Yaml)),
@@ -259,6 +277,16 @@ mod tests {
         }
         assert_eq!(format_of(&[0x89, b'P', 0xff]), None);
         assert_eq!(format_of("a: é".as_bytes().split_last().unwrap().1), Some(ImportFormat::Yaml));
+    }
+
+    #[test]
+    fn files_of_windows_are_read_or_say_how_to_write_them() {
+        let state = r#"{"version":4,"terraform_version":"1.9.8"}"#;
+        assert_eq!(entries(format!("\u{feff}{state}"), None), (Vec::new(), None));
+        let list = Some("\u{feff}one\r\ntwo\r\n");
+        assert_eq!(entries(PROFILE.replace('\n', "\r\n"), list).0.len(), 2);
+        let wide: Vec<u8> = format!("\u{feff}{state}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert!(entries(wide, None).1.unwrap().contains("UTF-16"));
     }
 
     #[test]
@@ -291,7 +319,7 @@ mod tests {
             }
             true
         };
-        listed(Box::new(std::io::Cursor::new(list)), "list", &remotes, &mut sink).unwrap();
+        listed(Box::new(Cursor::new(list)), "list", &remotes, &mut sink).unwrap();
         assert_eq!((buckets, wrong), (LINES / 20, vec!["line 777777".to_owned()]));
     }
 
