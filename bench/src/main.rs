@@ -17,6 +17,7 @@ mod events;
 mod findings;
 mod gateway;
 mod history;
+mod imports;
 mod live;
 mod load;
 mod machine;
@@ -170,6 +171,8 @@ enum Benchmark {
     Instructions,
     /// Hours, events and sizes of buckets, compared with a version without them
     History,
+    /// Memory of an import, which must not grow with the number of buckets
+    Import,
     /// Open dashboards, which follow what changes
     Live,
     /// 10,000 buckets probed per minute
@@ -236,6 +239,7 @@ async fn run(plan: Plan) -> Result {
             Benchmark::G => gateway::measure(&plan).await?,
             Benchmark::Instructions => gateway::instructions::measure(&plan).await?,
             Benchmark::History => history::measure(&plan).await?,
+            Benchmark::Import => imports::measure(&plan).await?,
             Benchmark::Live => live::measure(&plan).await?,
             Benchmark::N1 => n1::measure(&plan).await?,
             Benchmark::Pages => pages::measure(&plan).await?,

@@ -13,7 +13,7 @@ use crate::{Plan, Result, machine};
 const TABLE_BEGINS: &str = "<!-- the table is written by `cargo xtask bench` -->";
 const TABLE_ENDS: &str = "<!-- end of the table -->";
 /// The order of the results in the table.
-const ORDER: [&str; 17] = [
+const ORDER: [&str; 18] = [
     "a1",
     "a2",
     "a3",
@@ -23,6 +23,7 @@ const ORDER: [&str; 17] = [
     "findings",
     "g",
     "history",
+    "import",
     "instructions",
     "live",
     "n1",
