@@ -162,6 +162,11 @@ async fn a_file_creates_corrects_drift_and_deletes_only_with_prune() -> Result<(
     let other = s3_bucket("Other", OPEN_BUCKET, &endpoint, &workspace);
     owner.register(&with(&other, &json!({ "skipValidation": true }))).await?;
     assert!(terminal.text(&apply).await?.starts_with("nothing to change"));
+    let team = terminal.text(&["export", "--workspace", "team"]).await?;
+    assert!(team.starts_with("version: 1\nscope: team\nworkspaces:\n- name: team\n"), "{team}");
+    let team = terminal.file("team.yaml", &team)?;
+    let same = terminal.text(&["apply", "-f", &team, "--prune"]).await?;
+    assert!(same.starts_with("nothing to change"), "the bucket of another workspace stays: {same}");
     let pruned = terminal.text(&[&apply[..], &["--prune"]].concat()).await?;
     assert!(pruned.contains("- bucket Other\n") && pruned.contains("- workspace default\n"), "{pruned}");
     assert!(pruned.ends_with("0 created, 0 changed, 2 deleted\n"), "{pruned}");

@@ -51,8 +51,9 @@ pub(crate) async fn run(remote: &Remote, options: ExportOptions) -> Result<()> {
     all.retain(|entry| only.is_none_or(|id| id == entry.workspace.id));
     let mut found: Vec<CurrentWorkspace> = all.into_iter().map(CurrentWorkspace::from).collect();
     found.sort_by(|one, other| (&one.name, one.id).cmp(&(&other.name, other.id)));
+    let scope = found.first().filter(|_| only.is_some()).map(|workspace| workspace.name.as_str());
     let mut export =
-        Export { writer: FileWriter::new(), options, names: HashMap::new(), buckets: HashMap::new() };
+        Export { writer: FileWriter::new(scope), options, names: HashMap::new(), buckets: HashMap::new() };
     export.workspaces(&found);
     output::bytes(export.writer.take().as_bytes())?;
     export.buckets(&client, only).await?;

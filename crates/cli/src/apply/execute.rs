@@ -180,12 +180,22 @@ impl Executor {
     }
 
     async fn make(&mut self, change: &PlannedChange) -> Result<()> {
+        let mut busy = BusyServer::default();
+        loop {
+            let done = self.call(change).await?;
+            if !busy.wait(&done).await {
+                return done.map_err(in_file_terms);
+            }
+        }
+    }
+
+    /// The call of a change that isn't one of a bucket. Fails if something is missing that an earlier change should have made.
+    async fn call(&mut self, change: &PlannedChange) -> Result<std::result::Result<(), ClientError>> {
         let client = self.client.clone();
-        let done = match &change.action {
+        Ok(match &change.action {
             ChangeAction::CreateWorkspace => {
-                let made = client.create_workspace(&change.name, None).await.map_err(in_file_terms)?;
-                self.workspaces.insert(change.name.to_lowercase(), made.id);
-                return Ok(());
+                let made = client.create_workspace(&change.name, None).await;
+                made.map(|made| _ = self.workspaces.insert(change.name.to_lowercase(), made.id))
             }
             ChangeAction::AddMember { workspace, user, role } => {
                 let id = self.workspace(Some(workspace))?;
@@ -211,8 +221,7 @@ impl Executor {
                 client.update_repository(*id, &fields).await.map(|_| ())
             }
             ChangeAction::CreateBucket(_) | ChangeAction::UpdateBucket(..) => Ok(()),
-        };
-        done.map_err(in_file_terms)
+        })
     }
 
     fn new_repository(&self, repository: &FileRepository) -> Result<NewRepo> {

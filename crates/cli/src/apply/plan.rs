@@ -89,6 +89,9 @@ pub(crate) fn plan(
     for workspace in &current.workspaces {
         planner.workspaces.entry(workspace.name.to_lowercase()).or_default().push(workspace);
     }
+    if let Some(scope) = &file.scope {
+        planner.known_workspace(scope.line, "scope", Some(&scope.name));
+    }
     planner.workspaces();
     planner.buckets();
     planner.repositories();
@@ -178,7 +181,7 @@ impl Planner<'_> {
             self.current.buckets.iter().map(|bucket| (bucket.name.to_lowercase(), bucket)).collect();
         for (index, wanted) in self.file.buckets.iter().flatten().enumerate() {
             let path = format!("buckets[{index}]");
-            self.known_workspace(wanted.line, &path, wanted.workspace.as_deref());
+            self.known_workspace(wanted.line, &format!("{path}.workspace"), wanted.workspace.as_deref());
             match current.get(&wanted.name.to_lowercase()) {
                 Some(existing) => self.update_bucket(wanted, existing),
                 None => self.create_bucket(wanted, &path),
@@ -223,7 +226,7 @@ impl Planner<'_> {
         known.extend(self.file.buckets.iter().flatten().map(|bucket| bucket.name.to_lowercase()));
         for (index, wanted) in self.file.repositories.iter().flatten().enumerate() {
             let path = format!("repositories[{index}]");
-            self.known_workspace(wanted.line, &path, wanted.workspace.as_deref());
+            self.known_workspace(wanted.line, &format!("{path}.workspace"), wanted.workspace.as_deref());
             for (position, attached) in wanted.buckets.iter().flatten().enumerate() {
                 if !known.contains(&attached.bucket.to_lowercase()) {
                     let message = "is neither in the list `buckets` nor registered";
@@ -292,28 +295,33 @@ impl Planner<'_> {
         }
     }
 
-    /// Deletes what a list of the file doesn't contain, as far as the file has that list.
+    /// Deletes what a list of the file doesn't contain, as far as the file has that list, and only in its scope.
     fn prune(&mut self) {
         let file = self.file;
+        let scope = file.scope.as_ref().map(|scope| scope.name.to_lowercase());
+        let names = self.workspace_names.clone();
+        let is_in_scope = |workspace: WorkspaceId| {
+            let name = names.get(&workspace).copied().unwrap_or_default();
+            scope.as_ref().is_none_or(|scope| name.to_lowercase() == *scope)
+        };
         if let Some(list) = &file.repositories {
             let names: HashSet<String> = list.iter().map(|one| one.name.to_lowercase()).collect();
-            for repo in
-                self.current.repositories.iter().filter(|one| !names.contains(&one.name.to_lowercase()))
-            {
+            let current = self.current.repositories.iter().filter(|one| is_in_scope(one.workspace_id));
+            for repo in current.filter(|one| !names.contains(&one.name.to_lowercase())) {
                 self.delete("repository", &repo.name, ChangeAction::DeleteRepository(repo.id));
             }
         }
         if let Some(list) = &file.buckets {
             let names: HashSet<String> = list.iter().map(|one| one.name.to_lowercase()).collect();
-            for bucket in self.current.buckets.iter().filter(|one| !names.contains(&one.name.to_lowercase()))
-            {
+            let current = self.current.buckets.iter().filter(|one| is_in_scope(one.workspace_id));
+            for bucket in current.filter(|one| !names.contains(&one.name.to_lowercase())) {
                 self.delete("bucket", &bucket.name, ChangeAction::DeleteBucket(bucket.id));
             }
         }
         let Some(list) = &file.workspaces else { return };
         let wanted: HashMap<String, &FileWorkspace> =
             list.iter().map(|one| (one.name.to_lowercase(), one)).collect();
-        for workspace in &self.current.workspaces {
+        for workspace in self.current.workspaces.iter().filter(|one| is_in_scope(one.id)) {
             let Some(wanted) = wanted.get(&workspace.name.to_lowercase()) else {
                 self.delete("workspace", &workspace.name, ChangeAction::DeleteWorkspace(workspace.id));
                 continue;
@@ -338,7 +346,7 @@ impl Planner<'_> {
             0 => "is neither in the list `workspaces` nor a workspace that you have access to",
             _ => "is the name of several workspaces: rename the others first",
         };
-        self.problems.add(line, &format!("{path}.workspace"), message);
+        self.problems.add(line, path, message);
     }
 
     fn delete(&mut self, kind: &'static str, name: &str, action: ChangeAction) {

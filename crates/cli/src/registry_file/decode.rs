@@ -12,13 +12,13 @@ use bucketry_model::storage_name::StorageName;
 use super::problem::FileProblems;
 use super::yaml::{self, YamlNode, YamlValue};
 use super::{
-    FORMAT_VERSION, FileAttachment, FileBucket, FileMember, FileRepository, FileWorkspace, RegistryFile,
-    SecretSource,
+    FORMAT_VERSION, FileAttachment, FileBucket, FileMember, FileRepository, FileScope, FileWorkspace,
+    RegistryFile, SecretSource,
 };
 use crate::nearest::nearest;
 
 /// The keys of a file.
-pub(super) const ROOT: &[&str] = &["version", "workspaces", "buckets", "repositories"];
+pub(super) const ROOT: &[&str] = &["version", "scope", "workspaces", "buckets", "repositories"];
 const WORKSPACE: &[&str] = &["name", "members"];
 const MEMBER: &[&str] = &["user", "role"];
 const BUCKET: &[&str] = &[
@@ -103,6 +103,7 @@ impl FileDecoder {
             }
         }
         let file = RegistryFile {
+            scope: self.scope(&members),
             workspaces: self.list(&members, "workspaces", Self::workspace),
             buckets: self.list(&members, "buckets", Self::bucket),
             repositories: self.list(&members, "repositories", Self::repository),
@@ -112,7 +113,33 @@ impl FileDecoder {
         self.no_repeated("buckets", file.buckets.iter().flatten().map(|one| (one.line, one.name.as_str())));
         let repositories = file.repositories.iter().flatten();
         self.no_repeated("repositories", repositories.map(|one| (one.line, one.name.as_str())));
+        self.all_in_scope(&file);
         file
+    }
+
+    fn scope(&mut self, members: &MappingMembers<'_>) -> Option<FileScope> {
+        let name = self.text(members, "scope")?;
+        Some(FileScope { line: members.values.get("scope")?.line, name })
+    }
+
+    /// A file about one workspace has nothing of another.
+    fn all_in_scope(&mut self, file: &RegistryFile) {
+        let Some(scope) = &file.scope else { return };
+        let workspaces = file.workspaces.iter().flatten();
+        let buckets = file.buckets.iter().flatten();
+        let repositories = file.repositories.iter().flatten();
+        let named = workspaces
+            .map(|one| ("workspaces", one.line, Some(&one.name)))
+            .chain(buckets.map(|one| ("buckets", one.line, one.workspace.as_ref())))
+            .chain(repositories.map(|one| ("repositories", one.line, one.workspace.as_ref())));
+        let folded = scope.name.to_lowercase();
+        for (list, line, name) in named {
+            if name.is_some_and(|name| name.to_lowercase() != folded) {
+                let message =
+                    format!("has an entry of another workspace than the file's scope, {:?}", scope.name);
+                self.problems.add(line, list, message);
+            }
+        }
     }
 
     fn workspace(&mut self, node: &YamlNode, index: usize) -> Option<FileWorkspace> {
@@ -342,7 +369,7 @@ mod tests {
         let text = "version: 1\nworkspaces:\n- name: default\n  members:\n  - user: ann@example.com\n    role: read\nbuckets:\n\
                     - name: Photos\n  bucket: photos\n  type: minio\n  endpoint: http://h:9000\n  region:\n  secretFile: s/photos\n\
                     repositories:\n- name: Media\n  mode: normal\n  buckets:\n  - bucket: Photos\n    folder: /2026/\n  - Films\n";
-        let RegistryFile { workspaces, buckets, repositories } = decode_file(text).unwrap();
+        let RegistryFile { workspaces, buckets, repositories, .. } = decode_file(text).unwrap();
         let (workspaces, buckets, repositories) =
             (workspaces.unwrap(), buckets.unwrap(), repositories.unwrap());
         assert_eq!(workspaces[0].members.as_ref().unwrap()[0].role, WorkspaceRole::Read);
@@ -376,7 +403,13 @@ mod tests {
             problems("version: 2\n"),
             ["line 1: version is a format that this program doesn't know: it reads version 1"]
         );
-        assert_eq!(problems(""), ["line 1: is empty: a file has version, workspaces, buckets, repositories"]);
+        assert_eq!(
+            problems(""),
+            ["line 1: is empty: a file has version, scope, workspaces, buckets, repositories"]
+        );
+        let scoped = "version: 1\nscope: team\nworkspaces:\n- name: TEAM\nbuckets:\n- name: a\n- name: b\n  workspace: other\n";
+        let outside = "line 7: buckets has an entry of another workspace than the file's scope, \"team\"";
+        assert_eq!(problems(scoped), [outside]);
         assert_eq!(problems("buckets: []\n"), ["line 1: lacks the key version: add `version: 1`"]);
     }
 

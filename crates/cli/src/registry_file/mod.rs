@@ -27,9 +27,18 @@ pub(crate) const MAX_FILE_BYTES: usize = 64 << 20;
 /// The contents of a file.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct RegistryFile {
+    pub(crate) scope: Option<FileScope>,
     pub(crate) workspaces: Option<Vec<FileWorkspace>>,
     pub(crate) buckets: Option<Vec<FileBucket>>,
     pub(crate) repositories: Option<Vec<FileRepository>>,
+}
+
+/// The only workspace that a file is about: nothing outside of it is deleted.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct FileScope {
+    pub(crate) line: usize,
+    /// The name of the workspace.
+    pub(crate) name: String,
 }
 
 /// A workspace.

@@ -14,8 +14,13 @@ pub(crate) struct FileWriter {
 }
 
 impl FileWriter {
-    pub(crate) fn new() -> Self {
-        Self { text: format!("version: {FORMAT_VERSION}\n"), list: None }
+    /// `scope` is the only workspace that the file is about.
+    pub(crate) fn new(scope: Option<&str>) -> Self {
+        let mut writer = Self { text: format!("version: {FORMAT_VERSION}\n"), list: None };
+        if let Some(scope) = scope {
+            writer.line("scope: ", &quoted(scope));
+        }
+        writer
     }
 
     pub(crate) fn workspace(&mut self, workspace: &FileWorkspace) {
@@ -144,11 +149,11 @@ mod tests {
     use bucketry_model::role::WorkspaceRole;
     use proptest::prelude::*;
 
-    use super::super::{FileMember, RegistryFile, decode_file};
+    use super::super::{FileMember, FileScope, RegistryFile, decode_file};
     use super::*;
 
     fn written(file: &RegistryFile) -> String {
-        let mut writer = FileWriter::new();
+        let mut writer = FileWriter::new(file.scope.as_ref().map(|scope| scope.name.as_str()));
         file.workspaces.iter().flatten().for_each(|one| writer.workspace(one));
         file.buckets.iter().flatten().for_each(|one| writer.bucket(one));
         file.repositories.iter().flatten().for_each(|one| writer.repository(one));
@@ -156,6 +161,7 @@ mod tests {
     }
 
     fn without_lines(mut file: RegistryFile) -> RegistryFile {
+        file.scope.iter_mut().for_each(|scope| scope.line = 0);
         file.workspaces.iter_mut().flatten().for_each(|one| one.line = 0);
         file.buckets.iter_mut().flatten().for_each(|one| one.line = 0);
         file.repositories.iter_mut().flatten().for_each(|one| one.line = 0);
@@ -167,6 +173,7 @@ mod tests {
         let attached =
             FileAttachment { bucket: other.to_owned(), folder: Folder::parse("a/b").unwrap(), master: true };
         RegistryFile {
+            scope: None,
             workspaces: Some(vec![FileWorkspace {
                 line: 0,
                 name: name.to_owned(),
@@ -206,6 +213,13 @@ mod tests {
              true\n"
         );
         assert_eq!(written(&RegistryFile::default()), "version: 1\n");
+        let scoped = RegistryFile {
+            scope: Some(FileScope { line: 0, name: "team: one".to_owned() }),
+            ..RegistryFile::default()
+        };
+        let text = written(&scoped);
+        assert_eq!(text, "version: 1\nscope: \"team: one\"\n");
+        assert_eq!(without_lines(decode_file(&text).unwrap()), scoped);
     }
 
     #[test]

@@ -149,6 +149,12 @@ fn only_pruning_deletes_and_only_what_the_lists_lack() {
     );
     assert_eq!(planned("workspaces: []\n", rules), ["-workspace default"]);
     assert_eq!(planned("buckets:\n", rules), [""; 0], "a key without a list is not an empty list");
+    let scoped = |name: &str| planned(&format!("scope: {name}\nbuckets: []\nrepositories: []\n"), rules);
+    assert_eq!(scoped("Default"), ["-repository Media", "-bucket Photos"]);
+    let unknown = "line 2: scope is neither in the list `workspaces` nor a workspace that you have access to";
+    assert_eq!(scoped("team"), [unknown]);
+    let new = planned("scope: team\nworkspaces:\n- name: team\nbuckets: []\n", rules);
+    assert_eq!(new, ["+workspace team"], "the other workspace is not touched");
 }
 
 #[test]
