@@ -103,18 +103,9 @@ pub(crate) async fn find_repository(client: &ApiClient, name_or_id: &str) -> Res
     }
 }
 
-/// What to search for to find everything of a name: as much of its beginning as a search may be long. `None` if no word
-/// finds it.
+/// What to search for to find everything of a name. `None` if no word finds it.
 pub(crate) fn search_for(name: &str) -> Option<String> {
-    let mut parts: Vec<&str> = name.split_whitespace().collect();
-    while !parts.is_empty() {
-        let search = parts.join(" ");
-        if SearchWords::parse(&search).is_ok() {
-            return Some(search);
-        }
-        parts.pop();
-    }
-    None
+    SearchWords::of_name(name).map(|words| words.to_text())
 }
 
 #[cfg(test)]
@@ -123,12 +114,14 @@ mod tests {
 
     #[test]
     fn a_name_is_searched_by_its_first_words() {
-        assert_eq!(search_for(" Holiday  photos (2026)").as_deref(), Some("Holiday photos (2026)"));
+        assert_eq!(search_for(" Holiday  photos (2026)").as_deref(), Some("2026 holiday photos"));
         assert_eq!(search_for("a b c d e f g h i j").as_deref(), Some("a b c d e f g h"));
         assert_eq!(search_for(" … "), None);
-        let long = "long name ".repeat(40);
-        assert!(SearchWords::parse(&search_for(&long).unwrap()).is_ok());
-        assert_eq!(search_for(&"x".repeat(300)), None);
+        let bucket = "my-company-prod-eu-west-1-logs-archive-2024-01";
+        assert_eq!(search_for(bucket).as_deref(), Some("1 archive company eu logs my prod west"));
+        for long in ["long name ".repeat(40), "x".repeat(300), "one".repeat(60) + " " + &"two".repeat(60)] {
+            assert!(SearchWords::parse(&search_for(&long).unwrap()).is_ok());
+        }
     }
 
     #[test]

@@ -87,6 +87,26 @@ impl SearchWords {
         }
     }
 
+    /// A search that finds everything of this name, and perhaps more: its first words, as many as a search may have.
+    /// `None` if the name has no letter and no digit.
+    pub fn of_name(name: &str) -> Option<Self> {
+        let mut words: Vec<String> = Vec::new();
+        let mut length = 0;
+        for word in folded_words(name) {
+            length += word.chars().count() + 1;
+            if words.len() == MAX_SEARCH_WORDS || length > MAX_SEARCH_CHARS {
+                break;
+            }
+            words.push(word);
+        }
+        Self::parse(&words.join(" ")).ok()
+    }
+
+    /// The words, separated by spaces, as [`Self::parse`] reads them.
+    pub fn to_text(&self) -> String {
+        self.0.join(" ")
+    }
+
     /// The beginnings of words, sorted; at least one.
     pub fn prefixes(&self) -> &[String] {
         &self.0
@@ -124,6 +144,8 @@ fn folded(letter: char) -> impl Iterator<Item = char> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn words(name: &str) -> String {
@@ -173,6 +195,20 @@ mod tests {
     fn the_end_of_a_prefix_sorts_between_its_words_and_the_next() {
         let end = end_of("pho");
         assert!("pho" < end.as_str() && "phozzz\u{10FFFD}" < end.as_str() && end.as_str() < "php");
+    }
+
+    proptest! {
+        #[test]
+        fn a_name_is_found_by_its_own_search(name in "([a-zß1é. -]|ü|日|ﬁ|\u{301}){0,300}") {
+            let words = Words::of(&[&name]);
+            match SearchWords::of_name(&name) {
+                Some(search) => {
+                    prop_assert!(search.match_all(&words));
+                    prop_assert_eq!(SearchWords::parse(&search.to_text()), Ok(search));
+                }
+                None => prop_assert!(words.to_text().is_empty()),
+            }
+        }
     }
 
     #[test]

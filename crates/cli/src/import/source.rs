@@ -151,15 +151,18 @@ impl ImportSource {
 }
 
 fn read_item(item: BucketItem) -> ReadEntry {
-    let read = match item.text {
-        Err(error) => Err(format!("buckets[{}] {error}", item.index)),
-        Ok(text) => decode_bucket_item(&text, item.line, item.index).map_err(|problems| problems.to_string()),
+    let text = match item.text {
+        Ok(text) => text,
+        Err(error) => return ReadEntry::wrong(item.line, format!("buckets[{}] {error}", item.index)),
     };
-    match read {
+    match decode_bucket_item(&text, item.line, item.index) {
         Ok(bucket) => {
             ReadEntry { at: format!("line {}", item.line), kind: ReadKind::Bucket(Box::new(bucket.into())) }
         }
-        Err(why) => ReadEntry::wrong(item.line, why),
+        Err(problems) => {
+            let (line, why) = problems.first_line();
+            ReadEntry::wrong(line, why)
+        }
     }
 }
 
@@ -329,8 +332,8 @@ mod tests {
         let (all, failure) = entries(text, None);
         assert_eq!(failure, None);
         assert_eq!(all[0], "line 3 a");
-        assert!(all[1].starts_with("line 5 ! line 6: buckets[1].bukket is not a known key"), "{all:?}");
-        assert!(all[2].starts_with("line 7 ! ") && all[2].contains("is not YAML"), "{all:?}");
+        assert!(all[1].starts_with("line 6 ! buckets[1].bukket is not a known key"), "{all:?}");
+        assert!(all[2].contains(" ! is not YAML"), "{all:?}");
         assert_eq!(all[3], "line 8 d");
     }
 

@@ -53,6 +53,14 @@ impl FileProblems {
         self
     }
 
+    /// The line of the first problem, and the text without this line.
+    pub(crate) fn first_line(&self) -> (usize, String) {
+        let line = self.listed.first().map_or(1, |problem| problem.line);
+        let text = self.to_string();
+        let bare = text.strip_prefix(&format!("line {line}: ")).unwrap_or(&text);
+        (line, bare.to_owned())
+    }
+
     #[cfg(test)]
     pub(crate) fn lines(&self) -> Vec<String> {
         self.listed.iter().map(ToString::to_string).collect()
