@@ -117,7 +117,7 @@ pub(crate) enum Command {
     /// Buckets that are registered already are skipped, so an interrupted import continues when you run it again. The formats
     /// are described in docs/import.md.
     Import(ImportOptions),
-    /// Make the deployment as a file says: create and change its workspaces, buckets and repositories
+    /// Make the deployment match a file: create and change its workspaces, buckets and repositories
     ///
     /// The format of the file is described in docs/import.md; `bucketry export` writes one. A second run changes nothing.
     Apply(ApplyOptions),

@@ -11,7 +11,7 @@ use crate::registry_file::{FileBucket, SecretSource};
 /// The fields whose stored secret is for their stored values only.
 const MOVING: [&str; 4] = ["bucket", "type", "endpoint", "key"];
 
-/// The fields that differ, and the change to send. `None` if the registered bucket is as the file says. A field that the
+/// The fields that differ, and the change to send. `None` if the registered bucket matches the file. A field that the
 /// file leaves out doesn't differ.
 pub(super) struct BucketDifference {
     pub(super) fields: Vec<FieldDifference>,

@@ -1,4 +1,4 @@
-//! `bucketry apply`: makes the deployment as a file says.
+//! `bucketry apply`: makes the deployment match a file.
 
 mod bucket_difference;
 pub(crate) mod current;

@@ -1,4 +1,4 @@
-//! What has to change so that the deployment is as the file says. A pure function of both.
+//! What has to change so that the deployment matches the file. A pure function of both.
 
 use std::collections::{HashMap, HashSet};
 

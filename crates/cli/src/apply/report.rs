@@ -17,7 +17,7 @@ pub(super) fn planned(remote: &Remote, file: &Path, changes: &[PlannedChange]) -
         return output::json(&json!({ "changes": changes.iter().map(value).collect::<Vec<_>>() }));
     }
     if changes.is_empty() {
-        return output::sentence(&format!("nothing to change: the deployment is as {} says", file.display()));
+        return output::sentence(&format!("nothing to change: the deployment matches {}", file.display()));
     }
     differences(changes)?;
     output::sentence(&format!(
