@@ -153,9 +153,8 @@ fn is_storage(remotes: &Remotes, section: &FileSection, depth: usize) -> bool {
         Some("alias") if depth < MAX_ALIASES => remotes
             .remote_of(section.get("remote").unwrap_or_default())
             .is_ok_and(|(remote, _)| is_storage(remotes, remote, depth + 1)),
-        // The error that names both is that of following them.
-        Some("alias") => true,
-        None | Some("s3" | "azureblob" | "google cloud storage" | "b2") => true,
+        // Of more aliases, following them gives the error that says so.
+        None | Some("alias" | "s3" | "azureblob" | "google cloud storage" | "b2") => true,
         Some(_) => false,
     }
 }
@@ -198,7 +197,7 @@ fn words(text: &str) -> Vec<String> {
         match letter {
             '"' => is_quoted = !is_quoted,
             ' ' if !is_quoted => {
-                words.extend(Some(std::mem::take(&mut word)).filter(|word| !word.is_empty()))
+                words.extend(Some(std::mem::take(&mut word)).filter(|word| !word.is_empty()));
             }
             other => word.push(other),
         }

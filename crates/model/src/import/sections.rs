@@ -103,7 +103,7 @@ mod tests {
         let encrypted = "# Encrypted rclone configuration File\n\nRCLONE_ENCRYPT_V0:\nabc\n";
         assert_eq!(read(encrypted).err(), Some(SectionsError::Encrypted));
         assert_eq!(read("a = b\n").err(), Some(SectionsError::None));
-        let many: String = (0..=MAX_SECTIONS).map(|number| format!("[{number}]\n")).collect();
+        let many = (0..=MAX_SECTIONS).fold(String::new(), |text, number| text + &format!("[{number}]\n"));
         assert_eq!(read(&many).err(), Some(SectionsError::TooMany));
     }
 
