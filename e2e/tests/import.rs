@@ -64,7 +64,8 @@ async fn a_configuration_that_rclone_wrote_is_imported_and_validated() -> Result
     let ended = terminal.run(&["import", "rclone.conf"]).await?.with_status(1)?;
     assert!(ended.stdout.contains("2 registered, 0 already registered, 1 failed, 3 left out"), "{ended:?}");
     let failed = |line: &str| line.starts_with("line ") && !line.contains("left out");
-    assert_eq!(ended.stderr.lines().filter(|line| failed(line)).count(), 1, "{ended:?}");
+    let failed: Vec<&str> = ended.stderr.lines().filter(|line| failed(line)).collect();
+    assert!(failed.len() == 1 && failed[0].contains(": gone: "), "{ended:?}");
     assert!(
         ended.stderr.contains("[sealed] changes what is stored") && ended.stderr.contains("[host]"),
         "{ended:?}"
@@ -81,6 +82,8 @@ async fn a_configuration_that_rclone_wrote_is_imported_and_validated() -> Result
 
     let list = terminal.file("list", &format!("lab:{OPEN_BUCKET}\nlab:{SCOPED_BUCKET}/x\n"))?;
     let again = terminal.text(&["import", "rclone.conf", "--buckets", &list]).await?;
+    let says = format!("{OPEN_BUCKET} is already registered as open\n");
+    assert!(again.starts_with(&says), "{again}");
     assert!(again.ends_with("0 registered, 2 already registered, 0 failed\n"), "{again}");
 
     let conf = terminal
@@ -169,7 +172,9 @@ async fn a_name_that_another_bucket_has_gets_the_origin_added() -> Result<()> {
     let yaml = terminal.file("more.yaml", &named)?;
     let taken = terminal.run(&["import", &yaml, "--skip-validation"]).await?.with_status(1)?;
     assert!(
-        taken.stderr.contains("line 3: another bucket of the organization is already named bucket-00001"),
+        taken.stderr.contains(
+            "line 3: bucket-00001: another bucket of the organization is already named bucket-00001"
+        ),
         "{taken:?}"
     );
     Ok(())

@@ -97,7 +97,7 @@ async fn register_all(
         }
         let outcome = match kind {
             ReadKind::LeftOut(why) => ImportOutcome::LeftOut(why),
-            ReadKind::Wrong(why) => ImportOutcome::Failed(why),
+            ReadKind::Wrong(why) => ImportOutcome::Failed { name: None, why },
             ReadKind::Bucket(candidate) => {
                 let bucket = candidate.fields.bucket.clone().unwrap_or_default();
                 while current.must_wait(&bucket) {

@@ -42,10 +42,19 @@ pub(super) enum ImportOutcome {
         /// A folder that the file names and that isn't stored.
         folder: String,
     },
-    /// It was registered before, under this name.
-    Already { name: String },
-    /// Why it can't be registered.
-    Failed(String),
+    /// It was registered before.
+    Already {
+        /// The name that it would have got.
+        wanted: String,
+        /// The name that it has.
+        name: String,
+    },
+    Failed {
+        /// The name that it would have got, if the file could be read so far.
+        name: Option<String>,
+        /// Why it can't be registered.
+        why: String,
+    },
     /// Nothing to register: why.
     LeftOut(String),
 }
@@ -107,20 +116,25 @@ impl Registrar {
 
     /// Registers a bucket. Fails only if no other bucket could be registered either.
     pub(super) async fn register(&self, candidate: ImportCandidate) -> Result<ImportOutcome> {
+        let name = candidate.names.first().cloned();
         let bucket = match self.read(candidate) {
             Ok(bucket) => bucket,
-            Err(why) => return Ok(ImportOutcome::Failed(why)),
+            Err(why) => return Ok(ImportOutcome::Failed { name, why }),
         };
         match self.store(&bucket).await {
             Ok(outcome) => Ok(outcome),
             Err(error) if stops(&error) => Err(error.into()),
-            Err(error) => Ok(ImportOutcome::Failed(in_file_terms(error).message().to_owned())),
+            Err(error) => {
+                let why = in_file_terms(error).message().to_owned();
+                Ok(ImportOutcome::Failed { name, why })
+            }
         }
     }
 
     async fn store(&self, bucket: &ReadBucket) -> std::result::Result<ImportOutcome, ClientError> {
+        let first = bucket.names.first().cloned();
         if let Some(name) = self.registered_as(bucket).await? {
-            return Ok(ImportOutcome::Already { name });
+            return Ok(ImportOutcome::Already { wanted: first.unwrap_or_default(), name });
         }
         let registered =
             |name: &str| ImportOutcome::Registered { name: name.to_owned(), folder: bucket.folder.clone() };
@@ -138,14 +152,15 @@ impl Registrar {
             // Perhaps another import has just registered it.
             let found = self.named(name).await?;
             if found.is_some_and(|found| is_registration(&found, bucket)) {
-                return Ok(ImportOutcome::Already { name: name.clone() });
+                let wanted = first.unwrap_or_default();
+                return Ok(ImportOutcome::Already { wanted, name: name.clone() });
             }
         }
         let names = bucket.names.join(" and ");
         let why = format!(
             "another bucket of the organization is already named {names}: rename it, or choose a name"
         );
-        Ok(ImportOutcome::Failed(why))
+        Ok(ImportOutcome::Failed { name: first, why })
     }
 
     /// Reads the fields of a bucket. The error says what is wrong.
@@ -179,7 +194,7 @@ impl Registrar {
             fields.secret.is_none() && (fields.key.is_none() || storage_type == StorageType::Blob);
         let needs_none = storage_type == StorageType::Gcs && fields.endpoint.is_some();
         if needs_secret && !settings.credentials.add_to(&mut fields) && !needs_none {
-            return Err("has no credential: add one to the file, or pass --credentials FILE".to_owned());
+            return Err("no credential: add one to the file, or pass --credentials FILE".to_owned());
         }
         let location = location(&fields)?;
         let named = candidate.named.unwrap_or_else(|| storage_type.into());
@@ -277,8 +292,7 @@ impl Wanted<'_> {
 const NAME_TAKEN: &str = "NAME_ALREADY_USED";
 
 fn location(fields: &PastedFields) -> std::result::Result<BucketLocation, String> {
-    let bucket =
-        fields.bucket.clone().filter(|bucket| !bucket.is_empty()).ok_or("lacks the name of the bucket")?;
+    let bucket = fields.bucket.clone().filter(|bucket| !bucket.is_empty()).ok_or("lacks the key bucket")?;
     let endpoint = fields.endpoint.as_deref().filter(|endpoint| !endpoint.is_empty()).map(Endpoint::parse);
     let endpoint = endpoint.transpose().map_err(|error| format!("endpoint {error}"))?;
     Ok(BucketLocation {

@@ -47,12 +47,14 @@ impl ImportReport {
                     printable(&format!("{would} {name}{folder}"))
                 }
             }
-            ImportOutcome::Already { name } => {
+            ImportOutcome::Already { wanted, name } => {
                 self.already += 1;
                 if self.is_json {
                     json!({ "at": at, "outcome": "already registered", "name": name }).to_string()
-                } else {
+                } else if wanted.to_lowercase() == name.to_lowercase() {
                     printable(&format!("{name} is already registered"))
+                } else {
+                    printable(&format!("{wanted} is already registered as {name}"))
                 }
             }
             ImportOutcome::LeftOut(why) => {
@@ -63,14 +65,15 @@ impl ImportReport {
                 }
                 json!({ "at": at, "outcome": "left out", "reason": why }).to_string()
             }
-            ImportOutcome::Failed(why) => {
+            ImportOutcome::Failed { name, why } => {
                 self.failed += 1;
                 if !self.is_json {
+                    let name = name.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
                     self.show();
-                    self.bar.suspend(|| output::remark(&format!("{at}: {why}")));
+                    self.bar.suspend(|| output::remark(&format!("{at}: {name}{why}")));
                     return Ok(());
                 }
-                json!({ "at": at, "outcome": "failed", "error": why }).to_string()
+                json!({ "at": at, "outcome": "failed", "name": name, "error": why }).to_string()
             }
         };
         self.show();

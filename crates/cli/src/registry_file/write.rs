@@ -133,13 +133,14 @@ fn quoted(text: &str) -> String {
 fn is_bare(text: &str) -> bool {
     const MEANINGFUL: [&str; 9] = ["true", "false", "yes", "no", "on", "off", "null", "y", "n"];
     let is_word = |b: u8| {
-        b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/' | b'@' | b'+' | b'=' | b':')
+        b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/' | b'@' | b'+' | b'=' | b':' | b' ')
     };
     let begins = text.bytes().next().is_some_and(|b| b.is_ascii_alphabetic());
     begins
         && text.bytes().all(is_word)
         // `a:` would be a key; `a:b` is a text.
-        && !text.ends_with(':')
+        && !text.ends_with([':', ' '])
+        && !text.contains(": ")
         && !MEANINGFUL.contains(&text.to_ascii_lowercase().as_str())
 }
 
@@ -213,6 +214,9 @@ mod tests {
              true\n"
         );
         assert_eq!(written(&RegistryFile::default()), "version: 1\n");
+        let quotes = |name: &str| quoted(name) != name;
+        assert!(!quotes("Holiday photos - 2026") && !quotes("a:b"));
+        assert!(["a ", " a", "a: b", "a #b", "a:", "no", "2026 photos"].into_iter().all(quotes));
         let scoped = RegistryFile {
             scope: Some(FileScope { line: 0, name: "team: one".to_owned() }),
             ..RegistryFile::default()

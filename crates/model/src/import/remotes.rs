@@ -91,7 +91,7 @@ impl Remotes {
         let read = self.by_name.get(&section.name).and_then(|index| self.credentials.get(*index));
         match read {
             Some(Ok(credential)) => Ok(credential.clone()),
-            Some(Err(error)) => Err(format!("is in [{}], which {error}", section.name)),
+            Some(Err(error)) => Err(format!("names [{}], which {error}", section.name)),
             None => Err(format!("names the section {:?}, which the file doesn't have", section.name)),
         }
     }
