@@ -1,7 +1,6 @@
 //! Imports of files that other programs wrote, and of files that nobody should write.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -100,11 +99,8 @@ fn profile_with_buckets(terminal: &CommandLine, count: usize) -> Result<[String;
         "[default]\naws_access_key_id = {}\naws_secret_access_key = {}\nendpoint_url = {endpoint}\nregion = us-east-1\n",
         ADMIN.key, ADMIN.secret
     );
-    let mut list = String::new();
-    for number in 0..count {
-        writeln!(list, "bucket-{number:05}").unwrap();
-    }
-    Ok([terminal.file("credentials", &profile)?, terminal.file("list", &list)?])
+    let lines: Vec<String> = (0..count).map(|number| format!("bucket-{number:05}\n")).collect();
+    Ok([terminal.file("credentials", &profile)?, terminal.file("list", &lines.concat())?])
 }
 
 #[tokio::test]

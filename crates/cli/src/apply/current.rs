@@ -72,9 +72,10 @@ pub(crate) struct CurrentAttachment {
 
 impl CurrentState {
     pub(crate) async fn read(client: &ApiClient) -> Result<Self> {
-        let mut state = Self::default();
-        state.workspaces = client.workspaces().await?.into_iter().map(CurrentWorkspace::from).collect();
-        state.workspaces.sort_by(|one, other| (&one.name, one.id).cmp(&(&other.name, other.id)));
+        let found = client.workspaces().await?.into_iter();
+        let mut workspaces: Vec<CurrentWorkspace> = found.map(CurrentWorkspace::from).collect();
+        workspaces.sort_by(|one, other| (&one.name, one.id).cmp(&(&other.name, other.id)));
+        let mut state = Self { workspaces, ..Self::default() };
         let mut cursor = None;
         loop {
             let page = buckets_by_name(client, None, cursor.as_deref()).await?;
