@@ -218,21 +218,18 @@ async fn the_examples_of_the_documentation_do_what_the_page_says() -> Result<()>
     std::fs::create_dir(terminal.home().join("secrets")).unwrap();
     let (mut files, mut commands) = (0, 0);
     for (info, block) in blocks(&page) {
-        match info.split_once(' ') {
-            Some((_, name)) => {
-                terminal.file(name, &block)?;
-                files += 1;
-            }
-            None => {
-                assert_eq!(info, "console", "a block is a file or commands");
-                for call in block.split("$ bucketry ").skip(1) {
-                    let (line, expected) = call.split_once('\n').unwrap();
-                    let arguments: Vec<&str> = line.split(' ').collect();
-                    let ended = terminal.run(&arguments).await?.with_status(0)?;
-                    assert_eq!(ended.stdout, expected, "{line}: {ended:?}");
-                    commands += 1;
-                }
-            }
+        if let Some((_, name)) = info.split_once(' ') {
+            terminal.file(name, &block)?;
+            files += 1;
+            continue;
+        }
+        assert_eq!(info, "console", "a block is a file or commands");
+        for call in block.split("$ bucketry ").skip(1) {
+            let (line, expected) = call.split_once('\n').unwrap();
+            let arguments: Vec<&str> = line.split(' ').collect();
+            let ended = terminal.run(&arguments).await?.with_status(0)?;
+            assert_eq!(ended.stdout, expected, "{line}: {ended:?}");
+            commands += 1;
         }
     }
     assert!(files >= 10 && commands >= 10, "{files} files, {commands} commands");

@@ -65,7 +65,9 @@ pub(crate) async fn run(remote: &Remote, options: ApplyOptions) -> Result<()> {
     let secrets = SecretReader::beside(&options.file);
     let missing = missing_secrets(&changes, &secrets);
     if options.dry_run || changes.is_empty() {
-        missing.iter().for_each(|missing| output::remark(missing));
+        for missing in &missing {
+            output::remark(missing);
+        }
         return report::planned(remote, &options.file, &changes);
     }
     if !missing.is_empty() {

@@ -145,7 +145,7 @@ impl Registrar {
             }
             let request = self.request(bucket, name);
             match self.create(&request).await {
-                Ok(_) => return Ok(registered(name)),
+                Ok(()) => return Ok(registered(name)),
                 Err(error) if error.code() != Some(NAME_TAKEN) => return Err(error),
                 Err(_) => {}
             }

@@ -309,7 +309,7 @@ mod tests {
         // Most are comments, which an unoptimised test reads in a second.
         let line = |number: usize| match number {
             777_777 => "no bucket\n".to_owned(),
-            _ if number % 20 == 0 => format!("bucket-{number}\n"),
+            _ if number.is_multiple_of(20) => format!("bucket-{number}\n"),
             _ => "# a comment\n".to_owned(),
         };
         let list: String = (1..=LINES).map(line).collect();

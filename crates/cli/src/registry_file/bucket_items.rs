@@ -76,7 +76,7 @@ impl BucketItems {
             return ended;
         }
         if self.current.is_none() {
-            return self.not_a_list();
+            self.not_a_list();
         }
         self.append(line);
         None
@@ -104,12 +104,17 @@ impl BucketItems {
             let value = value.trim();
             value.is_empty() || value.starts_with('#') || value == "[]"
         });
-        if is_list { ended } else { self.not_a_list().or(ended) }
+        if !is_list {
+            self.not_a_list();
+        }
+        ended
     }
 
-    fn not_a_list(&mut self) -> Option<BucketItem> {
+    /// Reports what is in the place of a list, after the item before it.
+    fn not_a_list(&mut self) {
         self.is_in_list = false;
-        Some(BucketItem { line: self.line, index: self.found, text: Err(ItemError::NotABlockList) })
+        self.current =
+            Some(BucketItem { line: self.line, index: self.found, text: Err(ItemError::NotABlockList) });
     }
 
     fn append(&mut self, line: &str) {
@@ -156,6 +161,8 @@ mod tests {
             let found = items(text);
             assert!(found.len() == 1 && found[0].1.contains("block list"), "{text:?}: {found:?}");
         }
+        let twice = items("buckets:\n- name: a\nbuckets: x\n");
+        assert_eq!(twice.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 3]);
         let long = format!("buckets:\n- name: a\n  bucket: {}\n- name: b\n", "x".repeat(MAX_ITEM_BYTES));
         assert_eq!(items(&long), [(2, "is longer than 64 KiB".to_owned()), (4, "- name: b\n".to_owned())]);
     }

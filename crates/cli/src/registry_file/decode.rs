@@ -166,12 +166,9 @@ impl FileDecoder {
     fn bucket(&mut self, node: &YamlNode, index: usize) -> Option<FileBucket> {
         let members = self.members(node, format!("buckets[{index}]"), BUCKET)?;
         let name = self.name(&members);
-        let storage_type = self.text(&members, "type").and_then(|text| match text.parse::<StorageName>() {
-            Ok(name) => Some(name),
-            Err(_) => {
-                let expected = "must be S3, GCS, BLOB, or a provider such as aws, r2, google, azure or minio";
-                self.wrong(&members, "type", expected)
-            }
+        let storage_type = self.text(&members, "type").and_then(|text| {
+            let expected = "must be S3, GCS, BLOB, or a provider such as aws, r2, google, azure or minio";
+            text.parse::<StorageName>().ok().or_else(|| self.wrong(&members, "type", expected))
         });
         let secret = self.secret(&members);
         let bucket = FileBucket {

@@ -69,7 +69,9 @@ impl FileWriter {
             return;
         }
         self.text.push_str("  buckets:\n");
-        buckets.iter().for_each(|attached| self.attachment(attached));
+        for attached in buckets {
+            self.attachment(attached);
+        }
     }
 
     /// Takes what was written since the last call.
