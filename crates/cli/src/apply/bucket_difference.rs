@@ -5,7 +5,7 @@ use bucketry_model::paste::clean;
 use bucketry_model::paste::fields::PastedFields;
 
 use super::current::CurrentBucket;
-use super::plan::FieldDifference;
+use super::field_difference::FieldDifference;
 use crate::registry_file::{FileBucket, SecretSource};
 
 /// The fields whose stored secret is for their stored values only.

@@ -3,6 +3,7 @@
 mod bucket_difference;
 pub(crate) mod current;
 mod execute;
+mod field_difference;
 mod plan;
 mod report;
 

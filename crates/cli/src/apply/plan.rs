@@ -8,6 +8,7 @@ use bucketry_model::role::WorkspaceRole;
 
 use super::bucket_difference::{bucket_difference, source_text};
 use super::current::{CurrentBucket, CurrentRepository, CurrentState, CurrentWorkspace};
+use super::field_difference::FieldDifference;
 use crate::registry_file::{
     FileAttachment, FileBucket, FileProblems, FileRepository, FileWorkspace, RegistryFile,
 };
@@ -37,20 +38,6 @@ pub(crate) enum ChangeVerb {
     Create,
     Update,
     Delete,
-}
-
-/// A field with its stored and its new value. Never contains a secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FieldDifference {
-    pub(crate) field: &'static str,
-    pub(crate) from: Option<String>,
-    pub(crate) to: Option<String>,
-}
-
-impl FieldDifference {
-    pub(super) fn new(field: &'static str, from: Option<&str>, to: Option<&str>) -> Self {
-        Self { field, from: from.map(str::to_owned), to: to.map(str::to_owned) }
-    }
 }
 
 /// The calls that make a change.

@@ -5,7 +5,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::execute::ChangeOutcome;
-use super::plan::{ChangeVerb, FieldDifference, PlannedChange};
+use super::field_difference::FieldDifference;
+use super::plan::{ChangeVerb, PlannedChange};
 use crate::failure::{Failure, Result};
 use crate::output;
 use crate::printable::printable;

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Cursor, Read, stdin};
 use std::path::Path;
 
 use bucketry_model::import::ImportEntry;
-use bucketry_model::import::bucket_list::{BucketLine, MAX_LINE_BYTES};
+use bucketry_model::import::bucket_list::{ListLine, MAX_LINE_BYTES};
 use bucketry_model::import::remotes::Remotes;
 use bucketry_model::import::terraform;
 
@@ -173,7 +173,7 @@ fn listed(list: Reader, shown: &str, remotes: &Remotes, sink: &mut Sink<'_>) -> 
     while let Some(line) = lines.next_line().map_err(|error| unreadable(shown, &error))? {
         number += 1;
         let read = match line {
-            BoundedLine::Text(line) => BucketLine::read(&line).map_err(|error| error.to_string()),
+            BoundedLine::Text(line) => ListLine::read(&line).map_err(|error| error.to_string()),
             BoundedLine::TooLong => Err(format!("is longer than {MAX_LINE_BYTES} bytes")),
             BoundedLine::NotText => Err("is not text in UTF-8".to_owned()),
         };

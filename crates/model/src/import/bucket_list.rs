@@ -5,7 +5,7 @@ pub const MAX_LINE_BYTES: usize = 4_096;
 
 /// A line of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BucketLine {
+pub struct ListLine {
     /// The section with the credential: a remote of rclone or a profile of AWS.
     pub section: Option<String>,
     /// Name or address of the bucket, perhaps with a folder.
@@ -28,7 +28,7 @@ pub enum ListLineError {
     Space,
 }
 
-impl BucketLine {
+impl ListLine {
     /// Reads a line. `None` if it is empty or a comment.
     pub fn read(line: &str) -> Result<Option<Self>, ListLineError> {
         if line.len() > MAX_LINE_BYTES {
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn a_line_names_a_bucket_and_perhaps_its_section() {
         let read = |line: &str| {
-            BucketLine::read(line)
+            ListLine::read(line)
                 .map(|listed| listed.map(|one| (one.section.unwrap_or_default(), one.address)))
         };
         let pair = |section: &str, address: &str| Ok(Some((section.to_owned(), address.to_owned())));
@@ -90,7 +90,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_line_breaks_it(line in any::<String>()) {
-            let _ = BucketLine::read(&line);
+            let _ = ListLine::read(&line);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::bucket_list::BucketLine;
+use super::bucket_list::ListLine;
 use super::remote_credential::{self, RemoteCredential};
 use super::sections::{self, FileSection, SectionsError};
 use super::{ImportEntry, ImportedBucket};
@@ -37,7 +37,7 @@ impl Remotes {
     }
 
     /// The bucket that a line of a list names.
-    pub fn bucket(&self, listed: &BucketLine) -> Result<ImportedBucket, String> {
+    pub fn bucket(&self, listed: &ListLine) -> Result<ImportedBucket, String> {
         let section = match &listed.section {
             Some(name) => self.section(name)?,
             None => self.only_section()?,

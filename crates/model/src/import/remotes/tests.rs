@@ -75,7 +75,7 @@ fn entries(text: &str) -> Vec<String> {
 }
 
 fn listed(text: &str, line: &str) -> String {
-    let listed = BucketLine::read(line).unwrap().unwrap();
+    let listed = ListLine::read(line).unwrap().unwrap();
     Remotes::read(text)
         .unwrap()
         .bucket(&listed)
@@ -140,7 +140,7 @@ fn remotes_say_what_they_lack() {
     }
     let file = "[x]\ntype = google cloud storage\nservice_account_file = /k.json\n";
     let remotes = Remotes::read(file).unwrap();
-    let bucket = remotes.bucket(&BucketLine::read("films").unwrap().unwrap()).unwrap();
+    let bucket = remotes.bucket(&ListLine::read("films").unwrap().unwrap()).unwrap();
     assert_eq!(bucket.secret_file.as_deref(), Some("/k.json"));
     let entra = "[x]\ntype = azureblob\naccount = acct\nclient_id = c\nclient_secret = s\ntenant = t\n";
     assert!(listed(entra, "films").contains(r#"|{"appId":"c","password":"s","tenant":"t"}|"#));
