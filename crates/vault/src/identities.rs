@@ -33,6 +33,11 @@ impl Identities {
         Ok(Some(Self { keys: parse(&text, path)?, path: Some(path.to_owned()) }))
     }
 
+    /// Reads the keys from the text of a file. `path` names it in errors.
+    pub(crate) fn parse(text: &str, path: &Path) -> Result<Self, VaultError> {
+        Ok(Self { keys: parse(text, path)?, path: None })
+    }
+
     /// Reads the keys from a file, or creates a file with one new key that only its owner can read. A file that
     /// other users can read is refused.
     pub fn load_or_create(path: &Path) -> Result<Self, VaultError> {

@@ -11,6 +11,7 @@
 
 mod error;
 mod identities;
+mod key_files;
 pub mod message;
 mod node_key;
 mod private_file;
@@ -19,6 +20,7 @@ mod seal;
 
 pub use error::VaultError;
 pub use identities::Identities;
+pub use key_files::KeyFiles;
 pub use node_key::{NodeSigningKey, NodeVerifyingKey};
 pub use recipient::{Recipient, fingerprint};
-pub use seal::{SecretContext, open, seal};
+pub use seal::{SecretContext, open, opens, seal};

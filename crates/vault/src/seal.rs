@@ -142,6 +142,14 @@ pub fn open(
     Ok(plain.secret)
 }
 
+/// Whether one of the keys opens a sealed secret, whatever it was sealed for.
+pub fn opens(sealed: &SealedSecret, identities: &Identities) -> bool {
+    let text = sealed.as_text();
+    text.len() <= MAX_SEALED_BYTES
+        && age::Decryptor::new_buffered(ArmoredReader::new(text.as_bytes()))
+            .is_ok_and(|decryptor| decryptor.decrypt(identities.as_age()).is_ok())
+}
+
 #[cfg(test)]
 mod tests {
     use bucketry_model::bucket::limits;
@@ -191,6 +199,7 @@ mod tests {
         for elsewhere in [context(2), other_org, other_field] {
             assert!(matches!(open(&sealed, &elsewhere, &node), Err(VaultError::WrongContext)));
         }
+        assert!(opens(&sealed, &node) && !opens(&sealed, &Identities::generate()));
     }
 
     #[test]
