@@ -19,6 +19,7 @@
 //! others still count, whereas a damaged page can make a whole database unreadable. A second database would also
 //! bring its own locks, recovery and schema migrations.
 
+mod copy;
 mod frame;
 mod private;
 mod segment;
@@ -34,6 +35,8 @@ use bucketry_model::usage::UsageRow;
 use crate::control_plane::MAX_CONTENT_BYTES;
 use frame::Record;
 use segment::{BatchPosition, Beginning, Segment};
+
+pub use copy::{is_file_name, open_files};
 
 /// The size at which a new file is begun. Files are deleted as a whole, so this bounds the space that acknowledged
 /// batches occupy.

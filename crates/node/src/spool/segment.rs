@@ -105,15 +105,20 @@ impl Segment {
         Ok(())
     }
 
+    /// The number in the name of a file. `None` for other files.
+    pub(super) fn sequence_of(name: &str) -> Option<u64> {
+        let digits = name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?;
+        // `parse` would accept a sign.
+        if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None }
+    }
+
     /// Finds the files in a directory, oldest first.
     pub(super) fn find(directory: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
         let mut found = Vec::new();
         for entry in fs::read_dir(directory)? {
             let path = entry?.path();
             let name = path.file_name().and_then(|name| name.to_str());
-            let sequence =
-                name.and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.parse().ok());
-            if let Some(sequence) = sequence {
+            if let Some(sequence) = name.and_then(Self::sequence_of) {
                 found.push((sequence, path));
             }
         }
