@@ -147,10 +147,10 @@ async fn a_backup_made_while_it_runs_brings_everything_back() -> Result<()> {
     let body = body_for(&owner).await?;
     owner.register(&body).await?;
     let terminal = CommandLine::new()?;
-    let copy = terminal.home().join("copy.db");
+    let copy = terminal.home().join("backup");
     let (data_dir, file) = (server.data_dir().to_string_lossy(), copy.to_string_lossy());
 
-    // Buckets are registered meanwhile; the copy must still be consistent.
+    // Buckets are registered meanwhile; the backup must still be consistent.
     let mut attempts = tokio::task::JoinSet::new();
     for attempt in 0..10 {
         let body = with(&body, &json!({ "name": format!("Meanwhile {attempt}"), "skipValidation": true }));
@@ -164,12 +164,14 @@ async fn a_backup_made_while_it_runs_brings_everything_back() -> Result<()> {
     let again = terminal.run(&["backup", &file, "--data-dir", &data_dir]).await?.with_status(1)?;
     assert!(again.stderr.contains("exist"), "a backup never overwrites: {}", again.stderr);
 
+    // With the key files copied by hand.
     let restored = terminal.home().join("restored");
     std::fs::create_dir(&restored).unwrap();
-    std::fs::copy(&copy, restored.join("bucketry.db")).unwrap();
     for key in KEYS {
         std::fs::copy(server.data_dir().join(key), restored.join(key)).unwrap();
     }
+    let to = restored.to_string_lossy().into_owned();
+    terminal.run(&["restore", &file, "--data-dir", &to]).await?.with_status(0)?;
     let before = owner.buckets().await?;
     drop(server);
     let server = Server::start(embedded_options()?.data_dir(&restored)).await?;

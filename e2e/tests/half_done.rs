@@ -72,8 +72,9 @@ async fn a_restore_without_its_key_file_is_refused_until_that_is_wanted() -> Res
     server.terminate().await?;
 
     let restored = make(terminal.home().join("restored"))?;
-    std::fs::copy(&file, restored.join("bucketry.db")).map_err(Error::Files)?;
     copy(&["node.pem", "token.key"], &data_dir, &restored)?;
+    let to = restored.to_string_lossy().into_owned();
+    terminal.text(&["restore", &told_file, "--data-dir", &to, "--without-keys"]).await?;
     // The second start must not use what the first one left behind.
     for _ in 0..2 {
         let response = refused(&restored, None).await?;

@@ -241,8 +241,8 @@ async fn every_command_that_takes_a_database_says_what_it_means() -> Result<()> 
     let printed = terminal.text(&["serve", "--print-config", "--database-url", &secret]).await?;
     assert!(printed.contains("database_url = \"postgres://postgres@127.0.0.1:"), "{printed}");
     assert!(!printed.contains("hunter2"), "{printed}");
-    let backup = terminal.run(&["backup", "copy.db", "--database-url", &secret]).await?.with_status(1)?;
-    assert!(backup.stderr.contains("pg_dump") && !backup.stderr.contains("hunter2"), "{backup:?}");
+    let backup = terminal.run(&["backup", "copy", "--database-url", &secret]).await?.with_status(1)?;
+    assert!(backup.stderr.contains("no registry") && !backup.stderr.contains("hunter2"), "{backup:?}");
     // The database is still empty.
     let looked = terminal.run(&["doctor", "--database-url", &secret]).await?.with_status(1)?;
     assert!(looked.stdout.contains("✗ postgresql") && !looked.stdout.contains("hunter2"), "{looked:?}");

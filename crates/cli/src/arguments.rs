@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use bucketry_model::audit::{AuditAction, AuditKind};
+use bucketry_vault::{Recipient, VaultError};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -145,8 +146,14 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: AdminCommand,
     },
-    /// Write a consistent copy of the embedded database, even while the server is running
+    /// Write a backup of the registry, and of the traffic that isn't counted yet, even while servers are running
+    ///
+    /// The backup contains secrets only in sealed form. Restore it with `bucketry restore`.
     Backup(BackupOptions),
+    /// Restore a backup into a data directory, and with --database-url into an empty PostgreSQL database
+    ///
+    /// Everything is checked before anything is written. If the command is interrupted, run it again.
+    Restore(RestoreOptions),
     /// Move the registry between the embedded database and PostgreSQL while all servers are stopped
     Migrate(MigrateOptions),
     /// Check this deployment for problems and say how to fix them
@@ -457,12 +464,43 @@ pub(crate) struct BackupOptions {
     /// Write nothing: only record that another program made a backup
     #[arg(long, conflicts_with = "file")]
     pub(crate) record: bool,
+    /// Also include vault.key, node.pem and token.key, encrypted to this age public key (age1…); may be repeated
+    #[arg(long, value_name = "AGE_KEY", conflicts_with = "record", value_parser = recipient)]
+    pub(crate) recipient: Vec<Recipient>,
     /// Data directory of the server
-    #[arg(long, env = "BUCKETRY_DATA_DIR", default_value = "./data")]
+    #[arg(long, env = "BUCKETRY_DATA_DIR", default_value = "./data", value_name = "DIR")]
     pub(crate) data_dir: PathBuf,
-    /// PostgreSQL database, if the registry is in one; back it up with pg_dump instead
+    /// PostgreSQL database, if the registry is in one; the keys and the spool are in the data directory
     #[arg(long, env = "BUCKETRY_DATABASE_URL", value_name = "URL", hide_env_values = true, value_parser = DatabaseUrl::parser())]
     pub(crate) database_url: Option<DatabaseUrl>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreOptions {
+    /// Backup to restore
+    pub(crate) file: PathBuf,
+    /// Data directory to restore into; no server may be using it
+    #[arg(long, env = "BUCKETRY_DATA_DIR", default_value = "./data", value_name = "DIR")]
+    pub(crate) data_dir: PathBuf,
+    /// Empty PostgreSQL database to restore the registry into, instead of the data directory
+    #[arg(long, env = "BUCKETRY_DATABASE_URL", value_name = "URL", hide_env_values = true, value_parser = DatabaseUrl::parser())]
+    pub(crate) database_url: Option<DatabaseUrl>,
+    /// File with the private key (AGE-SECRET-KEY-1…) that opens the key files in the backup
+    #[arg(long, value_name = "FILE", conflicts_with = "without_keys")]
+    pub(crate) identity: Option<PathBuf>,
+    /// Restore although vault.key is missing; every secret must be entered again
+    #[arg(long)]
+    pub(crate) without_keys: bool,
+    /// Restore although there are files in the data directory, which are moved into a directory beside
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+    /// Only check whether the backup can be restored, and write nothing
+    #[arg(long, conflicts_with = "overwrite")]
+    pub(crate) check: bool,
+}
+
+fn recipient(text: &str) -> Result<Recipient, VaultError> {
+    text.parse()
 }
 
 #[derive(Debug, Args)]

@@ -24,6 +24,7 @@ const LOCAL: &[(&[&str], bool)] = &[
     (&["completions"], false),
     (&["migrate"], false),
     (&["backup"], true),
+    (&["restore"], true),
     (&["admin", "reset-password"], true),
     (&["vault", "export-recipients"], true),
 ];

@@ -15,6 +15,9 @@ pub(crate) const TOKEN_KEYS: &str = "token.key";
 /// The directory in which the node stores traffic until it is reported.
 pub(crate) const SPOOL: &str = "spool";
 
+/// The key files. Together with a database, they open everything.
+pub(crate) const KEY_FILES: [&str; 3] = [VAULT_KEY, NODE_KEY, TOKEN_KEYS];
+
 /// What a registry needs in addition to its database.
 pub(crate) const BESIDE_THE_DATABASE: [&str; 4] = [VAULT_KEY, NODE_KEY, TOKEN_KEYS, SPOOL];
 

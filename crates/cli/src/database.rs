@@ -11,12 +11,12 @@ use bucketry_store::Store;
 use bucketry_store::data_dir::{self, DataDirLock};
 use bucketry_store::postgres::{self, Address, PostgresStore};
 use bucketry_store::sqlite::{self, DATABASE_FILE, SqliteStore};
-use bucketry_store::transfer::Target;
+use bucketry_store::transfer::{Target, UnfinishedTransfer};
 use clap::builder::ValueParser;
 use serde::{Serialize, Serializer};
 
-use crate::data_directory;
 use crate::failure::{Failure, Result};
+use crate::{data_directory, restore};
 
 /// The URL of a PostgreSQL database, as given. It may contain a password, so it is never shown unredacted.
 #[derive(Clone)]
@@ -92,6 +92,7 @@ pub(crate) struct OpenDatabase {
 
 /// Opens the registry and upgrades its schema.
 pub(crate) async fn open(database: &Database, data_dir: &Path) -> Result<OpenDatabase> {
+    restore::refuse_interrupted(data_dir)?;
     match database {
         Database::Embedded => {
             if data_directory::lacks_its_database(data_dir) {
@@ -131,8 +132,11 @@ pub(crate) async fn open(database: &Database, data_dir: &Path) -> Result<OpenDat
 /// Refuses a registry that was moved only in part: a server would take it for a complete one.
 pub(crate) async fn refuse_unfinished(store: &dyn Target) -> Result<()> {
     match store.unfinished_transfer().await {
-        Ok(false) => Ok(()),
-        Ok(true) => Err(Failure::failed(
+        Ok(None) => Ok(()),
+        Ok(Some(UnfinishedTransfer::Restore)) => Err(Failure::failed(
+            "a restore into this database is unfinished: run `bucketry restore` with the same backup again",
+        )),
+        Ok(Some(UnfinishedTransfer::Migration)) => Err(Failure::failed(
             "a migration into this database is unfinished: run `bucketry migrate` with the same --from and --to again",
         )),
         Err(error) => Err(Failure::because("can't read the database", &error)),

@@ -30,7 +30,7 @@ use crate::listener_url::url;
 use crate::server_certificates::ServerCertificates;
 use crate::settings::{DashboardPlan, GatewayListener, NodeSettings, Settings, TlsListener};
 use crate::tls_metrics::TlsStats;
-use crate::{log_file, sealed_secrets, trace_export};
+use crate::{log_file, scheduled_backup, sealed_secrets, trace_export};
 
 /// How long the start waits for the embedded node to report.
 const NODE_WITHIN: Duration = Duration::from_secs(10);
@@ -103,6 +103,7 @@ impl Deployment {
             }
         }
         let audit_log = settings.audit_log.as_deref().map(open_audit_log).transpose()?;
+        let backups = scheduled_backup::schedule(&control, settings)?;
         let api = ApiSettings { tracer: tracer.clone(), ..settings.api.clone() };
         let state = ApiState::new(control.clone(), api);
         let dashboard = dashboard(&control, &state, settings.dashboard.as_ref());
@@ -122,6 +123,9 @@ impl Deployment {
             _lock: lock,
         };
         deployment.keep_current(certificates);
+        if let Some(backups) = backups {
+            deployment.background.spawn(backups);
+        }
         if let Some(listener) = metrics_listener {
             deployment.serve_metrics(listener, settings.connections_per_address);
         }

@@ -26,7 +26,12 @@ impl Failure {
 
     /// A failure with the whole chain of causes in its message.
     pub(crate) fn because(what: &str, error: &dyn std::error::Error) -> Self {
-        let mut text = format!("{what}: {error}");
+        Self::failed_because(error).about(what)
+    }
+
+    /// An error and the whole chain of its causes.
+    pub(crate) fn failed_because(error: &dyn std::error::Error) -> Self {
+        let mut text = error.to_string();
         let mut cause = error.source();
         while let Some(next) = cause {
             let said = next.to_string();

@@ -9,6 +9,7 @@ mod argument_values;
 mod arguments;
 mod audit;
 mod backup;
+mod backup_contents;
 mod bounded_lines;
 mod bucket;
 mod bucket_arguments;
@@ -79,7 +80,9 @@ mod registry_file;
 mod remote;
 mod repository;
 mod repository_arguments;
+mod restore;
 mod role;
+mod scheduled_backup;
 mod sealed_secrets;
 mod secret_source;
 mod serve;
@@ -163,6 +166,7 @@ fn run(arguments: Arguments) -> Result<()> {
             Command::Notify { command } => notify::run(&remote, command).await,
             Command::Vault { command } => vault::run(&remote, command).await,
             Command::Backup(options) => backup::run(&remote, options).await,
+            Command::Restore(options) => restore::run(&remote, options).await,
             Command::Migrate(options) => migrate::run(options).await,
             Command::Doctor(options) => doctor::run(&remote, options).await,
             Command::Health(options) => health::run(&remote, &options).await,

@@ -9,6 +9,7 @@ pub mod access_token;
 pub mod accounts;
 pub mod api_token;
 pub mod audit;
+pub mod backups;
 pub mod browser_sessions;
 mod bucket_jobs;
 pub mod buckets;
@@ -82,6 +83,7 @@ struct Inner {
     overviews: Arc<overview::OverviewCache>,
     change_feeds: change_feed::ChangeFeeds,
     findings: findings::FindingCache,
+    backup_failure: backups::LastBackupFailure,
     refusals: audit::Refusals,
     condition_watch: notifications::ConditionWatch,
     changes: tokio::sync::Notify,
@@ -117,6 +119,7 @@ impl Control {
             overviews: Arc::default(),
             change_feeds: change_feed::ChangeFeeds::default(),
             findings: findings::FindingCache::default(),
+            backup_failure: backups::LastBackupFailure::default(),
             refusals: audit::Refusals::default(),
             condition_watch: notifications::ConditionWatch::default(),
             changes: tokio::sync::Notify::new(),
@@ -127,7 +130,7 @@ impl Control {
         Self { inner: Arc::new(inner) }
     }
 
-    /// The store, for readiness checks and backups.
+    /// The store, for readiness checks.
     pub fn store(&self) -> &dyn Store {
         &*self.inner.store
     }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use bucketry_model::price_sheet::PriceSheet;
 use jiff::SignedDuration;
 
+use crate::backups::BackupSchedule;
+
 /// Days after which a session ends, unless a setting overrides it.
 pub const SESSION_DAYS: u16 = 90;
 /// Days to retain traffic by minute, unless a setting overrides it.
@@ -94,6 +96,8 @@ pub struct Settings {
     pub error_rate: Option<u8>,
     /// How old the last backup may become; `None` if that isn't checked.
     pub backup_max_age: Option<SignedDuration>,
+    /// When backups are made; `None` if they aren't scheduled.
+    pub backups: Option<BackupSchedule>,
     /// The data directory, whose disk is watched; `None` if it isn't.
     pub data_directory: Option<PathBuf>,
     /// Bytes of free space on that disk that are always enough.
@@ -129,6 +133,7 @@ impl Default for Settings {
             check_keys: true,
             error_rate: Some(ERROR_RATE),
             backup_max_age: None,
+            backups: None,
             data_directory: None,
             disk_min_free: u64::from(DISK_MIN_FREE) << 20,
         }

@@ -18,25 +18,28 @@ pub struct DataDirLock {
 
 /// Locks a data directory for this process until the lock is dropped. Creates the directory if necessary.
 pub fn lock(data_dir: &Path) -> Result<DataDirLock> {
-    DirBuilder::new().recursive(true).mode(0o700).create(data_dir).map_err(unavailable)?;
+    let failed = |error| unusable(data_dir, error);
+    DirBuilder::new().recursive(true).mode(0o700).create(data_dir).map_err(failed)?;
+    let path = data_dir.join(LOCK_FILE);
     let file = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(false)
         .mode(0o600)
-        .open(data_dir.join(LOCK_FILE))
-        .map_err(unavailable)?;
+        .open(&path)
+        .map_err(|error| unusable(&path, error))?;
     match file.try_lock() {
         Ok(()) => Ok(DataDirLock { _file: file }),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse),
-        Err(TryLockError::Error(error)) => Err(unavailable(error)),
+        Err(TryLockError::Error(error)) => Err(unusable(&path, error)),
     }
 }
 
-pub(crate) fn unavailable(error: io::Error) -> StoreError {
+/// An error about the directory or a file in it.
+pub(crate) fn unusable(path: &Path, error: io::Error) -> StoreError {
     if error.kind() == io::ErrorKind::StorageFull {
         StoreError::DiskFull(Box::new(error))
     } else {
-        StoreError::Unavailable(Box::new(error))
+        StoreError::Directory { path: path.to_owned(), source: error }
     }
 }

@@ -7,6 +7,16 @@ pub enum StoreError {
     /// later.
     #[error("the database is not available right now")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The data directory, or the database file in it, can't be created or opened: it is missing, it is something else, or
+    /// permissions are missing. Check the path.
+    #[error("can't use {path}", path = path.display())]
+    Directory {
+        /// The directory or file.
+        path: std::path::PathBuf,
+        /// The error of the operating system.
+        #[source]
+        source: std::io::Error,
+    },
     /// The disk is full or rejects writes. Nothing was stored. Free some space and try again.
     #[error("the database's disk is full or rejects writes")]
     DiskFull(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -16,8 +26,8 @@ pub enum StoreError {
     ReadOnly(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Another process has locked the data directory. Stop it, or use another directory.
     #[error(
-        "the data directory is in use by another process: stop that server, wait for that `bucketry migrate` to \
-         end, or choose another --data-dir"
+        "the data directory is in use by another process: stop that server, wait for that `bucketry migrate` or `bucketry \
+         restore` to end, or choose another --data-dir"
     )]
     InUse,
     /// A migration is using the database, or used it while this process was connected. Wait until it has ended,
@@ -29,13 +39,10 @@ pub enum StoreError {
     BeingMigrated,
     /// A server or another migration uses the database. Stop it first.
     #[error(
-        "a running server or another `bucketry migrate` uses this database (pg_stat_activity lists it as \
-         bucketry): stop it first"
+        "a running server, another `bucketry migrate` or a `bucketry restore` uses this database (pg_stat_activity lists it \
+         as bucketry): stop it first"
     )]
     UsedByServer,
-    /// The backup file can't be created: it exists already, or its directory doesn't exist or isn't writable.
-    #[error("can't write the backup file")]
-    Backup(#[source] std::io::Error),
     /// This version can't use the database: another program or a newer version created it, or a migration was
     /// changed. The text says what to do.
     #[error("this version can't use the database: {0}")]

@@ -20,6 +20,7 @@
 #![expect(clippy::duplicate_mod, reason = "`sql` is compiled once per engine on purpose")]
 
 pub mod audit;
+pub mod backup;
 pub mod backup_record;
 pub mod bucket;
 #[cfg(feature = "contract")]
@@ -58,7 +59,6 @@ pub mod workspace;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use std::path::Path;
 
 pub use error::StoreError;
 
@@ -106,9 +106,6 @@ pub trait Store:
     /// Checks that writes succeed, by storing one small row. Fails if the disk is full or the database is
     /// read-only.
     async fn check_writes(&self, now: Timestamp) -> Result<()>;
-
-    /// Writes a consistent copy of the database to a new file while the store is in use. The file must not exist.
-    async fn backup(&self, to: &Path) -> Result<()>;
 
     /// Finishes all work and closes the database. No method may be called afterwards.
     async fn close(&self);

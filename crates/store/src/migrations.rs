@@ -78,15 +78,45 @@ pub(crate) fn postgres() -> Migrator {
     migrator(POSTGRES)
 }
 
+/// A migration that neither engine has: a newer version made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UnknownMigration(pub(crate) String);
+
+/// The migrations that give a SQLite database the schema of a registry, in which those with these descriptions were
+/// applied.
+pub(crate) fn sqlite_through(applied: &[String]) -> Result<Migrator, UnknownMigration> {
+    through(SQLITE, applied)
+}
+
+/// The same for a PostgreSQL database.
+pub(crate) fn postgres_through(applied: &[String]) -> Result<Migrator, UnknownMigration> {
+    through(POSTGRES, applied)
+}
+
+/// A few migrations exist for one engine only, so the registry's newest one is looked for in the other's list by name.
+fn through(files: &[File], applied: &[String]) -> Result<Migrator, UnknownMigration> {
+    let known = |name: &String| SQLITE.iter().chain(POSTGRES).any(|file| description(file) == *name);
+    if let Some(unknown) = applied.iter().find(|name| !known(name)) {
+        return Err(UnknownMigration(unknown.clone()));
+    }
+    let end =
+        files.iter().rposition(|file| applied.contains(&description(file))).map_or(0, |newest| newest + 1);
+    Ok(migrator(&files[..end]))
+}
+
+fn description(&(name, _): &File) -> String {
+    name.split_once('_').map_or("", |(_, description)| description).replace('_', " ")
+}
+
 /// Names the migrations as `sqlx::migrate!` does: databases record version, description and checksum.
 fn migrator(files: &[File]) -> Migrator {
     let migration = |&(name, text): &File| {
-        let (version, description) = name.split_once('_').unwrap_or((name, ""));
+        let version = name.split_once('_').map_or(name, |(version, _)| version);
         // The test below reads every name.
         let version = version.parse().unwrap_or_default();
         Migration::new(
             version,
-            description.replace('_', " ").into(),
+            description(&(name, text)).into(),
             MigrationType::Simple,
             text.into_sql_str(),
             false,
@@ -100,6 +130,19 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+
+    #[test]
+    fn the_schema_of_one_engine_is_found_for_the_other() {
+        let newest = |migrator: Migrator| migrator.iter().last().map(|one| one.description.to_string());
+        let all: Vec<String> = postgres().iter().map(|one| one.description.to_string()).collect();
+        assert_eq!(newest(sqlite_through(&all).unwrap()), newest(sqlite()));
+        // The fifth one is PostgreSQL's own.
+        let older = sqlite_through(&all[..5]).unwrap();
+        assert_eq!(newest(older).as_deref(), Some("credentials"));
+        let newer = [all, vec!["from the future".to_owned()]].concat();
+        let refused = postgres_through(&newer).map(|_| ()).unwrap_err();
+        assert_eq!(refused, UnknownMigration("from the future".to_owned()));
+    }
 
     #[tokio::test]
     async fn every_file_is_embedded_and_recorded_as_sqlx_records_it() {

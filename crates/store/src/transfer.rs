@@ -142,15 +142,28 @@ pub trait Source: Send + Sync {
     ) -> Result<Vec<Vec<Cell>>>;
 }
 
+/// What fills a registry that isn't usable yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnfinishedTransfer {
+    /// A move from another database, which continues where it was.
+    Migration,
+    /// A restore from a backup, which begins again.
+    Restore,
+}
+
 /// The store that a registry is moved to.
 #[async_trait]
 pub trait Target: Source {
-    /// Whether a transfer into this database was begun and not finished.
-    async fn unfinished_transfer(&self) -> Result<bool>;
+    /// What was begun in this database and not finished.
+    async fn unfinished_transfer(&self) -> Result<Option<UnfinishedTransfer>>;
 
     /// Begins a transfer into an empty registry, or resumes the one that was begun. Returns false if the registry
     /// contains other data.
     async fn begin_transfer(&self, tables: &[StoredTable]) -> Result<bool>;
+
+    /// Begins a restore from a backup into an empty registry. Removes what an unfinished restore has stored. Returns false
+    /// if the registry contains other data.
+    async fn begin_restore(&self, tables: &[StoredTable]) -> Result<bool>;
 
     /// How far the transfer of a table has come.
     async fn transfer_cursor(&self, table: &StoredTable) -> Result<TransferCursor>;

@@ -3,6 +3,10 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "sqlite/backup.rs"]
+mod backup;
+#[path = "shared/backups.rs"]
+mod backups;
 #[path = "shared/older_listings.rs"]
 mod older_listings;
 #[path = "shared/older_traffic.rs"]
@@ -20,7 +24,7 @@ use bucketry_model::secret::SealedSecret;
 use bucketry_store::bucket::{BucketDeleted, BucketInserted, BucketStore, NewBucket, StoredSecret};
 use bucketry_store::contract::change;
 use bucketry_store::organization::{NewOrganization, OrganizationStore};
-use bucketry_store::sqlite::{self, DATABASE_FILE, Options, SqliteStore};
+use bucketry_store::sqlite::{DATABASE_FILE, Options, SqliteStore};
 use bucketry_store::user::NewUser;
 use bucketry_store::vault::VaultStore;
 use bucketry_store::workspace::NewWorkspace;
@@ -149,9 +153,7 @@ async fn nobody_but_the_owner_reads_the_data() {
         let path = file.unwrap().path();
         assert_eq!(mode(&path), 0o600, "{}", path.display());
     }
-    let copy = parent.path().join("copy.db");
-    store.backup(&copy).await.unwrap();
-    assert_eq!(mode(&copy), 0o600);
+    store.close().await;
 }
 
 #[tokio::test]
@@ -255,52 +257,6 @@ async fn a_value_that_cannot_be_read_is_told_by_its_column() {
         matches!(&response, StoreError::Damaged(column) if column == "column storage_type"),
         "{response:?}"
     );
-}
-
-#[tokio::test]
-async fn a_backup_of_a_store_in_use_opens_as_a_store() {
-    let directory = TempDir::new().unwrap();
-    let store = furnished(directory.path()).await;
-    // One backup by the store itself, and one as another process makes it.
-    for number in [1, 2] {
-        let restored = TempDir::new().unwrap();
-        let to = restored.path().join(DATABASE_FILE);
-        if number == 1 {
-            store.backup(&to).await.unwrap();
-        } else {
-            sqlite::backup(directory.path(), &to).await.unwrap();
-        }
-        store.insert_bucket(&bucket(number, "later"), &change(now())).await.unwrap();
-        let copy = open(restored.path()).await;
-        assert_eq!(copy.count_secrets().await.unwrap(), u64::from(number));
-        copy.insert_bucket(&bucket(9, "in the copy"), &change(now())).await.unwrap();
-        assert_eq!(
-            fs::read_dir(restored.path()).unwrap().count(),
-            4,
-            "only the database, its logs and the lock"
-        );
-    }
-}
-
-#[tokio::test]
-async fn a_backup_of_a_store_that_nobody_uses_is_made_too() {
-    let directory = TempDir::new().unwrap();
-    furnished(directory.path()).await.close().await;
-    let restored = TempDir::new().unwrap();
-    sqlite::backup(directory.path(), &restored.path().join(DATABASE_FILE)).await.unwrap();
-    assert_eq!(open(restored.path()).await.count_secrets().await.unwrap(), 1);
-}
-
-#[tokio::test]
-async fn a_backup_never_takes_the_place_of_a_file() {
-    let directory = TempDir::new().unwrap();
-    let store = furnished(directory.path()).await;
-    let to = directory.path().join("precious");
-    fs::write(&to, "precious").unwrap();
-    assert!(matches!(store.backup(&to).await, Err(StoreError::Backup(_))));
-    assert_eq!(fs::read_to_string(&to).unwrap(), "precious");
-    let nowhere = directory.path().join("missing").join("copy");
-    assert!(matches!(store.backup(&nowhere).await, Err(StoreError::Backup(_))));
 }
 
 #[tokio::test]

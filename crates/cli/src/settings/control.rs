@@ -5,17 +5,41 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use bucketry_control::backups::BackupSchedule;
 use bucketry_model::price_sheet::PriceSheet;
+use bucketry_vault::Recipient;
 use jiff::SignedDuration;
 
 use super::declared::ControlValues;
 use super::kinds::Switch;
+use super::list;
 use crate::failure::{Failure, Result};
 
 /// The largest price sheet.
 const MAX_SHEET_BYTES: u64 = 4 << 20;
 
 impl ControlValues {
+    /// Whose private keys open the key files in scheduled backups.
+    pub(super) fn backup_recipients(&self) -> Result<Vec<Recipient>> {
+        let recipients = list(&self.backup_recipients).map(|text| {
+            text.parse().map_err(|error| Failure::usage(format!("--backup-recipients: {text:?}: {error}")))
+        });
+        let recipients: Vec<Recipient> = recipients.collect::<Result<_>>()?;
+        if !recipients.is_empty() && self.backup_dir.is_none() {
+            return Err(Failure::usage("--backup-recipients has no effect without --backup-dir: set both"));
+        }
+        Ok(recipients)
+    }
+
+    fn backups(&self) -> Option<BackupSchedule> {
+        Some(BackupSchedule {
+            directory: self.backup_dir.clone()?,
+            interval: SignedDuration::from_hours(self.backup_interval.max(1).into()),
+            keep: self.backup_keep.max(1).into(),
+            keep_for: limit(self.backup_keep_days).map(days),
+        })
+    }
+
     pub(super) fn settings(self) -> Result<bucketry_control::Settings> {
         let prices = self.price_sheet.as_deref().map(read_prices).transpose()?;
         Ok(bucketry_control::Settings {
@@ -35,6 +59,7 @@ impl ControlValues {
             unused_after: limit(self.unused_after).map(days),
             check_keys: self.key_checks == Switch::On,
             error_rate: limit(self.error_rate),
+            backups: self.backups(),
             backup_max_age: limit(self.backup_max_age).map(days),
             disk_min_free: u64::from(self.disk_min_free) << 20,
             finding_delay: SignedDuration::from_secs(self.finding_delay.into()),

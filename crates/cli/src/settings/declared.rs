@@ -218,6 +218,22 @@ settings! {
         /// Days after which the last backup is reported as too old; 0 means that backups aren't checked
         #[arg(value_name = "DAYS", value_parser = value_parser!(u16).range(0..=3_650))]
         backup_max_age: u16 = 0,
+        /// Directory to write scheduled backups to [default: no backups are scheduled]
+        #[arg(value_name = "DIR")]
+        backup_dir: PathBuf,
+        /// Hours between two scheduled backups
+        #[arg(value_name = "HOURS", value_parser = value_parser!(u16).range(1..=8_760))]
+        backup_interval: u16 = 24,
+        /// Age public keys (age1…), separated by commas, to which scheduled backups include the key files in encrypted
+        /// form; empty for backups without key files
+        #[arg(value_name = "LIST")]
+        backup_recipients: String = String::new(),
+        /// Number of scheduled backups to retain, the newest ones
+        #[arg(value_name = "NUMBER", value_parser = value_parser!(u16).range(1..=10_000))]
+        backup_keep: u16 = 7,
+        /// Days for which to retain further scheduled backups
+        #[arg(value_name = "DAYS", value_parser = value_parser!(u16).range(0..=3_650))]
+        backup_keep_days: u16 = 0,
         /// MiB of free space with which the disk of the data directory counts as not full; with less, it is reported if
         /// less than 5 % or less than 1 GiB is free; 0 means that the disk isn't checked
         #[arg(value_name = "MIB")]

@@ -28,6 +28,7 @@ use bucketry_acme::AcmeSettings;
 use bucketry_api::ApiSettings;
 use bucketry_model::secret::Secret;
 use bucketry_telemetry::TraceSettings;
+use bucketry_vault::Recipient;
 use clap::Arg;
 
 use self::listen_address::ListenAddress;
@@ -58,6 +59,8 @@ pub(crate) struct Settings {
     pub(crate) node: Option<NodeSettings>,
     pub(crate) control: bucketry_control::Settings,
     pub(crate) audit_log: Option<PathBuf>,
+    /// Whose private keys open the key files in scheduled backups.
+    pub(crate) backup_recipients: Vec<Recipient>,
     pub(crate) api: ApiSettings,
     /// `None` if there is no dashboard.
     pub(crate) dashboard: Option<DashboardPlan>,
@@ -135,6 +138,7 @@ impl SettingsLayer {
             acme,
             node: (!process.no_node).then_some(node),
             audit_log: values.control.audit_log.clone(),
+            backup_recipients: values.control.backup_recipients()?,
             control: bucketry_control::Settings { data_directory, ..values.control.settings()? },
             api,
             dashboard,

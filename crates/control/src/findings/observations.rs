@@ -98,6 +98,10 @@ pub(super) struct DeploymentState {
     /// How old a backup may become, if that is checked.
     pub(super) backup_max_age: Option<SignedDuration>,
     pub(super) last_backup: Option<Timestamp>,
+    /// How often a backup is made, if that is scheduled.
+    pub(super) backup_interval: Option<SignedDuration>,
+    /// Why the last scheduled backup failed.
+    pub(super) backup_failure: Option<String>,
     /// When the first organization was created.
     pub(super) created_at: Timestamp,
     /// The certificates that this server uses.

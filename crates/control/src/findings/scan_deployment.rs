@@ -5,6 +5,7 @@ use std::path::Path;
 use bucketry_model::id::OrgId;
 
 use super::observations::{DeploymentState, DiskSpace};
+use crate::backups::BackupSchedule;
 use crate::{Control, Error, Result};
 
 impl Control {
@@ -24,14 +25,21 @@ impl Control {
                     .map_err(Error::internal)?
             }
         };
-        let last_backup = match settings.backup_max_age {
+        let schedule = settings.backups.as_ref();
+        let backup_max_age = settings.backup_max_age.or(schedule.map(BackupSchedule::too_old));
+        let last_backup = match backup_max_age {
             None => None,
             Some(_) => store.last_backup().await?,
         };
-        let backup_max_age = settings.backup_max_age;
-        let certificates = self.inner.server_certificates.all();
-        let created_at = first.created_at;
-        Ok(Some(DeploymentState { disk, backup_max_age, last_backup, created_at, certificates }))
+        Ok(Some(DeploymentState {
+            disk,
+            backup_max_age,
+            last_backup,
+            backup_interval: schedule.map(|schedule| schedule.interval),
+            backup_failure: self.inner.backup_failure.get(),
+            created_at: first.created_at,
+            certificates: self.inner.server_certificates.all(),
+        }))
     }
 }
 

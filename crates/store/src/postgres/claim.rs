@@ -33,6 +33,9 @@ macro_rules! try_lock {
     };
 }
 const TRY_SHARED: &str = try_lock!("pg_try_advisory_lock_shared");
+/// Another lock, which only the process holds that makes a scheduled backup. The first key is `BKTS`.
+pub(super) const TRY_BACKUP: &str = "SELECT pg_try_advisory_lock(1112233043, \
+    (COALESCE(current_schema()::regnamespace::oid::bigint, 0) - 2147483648)::int)";
 const TRY_ALONE: &str = try_lock!("pg_try_advisory_lock");
 
 /// The number of migrations that have begun so far.

@@ -50,6 +50,26 @@ pub(super) fn part_of_union(select: &str, order_and_limit: &str) -> String {
     format!("({select}{order_and_limit})")
 }
 
+/// The engine's name in backups.
+pub(super) const ENGINE: &str = "postgresql";
+
+/// Begins a transaction that sees what was committed before its first read. A large table takes longer to read than other
+/// statements may take.
+pub(super) const BEGIN_SNAPSHOT: &[&str] = &[
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    "SET LOCAL statement_timeout = 0",
+    "SET LOCAL idle_in_transaction_session_timeout = 0",
+];
+
+/// Returns a row if migrations were applied to this database.
+pub(super) const FIND_MIGRATIONS: &str = "SELECT 1 FROM pg_class c WHERE c.relname = '_sqlx_migrations' \
+    AND c.relnamespace = current_schema()::regnamespace";
+
+/// Removes all rows of these tables, of which each follows those that it refers to.
+pub(super) fn clear(tables: &[&str]) -> Vec<String> {
+    vec![format!("TRUNCATE {}", tables.join(", "))]
+}
+
 /// Returns a row if a transfer into this database was begun and not finished.
 pub(super) const FIND_TRANSFER: &str = "SELECT 1 FROM pg_class c WHERE c.relname = 'unfinished_transfer' \
     AND c.relnamespace = current_schema()::regnamespace";

@@ -11,18 +11,18 @@
 //! backups when those are deleted.
 
 mod address;
+mod backup;
 mod candidate;
 mod claim;
 mod dialect;
 mod generation;
 mod open;
+mod restore;
 mod row_values;
 #[path = "../sql/mod.rs"]
 mod sql;
 mod throwaway;
 
-use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -36,9 +36,11 @@ use generation::SharedGenerations;
 use sql::Generations;
 
 pub use address::{Address, WrongAddress};
+pub use backup::{source, source_alone};
 pub use candidate::{CandidateDatabase, candidate};
 pub use generation::GENERATION_FRESH_FOR;
 pub use open::{Options, examine};
+pub use restore::PostgresRestore;
 pub use throwaway::ThrowawaySchema;
 
 /// The registry in a PostgreSQL database.
@@ -77,11 +79,6 @@ impl Store for PostgresStore {
 
     async fn check_writes(&self, now: Timestamp) -> Result<()> {
         self.try_write(now).await
-    }
-
-    async fn backup(&self, _to: &Path) -> Result<()> {
-        let advice = "back up a PostgreSQL database with its own tools, such as pg_dump";
-        Err(StoreError::Backup(io::Error::new(io::ErrorKind::Unsupported, advice)))
     }
 
     async fn close(&self) {

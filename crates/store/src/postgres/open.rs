@@ -87,6 +87,34 @@ impl PostgresStore {
         Ok(Self::over(pool(&options, None).connect_lazy_with(reading), None))
     }
 
+    /// Opens the database for a restore, with the schema that these migrations make: nobody else uses it.
+    pub(super) async fn open_to_restore(
+        address: &Address,
+        options: &Options,
+        migrations: &Migrator,
+    ) -> Result<Self> {
+        let connecting = connecting(address);
+        within(options, reach(&connecting)).await?;
+        let claim = Claim::take(&connecting, Use::Alone, options.acquire_timeout).await?;
+        prepare(&connecting, migrations).await.map_err(|error| match error {
+            StoreError::Schema(_) => StoreError::Schema(
+                "its schema is newer than that of the backup, or another program's: restore into an empty database".to_owned(),
+            ),
+            other => other,
+        })?;
+        let pool = pool(options, None).connect_lazy_with(limited(connecting, options));
+        Ok(Self::over(pool, Some(claim)))
+    }
+
+    /// Runs the migrations that an older schema lacks, in a store that was opened for a restore.
+    pub(super) async fn upgrade(&self, address: &Address) -> Result<()> {
+        let has_unlisted = prepare(&connecting(address), &MIGRATIONS).await?;
+        if let Some(claim) = &self.claim {
+            claim.begin(Use::Alone).await?;
+        }
+        if has_unlisted { self.list_unlisted().await } else { Ok(()) }
+    }
+
     fn over(pool: Pool<Db>, claim: Option<Claim>) -> Self {
         Self {
             writer: pool.clone(),
@@ -99,20 +127,13 @@ impl PostgresStore {
     }
 
     async fn open_claimed(address: &Address, options: &Options, how: Use) -> Result<Self> {
-        let connecting = address.options().application_name("bucketry").statement_cache_capacity(512);
+        let connecting = connecting(address);
         within(options, reach(&connecting)).await?;
         let claim = Claim::take(&connecting, how, options.acquire_timeout).await?;
-        let has_unlisted = prepare(&connecting).await?;
+        let has_unlisted = prepare(&connecting, &MIGRATIONS).await?;
         claim.begin(how).await?;
 
-        let milliseconds = |time: Duration| time.as_millis().to_string();
-        let limited = connecting.options([
-            ("statement_timeout", milliseconds(options.statement_timeout)),
-            ("lock_timeout", milliseconds(options.lock_timeout)),
-            // A process that is disconnected in the middle of a transaction must not hold its locks until the
-            // network's own time-outs end the connection.
-            ("idle_in_transaction_session_timeout", milliseconds(options.statement_timeout * 2)),
-        ]);
+        let limited = limited(connecting, options);
         let fence = (how == Use::Shared).then(|| claim.fence());
         let pool = pool(options, fence).connect_lazy_with(limited);
         check(&pool).await?;
@@ -122,6 +143,22 @@ impl PostgresStore {
         }
         Ok(store)
     }
+}
+
+fn connecting(address: &Address) -> PgConnectOptions {
+    address.options().application_name("bucketry").statement_cache_capacity(512)
+}
+
+/// Options for the connections of a store, whose statements may not take forever.
+fn limited(connecting: PgConnectOptions, options: &Options) -> PgConnectOptions {
+    let milliseconds = |time: Duration| time.as_millis().to_string();
+    connecting.options([
+        ("statement_timeout", milliseconds(options.statement_timeout)),
+        ("lock_timeout", milliseconds(options.lock_timeout)),
+        // A process that is disconnected in the middle of a transaction must not hold its locks until the network's own
+        // time-outs end the connection.
+        ("idle_in_transaction_session_timeout", milliseconds(options.statement_timeout * 2)),
+    ])
 }
 
 /// Checks whether the database at an address can be used as it is, without changing it. Returns the server's
@@ -189,11 +226,19 @@ pub(super) async fn reach(connecting: &PgConnectOptions) -> Result<String> {
 /// Rejects the database of another program, and runs the missing migrations. Without time-outs, because a large
 /// table takes long, and so does waiting for another process that upgrades the schema. Returns whether the store has
 /// something to fill in.
-async fn prepare(connecting: &PgConnectOptions) -> Result<bool> {
+async fn prepare(connecting: &PgConnectOptions, migrations: &Migrator) -> Result<bool> {
     let unlimited = connecting.clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]);
     let mut connection = unlimited.connect().await.map_err(dialect::error)?;
     refuse_foreign(&mut connection).await?;
-    MIGRATIONS.run(&mut connection).await.map_err(schema_error)?;
+    // `run` would make futures that can't be sent to another thread.
+    migrations.run_direct(None, &mut connection, false).await.map_err(schema_error)?;
+    // An older schema may not have the table yet.
+    let sql = "SELECT 1 FROM pg_class c WHERE c.relname = 'unlisted' \
+               AND c.relnamespace = current_schema()::regnamespace";
+    if sqlx::query(sql).fetch_optional(&mut connection).await.map_err(dialect::error)?.is_none() {
+        connection.close().await.map_err(dialect::error)?;
+        return Ok(false);
+    }
     let counted = sqlx::query("SELECT COUNT(*) FROM unlisted").fetch_one(&mut connection).await;
     let unlisted: i64 = counted.and_then(|row| row.try_get(0)).map_err(dialect::error)?;
     connection.close().await.map_err(dialect::error)?;

@@ -50,6 +50,7 @@ mod repository_key;
 mod repository_list;
 mod search_words;
 mod series;
+pub(super) mod snapshot;
 mod statement;
 mod status;
 mod status_event;

@@ -8,11 +8,11 @@ use super::SqlStore;
 use super::columns::Columns;
 use super::dialect::{self, Query, Row};
 use super::row_values::RowValues;
-use super::statement::Rows;
-use crate::transfer::{Cell, Kind, Source, StoredTable, Target, TransferCursor};
+use super::statement::{Rows, Write};
+use crate::transfer::{Cell, Kind, Source, StoredTable, Target, TransferCursor, UnfinishedTransfer};
 use crate::{Result, StoreError};
 
-fn names(table: &StoredTable) -> String {
+pub(super) fn names(table: &StoredTable) -> String {
     table.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
@@ -24,7 +24,7 @@ fn parameters(count: usize) -> String {
     (1..=count).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
 }
 
-fn cells(table: &StoredTable, row: &Row) -> Result<Vec<Cell>> {
+pub(super) fn cells(table: &StoredTable, row: &Row) -> Result<Vec<Cell>> {
     let mut columns = Columns::of(row);
     let read = |column: &crate::transfer::Column| {
         Ok(match column.kind {
@@ -64,6 +64,26 @@ fn key_of(table: &StoredTable, text: &str) -> Result<Vec<Cell>> {
     Ok(values.iter().zip(table.columns.iter().take(table.key)).map(read).collect())
 }
 
+/// Instead of the name of a table: a restore from a backup was begun.
+const RESTORE: &str = "(restore)";
+
+/// Marks the registry as unfinished, if it is empty.
+async fn begin(write: &mut Write, tables: &[StoredTable]) -> Result<bool> {
+    for table in tables {
+        // In a new registry this table has a row, which says that nothing has been removed yet.
+        if table.name == "changes_purged" {
+            write.execute(query("DELETE FROM changes_purged WHERE purged_through = 0")).await?;
+        }
+        let sql = AssertSqlSafe(format!("SELECT 1 FROM {} LIMIT 1", table.name));
+        if write.finds(query(sql)).await? {
+            return Ok(false);
+        }
+    }
+    let make = "CREATE TABLE unfinished_transfer (name TEXT NOT NULL PRIMARY KEY, last_key TEXT, moved BIGINT NOT NULL)";
+    write.execute(query(make)).await?;
+    Ok(true)
+}
+
 #[async_trait]
 impl Source for SqlStore {
     async fn is_undisturbed(&self) -> bool {
@@ -101,28 +121,48 @@ impl Source for SqlStore {
 
 #[async_trait]
 impl Target for SqlStore {
-    async fn unfinished_transfer(&self) -> Result<bool> {
-        Ok(self.row(query(dialect::FIND_TRANSFER)).await?.is_some())
+    async fn unfinished_transfer(&self) -> Result<Option<UnfinishedTransfer>> {
+        if self.row(query(dialect::FIND_TRANSFER)).await?.is_none() {
+            return Ok(None);
+        }
+        let sql = "SELECT 1 FROM unfinished_transfer WHERE name = $1";
+        Ok(Some(match self.row(query(sql).bind(RESTORE)).await? {
+            Some(_) => UnfinishedTransfer::Restore,
+            None => UnfinishedTransfer::Migration,
+        }))
     }
 
     async fn begin_transfer(&self, tables: &[StoredTable]) -> Result<bool> {
-        if self.unfinished_transfer().await? {
-            return Ok(true);
+        match self.unfinished_transfer().await? {
+            Some(UnfinishedTransfer::Migration) => return Ok(true),
+            Some(UnfinishedTransfer::Restore) => return Ok(false),
+            None => {}
         }
         let mut write = self.write().await?;
-        for table in tables {
-            // In a new registry this table has a row, which says that nothing has been removed yet.
-            if table.name == "changes_purged" {
-                write.execute(query("DELETE FROM changes_purged WHERE purged_through = 0")).await?;
+        let begun = begin(&mut write, tables).await?;
+        write.commit_if(begun).await?;
+        Ok(begun)
+    }
+
+    async fn begin_restore(&self, tables: &[StoredTable]) -> Result<bool> {
+        let mut write = self.write().await?;
+        match self.unfinished_transfer().await? {
+            Some(UnfinishedTransfer::Migration) => return Ok(false),
+            Some(UnfinishedTransfer::Restore) => {
+                let names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
+                for statement in dialect::clear(&names) {
+                    write.execute(query(AssertSqlSafe(statement))).await?;
+                }
+                write.execute(query("DELETE FROM unfinished_transfer")).await?;
             }
-            let sql = AssertSqlSafe(format!("SELECT 1 FROM {} LIMIT 1", table.name));
-            if write.finds(query(sql)).await? {
-                return Ok(false);
+            None => {
+                if !begin(&mut write, tables).await? {
+                    return Ok(false);
+                }
             }
         }
-        let make = "CREATE TABLE unfinished_transfer (name TEXT NOT NULL PRIMARY KEY, last_key TEXT, \
-                    moved BIGINT NOT NULL)";
-        write.execute(query(make)).await?;
+        let mark = "INSERT INTO unfinished_transfer (name, moved) VALUES ($1, 0)";
+        write.execute(query(mark).bind(RESTORE)).await?;
         write.commit().await?;
         Ok(true)
     }

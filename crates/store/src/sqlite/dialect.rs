@@ -43,6 +43,21 @@ pub(super) fn part_of_union(select: &str, _order_and_limit: &str) -> String {
     select.to_owned()
 }
 
+/// The engine's name in backups.
+pub(super) const ENGINE: &str = "sqlite";
+
+/// Begins a transaction that reads. In the write-ahead log, it doesn't block writers.
+pub(super) const BEGIN_SNAPSHOT: &[&str] = &["BEGIN DEFERRED"];
+
+/// Returns a row if migrations were applied to this database.
+pub(super) const FIND_MIGRATIONS: &str =
+    "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = '_sqlx_migrations'";
+
+/// Removes all rows of these tables, of which each follows those that it refers to.
+pub(super) fn clear(tables: &[&str]) -> Vec<String> {
+    tables.iter().rev().map(|table| format!("DELETE FROM {table}")).collect()
+}
+
 /// Returns a row if a transfer into this database was begun and not finished.
 pub(super) const FIND_TRANSFER: &str =
     "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'unfinished_transfer'";

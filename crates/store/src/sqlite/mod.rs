@@ -9,12 +9,13 @@
 mod backup;
 mod dialect;
 mod open;
+mod restore;
 mod row_values;
 #[path = "../sql/mod.rs"]
 mod sql;
 mod tables;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -27,8 +28,10 @@ use crate::{Result, Store};
 use dialect::Db;
 use sql::Generations;
 
-pub use backup::{backup, record_backup};
+pub use backup::{record_backup, source};
 pub use open::Options;
+pub use restore::SqliteRestore;
+pub(crate) use tables::tables_of;
 
 /// The name of the database file in the data directory.
 pub const DATABASE_FILE: &str = "bucketry.db";
@@ -82,10 +85,6 @@ impl Store for SqliteStore {
 
     async fn check_writes(&self, now: Timestamp) -> Result<()> {
         self.try_write(now).await
-    }
-
-    async fn backup(&self, to: &Path) -> Result<()> {
-        backup::copy(&self.readers, to).await
     }
 
     async fn close(&self) {

@@ -1,9 +1,9 @@
 //! Opening a database: lock, connections, schema.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use sqlx::{Connection as _, Pool, Row as _};
 use super::dialect::{self, Connection, Db};
 use super::sql::Generations;
 use super::{DATABASE_FILE, SqliteStore};
-use crate::data_dir::{lock, unavailable};
+use crate::data_dir::{DataDirLock, lock, unusable};
 use crate::{Result, StoreError, migrations};
 
 static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(migrations::sqlite);
@@ -63,14 +63,64 @@ impl SqliteStore {
     pub async fn open(data_dir: &Path, options: Options) -> Result<Self> {
         let lock = lock(data_dir)?;
         let file = data_dir.join(DATABASE_FILE);
-        make_private_file(&file).map_err(unavailable)?;
-        let has_unlisted = prepare(&file, &options).await?;
+        make_private_file(&file).map_err(|error| unusable(&file, error))?;
+        let has_unlisted = prepare(&file, &options, &MIGRATIONS).await?;
 
-        let writer = pool(1, &options).connect_lazy_with(writing(&file, &options));
-        let readers = pool(options.readers.max(1), &options)
-            .connect_lazy_with(connecting(&file, &options).read_only(true));
-        check_schema(&readers).await?;
-        let store = Self {
+        let store = Self::over(file, &options, lock);
+        check_schema(&store.readers).await?;
+        if has_unlisted {
+            store.list_unlisted().await?;
+        }
+        Ok(store)
+    }
+
+    /// Creates the database of a registry with these migrations in a directory. The directory stays locked until the store
+    /// is dropped.
+    pub(super) async fn create_with(
+        directory: &Path,
+        options: &Options,
+        migrations: &Migrator,
+    ) -> Result<Self> {
+        let lock = lock(directory)?;
+        let file = directory.join(DATABASE_FILE);
+        make_private_file(&file).map_err(|error| unusable(&file, error))?;
+        prepare(&file, options, migrations).await?;
+        Ok(Self::over(file, options, lock))
+    }
+
+    /// Creates an empty database in memory to which only these migrations are applied.
+    pub(super) async fn in_memory(migrations: &Migrator) -> Result<Self> {
+        let options = Options::default();
+        // The database belongs to the only connection.
+        let connecting = SqliteConnectOptions::new().in_memory(true);
+        let writer = pool(1, &options).connect_lazy_with(connecting);
+        let mut connection = writer.acquire().await.map_err(dialect::error)?;
+        migrate(&mut connection, migrations).await?;
+        drop(connection);
+        Ok(Self {
+            readers: writer.clone(),
+            writer,
+            generations: Arc::new(Generations::new()),
+            skip_audit: false,
+            file: PathBuf::new(),
+            lock: None,
+            _temporary: None,
+        })
+    }
+
+    /// Runs the migrations that a database of an older schema lacks.
+    pub(super) async fn upgrade(&self) -> Result<()> {
+        let mut connection = self.writer.acquire().await.map_err(dialect::error)?;
+        let has_unlisted = migrate(&mut connection, &MIGRATIONS).await?;
+        drop(connection);
+        if has_unlisted { self.list_unlisted().await } else { Ok(()) }
+    }
+
+    fn over(file: PathBuf, options: &Options, lock: DataDirLock) -> Self {
+        let writer = pool(1, options).connect_lazy_with(writing(&file, options));
+        let readers = pool(options.readers.max(1), options)
+            .connect_lazy_with(connecting(&file, options).read_only(true));
+        Self {
             writer,
             readers,
             generations: Arc::new(Generations::new()),
@@ -78,17 +128,14 @@ impl SqliteStore {
             file,
             lock: Some(lock),
             _temporary: None,
-        };
-        if has_unlisted {
-            store.list_unlisted().await?;
         }
-        Ok(store)
     }
 
     /// Opens the database in a data directory for reading only. Creates, changes and locks nothing, and works while
     /// another process uses the database.
     pub async fn open_to_read(data_dir: &Path) -> Result<Self> {
         let file = data_dir.join(DATABASE_FILE);
+        must_be_readable(&file)?;
         let options = Options::default();
         let readers = pool(1, &options).connect_lazy_with(connecting(&file, &options).read_only(true));
         check_schema(&readers).await?;
@@ -106,7 +153,7 @@ impl SqliteStore {
     /// Opens a new, empty database in a temporary directory, which is removed with the store. For tests and
     /// demonstrations.
     pub async fn open_temporary() -> Result<Self> {
-        let directory = tempfile::tempdir().map_err(unavailable)?;
+        let directory = tempfile::tempdir().map_err(|error| unusable(&std::env::temp_dir(), error))?;
         let options = Options { durable: false, ..Options::default() };
         let store = Self::open(directory.path(), options).await?;
         Ok(Self { _temporary: Some(directory), ..store })
@@ -120,6 +167,11 @@ fn make_private_file(file: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
     }
+}
+
+/// Finds out why a file can't be opened, because SQLite doesn't say.
+pub(super) fn must_be_readable(file: &Path) -> Result<()> {
+    File::open(file).map(drop).map_err(|error| unusable(file, error))
 }
 
 /// The options that all connections share.
@@ -172,14 +224,24 @@ fn pool(connections: u32, options: &Options) -> SqlitePoolOptions {
 
 /// Marks a new file as one of Bucketry, rejects the file of another program, and runs the missing migrations. Returns
 /// whether the store has something to fill in.
-async fn prepare(file: &Path, options: &Options) -> Result<bool> {
+async fn prepare(file: &Path, options: &Options, migrations: &Migrator) -> Result<bool> {
     use sqlx::ConnectOptions as _;
     let mut connection = writing(file, options).connect().await.map_err(dialect::error)?;
     claim(&mut connection).await?;
-    MIGRATIONS.run(&mut connection).await.map_err(schema_error)?;
-    let unlisted: i32 = number(&mut connection, "SELECT COUNT(*) FROM unlisted").await?;
+    let has_unlisted = migrate(&mut connection, migrations).await?;
     connection.close().await.map_err(dialect::error)?;
-    Ok(unlisted > 0)
+    Ok(has_unlisted)
+}
+
+async fn migrate(connection: &mut Connection, migrations: &Migrator) -> Result<bool> {
+    // `run` would make futures that can't be sent to another thread.
+    migrations.run_direct(None, &mut *connection, false).await.map_err(schema_error)?;
+    // An older schema may not have the table yet.
+    let sql = "SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AND name = 'unlisted'";
+    if number(connection, sql).await? == 0 {
+        return Ok(false);
+    }
+    Ok(number(connection, "SELECT COUNT(*) FROM unlisted").await? > 0)
 }
 
 async fn claim(connection: &mut Connection) -> Result<()> {

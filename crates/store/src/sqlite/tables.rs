@@ -1,11 +1,20 @@
 //! The tables of the registry, read from the schema, so that a new table is moved without a change here.
 
+use sqlx::migrate::Migrator;
 use sqlx::query;
 
 use super::SqliteStore;
 use super::dialect::{self, Row};
 use crate::transfer::{Column, Kind, StoredTable};
-use crate::{Result, StoreError};
+use crate::{Result, Store as _, StoreError};
+
+/// The tables of a database to which only these migrations were applied.
+pub(crate) async fn tables_of(migrations: &Migrator) -> Result<Vec<StoredTable>> {
+    let store = SqliteStore::in_memory(migrations).await?;
+    let tables = store.tables().await;
+    store.close().await;
+    tables
+}
 
 fn text(row: &Row, column: &str) -> Result<String> {
     use sqlx::Row as _;

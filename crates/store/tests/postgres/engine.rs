@@ -476,12 +476,3 @@ async fn what_another_process_changes_is_noticed_soon_and_own_changes_at_once() 
         tokio::task::yield_now().await;
     }
 }
-
-#[tokio::test]
-async fn backups_are_the_servers_own_matter() {
-    let store = open(&database().await, &Options::default()).await;
-    let Err(StoreError::Backup(error)) = store.backup(Path::new("anywhere")).await else {
-        panic!("a backup was made")
-    };
-    assert!(error.to_string().contains("pg_dump"), "{error}");
-}

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod backup;
+#[path = "../shared/backups.rs"]
+mod backups;
 mod claim;
 mod contract;
 mod engine;

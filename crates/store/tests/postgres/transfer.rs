@@ -16,7 +16,7 @@ use bucketry_store::postgres::PostgresStore;
 use bucketry_store::sqlite::SqliteStore;
 use bucketry_store::status::{ProbeBatch, StatusStore};
 use bucketry_store::sync::{Changes, SyncStore};
-use bucketry_store::transfer::{self, Moved, Source, Target};
+use bucketry_store::transfer::{self, Moved, Source, Target, UnfinishedTransfer};
 use bucketry_store::usage::UsageStore;
 use jiff::SignedDuration;
 
@@ -95,7 +95,7 @@ async fn a_registry_is_the_same_after_a_move_there_and_back() {
     let there: PostgresStore = open_new().await;
     let moved = transfer::run(&first, &there, &tables, |_, _, _| ()).await.unwrap();
     assert!(is_whole(&moved), "{moved:?}");
-    assert!(!there.unfinished_transfer().await.unwrap());
+    assert_eq!(there.unfinished_transfer().await.unwrap(), None);
     assert_eq!(listed(&there).await, listed(&first).await);
 
     // The numbers of changes continue after those that were moved.
@@ -128,7 +128,7 @@ async fn a_move_that_broke_off_goes_on_where_it_ended() {
         let place = transfer::TransferCursor { after, rows: rows.len() as u64 };
         there.put_rows(table, &rows, &place).await.unwrap();
     }
-    assert!(there.unfinished_transfer().await.unwrap());
+    assert_eq!(there.unfinished_transfer().await.unwrap(), Some(UnfinishedTransfer::Migration));
     let moved = transfer::run(&first, &there, &tables, |_, _, _| ()).await.unwrap();
     assert!(is_whole(&moved), "{moved:?}");
     assert_eq!(listed(&there).await, listed(&first).await);
@@ -159,5 +159,5 @@ async fn a_row_that_differs_is_told_and_the_target_stays_unfinished() {
     first.set_bucket_quota(organization().id, Some(7)).await.unwrap();
     let moved = transfer::run(&first, &there, &tables, |_, _, _| ()).await.unwrap();
     assert_eq!(moved, Moved::Different { table: "organizations".to_owned() });
-    assert!(there.unfinished_transfer().await.unwrap());
+    assert_eq!(there.unfinished_transfer().await.unwrap(), Some(UnfinishedTransfer::Migration));
 }

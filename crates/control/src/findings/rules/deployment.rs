@@ -65,11 +65,21 @@ fn backup(seen: &Observations, state: &DeploymentState) -> Option<Finding> {
         Some(last) => format!("The last backup began at {}", to_wire(last)),
         None => "No backup was ever made".to_owned(),
     };
-    let days = max_age.as_hours() / 24;
-    let sentence = format!(
-        "{last}; --backup-max-age is {days} days. If another program makes backups, run `bucketry backup --record` after \
-         each."
-    );
+    let sentence = match state.backup_interval {
+        Some(interval) => {
+            let failure = state.backup_failure.as_ref();
+            let failure = failure.map_or_else(
+                || "The server's log says why the scheduled ones weren't made.".to_owned(),
+                |failure| format!("The last attempt failed: {failure}."),
+            );
+            format!("{last}; --backup-interval is {} h. {failure}", interval.as_hours())
+        }
+        None => format!(
+            "{last}; --backup-max-age is {} days. If another program makes backups, run `bucketry backup --record` after \
+             each.",
+            max_age.as_hours() / 24
+        ),
+    };
     let found = deployment(FindingCode::BackupOld, Severity::Warning, "registry", "Backup is old", sentence);
     Some(Finding { since: Some(since), command: Some("backup FILE --data-dir DIR".to_owned()), ..found })
 }

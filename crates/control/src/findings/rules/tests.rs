@@ -374,6 +374,18 @@ fn operators_are_warned_before_the_disk_is_full_and_backups_are_old() {
     assert_eq!(backup(Some(24), Some(86_400))[0].since, Some(at(NOW)));
     assert!(backup(Some(24), None)[0].sentence.starts_with("No backup was ever made"));
     assert!(backup(Some(48), None).is_empty(), "a new deployment has time");
+
+    let scheduled = found(DeploymentState {
+        backup_max_age: Some(SignedDuration::from_hours(49)),
+        backup_interval: Some(SignedDuration::from_hours(24)),
+        backup_failure: Some("the disk of /backups is full".to_owned()),
+        created_at: at(NOW - 200_000),
+        ..DeploymentState::default()
+    });
+    assert_eq!(
+        scheduled[0].sentence,
+        "No backup was ever made; --backup-interval is 24 h. The last attempt failed: the disk of /backups is full."
+    );
 }
 
 #[test]
