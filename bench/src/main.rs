@@ -161,6 +161,8 @@ enum Benchmark {
     A4,
     /// What records of changes cost
     Audit,
+    /// What a backup costs the requests that are served meanwhile
+    Backup,
     /// An event storm, and what events cost
     E,
     /// The list of what needs attention, between changes
@@ -234,6 +236,7 @@ async fn run(plan: Plan) -> Result {
             Benchmark::A3 => a3::measure(&plan).await?,
             Benchmark::A4 => a4::measure(&plan).await?,
             Benchmark::Audit => audit::measure(&plan).await?,
+            Benchmark::Backup => gateway::backup::measure(&plan).await?,
             Benchmark::E => events::measure(&plan).await?,
             Benchmark::Findings => findings::measure(&plan).await?,
             Benchmark::G => gateway::measure(&plan).await?,

@@ -1,5 +1,6 @@
 //! The data path, G1 to G5: the gateway compared with its peers, over a storage that responds immediately.
 
+pub(crate) mod backup;
 mod documents;
 mod forms;
 mod hash_alone;
@@ -78,8 +79,18 @@ impl Field {
         provider: ProviderStub,
         settings: &[(&str, &str)],
     ) -> Result<Self> {
+        Self::start_in(tempfile::tempdir()?, plan, cores, provider, settings).await
+    }
+
+    /// Starts the gateway on a data directory.
+    async fn start_in(
+        directory: TempDir,
+        plan: &Plan,
+        cores: Cores,
+        provider: ProviderStub,
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
         let endpoint = provider.endpoint.as_str();
-        let directory = tempfile::tempdir()?;
         let mut set_up = options(&plan.bucketry, directory.path())
             .env("BUCKETRY_PROBE_INTERVAL", "86400")
             .env("BUCKETRY_LOG", "warn");
