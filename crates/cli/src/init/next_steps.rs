@@ -135,18 +135,18 @@ fn expose(settings: &Settings) -> Option<String> {
 fn keep(settings: &Settings) -> String {
     let directory = settings.data_dir.to_string_lossy();
     let quoted_directory = quoted(&directory);
-    let backup = match &settings.database {
-        Database::Embedded => {
-            format!(
-                "Back up the registry every day:\n  {} backup FILE --data-dir {quoted_directory}",
-                program::command()
-            )
-        }
-        Database::Postgres { .. } => "Back up the database every day with pg_dump.".to_owned(),
+    let database = match &settings.database {
+        Database::Embedded => "",
+        Database::Postgres { .. } => " --database-url \"$BUCKETRY_DATABASE_URL\"",
     };
+    let backup = format!(
+        "Back up the registry every day, or let the server do it (--backup-dir):\n  {} backup FILE --data-dir \
+         {quoted_directory}{database}",
+        program::command()
+    );
     format!(
-        "{backup}\nCopy {VAULT_KEY}, {NODE_KEY} and {TOKEN_KEYS} from {directory} once, and store them elsewhere: without \
-         {VAULT_KEY}, the stored secrets are lost."
+        "{backup}\nCopy {VAULT_KEY}, {NODE_KEY} and {TOKEN_KEYS} from {directory} once, and store them elsewhere, or \
+         include them in backups with --recipient: without {VAULT_KEY}, the stored secrets are lost."
     )
 }
 
@@ -197,7 +197,10 @@ mod tests {
         ]);
         let text = text(&set, Path::new("/srv/my files/b.toml"), None);
         assert!(text.contains("serve --config '/srv/my files/b.toml'"), "{text}");
-        assert!(text.contains("open https://storage.example.com/ui") && text.contains("pg_dump"), "{text}");
+        assert!(
+            text.contains("open https://storage.example.com/ui") && text.contains("--database-url"),
+            "{text}"
+        );
         assert!(!text.contains("one-time password, and prints") && !text.contains("hunter2"), "{text}");
     }
 
