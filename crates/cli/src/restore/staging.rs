@@ -6,7 +6,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, lchown};
 use std::path::{Path, PathBuf};
 
 use bucketry_node::spool;
@@ -130,6 +130,7 @@ impl Staging {
             // The lock of the database that was made there.
             remove_if_there(&self.directory.join(LOCK_FILE))?;
             fs::write(self.directory.join(NOTE), serde_json::to_vec(&note)?)?;
+            hand_over(&self.directory, &self.data_dir)?;
             sync_all(&self.directory)?;
             fs::rename(&self.directory, &ready)?;
             File::open(&self.data_dir)?.sync_all()
@@ -243,6 +244,29 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
     }
 }
 
+/// As root, gives all files to the owner of the data directory, which is the user that the server runs as.
+fn hand_over(directory: &Path, data_dir: &Path) -> io::Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    let owner = fs::metadata(data_dir)?;
+    let mut paths = vec![data_dir.join(LOCK_FILE), directory.to_owned()];
+    while let Some(path) = paths.pop() {
+        let found = match path.symlink_metadata() {
+            // Not everybody locks the directory, such as tests.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            found => found?,
+        };
+        lchown(&path, Some(owner.uid()), Some(owner.gid()))?;
+        if found.is_dir() {
+            for entry in fs::read_dir(&path)? {
+                paths.push(entry?.path());
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Writes everything in a directory to the disk.
 fn sync_all(directory: &Path) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
@@ -312,6 +336,20 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let aside = ready(dir.path()).move_files(dir.path()).unwrap().unwrap();
         assert_restored(dir.path(), &aside);
+    }
+
+    #[test]
+    fn restored_files_belong_to_the_owner_of_the_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        if rustix::process::geteuid().is_root() {
+            lchown(dir.path(), Some(65_534), Some(65_534)).unwrap();
+        }
+        ready(dir.path()).move_files(dir.path()).unwrap();
+        let owner = fs::metadata(dir.path()).unwrap();
+        for name in [DATABASE_FILE, VAULT_KEY, SPOOL, "spool/usage-000000000001.log"] {
+            let file = fs::metadata(dir.path().join(name)).unwrap();
+            assert_eq!((file.uid(), file.gid()), (owner.uid(), owner.gid()), "{name}");
+        }
     }
 
     #[test]

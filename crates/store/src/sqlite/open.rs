@@ -307,8 +307,14 @@ pub(super) async fn close(store: &SqliteStore) {
         return;
     }
     // What can't be moved now is read from the log at the next start.
-    if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&store.writer).await {
-        tracing::warn!(error = %dialect::error(error), "can't checkpoint the write-ahead log; it remains");
+    if let Err(error) = checkpoint(store).await {
+        tracing::warn!(%error, "can't checkpoint the write-ahead log; it remains");
     }
     store.writer.close().await;
+}
+
+/// Moves the log into the database file, which then contains everything.
+pub(super) async fn checkpoint(store: &SqliteStore) -> Result<()> {
+    let moved = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&store.writer).await;
+    moved.map(drop).map_err(dialect::error)
 }

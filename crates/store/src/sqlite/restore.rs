@@ -5,7 +5,7 @@ use std::path::Path;
 use async_trait::async_trait;
 
 use super::SqliteStore;
-use super::open::Options;
+use super::open::{Options, checkpoint};
 use crate::backup::RestoreTarget;
 use crate::migrations::{self, UnknownMigration};
 use crate::transfer::Target;
@@ -37,7 +37,8 @@ impl RestoreTarget for SqliteRestore {
         if self.0.unfinished_transfer().await?.is_some() {
             self.0.end_transfer().await?;
         }
-        Ok(())
+        // Only the database file is moved to its place.
+        checkpoint(&self.0).await
     }
 
     async fn close(&self) {
