@@ -77,7 +77,8 @@ async fn open(options: &BackupOptions) -> Result<Box<dyn BackupSource>> {
 }
 
 fn must_have_database(data_dir: &Path) -> Result<()> {
-    if data_dir.join(DATABASE_FILE).exists() {
+    // Without permissions, it is unknown whether there is one. Opening it says so.
+    if data_dir.join(DATABASE_FILE).try_exists().unwrap_or(true) {
         return Ok(());
     }
     Err(Failure::failed(format!(

@@ -101,7 +101,7 @@ pub(crate) async fn open(database: &Database, data_dir: &Path) -> Result<OpenDat
                     Failure::because(&format!("can't open {}", data_dir.display()), &error)
                 })?;
                 return Err(Failure::failed(format!(
-                    "{} contains keys but no database: run `bucketry restore` with a backup, or, if the registry is in \
+                    "{} contains keys but no database: restore {DATABASE_FILE} with `bucketry restore`, or, if the registry is in \
                      PostgreSQL, pass --database-url or set BUCKETRY_DATABASE_URL. For a new registry, use another --data-dir",
                     data_dir.display()
                 )));

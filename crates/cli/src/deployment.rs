@@ -103,7 +103,6 @@ impl Deployment {
             }
         }
         let audit_log = settings.audit_log.as_deref().map(open_audit_log).transpose()?;
-        let backups = scheduled_backup::schedule(&control, settings)?;
         let api = ApiSettings { tracer: tracer.clone(), ..settings.api.clone() };
         let state = ApiState::new(control.clone(), api);
         let dashboard = dashboard(&control, &state, settings.dashboard.as_ref());
@@ -123,9 +122,6 @@ impl Deployment {
             _lock: lock,
         };
         deployment.keep_current(certificates);
-        if let Some(backups) = backups {
-            deployment.background.spawn(backups);
-        }
         if let Some(listener) = metrics_listener {
             deployment.serve_metrics(listener, settings.connections_per_address);
         }
@@ -291,6 +287,10 @@ impl ControlPlaneStarted {
         let Self { mut deployment, in_process } = self;
         if let Some(node) = &settings.node {
             deployment.run_node(in_process, &settings.data_dir, node).await?;
+        }
+        // At a first start, the node has just created key files that backups contain.
+        if let Some(backups) = scheduled_backup::schedule(&deployment.control, settings)? {
+            deployment.background.spawn(backups);
         }
         deployment.collect_metrics(&settings.data_dir);
         deployment.wait_for_node().await;

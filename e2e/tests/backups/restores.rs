@@ -159,6 +159,10 @@ async fn scheduled_backups_can_be_restored_and_are_counted() -> Result<()> {
     let made = eventually("the first backup", SOON, look, |made| made.len() == 1).await?;
     let log = before.server.log();
     assert!(!log.contains("scheduled backup failed"), "{log}");
+    // The server hasn't lost its locks: another program that closes the database leaves its log alone.
+    terminal.run(&with_registry(&["backup", "--record"], &before.registry())).await?.with_status(0)?;
+    let wal = before.server.data_dir().join("bucketry.db-wal");
+    assert!(before.server.database().is_some() || wal.exists(), "the log of the running server was removed");
     let findings = before.owner.get("/findings").send().await?.json_with_status(200)?;
     let codes: Vec<&str> = list(&findings["findings"]).iter().map(|one| text(&one["code"])).collect();
     assert!(!codes.contains(&"BACKUP_OLD"), "{findings}");

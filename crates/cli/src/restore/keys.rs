@@ -135,10 +135,10 @@ impl RestoredKeys {
     pub(super) fn remark(&self, data_dir: &Path) {
         let (unopened, secrets) = self.unopened;
         if unopened > 0 {
+            let start = if unopened == secrets { "start with --start-without-secrets, " } else { "" };
             output::remark(&format!(
-                "warning: {VAULT_KEY} doesn't open {unopened} of the {secrets} secrets. Enter them again with `bucketry bucket \
-                 update`{}",
-                if unopened == secrets { ", after a start with --start-without-secrets" } else { "" }
+                "warning: {VAULT_KEY} doesn't open {unopened} of the {secrets} secrets: {start}enter those of buckets again with \
+                 `bucketry bucket update`, and replace the access keys of repositories with `bucketry key add`"
             ));
         }
         let is_there = |name: &str| {

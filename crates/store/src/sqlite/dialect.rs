@@ -72,9 +72,9 @@ const BUSY: u32 = 5;
 const LOCKED: u32 = 6;
 const READONLY: u32 = 8;
 const IOERR: u32 = 10;
-// SQLITE_IOERR_WRITE and SQLITE_IOERR_FSYNC. An exceeded quota or file size limit is reported so, because only
-// ENOSPC becomes SQLITE_FULL.
-const WRITES: [u32; 2] = [778, 1034];
+// SQLITE_IOERR_WRITE, SQLITE_IOERR_FSYNC and SQLITE_IOERR_SHMSIZE. An exceeded quota or file size limit is reported so,
+// because only ENOSPC becomes SQLITE_FULL, and not even that when the index of the log is enlarged.
+const WRITES: [u32; 3] = [778, 1034, 4874];
 const CORRUPT: u32 = 11;
 const FULL: u32 = 13;
 const CANTOPEN: u32 = 14;

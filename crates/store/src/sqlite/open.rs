@@ -1,6 +1,6 @@
 //! Opening a database: lock, connections, schema.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -169,9 +169,10 @@ fn make_private_file(file: &Path) -> io::Result<()> {
     }
 }
 
-/// Finds out why a file can't be opened, because SQLite doesn't say.
+/// Finds out why a file can't be opened, because SQLite doesn't say. The file isn't opened here: closing it would release all
+/// locks of this process on it, and another program could then remove the log of a store that this process has open.
 pub(super) fn must_be_readable(file: &Path) -> Result<()> {
-    File::open(file).map(drop).map_err(|error| unusable(file, error))
+    rustix::fs::access(file, rustix::fs::Access::READ_OK).map_err(|error| unusable(file, error.into()))
 }
 
 /// The options that all connections share.
