@@ -212,7 +212,7 @@ impl PartialBackup {
         // none.
         match fs::hard_link(&self.0, to) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists && !to.exists() => {
-                fs::rename(&self.0, to)?
+                fs::rename(&self.0, to)?;
             }
             linked => linked?,
         }
