@@ -9,6 +9,7 @@ use bucketry_api::{ApiSettings, ApiState, AuditLog, stream_audit};
 use bucketry_control::{Control, Environment};
 use bucketry_dashboard::{Dashboard, DashboardSettings};
 use bucketry_model::time::{Clock as _, SystemClock};
+use bucketry_node::RunningNode;
 use bucketry_notify::{NotificationSender, SenderSettings};
 use bucketry_store::Store;
 use bucketry_store::data_dir::DataDirLock;
@@ -23,14 +24,14 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::data_directory::{self, VAULT_KEY};
 use crate::database::{self, OpenDatabase};
 use crate::disk_metrics::DiskCollector;
-use crate::embedded_node::{EmbeddedNode, NodeGateway};
 use crate::failure::{Failure, Result};
 use crate::first_start::{FirstOwner, access_tokens, first_owner};
 use crate::listener_url::url;
+use crate::node_start::NodeGateway;
 use crate::server_certificates::ServerCertificates;
-use crate::settings::{DashboardPlan, GatewayListener, NodeSettings, Settings, TlsListener};
+use crate::settings::{DashboardPlan, GatewayListener, NodePlan, Settings, TlsListener};
 use crate::tls_metrics::TlsStats;
-use crate::{log_file, scheduled_backup, sealed_secrets, trace_export};
+use crate::{embedded_node, log_file, scheduled_backup, sealed_secrets, trace_export};
 
 /// How long the start waits for the embedded node to report.
 const NODE_WITHIN: Duration = Duration::from_secs(10);
@@ -52,7 +53,7 @@ pub(crate) struct Deployment {
     pub(crate) first_owner: Option<FirstOwner>,
     control: Control,
     state: ApiState,
-    node: Option<EmbeddedNode>,
+    node: Option<RunningNode>,
     server: JoinHandle<()>,
     background: JoinSet<()>,
     /// `None` if nothing is traced.
@@ -175,8 +176,8 @@ impl Deployment {
         }
     }
 
-    async fn run_node(&mut self, api: InProcess, data_dir: &Path, settings: &NodeSettings) -> Result<()> {
-        let listener = match &settings.gateway {
+    async fn run_node(&mut self, api: InProcess, data_dir: &Path, plan: &NodePlan) -> Result<()> {
+        let listener = match &plan.gateway {
             Some(GatewayListener { address, .. }) => {
                 Some(TcpListener::bind(address).await.map_err(|error| {
                     Failure::because(&format!("can't listen on {address} for the gateway"), &error)
@@ -185,18 +186,18 @@ impl Deployment {
             None => None,
         };
         self.gateway = listener.as_ref().and_then(|listener| listener.local_addr().ok());
-        let node = EmbeddedNode::start(
+        let node = embedded_node::start(
             &self.control,
             self.tracer.clone(),
             &url(self.address, false),
             api,
             data_dir,
-            settings,
+            plan,
             listener.map(|listener| NodeGateway { listener, tls: self.tls.gateway.clone() }),
         )
         .await?;
         let sender =
-            SenderSettings { connections: settings.connections.clone(), vault_key: data_dir.join(VAULT_KEY) };
+            SenderSettings { connections: plan.connections.clone(), vault_key: data_dir.join(VAULT_KEY) };
         let sender = NotificationSender::new(self.control.clone(), sender)
             .map_err(|error| Failure::because("notifications can't be sent", &error))?;
         self.background.spawn(async move { sender.run().await });
@@ -300,7 +301,7 @@ impl ControlPlaneStarted {
 
 /// Refuses a start that would lose the registry's secrets, unless the settings accept it. Called before any key is
 /// created that a second start could take for an existing one.
-async fn refuse_lost_secrets(store: &dyn Store, data_dir: &Path, node: &NodeSettings) -> Result<()> {
+async fn refuse_lost_secrets(store: &dyn Store, data_dir: &Path, node: &NodePlan) -> Result<()> {
     let keys = data_dir.join(VAULT_KEY);
     let (name, accepted) = (&node.name, node.start_without_secrets);
     let allowed = sealed_secrets::refuse_without(store, &keys, name, accepted, SystemClock.now()).await;

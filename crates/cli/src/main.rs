@@ -69,6 +69,7 @@ mod named;
 mod nearest;
 mod node;
 mod node_identity;
+mod node_start;
 mod notify;
 mod notify_arguments;
 mod organization;

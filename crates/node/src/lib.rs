@@ -1,6 +1,7 @@
 //! The node's agent: learns from the control plane which buckets to serve, probes them, runs jobs, counts traffic
 //! and reports. `docs/nodes.md` describes the protocol.
 //!
+//! - [`RunningNode::start`] starts a complete node, inside `bucketry serve` or as a process.
 //! - [`Agent::start`] starts an agent over a [`ControlPlane`] and a [`Cloud`]. The real ones are
 //!   `bucketry_client::NodeClient` and [`Providers`].
 //! - [`UsageMeter`] counts traffic. [`spool`] stores the counts until the control plane acknowledges them.
@@ -25,6 +26,8 @@ mod key_uses;
 mod meter;
 mod metrics;
 mod newest;
+mod node;
+mod node_keys;
 mod offline;
 mod open_buckets;
 mod outbox;
@@ -48,3 +51,5 @@ pub use control_plane::{ControlPlane, ControlPlaneError};
 pub use gateway::GatewayStart;
 pub use meter::UsageMeter;
 pub use metrics::{LATENCY_BOUNDS_MS, MetricsSnapshot};
+pub use node::{ControlPlaneAddress, NodeSettings, NodeStartError, RunningNode};
+pub use node_keys::NodeKeys;

@@ -12,7 +12,7 @@ use bucketry_vault::{Identities, NodeSigningKey};
 use super::history::{self, PastBucket};
 use crate::data_directory::{NODE_KEY, VAULT_KEY};
 use crate::failure::{Failure, Result};
-use crate::settings::NodeSettings;
+use crate::settings::NodePlan;
 
 /// The spool of the invented traffic.
 const SPOOL: &str = "invented";
@@ -30,7 +30,7 @@ impl PastNode {
         control: &Control,
         url: &str,
         data_dir: &Path,
-        node: &NodeSettings,
+        node: &NodePlan,
     ) -> Result<Self> {
         let failed =
             |error: &dyn std::error::Error| Failure::because("the demo's node can't register", error);

@@ -42,7 +42,7 @@ pub(crate) use declared::{DEFAULT_NODE_NAME, SettingsLayer};
 pub(crate) use gateway::GatewayListener;
 pub(crate) use kinds::LogFormat;
 pub(crate) use log_filter::LogFilter;
-pub(crate) use node::NodeSettings;
+pub(crate) use node::NodePlan;
 pub(crate) use tls::{TlsListener, TlsSettings};
 
 /// The effective settings, validated.
@@ -56,7 +56,7 @@ pub(crate) struct Settings {
     /// The certificate to get from an authority.
     pub(crate) acme: Option<AcmeSettings>,
     /// `None` if there is no embedded node.
-    pub(crate) node: Option<NodeSettings>,
+    pub(crate) node: Option<NodePlan>,
     pub(crate) control: bucketry_control::Settings,
     pub(crate) audit_log: Option<PathBuf>,
     /// Whose private keys open the key files in scheduled backups.
@@ -128,7 +128,7 @@ impl SettingsLayer {
             Duration::from_secs(process.database_statement_timeout),
         )?;
         let gateway = values.gateway.listener(&api, connections_per_address)?;
-        let node = values.node.settings(process.start_without_secrets, connections, gateway);
+        let node = values.node.plan(process.start_without_secrets, connections, gateway);
         let data_directory = Some(process.data_dir.clone());
         Ok(Settings {
             data_dir: process.data_dir,
