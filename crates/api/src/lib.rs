@@ -21,7 +21,6 @@ mod docs_page;
 mod endpoint;
 mod error;
 mod events;
-mod exposition;
 mod findings;
 mod health;
 mod idempotency;

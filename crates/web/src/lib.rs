@@ -6,6 +6,7 @@
 //!   the server waiting; [`request_body`] and [`body_budget`] limit the memory that bodies take; [`rate`] and
 //!   [`login_guard`] limit how often a client may try something.
 //! - [`tls`] encrypts connections, with certificates that can be replaced.
+//! - [`exposition`] writes metrics in the format that a client prefers.
 //! - [`access_log`] gives every request an id and a line in the log; [`panics`] turns a panic into a response.
 //!
 //! **Invariant:** this crate doesn't know what an error response looks like. Its errors are typed, and the caller
@@ -16,6 +17,7 @@ pub mod access_log;
 pub mod body_budget;
 pub mod client_address;
 pub mod drain;
+pub mod exposition;
 pub mod graceful;
 pub mod head_timer;
 pub mod in_process;

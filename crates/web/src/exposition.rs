@@ -9,13 +9,13 @@ use http::HeaderMap;
 use http::header::ACCEPT;
 
 /// The type of the Prometheus text format.
-pub(crate) const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+pub const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// The type of OpenMetrics.
-pub(crate) const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// A format of metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum MetricsFormat {
+pub enum MetricsFormat {
     /// The Prometheus text format, for clients that don't ask for another one.
     Text,
     /// OpenMetrics.
@@ -25,7 +25,7 @@ pub(crate) enum MetricsFormat {
 impl MetricsFormat {
     /// The format that a request prefers (RFC 9110 §12.5.1). Clients that accept neither get the Prometheus text
     /// format, which people can read.
-    pub(crate) fn preferred(headers: &HeaderMap) -> Self {
+    pub fn preferred(headers: &HeaderMap) -> Self {
         let (mut text, mut open_metrics) = (None, None);
         let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
         for range in values.flat_map(|value| value.split(',')) {
@@ -46,7 +46,7 @@ impl MetricsFormat {
     }
 
     /// The value of `Content-Type`.
-    pub(crate) fn content_type(self) -> &'static str {
+    pub fn content_type(self) -> &'static str {
         match self {
             Self::Text => TEXT,
             Self::OpenMetrics => OPEN_METRICS,
@@ -54,7 +54,7 @@ impl MetricsFormat {
     }
 
     /// Converts complete metrics in OpenMetrics to this format.
-    pub(crate) fn convert(self, open_metrics: String) -> String {
+    pub fn convert(self, open_metrics: String) -> String {
         match self {
             Self::Text => prometheus_text(&open_metrics),
             Self::OpenMetrics => open_metrics,
