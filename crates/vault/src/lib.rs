@@ -3,6 +3,7 @@
 //!
 //! - [`seal()`] and [`open`]: secrets as age files, each bound to the record that it belongs to.
 //! - [`Identities`]: a node's private keys, in a file that the `age` tool can read.
+//! - [`write_sealed_file`] and [`read_sealed_file`]: what a node stores for itself.
 //! - [`NodeSigningKey`] and [`NodeVerifyingKey`]: prove who sent a message; [`message`] defines which bytes are
 //!   signed.
 //!
@@ -17,6 +18,7 @@ mod node_key;
 mod private_file;
 mod recipient;
 mod seal;
+mod sealed_file;
 
 pub use error::VaultError;
 pub use identities::Identities;
@@ -24,3 +26,4 @@ pub use key_files::KeyFiles;
 pub use node_key::{NodeSigningKey, NodeVerifyingKey};
 pub use recipient::{Recipient, fingerprint};
 pub use seal::{SecretContext, open, opens, seal};
+pub use sealed_file::{read_sealed_file, write_sealed_file};

@@ -1,4 +1,4 @@
-//! Key files that only their owner may read and that are written atomically.
+//! Files that only their owner may read and that are written atomically, most of them with keys.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -38,7 +38,7 @@ pub(crate) fn create(path: &Path, text: &str) -> Result<bool, VaultError> {
     if let Some(directory) = directory_of(path) {
         fs::create_dir_all(directory).map_err(failed)?;
     }
-    let temporary = write_temporary(path, text).map_err(failed)?;
+    let temporary = write_temporary(path, |file| file.write_all(text.as_bytes())).map_err(failed)?;
     let linked = match fs::hard_link(&temporary, path) {
         // On file systems without hard links, the last of several racing processes wins.
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists && !path.exists() => {
@@ -56,8 +56,16 @@ pub(crate) fn create(path: &Path, text: &str) -> Result<bool, VaultError> {
 
 /// Replaces a key file. After a crash, it has either the old text or the new one.
 pub(crate) fn replace(path: &Path, text: &str) -> Result<(), VaultError> {
+    replace_with(path, |file| file.write_all(text.as_bytes()))
+}
+
+/// Replaces a file with what `fill` writes. After a crash, it has either the old content or the new one.
+pub(crate) fn replace_with(
+    path: &Path,
+    fill: impl FnOnce(&mut File) -> io::Result<()>,
+) -> Result<(), VaultError> {
     let failed = |source| VaultError::File { action: "write", path: path.to_owned(), source };
-    let temporary = write_temporary(path, text).map_err(failed)?;
+    let temporary = write_temporary(path, fill).map_err(failed)?;
     if let Err(error) = fs::rename(&temporary, path) {
         _ = fs::remove_file(&temporary);
         return Err(failed(error));
@@ -65,7 +73,7 @@ pub(crate) fn replace(path: &Path, text: &str) -> Result<(), VaultError> {
     sync_directory(path).map_err(failed)
 }
 
-fn write_temporary(path: &Path, text: &str) -> io::Result<PathBuf> {
+fn write_temporary(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<PathBuf> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));
     let temporary = path.with_file_name(name);
@@ -76,7 +84,7 @@ fn write_temporary(path: &Path, text: &str) -> io::Result<PathBuf> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(&temporary)?;
-    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    let written = fill(&mut file).and_then(|()| file.sync_all());
     if let Err(error) = written {
         _ = fs::remove_file(&temporary);
         return Err(error);
