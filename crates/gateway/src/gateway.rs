@@ -86,6 +86,12 @@ impl Gateway {
         self.service.registry.complete();
     }
 
+    /// Sets whether the configuration is too old to be used, because the node can't know which keys have been revoked
+    /// since. While it is, every request is answered with 503.
+    pub fn set_stale(&self, is_stale: bool) {
+        self.service.registry.set_stale(is_stale);
+    }
+
     /// A snapshot of the counters.
     pub fn stats(&self) -> Stats {
         self.service.counters.read()

@@ -39,6 +39,11 @@ impl<'r> KeyLookup<'r> {
         self.registry.is_complete()
     }
 
+    /// Whether what the node knows about keys is too old to be used.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.registry.is_stale()
+    }
+
     /// The key that the request named. `None` if it was refused before one was looked up.
     pub(crate) fn named(&self) -> Option<NamedKey> {
         self.named.get()

@@ -98,6 +98,8 @@ pub struct Registry {
     pub(crate) list_positions: ListPositions,
     /// Whether all repositories have been loaded since the start.
     is_complete: AtomicBool,
+    /// Whether the configuration is too old to be used.
+    is_stale: AtomicBool,
 }
 
 #[derive(Default)]
@@ -116,6 +118,7 @@ impl Registry {
             repositories: RwLock::default(),
             list_positions: ListPositions::new(),
             is_complete: AtomicBool::new(false),
+            is_stale: AtomicBool::new(false),
         }
     }
 
@@ -156,6 +159,16 @@ impl Registry {
     /// Whether [`Registry::complete`] was called.
     pub fn is_complete(&self) -> bool {
         self.is_complete.load(Ordering::Acquire)
+    }
+
+    /// Sets whether the configuration is too old to be used. While it is, every request is refused.
+    pub fn set_stale(&self, is_stale: bool) {
+        self.is_stale.store(is_stale, Ordering::Relaxed);
+    }
+
+    /// Whether the configuration is too old to be used.
+    pub fn is_stale(&self) -> bool {
+        self.is_stale.load(Ordering::Relaxed)
     }
 
     /// Adds or replaces a repository with exactly these keys. The keys and the sealing key in `repository` are

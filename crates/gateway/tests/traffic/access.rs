@@ -124,3 +124,16 @@ async fn a_key_that_has_not_come_yet_after_a_start_is_told_to_try_again() {
     context.gateway.complete();
     assert_eq!(answer().await, (403, Some("InvalidAccessKeyId".into())));
 }
+
+#[tokio::test]
+async fn a_node_that_cannot_know_whether_keys_are_revoked_refuses_them_until_it_can() {
+    let context = TestContext::start("stale").await;
+    let get = async || context.client().get("k", &GetRequest::default()).await;
+    context.client().put("k", Payload::bytes("content"), &PutRequest::default()).await.unwrap();
+    context.gateway.set_stale(true);
+    let error = get().await.err().unwrap();
+    let answer = error.answer().unwrap();
+    assert_eq!((answer.status.as_u16(), answer.code.as_deref()), (503, Some("ServiceUnavailable")));
+    context.gateway.set_stale(false);
+    assert!(get().await.is_ok());
+}

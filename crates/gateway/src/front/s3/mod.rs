@@ -52,6 +52,11 @@ use crate::payload::{BoxError, PayloadBody, Receipt};
 use crate::routing::key_lookup::KeyLookup;
 use crate::routing::resolved_bucket::ResolvedBucket;
 
+/// The answer of a node that can't know whether keys are still valid.
+const STALE: &str = "This node has had no contact with its control plane for longer than its operator allows, so it can't \
+                     know whether this key was revoked. Try again later, or use another node.";
+const STALE_RETRY_SECONDS: u32 = 60;
+
 /// The front for applications that speak S3.
 pub(crate) struct S3Front {
     verifier: Verifier,
@@ -125,6 +130,9 @@ impl Front for S3Front {
         now: Timestamp,
         memory: &RememberedAuthorization,
     ) -> Result<AuthenticatedKey<S3Proof>> {
+        if keys.is_stale() {
+            return Err(Failure::unavailable(STALE_RETRY_SECONDS, STALE).into());
+        }
         let authenticated = match form {
             None => self.verifier.verify_next(head, keys, now, memory).map(|verified| {
                 let (key, proof) = verified.split();
