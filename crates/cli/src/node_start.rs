@@ -56,6 +56,7 @@ pub(crate) fn node_settings(
         spool_dir,
         probes: plan.probes.clone(),
         connections: ConnectionSettings { identity, token_services, ..plan.connections.clone() },
+        configuration: None,
         gateway: gateway.map(|(configured, gateway)| gateway.start_with(configured, tracer.as_ref())),
         tracer,
     })

@@ -79,7 +79,10 @@ impl Agent {
         let probes = tasks.start_probes(&parts, config.probes, jitter.split());
         let jobs = tasks.start_jobs(&parts, config.max_validations, jitter.split());
         let gateway = gateway.map(|start| tasks.start_gateway(&parts, start, seed, probes.clone()));
-        tasks.start_sync(&parts, probes, jobs, gateway.clone(), config.long_poll, jitter.split());
+        let stored =
+            config.configuration.map(|settings| tasks.start_storing(&parts, settings, gateway.clone()));
+        let intakes = (probes, jobs);
+        tasks.start_sync(&parts, intakes, gateway.clone(), stored, config.long_poll, jitter.split());
         tasks.start_registration(&parts, jitter.split());
         tasks.start_heartbeats(&parts, config.heartbeat_interval, probe_interval, jitter.split());
         tasks.start_result_reports(&parts, jitter.split());

@@ -79,6 +79,18 @@ impl Catalog {
         changes
     }
 
+    /// Begins with a configuration from the disk. Whatever the control plane sends later replaces it, even if its version
+    /// is lower because its database was restored from a backup.
+    pub(crate) fn take_stored(
+        &mut self,
+        buckets: Vec<NodeBucket>,
+        repositories: Vec<NodeRepository>,
+    ) -> Changes {
+        buckets.iter().for_each(|bucket| self.buckets.note_stored(bucket.id));
+        repositories.iter().for_each(|repository| self.repositories.note_stored(repository.id));
+        Changes { open: buckets, open_repositories: repositories, ..Changes::default() }
+    }
+
     /// Records that a bucket couldn't be opened.
     pub(crate) fn note_unusable(&mut self, id: BucketId) {
         self.buckets.note_unusable(id);
@@ -130,6 +142,10 @@ impl<Id: Copy + Eq + Hash> Versions<Id> {
             self.0.insert(id, KnownVersions { version, usable: true });
         }
         !stale
+    }
+
+    fn note_stored(&mut self, id: Id) {
+        self.0.insert(id, KnownVersions { version: i64::MIN, usable: true });
     }
 
     fn remove(&mut self, id: Id) -> bool {
@@ -250,6 +266,17 @@ mod tests {
         assert_eq!(catalog.take(changed(&[], &[1, 2])).forget, [id(1)]);
         assert!(catalog.take(changed(&[], &[1])).forget.is_empty());
         assert_eq!(opened(&catalog.take(changed(&[(1, 1)], &[]))), [id(1)]);
+    }
+
+    #[test]
+    fn what_was_stored_is_replaced_by_any_version_and_forgotten_at_the_end_of_a_snapshot() {
+        let mut catalog = Catalog::default();
+        let stored = catalog.take_stored(vec![bucket(1, 7), bucket(2, 7)], vec![repository(1, 7)]);
+        assert_eq!((stored.open.len(), stored.open_repositories.len()), (2, 1));
+        let first = catalog.take(page(&[(2, 3)], true));
+        assert_eq!((opened(&first), first.forget), (vec![id(2)], vec![]));
+        let last = catalog.take(page(&[(3, 1)], false));
+        assert_eq!((last.forget, last.forget_repositories), (vec![id(1)], vec![repository(1, 7).id]));
     }
 
     fn repository(n: u8, version: i64) -> NodeRepository {

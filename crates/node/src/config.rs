@@ -82,6 +82,18 @@ impl Default for InventoryConfig {
     }
 }
 
+/// How the node stores what it serves, for the time when the control plane is away.
+#[derive(Debug, Clone)]
+pub struct ConfigurationSettings {
+    /// The file. Only the node can open it.
+    pub file: PathBuf,
+    /// The URL of the control plane. A file from another one is ignored.
+    pub control_plane: String,
+    /// How long the control plane may be away before the gateway refuses requests. That is how long a revoked key may
+    /// still be accepted.
+    pub max_age: Duration,
+}
+
 /// All settings of an agent.
 #[derive(Debug, Clone)]
 pub struct AgentConfig {
@@ -104,6 +116,8 @@ pub struct AgentConfig {
     pub spool: SpoolConfig,
     /// How the lists of buckets are walked.
     pub inventory: InventoryConfig,
+    /// How the node stores what it serves. `None`: it doesn't, and serves what it last knew without a limit of time.
+    pub configuration: Option<ConfigurationSettings>,
     /// How long the tasks get to end when the agent stops.
     pub stop_timeout: Duration,
 }
@@ -121,6 +135,7 @@ impl AgentConfig {
             max_validations: 16,
             spool: SpoolConfig::default(),
             inventory: InventoryConfig::default(),
+            configuration: None,
             stop_timeout: Duration::from_secs(10),
         }
     }

@@ -1,6 +1,6 @@
 //! The agent's own metrics.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bucketry_model::node_protocol::StatusCounts;
@@ -40,6 +40,10 @@ pub struct MetricsSnapshot {
     pub usage_rows_lost: u64,
     /// When the control plane last answered a sync request.
     pub last_sync: Option<Timestamp>,
+    /// Whether the node knows what to serve: from the control plane, or from its disk.
+    pub configured: bool,
+    /// Whether the control plane has been away for so long that the gateway refuses requests.
+    pub stale: bool,
     /// Whether the node is registered with the control plane.
     pub registered: bool,
     /// Whether all tasks of the agent are running.
@@ -58,6 +62,8 @@ pub(crate) struct Metrics {
     pub(crate) usage_batches_waiting: AtomicU64,
     pub(crate) usage_writes_failed: AtomicU64,
     pub(crate) usage_rows_lost: AtomicU64,
+    pub(crate) configured: AtomicBool,
+    pub(crate) stale: AtomicBool,
     /// Unix milliseconds. 0 before the first sync.
     last_sync_ms: AtomicI64,
 }
@@ -98,6 +104,8 @@ impl Metrics {
             usage_rows_lost: read(&self.usage_rows_lost),
             last_sync: (last_sync_ms != 0)
                 .then(|| Timestamp::from_millisecond(last_sync_ms).unwrap_or(Timestamp::MAX)),
+            configured: self.configured.load(Ordering::Relaxed),
+            stale: self.stale.load(Ordering::Relaxed),
             registered: false,
             running: false,
         }

@@ -13,7 +13,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use crate::agent::{Agent, AgentHandle, Dependencies, MetricsReader};
 use crate::cloud::Providers;
 use crate::collector::MetricsCollector;
-use crate::config::{AgentConfig, NodeInfo, ProbeConfig};
+use crate::config::{AgentConfig, ConfigurationSettings, NodeInfo, ProbeConfig};
 use crate::gateway::GatewayStart;
 use crate::node_keys::NodeKeys;
 use crate::spool::SpoolError;
@@ -50,6 +50,8 @@ pub struct NodeSettings {
     pub connections: ConnectionSettings,
     /// `None` for a node that serves no applications.
     pub gateway: Option<GatewayStart>,
+    /// How the node stores what it serves. `None`: it doesn't, because it never runs without its control plane.
+    pub configuration: Option<ConfigurationSettings>,
     /// `None`: nothing is traced.
     pub tracer: Option<Tracer>,
 }
@@ -82,12 +84,21 @@ impl RunningNode {
     /// until it succeeds. Blocks briefly while it opens the spool.
     pub fn start(keys: NodeKeys, settings: NodeSettings) -> Result<Self, NodeStartError> {
         let NodeKeys { signing, identities } = keys;
-        let NodeSettings { info, control_plane, spool_dir, probes, connections, gateway, tracer } = settings;
+        let NodeSettings {
+            info,
+            control_plane,
+            spool_dir,
+            probes,
+            connections,
+            gateway,
+            configuration,
+            tracer,
+        } = settings;
         let connections = Connections::new(connections)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let name = NodeName { ip: info.name.clone(), id_org: info.id_org };
         let client = client(control_plane, signing, name, Arc::clone(&clock))?;
-        let config = AgentConfig { probes, ..AgentConfig::new(info, spool_dir) };
+        let config = AgentConfig { probes, configuration, ..AgentConfig::new(info, spool_dir) };
         let dependencies = Dependencies {
             control_plane: Arc::new(client),
             cloud: Arc::new(Providers::new(connections.clone())),

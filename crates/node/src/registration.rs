@@ -63,6 +63,19 @@ impl Registration {
         self.control_plane.register(&message).await
     }
 
+    /// What an operator can do about a refused registration.
+    fn remedy(&self) -> String {
+        let key = match self.node.id_org {
+            None => {
+                "for a node without --org, that is node.pem from the data directory of a server of the deployment that has \
+                 run with an embedded node"
+                    .to_owned()
+            }
+            Some(org) => format!("for this node, that is a key of the organization {org}"),
+        };
+        format!("it must know the key that signs the node's messages ({key}), and both clocks must be right")
+    }
+
     /// Records that the control plane doesn't know the node.
     pub(crate) fn invalidate(&self) {
         self.registered.send_replace(false);
@@ -101,6 +114,9 @@ impl Registration {
                         backoff.reset();
                         continue;
                     }
+                }
+                Err(error @ ControlPlaneError::Unregistered(_)) => {
+                    tracing::error!(%error, "the control plane refuses this node: {}", self.remedy());
                 }
                 Err(error) => tracing::warn!(%error, "can't register with the control plane yet"),
             }

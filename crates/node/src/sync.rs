@@ -1,6 +1,7 @@
 //! Follows the control plane's list of buckets and repositories, and fetches jobs.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bucketry_gateway::{Credential, Gateway, OpenKey, Seals};
@@ -15,7 +16,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Changes};
 use crate::cloud::{Cloud, OpenBucket};
 use crate::control_plane::{ControlPlane, ControlPlaneError};
 use crate::jitter::Jitter;
@@ -24,6 +25,7 @@ use crate::metrics::Metrics;
 use crate::open_buckets::OpenBuckets;
 use crate::probes::{Change, Served};
 use crate::registration::Registration;
+use crate::stored_configuration::{LoadedConfiguration, StoredConfiguration};
 
 /// The pause before the next request when the control plane answers "nothing new" immediately instead of waiting.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -42,6 +44,8 @@ pub(crate) struct Sync {
     /// `None` if the node serves no applications.
     pub(crate) gateway: Option<Gateway>,
     pub(crate) long_poll: Duration,
+    /// `None` if the node doesn't store what it serves.
+    pub(crate) stored: Option<Arc<StoredConfiguration>>,
 }
 
 impl Sync {
@@ -55,6 +59,7 @@ impl Sync {
         let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30), jitter);
         let mut catalog = Catalog::default();
         let mut cursor: Option<String> = None;
+        self.serve_stored(&mut catalog).await;
         loop {
             self.registration.wait().await;
             let asked = Instant::now();
@@ -67,8 +72,14 @@ impl Sync {
                     cursor = Some(std::mem::take(&mut answer.cursor));
                     self.jobs.add(std::mem::take(&mut answer.jobs));
                     self.apply(&mut catalog, answer).await;
-                    if let Some(gateway) = self.gateway.as_ref().filter(|_| is_whole) {
-                        gateway.complete();
+                    if is_whole {
+                        self.metrics.configured.store(true, Ordering::Relaxed);
+                        if let Some(gateway) = &self.gateway {
+                            gateway.complete();
+                        }
+                        if let Some(stored) = &self.stored {
+                            stored.confirm();
+                        }
                     }
                     if is_idle && asked.elapsed() < PAUSE {
                         sleep(PAUSE).await;
@@ -91,8 +102,25 @@ impl Sync {
         }
     }
 
+    /// Serves what the node last knew before its start. The gateway isn't complete then: there may be newer keys.
+    async fn serve_stored(&self, catalog: &mut Catalog) {
+        let Some(stored) = &self.stored else { return };
+        if let Some(LoadedConfiguration { buckets, repositories }) = stored.load().await {
+            let changes = catalog.take_stored(buckets, repositories);
+            self.serve_changes(catalog, changes).await;
+            self.metrics.configured.store(true, Ordering::Relaxed);
+        }
+    }
+
     async fn apply(&self, catalog: &mut Catalog, answer: SyncAnswer) {
         let changes = catalog.take(answer);
+        if let Some(stored) = &self.stored {
+            stored.note(&changes);
+        }
+        self.serve_changes(catalog, changes).await;
+    }
+
+    async fn serve_changes(&self, catalog: &mut Catalog, changes: Changes) {
         if let Some(gateway) = &self.gateway {
             // Revocations take effect before anything that takes time.
             changes.forget_repositories.iter().for_each(|id| gateway.forget_repository(*id));

@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::cloud::Cloud;
-use crate::config::{InventoryConfig, NodeInfo, ProbeConfig};
+use crate::config::{ConfigurationSettings, InventoryConfig, NodeInfo, ProbeConfig};
 use crate::control_plane::ControlPlane;
 use crate::gateway::{GatewayStart, Traffic};
 use crate::heartbeat::Heartbeats;
@@ -33,6 +33,7 @@ use crate::refused_keys::RefusedKeys;
 use crate::registration::Registration;
 use crate::results::{ResultReports, Results};
 use crate::spool::Spool;
+use crate::stored_configuration::StoredConfiguration;
 use crate::sync::Sync;
 use crate::usage::UsageReports;
 
@@ -152,13 +153,32 @@ impl Tasks {
         gateway
     }
 
+    /// Starts to store what the node serves, and to refuse requests when it is too old.
+    pub(crate) fn start_storing(
+        &mut self,
+        parts: &AgentParts,
+        settings: ConfigurationSettings,
+        gateway: Option<Gateway>,
+    ) -> Arc<StoredConfiguration> {
+        let stored = Arc::new(StoredConfiguration::new(
+            settings,
+            &parts.node,
+            Arc::clone(&parts.clock),
+            Arc::clone(&parts.identities),
+            Arc::clone(&parts.metrics),
+            gateway,
+        ));
+        self.flushes.tasks.spawn(Arc::clone(&stored).run(self.flushes.stop.clone()));
+        stored
+    }
+
     /// Starts to fetch buckets, repositories and jobs.
     pub(crate) fn start_sync(
         &mut self,
         parts: &AgentParts,
-        probes: mpsc::Sender<Change>,
-        jobs: Jobs,
+        (probes, jobs): (mpsc::Sender<Change>, Jobs),
         gateway: Option<Gateway>,
+        stored: Option<Arc<StoredConfiguration>>,
         long_poll: Duration,
         jitter: Jitter,
     ) {
@@ -174,6 +194,7 @@ impl Tasks {
             jobs,
             gateway,
             long_poll,
+            stored,
         };
         self.work.tasks.spawn(sync.run(jitter, self.work.stop.clone()));
     }
