@@ -124,6 +124,16 @@ impl Person {
         fields: &Value,
         bucket: &str,
     ) -> Result<RepositoryAccess> {
+        self.open_repository_at(server.gateway().unwrap_or_default(), fields, bucket).await
+    }
+
+    /// Creates a repository like [`Person::open_repository`], and accesses it through this gateway.
+    pub async fn open_repository_at(
+        &self,
+        gateway: &str,
+        fields: &Value,
+        bucket: &str,
+    ) -> Result<RepositoryAccess> {
         let usual = json!({ "storageType": "S3", "mode": "NORMAL", "workspaceId": self.workspace().await? });
         let body = with(&usual, fields);
         let response = self.post("/repo", &body).send().await?.json_with_status(200)?;
@@ -132,7 +142,7 @@ impl Person {
         let pair = self.post(&path, &wanted).send().await?.json_with_status(200)?;
         let access = RepositoryAccess {
             repository: text(&response["repoId"]).to_owned(),
-            endpoint: server.gateway().unwrap_or_default().to_owned(),
+            endpoint: gateway.to_owned(),
             key: text(&pair["key"]).to_owned(),
             secret: text(&pair["secret"]).to_owned(),
             bucket: bucket.to_owned(),

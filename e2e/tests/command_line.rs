@@ -232,9 +232,9 @@ async fn workspaces_users_tokens_and_nodes_are_managed() -> Result<()> {
     let ended = script.run(&["bucket", "list"]).await?.with_status(1)?;
     assert!(ended.stderr.contains("BUCKETRY_TOKEN"), "it says what to do: {ended:?}");
 
-    let nodes = terminal.json(&["node", "list"]).await?;
+    let nodes = terminal.json(&["nodes", "list"]).await?;
     assert_eq!(each(&nodes, "ip"), ["embedded"]);
-    assert!(terminal.text(&["node", "list"]).await?.contains("ONLINE"));
+    assert!(terminal.text(&["nodes", "list"]).await?.contains("ONLINE"));
     Ok(())
 }
 

@@ -101,7 +101,7 @@ async fn a_list_has_a_format_for_people_and_for_programs() -> Result<()> {
         &["workspace", "list"],
         &["user", "list"],
         &["token", "list"],
-        &["node", "list"],
+        &["nodes", "list"],
         &["events"],
         &["audit"],
         &["bucket", "outages", "=cmd()"],

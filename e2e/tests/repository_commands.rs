@@ -109,7 +109,7 @@ async fn what_connect_prints_is_all_that_a_program_needs() -> Result<()> {
     let (server, terminal) = deployment().await?;
     let folder = format!("connect-{}", std::process::id());
     terminal.text(&["repo", "add", "Media", "--bucket", &format!("Photos:{folder}")]).await?;
-    let look = async || terminal.json(&["node", "list"]).await;
+    let look = async || terminal.json(&["nodes", "list"]).await;
     let response = |nodes: &Value| nodes[0]["gatewayUrl"].is_string();
     let nodes = eventually("the node reporting its gateway", SOON, look, response).await?;
     assert_eq!(nodes[0]["gatewayUrl"].as_str(), server.gateway());

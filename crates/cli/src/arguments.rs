@@ -26,12 +26,13 @@ use crate::notify_arguments::NotifyCommand;
 use crate::remote::Remote;
 use crate::repository_arguments::{KeyCommand, RepositoryCommand};
 use crate::role::{OrgRole, Role};
-use crate::settings::SettingsLayer;
+use crate::settings::{SettingsLayer, node_flag, serve_flag};
 
 /// Register the buckets you own at any provider, see which of them work, and serve them through one S3 endpoint
 ///
-/// `bucketry serve` runs the server, and `bucketry demo` shows it with sample data. Commands such as `bucket` and
-/// `repo` call the API of a running server: sign in with `bucketry login`, or set BUCKETRY_URL and BUCKETRY_TOKEN.
+/// `bucketry serve` runs the server, `bucketry node` an additional node, and `bucketry demo` shows them with sample data.
+/// Commands such as `bucket` and `repo` call the API of a running server: sign in with `bucketry login`, or set
+/// BUCKETRY_URL and BUCKETRY_TOKEN.
 #[derive(Debug, Parser)]
 #[command(name = "bucketry", version, propagate_version = true, arg_required_else_help = true)]
 pub(crate) struct Arguments {
@@ -45,6 +46,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run the server: the control plane with an embedded node
     Serve(Box<ServeOptions>),
+    /// Run a node: serve, probe and validate the buckets of a server that runs elsewhere
+    Node(Box<NodeOptions>),
     /// Set up a server: write its configuration file and its systemd unit, and check what can be checked
     ///
     /// At a terminal, it asks for what the options leave open. Every setting of `bucketry serve` is an option, too.
@@ -127,9 +130,9 @@ pub(crate) enum Command {
     /// Show changes, refused calls and logins, with who made them
     Audit(AuditOptions),
     /// Show the nodes of the deployment
-    Node {
+    Nodes {
         #[command(subcommand)]
-        command: NodeCommand,
+        command: NodesCommand,
     },
     /// Manage notifications: channels, silences and the log of deliveries
     Notify {
@@ -177,11 +180,28 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
+#[command(mut_args(serve_flag))]
 pub(crate) struct ServeOptions {
     /// Configuration file (TOML); environment variables and flags override it
     #[arg(long, env = "BUCKETRY_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Write the listening addresses to this file as JSON once the server is ready
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ready_file: Option<PathBuf>,
+    /// Print the effective settings and exit
+    #[arg(long)]
+    pub(crate) print_config: bool,
+    #[command(flatten)]
+    pub(crate) settings: SettingsLayer,
+}
+
+#[derive(Debug, Args)]
+#[command(mut_args(node_flag))]
+pub(crate) struct NodeOptions {
+    /// Configuration file (TOML); environment variables and flags override it
+    #[arg(long, env = "BUCKETRY_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Write the listening addresses to this file as JSON once the node is ready
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,
     /// Print the effective settings and exit
@@ -434,10 +454,15 @@ pub(crate) struct AuditOptions {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum NodeCommand {
+pub(crate) enum NodesCommand {
     /// List nodes
     #[command(visible_alias = "ls")]
     List,
+    /// Show a node
+    Show {
+        /// Name or id of the node
+        node: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

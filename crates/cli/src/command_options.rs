@@ -8,6 +8,7 @@ use crate::arguments::Arguments;
 use crate::completion::{VARIABLE, context_names};
 use crate::failure::{Failure, Result};
 use crate::remote::OutputFormat;
+use crate::settings::ServiceCommand;
 
 /// What decides which server is called.
 const CONNECTION: [&str; 3] = ["url", "context", "api_ca_file"];
@@ -17,6 +18,7 @@ const OUTPUT: [&str; 2] = ["output", "json"];
 /// Commands that call no server, and whether their result can be JSON.
 const LOCAL: &[(&[&str], bool)] = &[
     (&["serve"], false),
+    (&["node"], false),
     (&["init"], false),
     (&["man-pages"], false),
     (&["demo"], false),
@@ -49,7 +51,7 @@ const LISTS: &[&[&str]] = &[
     &["user", "list"],
     &["token", "list"],
     &["audit"],
-    &["node", "list"],
+    &["nodes", "list"],
     &["context", "list"],
     &["notify", "list"],
     &["notify", "log"],
@@ -134,6 +136,14 @@ pub(crate) fn refuse_unused(matches: &ArgMatches) -> Result<()> {
             )));
         }
     }
+    let command = match name.as_str() {
+        "serve" | "init" => Some(ServiceCommand::Serve),
+        "node" => Some(ServiceCommand::Node),
+        _ => None,
+    };
+    if let Some(command) = command {
+        refuse_foreign_settings(&name, command, at)?;
+    }
     let format = matches.get_one::<OutputFormat>("output");
     if !prints_list(&path) && is_typed("output") && format.is_some_and(|format| format.is_of_lists()) {
         return Err(Failure::usage(format!(
@@ -141,6 +151,19 @@ pub(crate) fn refuse_unused(matches: &ArgMatches) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+/// Refuses flags of settings that only the other of `bucketry serve` and `bucketry node` has. Help doesn't show them.
+fn refuse_foreign_settings(name: &str, command: ServiceCommand, matches: &ArgMatches) -> Result<()> {
+    let typed = matches.ids().map(clap::Id::as_str);
+    let mut typed = typed.filter(|id| matches.value_source(id) == Some(ValueSource::CommandLine));
+    match typed.find_map(|id| Some((id, command.other_with(id)?))) {
+        None => Ok(()),
+        Some((id, other)) => Err(Failure::usage(format!(
+            "`bucketry {name}` has no option --{}: it is a setting of `bucketry {other}`",
+            id.replace('_', "-")
+        ))),
+    }
 }
 
 #[cfg(test)]
@@ -196,6 +219,24 @@ mod tests {
         ] {
             assert_eq!(refused(line), None, "{line:?}");
         }
+    }
+
+    #[test]
+    fn serve_and_node_show_and_accept_their_own_settings() {
+        let (serve, node) = (help_of(&["serve"]), help_of(&["node"]));
+        assert!(serve.contains("--database-url") && !serve.contains("--control-plane"), "{serve}");
+        assert!(node.contains("--control-plane") && !node.contains("--database-url"), "{node}");
+        assert!(node.contains("--name") && !node.contains("[default: embedded]"), "{node}");
+        assert!(!help_of(&["init"]).contains("--control-plane"));
+        for (line, said) in [
+            (&["bucketry", "node", "--listen", ":8080"][..], "`bucketry node` has no option --listen: it is"),
+            (&["bucketry", "serve", "--node-key", "x"], "`bucketry serve` has no option --node-key: it is"),
+        ] {
+            assert!(refused(line).is_some_and(|message| message.contains(said)), "{line:?}");
+        }
+        let short = ["--name", "n1", "--org", "0197a3b0-0000-7000-8000-0000000000aa", "--key", "k"];
+        let line = [&["bucketry", "node"][..], &short].concat();
+        assert_eq!(refused(&line), None);
     }
 
     /// An option of the same name would set the shared one, too: the caller's token would be sent to its URL.

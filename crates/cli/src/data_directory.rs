@@ -17,6 +17,8 @@ pub(crate) const SPOOL: &str = "spool";
 
 /// The key files. Together with a database, they open everything.
 pub(crate) const KEY_FILES: [&str; 3] = [VAULT_KEY, NODE_KEY, TOKEN_KEYS];
+/// What a node that runs as a process last served.
+pub(crate) const CONFIGURATION: &str = "configuration.age";
 
 /// What a registry needs in addition to its database.
 pub(crate) const BESIDE_THE_DATABASE: [&str; 4] = [VAULT_KEY, NODE_KEY, TOKEN_KEYS, SPOOL];

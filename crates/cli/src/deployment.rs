@@ -144,7 +144,8 @@ impl Deployment {
     fn keep_current(&mut self, certificates: ServerCertificates) {
         if !certificates.is_empty() {
             let control = self.control.clone();
-            self.background.spawn(async move { certificates.keep_current(control).await });
+            let report = move |all| control.report_server_certificates(all);
+            self.background.spawn(async move { certificates.keep_current(report).await });
         }
     }
 

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::settings::SettingsLayer;
+use crate::settings::{SettingsLayer, serve_flag};
 
 /// Every setting of `bucketry serve` is an option, too: it is written to the file.
 #[derive(Debug, Args)]
+#[command(mut_args(serve_flag))]
 pub(crate) struct InitOptions {
     /// Configuration file to write [default: /etc/bucketry/bucketry.toml for root, otherwise ./bucketry.toml]
     #[arg(long, env = "BUCKETRY_CONFIG", value_name = "FILE")]

@@ -69,7 +69,9 @@ mod named;
 mod nearest;
 mod node;
 mod node_identity;
+mod node_process;
 mod node_start;
+mod nodes;
 mod notify;
 mod notify_arguments;
 mod organization;
@@ -140,6 +142,7 @@ fn run(arguments: Arguments) -> Result<()> {
     let done = runtime.block_on(async {
         match arguments.command {
             Command::Serve(options) => serve::run(*options).await,
+            Command::Node(options) => node::run(*options).await,
             Command::Init(options) => init::run(*options).await,
             #[cfg(feature = "demo")]
             Command::Demo(options) => Box::pin(demo::run(options)).await,
@@ -163,7 +166,7 @@ fn run(arguments: Arguments) -> Result<()> {
             Command::Export(options) => export::run(&remote, options).await,
             Command::Audit(options) => audit::run(&remote, options).await,
             Command::Token { command } => token::run(&remote, command).await,
-            Command::Node { command } => node::run(&remote, command).await,
+            Command::Nodes { command } => nodes::run(&remote, command).await,
             Command::Notify { command } => notify::run(&remote, command).await,
             Command::Vault { command } => vault::run(&remote, command).await,
             Command::Backup(options) => backup::run(&remote, options).await,

@@ -1,43 +1,39 @@
-//! `bucketry node …`.
+//! `bucketry node`.
 
-use bucketry_api_types::node::RegisteredNode;
-
-use crate::arguments::NodeCommand;
-use crate::credentials::connect;
+use crate::arguments::NodeOptions;
+use crate::command_options::command_line;
 use crate::failure::Result;
-use crate::output;
-use crate::remote::Remote;
-use crate::table::{Cell, Column, Table};
+use crate::node_process::NodeProcess;
+use crate::serve::{Stop, announce};
+use crate::settings::{ServiceCommand, SettingsLayer};
+use crate::{environment_variables, logging, output, service_manager};
 
-const COLUMNS: &[Column] = &[
-    Column::text("NAME", "name", 0, 16),
-    Column::text("REGION", "region", 3, 10),
-    Column::text("VERSION", "version", 4, 8),
-    Column::new("STATUS", "status", 1),
-    Column::new("LAST SEEN", "last_seen", 2),
-    Column::only_wide("ID", "id"),
-];
-
-/// Runs a command on nodes.
-pub(crate) async fn run(remote: &Remote, command: NodeCommand) -> Result<()> {
-    let client = connect(remote).await?;
-    match command {
-        NodeCommand::List => {
-            let nodes = client.nodes().await?;
-            if remote.json {
-                return output::json(&nodes);
-            }
-            let row = |node: &RegisteredNode| {
-                vec![
-                    Cell::text(&node.ip),
-                    Cell::text(&node.region),
-                    Cell::text(&node.version),
-                    Cell::status(node.status),
-                    Cell::time(Some(node.last_updated)),
-                    Cell::text(node.id),
-                ]
-            };
-            Table::new(COLUMNS, nodes.iter().map(row)).print(remote)
+/// Runs a node until a signal stops it.
+pub(crate) async fn run(options: NodeOptions) -> Result<()> {
+    let file = match &options.config {
+        Some(path) => SettingsLayer::from_file(path, ServiceCommand::Node)?,
+        None => SettingsLayer::default(),
+    };
+    let settings = options.settings.over(file);
+    let warnings = environment_variables::warnings(&command_line());
+    if options.print_config {
+        for warning in &warnings {
+            output::remark(&format!("warning: {warning}"));
         }
+        return output::line(settings.effective(ServiceCommand::Node)?.trim_end());
     }
+    let settings = settings.read_for_node()?;
+    logging::start(settings.log_format, &settings.log)?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    // From here on, a signal during the start is not lost.
+    let stop = Stop::listen()?;
+    let node = NodeProcess::start(&settings).await?;
+    let (gateway, metrics) = (node.gateway_url(), node.status_url());
+    announce(&[("gateway", gateway.as_deref()), ("metrics", Some(&metrics))], options.ready_file.as_deref())?;
+    service_manager::ready(&format!("node {} of {}", settings.plan.name, settings.control_plane));
+    stop.wait_alive().await;
+    node.stop().await;
+    Ok(())
 }

@@ -9,13 +9,13 @@ use crate::command_options::command_line;
 use crate::deployment::Deployment;
 use crate::failure::{Failure, Result};
 use crate::first_start::FirstOwner;
-use crate::settings::SettingsLayer;
+use crate::settings::{ServiceCommand, SettingsLayer};
 use crate::{environment_variables, logging, output, program, service_manager};
 
 /// Runs the server until a signal stops it.
 pub(crate) async fn run(options: ServeOptions) -> Result<()> {
     let file = match &options.config {
-        Some(path) => SettingsLayer::from_file(path)?,
+        Some(path) => SettingsLayer::from_file(path, ServiceCommand::Serve)?,
         None => SettingsLayer::default(),
     };
     let settings = options.settings.over(file);
@@ -24,7 +24,7 @@ pub(crate) async fn run(options: ServeOptions) -> Result<()> {
         for warning in &warnings {
             output::remark(&format!("warning: {warning}"));
         }
-        let text = settings.over_defaults().to_toml()?;
+        let text = settings.effective(ServiceCommand::Serve)?;
         let password =
             if std::env::var_os("BUCKETRY_ADMIN_PASSWORD").is_some() { "set, not shown" } else { "not set" };
         return output::line(&format!("{text}# BUCKETRY_ADMIN_PASSWORD: {password}"));
@@ -41,22 +41,11 @@ pub(crate) async fn run(options: ServeOptions) -> Result<()> {
     let url = deployment.url();
     let gateway = deployment.gateway_url();
     let metrics = deployment.metrics_url();
-    let optional = [("gateway", &gateway), ("metrics", &metrics)];
-    let optional = optional.iter().filter_map(|(name, url)| Some(format!(" {name}={}", url.as_ref()?)));
-    output::line(&format!("listening api={url}{}", optional.collect::<String>()))?;
-    if let Some(path) = &options.ready_file {
-        let ready = serde_json::json!({
-            "api": url, "gateway": gateway, "metrics": metrics, "pid": std::process::id(),
-        });
-        write_ready(path, &ready)?;
-    }
+    let listeners =
+        [("api", Some(url.as_str())), ("gateway", gateway.as_deref()), ("metrics", metrics.as_deref())];
+    announce(&listeners, options.ready_file.as_deref())?;
     service_manager::ready(&format!("serving the API at {url}"));
-    tokio::select! {
-        () = stop.wait() => {}
-        never = service_manager::report_alive() => match never {},
-    }
-    service_manager::stopping();
-    tracing::info!("stopping");
+    stop.wait_alive().await;
     deployment.stop().await;
     Ok(())
 }
@@ -80,6 +69,17 @@ fn introduction(owner: &FirstOwner, url: &str) -> String {
     let edge = "─".repeat(width + 2);
     let framed: Vec<String> = lines.iter().map(|line| format!("│ {line:width$} │")).collect();
     format!("┌{edge}┐\n{}\n└{edge}┘", framed.join("\n"))
+}
+
+/// Prints what listens where as the first line on standard output, and writes it to the file, if there is one.
+pub(crate) fn announce(listeners: &[(&str, Option<&str>)], ready_file: Option<&Path>) -> Result<()> {
+    let line = listeners.iter().filter_map(|(name, url)| Some(format!(" {name}={}", url.as_ref()?)));
+    output::line(&format!("listening{}", line.collect::<String>()))?;
+    let Some(path) = ready_file else { return Ok(()) };
+    let mut ready: serde_json::Map<_, _> =
+        listeners.iter().map(|(name, url)| ((*name).to_owned(), (*url).into())).collect();
+    ready.insert("pid".to_owned(), std::process::id().into());
+    write_ready(path, &ready.into())
 }
 
 /// Writes a file atomically, so that a program that waits for it never reads half of it.
@@ -114,6 +114,16 @@ impl Stop {
     pub(crate) fn listen_with_terminal() -> Result<Self> {
         let failed = |error: std::io::Error| Failure::because("can't listen for signals", &error);
         Ok(Self { hang_up: Some(signal(SignalKind::hangup()).map_err(failed)?), ..Self::listen()? })
+    }
+
+    /// Waits, and meanwhile reports to the service manager that the process is alive.
+    pub(crate) async fn wait_alive(self) {
+        tokio::select! {
+            () = self.wait() => {}
+            never = service_manager::report_alive() => match never {},
+        }
+        service_manager::stopping();
+        tracing::info!("stopping");
     }
 
     pub(crate) async fn wait(mut self) {

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bucketry_acme::{AcmeSettings, CertificateOrderer};
-use bucketry_control::Control;
 use bucketry_control::server_certificates::{RefusedCertificate, ServerCertificate};
 use bucketry_model::time::{Clock as _, SystemClock};
 use bucketry_web::tls::{
@@ -124,8 +123,9 @@ impl ServerCertificates {
         self.stats.clone()
     }
 
-    /// Looks at the files every few seconds, and at once after a SIGHUP. Never returns.
-    pub(crate) async fn keep_current(self, control: Control) {
+    /// Looks at the files every few seconds, and at once after a SIGHUP. Reports what is in use at the start and after
+    /// each change. Never returns.
+    pub(crate) async fn keep_current(self, report: impl Fn(Vec<ServerCertificate>)) {
         let mut watched = self.watched;
         let ordering = self.orders.map(|CertificateOrders { orderer, proofs }| {
             keep_ordering(orderer, proofs, self.failure.clone())
@@ -139,7 +139,7 @@ impl ServerCertificates {
         let mut hang_ups = signal(SignalKind::hangup()).ok();
         let mut looks = tokio::time::interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        report(&control, &watched);
+        report(states(&watched));
         loop {
             let at_once = tokio::select! {
                 _ = looks.tick() => false,
@@ -161,7 +161,7 @@ impl ServerCertificates {
             let Ok((again, has_news)) = looked.await else { return };
             watched = again;
             if has_news {
-                report(&control, &watched);
+                report(states(&watched));
             }
         }
     }
@@ -227,8 +227,8 @@ impl WatchedCertificate {
     }
 }
 
-fn report(control: &Control, watched: &[WatchedCertificate]) {
-    control.report_server_certificates(watched.iter().map(WatchedCertificate::state).collect());
+fn states(watched: &[WatchedCertificate]) -> Vec<ServerCertificate> {
+    watched.iter().map(WatchedCertificate::state).collect()
 }
 
 /// The names in settings that the certificate isn't valid for.

@@ -11,6 +11,9 @@ use tempfile::TempDir;
 use crate::process::{self, Supervised};
 use crate::{Error, Result};
 
+/// A free port, which changes with each start.
+const ANY_PORT: &str = "127.0.0.1:0";
+
 const READY_WITHIN: Duration = Duration::from_mins(1);
 
 /// After SIGTERM, the server finishes requests in flight within 30 seconds. The rest allows for a busy machine.
@@ -29,6 +32,7 @@ pub struct Options {
     data_dir: Option<PathBuf>,
     env: Vec<(String, String)>,
     args: Vec<OsString>,
+    listen: String,
 }
 
 impl Options {
@@ -36,14 +40,20 @@ impl Options {
     /// loopback endpoints allowed, no rate limits, no findings about a disk that builds have filled, and no checks of
     /// keys, which would add requests and findings.
     pub fn new(program: &Path) -> Self {
-        Self { program: program.to_owned(), data_dir: None, env: Vec::new(), args: Vec::new() }
-            .env("BUCKETRY_ADMIN_EMAIL", OWNER_EMAIL)
-            .env("BUCKETRY_ADMIN_PASSWORD", OWNER_PASSWORD)
-            .env("BUCKETRY_ENDPOINT_POLICY", "private")
-            .env("BUCKETRY_RATE_LIMIT", "off")
-            .env("BUCKETRY_DISK_MIN_FREE", "0")
-            .env("BUCKETRY_KEY_CHECKS", "off")
-            .env("BUCKETRY_GATEWAY_LISTEN", "127.0.0.1:0")
+        Self {
+            program: program.to_owned(),
+            data_dir: None,
+            env: Vec::new(),
+            args: Vec::new(),
+            listen: ANY_PORT.to_owned(),
+        }
+        .env("BUCKETRY_ADMIN_EMAIL", OWNER_EMAIL)
+        .env("BUCKETRY_ADMIN_PASSWORD", OWNER_PASSWORD)
+        .env("BUCKETRY_ENDPOINT_POLICY", "private")
+        .env("BUCKETRY_RATE_LIMIT", "off")
+        .env("BUCKETRY_DISK_MIN_FREE", "0")
+        .env("BUCKETRY_KEY_CHECKS", "off")
+        .env("BUCKETRY_GATEWAY_LISTEN", "127.0.0.1:0")
     }
 
     /// Sets an environment variable, replacing an earlier value. `BUCKETRY_…` variables of this process are never
@@ -66,6 +76,13 @@ impl Options {
     #[must_use]
     pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
         self.args.push(arg.into());
+        self
+    }
+
+    /// Serves the API on this address, so that it stays the same after a restart.
+    #[must_use]
+    pub fn listen(mut self, address: &str) -> Self {
+        address.clone_into(&mut self.listen);
         self
     }
 
@@ -189,7 +206,7 @@ impl Bucketry {
             .arg("serve")
             .arg("--data-dir")
             .arg(self.data_dir())
-            .args(["--listen", "127.0.0.1:0"])
+            .args(["--listen", &self.options.listen])
             .arg("--ready-file")
             .arg(ready_file)
             .args(&self.options.args)

@@ -7,6 +7,7 @@
 
 pub mod azurite;
 pub mod bucketry;
+pub mod bucketry_node;
 pub mod fake_gcs;
 pub mod hostile;
 pub mod loopback;

@@ -1,4 +1,5 @@
-//! Every setting of `bucketry serve`, in the order of `--help`.
+//! Every setting of `bucketry serve` and of `bucketry node`, in the order of `--help`. [`super::service_command`] says
+//! which command has which.
 
 use std::path::PathBuf;
 
@@ -8,6 +9,7 @@ use bucketry_control::settings::{
     NOTIFICATION_WINDOW, NOTIFICATIONS_DAYS, SESSION_DAYS, USAGE_HOURS_DAYS, USAGE_MINUTES_DAYS,
 };
 use bucketry_gateway::ProtectionSettings;
+use bucketry_model::id::OrgId;
 use bucketry_node::ProbeConfig;
 use bucketry_store::postgres;
 use bucketry_web::accept::CONNECTIONS_PER_ADDRESS;
@@ -74,8 +76,8 @@ settings! {
         /// PEM file of CA certificates to trust for the ACME authority, in addition to the system's
         #[arg(value_name = "FILE")]
         acme_ca_file: PathBuf,
-        /// Run without the embedded node; another server on the same database must have one, because standalone nodes
-        /// don't exist yet, and no secret can be stored before a node has registered
+        /// Run without the embedded node; another server on the same database must have one, or `bucketry node` must run
+        /// elsewhere, because no secret can be stored before a node has registered
         #[arg(num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
         no_node: bool = false,
     }
@@ -305,5 +307,31 @@ settings! {
         /// File with the password of the first owner; or set BUCKETRY_ADMIN_PASSWORD
         #[arg(value_name = "FILE")]
         admin_password_file: PathBuf,
+    }
+
+    /// A node that runs as a process of its own.
+    node_process: NodeProcessValues {
+        /// URL of the API that the node belongs to, such as `https://storage.example.com`
+        #[arg(value_name = "URL", value_parser = valid_text::control_plane)]
+        control_plane: String,
+        /// PEM file of CA certificates to trust for the control plane, in addition to the system's
+        #[arg(value_name = "FILE")]
+        control_plane_ca_file: PathBuf,
+        /// Organization that the node's key belongs to, and that the node serves [default: none: the key is that of the
+        /// deployment, and the node serves all organizations]
+        #[arg(value_name = "ORG_ID")]
+        node_org: OrgId,
+        /// File with the private key that signs the node's messages; the control plane must know it [default: node.pem in
+        /// the data directory]
+        #[arg(value_name = "FILE")]
+        node_key: PathBuf,
+        /// File with the keys that open secrets sealed to the node; it is created if it is missing [default: vault.key in
+        /// the data directory]
+        #[arg(value_name = "FILE")]
+        node_identity: PathBuf,
+        /// Seconds without contact to the control plane after which the gateway refuses requests; a revoked key may be
+        /// accepted for this long
+        #[arg(value_name = "SECONDS", value_parser = value_parser!(u64).range(60..=31_536_000))]
+        configuration_max_age: u64 = 86_400,
     }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
 use super::declared::{DEFAULTS, SettingsLayer};
+use super::service_command::ServiceCommand;
 use crate::failure::{Failure, Result};
 use crate::nearest::nearest;
 
@@ -26,8 +27,8 @@ struct Mistake {
 }
 
 impl SettingsLayer {
-    /// Reads a configuration file.
-    pub(crate) fn from_file(path: &Path) -> Result<Self> {
+    /// Reads the configuration file of a command.
+    pub(crate) fn from_file(path: &Path, command: ServiceCommand) -> Result<Self> {
         let name = path.display();
         let mut text = String::new();
         let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text));
@@ -35,12 +36,16 @@ impl SettingsLayer {
         if u64::try_from(text.len()).is_ok_and(|length| length > MAX_BYTES) {
             return Err(Failure::usage(format!("the configuration {name} is larger than 1 MiB")));
         }
-        Self::from_toml(&text, &format!("the configuration {name}"))
+        Self::from_toml_of(command, &text, &format!("the configuration {name}"))
     }
 
-    /// Reads the text of a configuration file. `name` is how messages begin.
+    /// Reads the text of a configuration file of `bucketry serve`. `name` is how messages begin.
     pub(crate) fn from_toml(text: &str, name: &str) -> Result<Self> {
-        parse(text).map_err(|mistakes| {
+        Self::from_toml_of(ServiceCommand::Serve, text, name)
+    }
+
+    pub(super) fn from_toml_of(command: ServiceCommand, text: &str, name: &str) -> Result<Self> {
+        parse(command, text).map_err(|mistakes| {
             let line = |one: &Mistake| format!("{name}, line {}: {}", one.line, one.what);
             let mut lines: Vec<_> = mistakes.iter().take(MOST_MISTAKES).map(line).collect();
             if let Some(more) = mistakes.len().checked_sub(MOST_MISTAKES).filter(|more| *more > 0) {
@@ -51,7 +56,7 @@ impl SettingsLayer {
     }
 }
 
-fn parse(text: &str) -> std::result::Result<SettingsLayer, Vec<Mistake>> {
+fn parse(command: ServiceCommand, text: &str) -> std::result::Result<SettingsLayer, Vec<Mistake>> {
     let line_of = |offset: usize| 1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count();
     let table = DeTable::parse(text).map_err(|error| {
         let line = line_of(error.span().map_or(0, |span| span.start));
@@ -60,7 +65,7 @@ fn parse(text: &str) -> std::result::Result<SettingsLayer, Vec<Mistake>> {
     let mut layer = SettingsLayer::default();
     let mut mistakes = Vec::new();
     for (key, value) in table.get_ref() {
-        match setting(key.get_ref(), value.get_ref()) {
+        match setting(command, key.get_ref(), value.get_ref()) {
             Ok(one) => layer = layer.over(one),
             Err(what) => mistakes.push(Mistake { line: line_of(key.span().start), what }),
         }
@@ -70,8 +75,15 @@ fn parse(text: &str) -> std::result::Result<SettingsLayer, Vec<Mistake>> {
 }
 
 /// One entry of the file.
-fn setting(key: &str, value: &DeValue<'_>) -> std::result::Result<SettingsLayer, String> {
-    let names = || DEFAULTS.iter().map(|(name, _)| *name);
+fn setting(
+    command: ServiceCommand,
+    key: &str,
+    value: &DeValue<'_>,
+) -> std::result::Result<SettingsLayer, String> {
+    if let Some(other) = command.other_with(key) {
+        return Err(format!("{key} is a setting of `bucketry {other}`, not of `bucketry {command}`"));
+    }
+    let names = || DEFAULTS.iter().map(|(name, _)| *name).filter(|name| command.has(name));
     if !names().any(|name| name == key) {
         let shown: String = key.chars().take(MOST_OF_KEY).collect();
         return Err(match (value, nearest(key, names())) {
@@ -81,7 +93,9 @@ fn setting(key: &str, value: &DeValue<'_>) -> std::result::Result<SettingsLayer,
             ),
             (_, Some(meant)) => format!("there is no setting {shown}: did you mean {meant}?"),
             (_, None) => {
-                format!("there is no setting {shown}; `bucketry serve --help` lists them, here with _ for -")
+                format!(
+                    "there is no setting {shown}; `bucketry {command} --help` lists them, here with _ for -"
+                )
             }
         });
     }
@@ -164,6 +178,22 @@ mod tests {
     }
 
     #[test]
+    fn a_setting_of_the_other_command_is_named_with_it() {
+        let of = |command, text| {
+            SettingsLayer::from_toml_of(command, text, "x.toml").unwrap_err().message().to_owned()
+        };
+        let said = of(ServiceCommand::Node, "database_url = 'postgres://ada:hunter2@db/registry'");
+        let expected =
+            "x.toml, line 1: database_url is a setting of `bucketry serve`, not of `bucketry node`";
+        assert_eq!(said, expected);
+        let said = of(ServiceCommand::Serve, "control_plane = 'https://x'");
+        assert!(said.contains("control_plane is a setting of `bucketry node`"), "{said}");
+        let said = of(ServiceCommand::Node, "zzzzzz = 1");
+        assert!(said.contains("`bucketry node --help` lists them"), "{said}");
+        assert!(SettingsLayer::from_toml_of(ServiceCommand::Node, "node_name = 'n'", "x.toml").is_ok());
+    }
+
+    #[test]
     fn all_mistakes_are_reported_in_the_order_of_the_file() {
         let message = refused("zzzz = 1\nlistn = 2\ndata_dir = \"x\"\nerror_rate = \"x\"");
         let lines: Vec<_> = message.lines().filter_map(|line| line.split(": ").next()).collect();
@@ -200,8 +230,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("bucketry.toml");
         std::fs::write(&path, "#".repeat(2 << 20)).unwrap();
-        assert!(SettingsLayer::from_file(&path).unwrap_err().message().contains("larger than 1 MiB"));
-        let missing = SettingsLayer::from_file(&dir.path().join("none.toml")).unwrap_err();
+        let large = SettingsLayer::from_file(&path, ServiceCommand::Serve).unwrap_err();
+        assert!(large.message().contains("larger than 1 MiB"));
+        let missing =
+            SettingsLayer::from_file(&dir.path().join("none.toml"), ServiceCommand::Serve).unwrap_err();
         assert!(missing.message().contains("can't read the configuration"));
     }
 }

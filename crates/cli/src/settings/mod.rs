@@ -1,4 +1,4 @@
-//! The settings of `bucketry serve`. Flags override the environment, which overrides the configuration file.
+//! The settings of `bucketry serve` and `bucketry node`. Flags override the environment, which overrides the configuration file.
 
 mod acme;
 mod clients;
@@ -14,7 +14,9 @@ mod listen_address;
 mod log_filter;
 mod monitoring;
 mod node;
+mod node_process;
 mod provider;
+mod service_command;
 mod text_value;
 mod tls;
 mod valid_text;
@@ -30,6 +32,7 @@ use bucketry_model::secret::Secret;
 use bucketry_telemetry::TraceSettings;
 use bucketry_vault::Recipient;
 use clap::Arg;
+use toml::Table;
 
 use self::listen_address::ListenAddress;
 use crate::database::Database;
@@ -43,6 +46,8 @@ pub(crate) use gateway::GatewayListener;
 pub(crate) use kinds::LogFormat;
 pub(crate) use log_filter::LogFilter;
 pub(crate) use node::NodePlan;
+pub(crate) use node_process::NodeProcessSettings;
+pub(crate) use service_command::{ServiceCommand, node_flag, serve_flag};
 pub(crate) use tls::{TlsListener, TlsSettings};
 
 /// The effective settings, validated.
@@ -104,11 +109,29 @@ impl SettingsLayer {
     }
 
     /// The settings as a configuration file that would give the same result.
+    #[cfg(test)]
     pub(crate) fn to_toml(&self) -> Result<String> {
         toml::to_string(self).map_err(|error| Failure::failed(format!("can't write the settings: {error}")))
     }
 
-    /// Validates the settings and reads the files that they name.
+    /// The effective settings of a command, as a configuration file that would give the same result.
+    pub(crate) fn effective(self, command: ServiceCommand) -> Result<String> {
+        // A node that runs as a process has no default name.
+        let lacks_name = command == ServiceCommand::Node && self.node_name.is_none();
+        let failed = |error: toml::ser::Error| Failure::failed(format!("can't write the settings: {error}"));
+        let table = Table::try_from(self.over_defaults()).map_err(failed)?;
+        let mut text = String::new();
+        let names = declared::DEFAULTS.iter().map(|(name, _)| *name).filter(|name| command.has(name));
+        for name in names.filter(|name| !(lacks_name && *name == "node_name")) {
+            if let Some(value) = table.get(name) {
+                let line = Table::from_iter([(name.to_owned(), value.clone())]);
+                text.push_str(&toml::to_string(&line).map_err(failed)?);
+            }
+        }
+        Ok(text)
+    }
+
+    /// Validates the settings of a server and reads the files that they name.
     pub(crate) fn read(self) -> Result<Settings> {
         let values = self.values();
         let acme = acme::settings(&values.process)?;
@@ -184,6 +207,7 @@ fn heading(group: &'static str) -> &'static str {
         "clients" => "Clients of the API",
         "log" => "Log",
         "first_owner" => "First start",
+        "node_process" => "Node",
         other => other,
     }
 }
@@ -223,6 +247,20 @@ mod tests {
         let text = SettingsLayer::default().over_defaults().to_toml().unwrap();
         assert!(SettingsLayer::from_toml(&text, "x").unwrap().read().is_ok(), "{text}");
     }
+
+    #[test]
+    fn each_command_prints_its_own_settings_in_the_order_of_help() {
+        let served = SettingsLayer::default().effective(ServiceCommand::Serve).unwrap();
+        assert!(served.starts_with("data_dir = \"./data\"\n"), "{served}");
+        assert!(served.contains("\nadmin_email = ") && !served.contains("control_plane"), "{served}");
+        let layer = SettingsLayer::one("control_plane", "https://x").unwrap();
+        let of_node = layer.clone().effective(ServiceCommand::Node).unwrap();
+        assert!(of_node.contains("control_plane = \"https://x\"") && of_node.contains("gateway_listen"));
+        assert!(!of_node.contains("node_name") && !of_node.contains("admin_email"), "{of_node}");
+        let named = SettingsLayer::one("node_name", "n1").unwrap().over(layer);
+        assert!(named.effective(ServiceCommand::Node).unwrap().contains("node_name = \"n1\""));
+    }
+
     /// The rows of the operator's guide about settings, without the purpose.
     fn documented() -> Vec<[String; 3]> {
         let rows =

@@ -25,6 +25,11 @@ pub(super) fn gateway_url(text: &str) -> Result<String, String> {
     Endpoint::parse(text.trim()).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
+/// The URL of a control plane.
+pub(super) fn control_plane(text: &str) -> Result<String, String> {
+    Endpoint::parse(text).map(|url| url.to_string()).map_err(|error| error.to_string())
+}
+
 /// Networks in CIDR notation.
 pub(super) fn trusted_proxies(text: &str) -> Result<String, String> {
     match list(text).find(|item| item.parse::<IpNet>().is_err()) {

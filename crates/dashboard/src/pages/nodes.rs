@@ -29,7 +29,7 @@ async fn screen(viewer: &Viewer) -> Result<Screen, PageError> {
                 (empty(
                     Icon::Node,
                     "No nodes",
-                    "Nodes watch buckets and serve clients. The server’s own node registers when it starts without --no-node.",
+                    "Nodes watch buckets and serve clients. The server’s own node registers when it starts without --no-node; “bucketry node” runs one on another machine.",
                     None,
                 ))
             } @else {

@@ -55,7 +55,7 @@ fn silent(seen: &Observations, node: &ObservedNode) -> Finding {
             "It last reported at {}. {consequence}. Check that it is running and reaches the control plane.",
             to_wire(node.last_seen)
         ),
-        command: Some("node list".to_owned()),
+        command: Some("nodes list".to_owned()),
         since,
         depends_on: None,
         // A node counts as silent only after a minute.
@@ -73,7 +73,7 @@ fn no_node() -> Finding {
         sentence:
             "Nothing probes buckets or serves S3 requests. Start a server without --no-node on this database."
                 .to_owned(),
-        command: Some("node list".to_owned()),
+        command: Some("nodes list".to_owned()),
         since: None,
         depends_on: None,
         visible_after: SignedDuration::ZERO,

@@ -32,7 +32,7 @@ fn finding(node: &ObservedNode) -> Option<Finding> {
              in statistics, and traffic is lost when the node's spool is full. The node's log says why.",
             grouped(waiting.number)
         ),
-        command: Some("node list".to_owned()),
+        command: Some("nodes list".to_owned()),
         since: Some(since),
         depends_on: None,
         visible_after: LONG,

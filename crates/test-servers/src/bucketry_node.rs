@@ -1,0 +1,136 @@
+//! The built `bucketry` binary, running as a node.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::process::{self, Supervised};
+use crate::{Error, Result};
+
+/// Longer than a node waits for its configuration before it says that it is ready.
+const READY_WITHIN: Duration = Duration::from_mins(1);
+/// After SIGTERM, a node finishes requests in flight within 30 seconds. The rest allows for a busy machine.
+const TERMINATES_WITHIN: Duration = Duration::from_mins(1);
+
+/// A node with its data directory. Dropping it kills the process and removes the data directory.
+#[derive(Debug)]
+pub struct BucketryNode {
+    program: PathBuf,
+    arguments: Vec<String>,
+    dir: TempDir,
+    process: Option<Supervised>,
+    gateway: String,
+    status: String,
+}
+
+impl BucketryNode {
+    /// Starts a node that signs its messages with a copy of this key. `arguments` follow those that every test needs: a
+    /// temporary data directory, free ports, and the permission to connect to private addresses.
+    ///
+    /// # Errors
+    /// The key can't be copied, the program can't be run, exits before it is ready (the error contains its last lines),
+    /// or isn't ready within a minute.
+    pub fn start(program: &Path, control_plane: &str, key: &Path, arguments: &[&str]) -> Result<Self> {
+        let dir = tempfile::Builder::new().prefix("bucketry-node-").tempdir()?;
+        let given = ["--control-plane", control_plane];
+        let given = given.iter().chain(arguments);
+        let mut node = Self {
+            program: program.to_owned(),
+            arguments: given.map(|argument| (*argument).to_owned()).collect(),
+            dir,
+            process: None,
+            gateway: String::new(),
+            status: String::new(),
+        };
+        std::fs::create_dir(node.data_dir())?;
+        // The permissions are copied, too.
+        std::fs::copy(key, node.data_dir().join("node.pem"))?;
+        node.start_again()?;
+        Ok(node)
+    }
+
+    /// The URL of the gateway. The port changes with each start.
+    pub fn gateway(&self) -> &str {
+        &self.gateway
+    }
+
+    /// The URL of `/health`, `/ready` and `/metrics`. The port changes with each start.
+    pub fn status(&self) -> &str {
+        &self.status
+    }
+
+    /// The data directory, which stays the same after a restart.
+    pub fn data_dir(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    /// Everything that this node has printed so far, in all its runs.
+    pub fn log(&self) -> String {
+        process::log_in(self.dir.path())
+    }
+
+    /// Kills the process with SIGKILL, as a crash would.
+    ///
+    /// # Errors
+    /// The operating system refuses.
+    pub fn kill_hard(&mut self) -> Result<()> {
+        self.process.take().map_or(Ok(()), |mut process| process.kill())
+    }
+
+    /// Sends SIGTERM and waits for the exit status. `None` if the node wasn't running.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`] if it takes longer than a minute. The process is then killed.
+    pub fn terminate(&mut self) -> Result<Option<ExitStatus>> {
+        self.process.take().map(|mut process| process.terminate(TERMINATES_WITHIN)).transpose()
+    }
+
+    /// Starts the node again on the same data directory, and kills it first if it still runs.
+    ///
+    /// # Errors
+    /// See [`BucketryNode::start`].
+    pub fn start_again(&mut self) -> Result<()> {
+        self.kill_hard()?;
+        let ready_file = self.dir.path().join("ready.json");
+        match std::fs::remove_file(&ready_file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+        let mut process = Supervised::start(self.command(&ready_file), self.dir.path(), &[])?;
+        let ready = process.wait_ready("the node writing its ready file", READY_WITHIN, || {
+            let text = std::fs::read_to_string(&ready_file).map_err(|error| error.to_string())?;
+            serde_json::from_str::<Value>(&text).map_err(|error| format!("{error} in {text:?}"))
+        })?;
+        let address = |name| {
+            let url = ready.get(name).and_then(Value::as_str);
+            url.map(str::to_owned)
+                .ok_or_else(|| Error::UnexpectedAnswer(format!("ready file without {name}: {ready}")))
+        };
+        (self.gateway, self.status) = (address("gateway")?, address("metrics")?);
+        self.process = Some(process);
+        Ok(())
+    }
+
+    fn command(&self, ready_file: &Path) -> Command {
+        let mut command = Command::new(&self.program);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("BUCKETRY_") {
+                command.env_remove(name);
+            }
+        }
+        command
+            .arg("node")
+            .arg("--data-dir")
+            .arg(self.data_dir())
+            .args(["--gateway-listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"])
+            .args(["--endpoint-policy", "private"])
+            .arg("--ready-file")
+            .arg(ready_file)
+            .args(&self.arguments)
+            .current_dir(self.dir.path());
+        command
+    }
+}

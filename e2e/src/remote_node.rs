@@ -1,0 +1,80 @@
+//! The built binary, running as a node in a process of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+
+use bucketry_test_servers::bucketry_node::BucketryNode;
+use http::Method;
+
+use crate::environment::binary;
+use crate::server::in_background;
+use crate::{Call, Result};
+
+/// A running `bucketry node`. Dropping it kills it and removes its data directory.
+#[derive(Debug)]
+pub struct RemoteNode {
+    // Moved to a blocking thread while a step runs.
+    inner: Option<BucketryNode>,
+    gateway: String,
+    status: String,
+    data_dir: PathBuf,
+}
+
+impl RemoteNode {
+    /// Starts a node and waits until it is ready. It signs its messages with a copy of the key.
+    pub async fn start(control_plane: &str, key: &Path, arguments: &[&str]) -> Result<Self> {
+        let (program, control_plane, key) = (binary()?, control_plane.to_owned(), key.to_owned());
+        let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        let inner = tokio::task::spawn_blocking(move || {
+            let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+            BucketryNode::start(&program, &control_plane, &key, &arguments)
+        })
+        .await??;
+        Ok(Self {
+            gateway: inner.gateway().to_owned(),
+            status: inner.status().to_owned(),
+            data_dir: inner.data_dir(),
+            inner: Some(inner),
+        })
+    }
+
+    /// The gateway's URL. A restart changes the port.
+    pub fn gateway(&self) -> &str {
+        &self.gateway
+    }
+
+    /// The node's data directory.
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    /// A GET of `/health`, `/ready` or `/metrics`.
+    pub fn get(&self, path: &str) -> Call {
+        Call::new(Method::GET, &self.status, path)
+    }
+
+    /// Everything that the node has printed so far, including before restarts.
+    pub fn log(&self) -> String {
+        self.inner.as_ref().map(BucketryNode::log).unwrap_or_default()
+    }
+
+    /// Kills the node (SIGKILL).
+    pub async fn kill_hard(&mut self) -> Result<()> {
+        in_background(&mut self.inner, BucketryNode::kill_hard).await
+    }
+
+    /// Stops the node (SIGTERM) and waits for its exit status. `None` if it isn't running.
+    pub async fn terminate(&mut self) -> Result<Option<ExitStatus>> {
+        in_background(&mut self.inner, BucketryNode::terminate).await
+    }
+
+    /// Starts the node again on the same data directory and waits until it is ready. A running node is killed first.
+    pub async fn restart(&mut self) -> Result<()> {
+        (self.gateway, self.status) = in_background(&mut self.inner, |node| {
+            node.start_again()?;
+            Ok((node.gateway().to_owned(), node.status().to_owned()))
+        })
+        .await?;
+        Ok(())
+    }
+}
