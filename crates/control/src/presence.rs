@@ -118,13 +118,15 @@ impl Control {
         Ok(nodes)
     }
 
-    /// The connected nodes that serve an organization, the most recently seen first.
+    /// The connected nodes that can open an organization's secrets, the most recently seen first. A node without a
+    /// public key to seal to can't do anything with a bucket.
     pub(crate) async fn connected_nodes(&self, org_id: OrgId) -> Result<Vec<Node>> {
         let now = self.inner.environment.now();
         let nodes = self.known_nodes().await?;
         let mut connected: Vec<Node> = nodes
             .iter()
             .filter(|node| serves(node, org_id) && is_connected(node.last_seen, now))
+            .filter(|node| !node.recipients.is_empty())
             .cloned()
             .collect();
         connected.sort_by_key(|node| std::cmp::Reverse(node.last_seen));

@@ -16,6 +16,7 @@ use bucketry_model::status::is_connected;
 use bucketry_store::bucket::StoredSecret;
 use bucketry_store::vault::{RotationPhase, RotationState};
 use bucketry_vault::Identities;
+use tokio::task::JoinSet;
 
 use crate::{Control, Error, Result};
 
@@ -113,37 +114,74 @@ impl Control {
         Ok(true)
     }
 
-    /// Sends a task to all connected nodes. A disconnected node keeps its keys: secrets are sealed to them too, and
-    /// the next rotation replaces them. So does a node that has no room for another key, until its older ones are
-    /// retired at the end of the rotation.
+    /// Sends a task to all connected nodes, at the same time. A disconnected node keeps its keys: secrets are sealed to
+    /// them too, and the next rotation replaces them. So does a node that has no room for another key, until its older
+    /// ones are retired at the end of the rotation, and a node of an organization that doesn't do the task: it must not
+    /// stop the rotation of the whole deployment.
     async fn ask_every_node(&self, task: &Task, asked: &mut HashSet<NodeId>) -> Result<()> {
-        for node in self.known_nodes().await?.iter().filter(|node| !node.recipients.is_empty()) {
-            if asked.contains(&node.id) {
+        let mut asks = JoinSet::new();
+        for node in self.known_nodes().await?.iter() {
+            if asked.contains(&node.id) || !self.takes_part(node, task) {
                 continue;
             }
-            if !is_connected(node.last_seen, self.inner.environment.now()) {
-                tracing::warn!(
-                    node = node.name,
-                    "the node is not connected: this rotation skips it, and its keys don't change"
-                );
-                continue;
-            }
-            if *task == Task::NewIdentity && node.recipients.len() >= Identities::MAX_KEYS {
-                tracing::warn!(
-                    node = node.name,
-                    "the node has too many keys for another one, because earlier rotations could not open all secrets: \
-                     this rotation only deletes its older keys; rotate again to replace the newest one"
-                );
-                continue;
-            }
-            match self.ask(node, task.clone()).await? {
-                Outcome::Done => asked.insert(node.id),
-                Outcome::Failed { reason } => return Err(Error::internal(reason)),
-                _ => return Err(Error::NodeTimeout),
+            let (control, node, task) = (self.clone(), node.clone(), task.clone());
+            asks.spawn(async move {
+                let outcome = control.ask(&node, task).await;
+                (node, outcome)
+            });
+        }
+        let mut failure = None;
+        while let Some(done) = asks.join_next().await {
+            let (node, outcome) = done.map_err(Error::internal)?;
+            let why = match outcome {
+                Ok(Outcome::Done) => None,
+                Ok(Outcome::Failed { reason }) => Some(Error::internal(reason)),
+                Ok(_) => Some(Error::NodeTimeout),
+                Err(error) => Some(error),
             };
+            match why {
+                Some(error) if node.org_id.is_none() => failure = Some(error),
+                Some(error) => {
+                    tracing::warn!(
+                        node = node.name,
+                        error = &error as &dyn std::error::Error,
+                        "the organization's node did not take part in the rotation: its keys don't change"
+                    );
+                    asked.insert(node.id);
+                }
+                None => {
+                    asked.insert(node.id);
+                }
+            }
+        }
+        if let Some(error) = failure {
+            return Err(error);
         }
         asked.clear();
         Ok(())
+    }
+
+    /// Whether a node is to be asked to do a task of the rotation.
+    fn takes_part(&self, node: &Node, task: &Task) -> bool {
+        if node.recipients.is_empty() {
+            return false;
+        }
+        if !is_connected(node.last_seen, self.inner.environment.now()) {
+            tracing::warn!(
+                node = node.name,
+                "the node is not connected: this rotation skips it, and its keys don't change"
+            );
+            return false;
+        }
+        if *task == Task::NewIdentity && node.recipients.len() >= Identities::MAX_KEYS {
+            tracing::warn!(
+                node = node.name,
+                "the node has too many keys for another one, because earlier rotations could not open all secrets: \
+                 this rotation only deletes its older keys; rotate again to replace the newest one"
+            );
+            return false;
+        }
+        true
     }
 
     async fn ask(&self, node: &Node, task: Task) -> Result<Outcome> {
@@ -219,7 +257,9 @@ impl Control {
         recipients: &[bucketry_vault::Recipient],
         fingerprint: &str,
     ) -> Result<u64> {
-        let nodes = self.known_nodes().await?;
+        let mut nodes = self.known_nodes().await?.to_vec();
+        // The deployment's nodes first: what they have sealed again doesn't depend on the organization's own ones.
+        nodes.sort_by_key(|node| node.org_id.is_some());
         let mut old = stale;
         let mut done = 0;
         let mut asked_all = true;

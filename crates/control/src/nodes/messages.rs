@@ -14,8 +14,11 @@ use serde::de::DeserializeOwned;
 
 use crate::{Control, Error, Result};
 
-/// The maximum number of remembered signatures. Beyond it, messages are refused rather than signatures forgotten.
+/// The maximum number of remembered signatures of the deployment's nodes. Beyond it, messages are refused rather than
+/// signatures forgotten.
 const REMEMBERED_AT_MOST: usize = 200_000;
+/// The same for the nodes of one organization, so that they can't use up the memory for the messages of others.
+const REMEMBERED_OF_ORGANIZATION: usize = 50_000;
 
 /// How long a signature is remembered: twice the tolerance, because a message from the far end of the tolerated
 /// future stays acceptable for that long.
@@ -27,21 +30,27 @@ pub(crate) const LARGE_AT_ONCE: usize = 2;
 /// Remembers the signatures of accepted messages for as long as the messages would be accepted again.
 #[derive(Default)]
 pub(crate) struct ReplayGuard {
-    seen: Mutex<HashMap<[u8; 32], Timestamp>>,
+    /// By the organization whose key signed; `None` for keys of the deployment.
+    seen: Mutex<HashMap<Option<OrgId>, Signatures>>,
 }
 
+/// Hashes of signatures, each with the time until which it is remembered.
+type Signatures = HashMap<[u8; 32], Timestamp>;
+
 impl ReplayGuard {
-    /// Remembers a signature. Returns whether it is new.
-    fn is_new(&self, signature: &str, now: Timestamp) -> bool {
+    /// Remembers a signature made with a key of this organization. Returns whether it is new.
+    fn is_new(&self, org_id: Option<OrgId>, signature: &str, now: Timestamp) -> bool {
         let mut hash = [0; 32];
         hash.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, signature.as_bytes()).as_ref());
-        let mut seen = self.seen.lock();
-        if seen.len() >= REMEMBERED_AT_MOST {
+        let at_most = if org_id.is_some() { REMEMBERED_OF_ORGANIZATION } else { REMEMBERED_AT_MOST };
+        let mut all = self.seen.lock();
+        let seen = all.entry(org_id).or_default();
+        if seen.len() >= at_most {
             // Also forgets signatures from a time when the clock was ahead. Their messages are not accepted until
             // that time comes.
             seen.retain(|_, until| *until > now && *until <= now + 2 * KEEP);
         }
-        if seen.len() >= REMEMBERED_AT_MOST || seen.get(&hash).is_some_and(|until| *until > now) {
+        if seen.len() >= at_most || seen.get(&hash).is_some_and(|until| *until > now) {
             return false;
         }
         seen.insert(hash, now + KEEP);
@@ -50,7 +59,10 @@ impl ReplayGuard {
 
     /// Forgets signatures whose messages are no longer acceptable.
     pub(crate) fn tidy(&self, now: Timestamp) {
-        self.seen.lock().retain(|_, until| *until > now);
+        self.seen.lock().retain(|_, seen| {
+            seen.retain(|_, until| *until > now);
+            !seen.is_empty()
+        });
     }
 }
 
@@ -144,17 +156,22 @@ impl Control {
         })
         .await?;
         let verified = verified.map_err(refused)?;
-        if !self.inner.replays.is_new(&message.signature, now) {
+        let key = known.get(verified.key_index).ok_or_else(key_is_gone)?;
+        if !self.inner.replays.is_new(key.org_id, &message.signature, now) {
             return Err(refused("it was already received"));
         }
         drop((turn, lease));
-        let key = known.get(verified.key_index).ok_or_else(|| refused("its key no longer exists"))?;
         Ok(VerifiedMessage { text, ip: message.ip, key_id: key.id, org_id: key.org_id })
     }
 }
 
 fn refused(why: impl std::fmt::Display) -> Error {
     Error::NodeMessage(format!("the message was refused: {why}"))
+}
+
+/// The key that signed a message was deleted before the message was processed.
+pub(super) fn key_is_gone() -> Error {
+    refused("its key no longer exists")
 }
 
 /// Runs work here, or on a blocking thread if it takes time.
@@ -170,13 +187,13 @@ mod tests {
     fn a_signature_is_accepted_once_until_it_could_not_be_accepted_anyway() {
         let guard = ReplayGuard::default();
         let start = Timestamp::UNIX_EPOCH;
-        assert!(guard.is_new("a", start));
-        assert!(!guard.is_new("a", start + SignedDuration::from_secs(600)));
-        assert!(guard.is_new("b", start));
+        assert!(guard.is_new(None, "a", start));
+        assert!(!guard.is_new(None, "a", start + SignedDuration::from_secs(600)));
+        assert!(guard.is_new(None, "b", start));
         let later = start + SignedDuration::from_secs(602);
         guard.tidy(later);
         assert!(guard.seen.lock().is_empty());
-        assert!(guard.is_new("a", later));
+        assert!(guard.is_new(None, "a", later));
     }
 
     #[test]
@@ -184,17 +201,31 @@ mod tests {
         let guard = ReplayGuard::default();
         let now = Timestamp::UNIX_EPOCH;
         let ahead = now + SignedDuration::from_hours(48);
-        assert!(guard.is_new("ahead", ahead));
+        assert!(guard.is_new(None, "ahead", ahead));
         guard.tidy(now);
-        assert!(!guard.is_new("ahead", ahead), "a recorded message can't be replayed two days later");
-        let mut seen = guard.seen.lock();
+        assert!(!guard.is_new(None, "ahead", ahead), "a recorded message can't be replayed two days later");
+        let mut all = guard.seen.lock();
+        let seen = all.entry(None).or_default();
         for number in 0..REMEMBERED_AT_MOST {
             let mut hash = [0; 32];
             hash[..8].copy_from_slice(&number.to_le_bytes());
             seen.insert(hash, ahead + KEEP);
         }
-        drop(seen);
-        assert!(guard.is_new("now", now), "nodes are not refused until time has caught up");
-        assert!(!guard.is_new("now", now));
+        drop(all);
+        assert!(guard.is_new(None, "now", now), "nodes are not refused until time has caught up");
+        assert!(!guard.is_new(None, "now", now));
+    }
+
+    #[test]
+    fn an_organization_that_sends_too_much_is_refused_alone() {
+        let guard = ReplayGuard::default();
+        let now = Timestamp::UNIX_EPOCH;
+        let org = |number| Some(OrgId::new(now, [number; 10]));
+        for number in 0..REMEMBERED_OF_ORGANIZATION {
+            assert!(guard.is_new(org(1), &number.to_string(), now));
+        }
+        assert!(!guard.is_new(org(1), "one more", now));
+        assert!(guard.is_new(org(2), "one more", now));
+        assert!(guard.is_new(None, "one more", now));
     }
 }
