@@ -24,6 +24,7 @@ pub mod node;
 pub mod node_stats;
 pub mod notification;
 pub mod organization;
+pub mod organization_key;
 pub mod organization_user;
 pub mod outcome;
 pub mod repository;

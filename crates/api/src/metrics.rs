@@ -330,7 +330,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use bucketry_model::id::NodeId;
+    use bucketry_model::id::{NodeId, NodeKeyId};
     use bucketry_model::node::Node;
     use bucketry_model::node_protocol::StatusCounts;
 
@@ -343,6 +343,7 @@ mod tests {
             provider: "p".into(),
             version: "1".into(),
             recipients: vec![],
+            key_id: NodeKeyId::new(Timestamp::UNIX_EPOCH, [1; 10]),
             created_at: Timestamp::UNIX_EPOCH,
             last_seen: Timestamp::UNIX_EPOCH,
         };

@@ -7,8 +7,8 @@ use axum::extract::{FromRequestParts, Path, Query};
 use bucketry_control::ResourceKind;
 use bucketry_control::ids::{is_absent, read_id, read_list};
 use bucketry_model::id::{
-    BucketId, ChannelId, NodeId, OrgId, RepoId, RepoKeyId, SilenceId, TokenId, UserId, ValidationId,
-    WorkspaceId,
+    BucketId, ChannelId, NodeId, NodeKeyId, OrgId, RepoId, RepoKeyId, SilenceId, TokenId, UserId,
+    ValidationId, WorkspaceId,
 };
 use bucketry_model::search::SearchWords;
 use bucketry_model::time::Day;
@@ -61,6 +61,9 @@ impl Names for TokenId {
 impl Names for NodeId {
     const THING: ResourceKind = ResourceKind::Node;
 }
+impl Names for NodeKeyId {
+    const THING: ResourceKind = ResourceKind::OrganizationKey;
+}
 impl Names for ChannelId {
     const THING: ResourceKind = ResourceKind::NotificationChannel;
 }
@@ -111,6 +114,19 @@ impl FromRequestParts<ApiState> for KeyPath {
         let path = Path::<(String, String)>::from_request_parts(parts, state).await;
         let Path((repo, key)) = path.map_err(|_| ApiError::not_found(ResourceKind::Repository))?;
         Ok(Self(RepoId::read(&repo)?, RepoKeyId::read(&key)?))
+    }
+}
+
+/// The ids in `/organization/{orgId}/key/{keyId}`.
+pub(crate) struct OrganizationKeyPath(pub(crate) OrgId, pub(crate) NodeKeyId);
+
+impl FromRequestParts<ApiState> for OrganizationKeyPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> ApiResult<Self> {
+        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
+        let Path((organization, key)) = path.map_err(|_| ApiError::not_found(ResourceKind::Organization))?;
+        Ok(Self(OrgId::read(&organization)?, NodeKeyId::read(&key)?))
     }
 }
 

@@ -36,11 +36,10 @@ mod all {
         [metrics_page::metrics],
         [openapi::openapi],
         [docs_page::page],
-        [organization::read],
         [events::events],
         [findings::findings],
         [unit::stats];
-        bucket, repo, stats, workspace, organization_users, user, session, token, node, vault, audit, systemevent,
+        bucket, repo, stats, workspace, organization, organization_users, user, session, token, node, vault, audit, systemevent,
         notification
     );
 }

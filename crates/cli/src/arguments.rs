@@ -20,9 +20,9 @@ use crate::demo_options::DemoOptions;
 use crate::export::ExportOptions;
 use crate::import::ImportOptions;
 use crate::init_arguments::InitOptions;
-use crate::inventory_arguments::ScheduleArguments;
 use crate::list_arguments::EventArguments;
 use crate::notify_arguments::NotifyCommand;
+use crate::organization_arguments::OrganizationCommand;
 use crate::remote::Remote;
 use crate::repository_arguments::{KeyCommand, RepositoryCommand};
 use crate::role::{OrgRole, Role};
@@ -101,7 +101,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: WorkspaceCommand,
     },
-    /// Show your organization, and set the schedule of its inventories
+    /// Show your organization, set the schedule of its inventories, and manage the keys of its nodes
     Organization {
         #[command(subcommand)]
         command: OrganizationCommand,
@@ -295,14 +295,6 @@ pub(crate) enum WorkspaceCommand {
         #[command(flatten)]
         confirmation: Confirmation,
     },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum OrganizationCommand {
-    /// Show the organization, its quota and the external id for roles at AWS
-    Show,
-    /// Show or set the schedule for inventories of all buckets without a separate setting
-    Inventory(ScheduleArguments),
 }
 
 #[derive(Debug, Subcommand)]

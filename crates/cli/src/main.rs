@@ -75,6 +75,8 @@ mod nodes;
 mod notify;
 mod notify_arguments;
 mod organization;
+mod organization_arguments;
+mod organization_key;
 mod output;
 mod printable;
 mod program;

@@ -1,10 +1,10 @@
 //! `bucketry organization …`.
 
-use crate::arguments::OrganizationCommand;
 use crate::credentials::connect;
 use crate::failure::Result;
+use crate::organization_arguments::OrganizationCommand;
 use crate::remote::Remote;
-use crate::{inventory, output};
+use crate::{inventory, organization_key, output};
 
 /// Runs a command on the organization.
 pub(crate) async fn run(remote: &Remote, command: OrganizationCommand) -> Result<()> {
@@ -13,6 +13,7 @@ pub(crate) async fn run(remote: &Remote, command: OrganizationCommand) -> Result
         OrganizationCommand::Inventory(arguments) => {
             inventory::organization(remote, &connect(remote).await?, &arguments).await
         }
+        OrganizationCommand::Key { command } => organization_key::run(remote, command).await,
     }
 }
 

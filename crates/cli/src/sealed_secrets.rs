@@ -135,7 +135,7 @@ pub(crate) async fn refuse_without(
 
 #[cfg(test)]
 mod tests {
-    use bucketry_model::id::{NodeId, OrgId};
+    use bucketry_model::id::{NodeId, NodeKeyId, OrgId};
     use jiff::SignedDuration;
 
     use super::*;
@@ -149,6 +149,7 @@ mod tests {
             provider: String::new(),
             version: String::new(),
             recipients: recipients.iter().map(|one| (*one).to_owned()).collect(),
+            key_id: NodeKeyId::new(Timestamp::UNIX_EPOCH, [1; 10]),
             created_at: Timestamp::UNIX_EPOCH,
             last_seen,
         }

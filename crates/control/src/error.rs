@@ -39,6 +39,8 @@ pub enum ResourceKind {
     RepositoryKey,
     NotificationChannel,
     NotificationSilence,
+    /// A key with which nodes of an organization sign.
+    OrganizationKey,
     /// A validation that is in progress or has ended lately.
     Validation,
 }
@@ -58,6 +60,7 @@ impl ResourceKind {
             Self::RepositoryKey => "key of this repository",
             Self::NotificationChannel => "notification channel",
             Self::NotificationSilence => "silence",
+            Self::OrganizationKey => "key of this organization",
             Self::Validation => "validation",
         }
     }

@@ -71,6 +71,7 @@ struct Inner {
     access_tokens: access_token::AccessTokens,
     callers: sessions::CallerCache,
     passwords: password::Passwords,
+    node_keys: nodes::KeyGenerator,
     jobs: Arc<jobs::JobBoard>,
     replays: nodes::ReplayGuard,
     /// Limits how many large messages of nodes are verified at once.
@@ -108,6 +109,7 @@ impl Control {
             access_tokens,
             callers: sessions::CallerCache::default(),
             passwords: password::Passwords::default(),
+            node_keys: nodes::KeyGenerator::default(),
             jobs: Arc::default(),
             replays: nodes::ReplayGuard::default(),
             large_messages: tokio::sync::Semaphore::new(nodes::LARGE_AT_ONCE),

@@ -131,6 +131,7 @@ fn health(bucket: MonitoredBucket, connected: &HashMap<NodeId, &Node>) -> Bucket
 #[cfg(test)]
 mod tests {
     use bucketry_model::bucket::StorageType;
+    use bucketry_model::id::NodeKeyId;
     use bucketry_store::bucket::NodeStatusRow;
     use jiff::Timestamp;
 
@@ -155,6 +156,7 @@ mod tests {
             provider: String::new(),
             version: String::new(),
             recipients: Vec::new(),
+            key_id: NodeKeyId::new(Timestamp::UNIX_EPOCH, [0; 10]),
             created_at: Timestamp::UNIX_EPOCH,
             last_seen: Timestamp::UNIX_EPOCH,
         };

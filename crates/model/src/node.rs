@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::id::{NodeId, OrgId};
+use crate::id::{NodeId, NodeKeyId, OrgId};
 
 /// A node as the control plane knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Node {
     pub version: String,
     /// Public keys to seal secrets to; the first one is in use.
     pub recipients: Vec<String>,
+    /// The key that signed the node's latest registration.
+    pub key_id: NodeKeyId,
     /// When the node first registered.
     pub created_at: Timestamp,
     /// Time of the last contact.

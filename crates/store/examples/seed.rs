@@ -143,7 +143,7 @@ async fn node(store: &dyn Store) -> Result<NodeId> {
     };
     match store.register_node(&registration, &change(now)).await? {
         NodeRegistered::Registered(node) => Ok(node.id),
-        NodeRegistered::NameTaken => Err("another organization has a node named seed-node".into()),
+        refused => Err(format!("the node seed-node is refused: {refused:?}").into()),
     }
 }
 

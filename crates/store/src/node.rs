@@ -46,9 +46,20 @@ pub struct NodeRegistration {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NodeRegistered {
     /// The node as it is now stored. A node of the same name was updated.
-    Registered(Node),
+    Registered(Box<Node>),
     /// A node of another organization has this name.
     NameTaken,
+    /// The organization's key that signed the registration was deleted meanwhile.
+    KeyDeleted,
+}
+
+/// The outcome of adding a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeKeyInserted {
+    /// The key was added.
+    Inserted,
+    /// The organization already has the maximum number of keys.
+    TooMany,
 }
 
 /// Stores nodes and their keys.
@@ -71,13 +82,18 @@ pub trait NodeStore {
     /// registered.
     async fn unregister_node(&self, id: NodeId, audit: &AuditEntry) -> Result<bool>;
 
-    /// Adds a key.
-    async fn insert_node_key(&self, key: &NodeKey, audit: &AuditEntry) -> Result<()>;
+    /// Adds a key. An organization may have `at_most` keys; the deployment's own keys are not limited.
+    async fn insert_node_key(
+        &self,
+        key: &NodeKey,
+        at_most: usize,
+        audit: &AuditEntry,
+    ) -> Result<NodeKeyInserted>;
 
     /// The keys of an organization, or with `None` the deployment's own. Newest first.
     async fn node_keys(&self, org_id: Option<OrgId>) -> Result<Vec<NodeKey>>;
 
-    /// Removes a key. Nodes that registered with it must register again. Returns whether there was such a key.
-    async fn delete_node_key(&self, org_id: Option<OrgId>, id: NodeKeyId, audit: &AuditEntry)
-    -> Result<bool>;
+    /// Removes keys of an organization, each with its audit record, or with `None` the deployment's own. Nodes that
+    /// registered with them must register again. Skips keys that don't exist. Returns how many were removed.
+    async fn delete_node_keys(&self, org_id: Option<OrgId>, keys: &[(NodeKeyId, AuditEntry)]) -> Result<u64>;
 }

@@ -7,6 +7,7 @@ use bucketry_e2e::{
     ClientCalls, NotServed, OPEN_BUCKET, OWNER_EMAIL, OWNER_PASSWORD, Person, Result, Server, are_not_served,
     eventually, keep_page, list, not_served_table, options, s3_bucket, shared_s3_endpoint, text,
 };
+use http::Method;
 use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(30);
@@ -26,13 +27,9 @@ const NOT_SERVED: &NotServed = &[
         ],
     ),
     (
-        "organization data, keys and nodes",
+        "organization data and nodes",
         &[
             ("updateOrganization", "PUT /organization/{id}"),
-            ("generateOrgKey", "POST /organization/{id}/key"),
-            ("getOrgKeys", "GET /organization/{id}/key"),
-            ("deleteOrgKeys", "DELETE /organization/{id}/key"),
-            ("deleteOrgKey", "DELETE /organization/{id}/key/{id}"),
             ("getPrivateNodeInfo", "GET /organization/{id}/nodes"),
             ("deletePrivateNode", "DELETE /organization/{id}/node/{id}"),
         ],
@@ -149,6 +146,7 @@ async fn every_call_that_is_served_works_with_every_field_that_the_types_require
     let (bucket, repo) = buckets_and_repositories(&mut calls, &server, &client, &workspace).await?;
     statistics(&mut calls, &client, &bucket, &repo).await?;
     events(&mut calls, &client).await?;
+    organization_keys(&mut calls, &client).await?;
     endings(&mut calls, &server, &client, (&bucket, &repo)).await?;
     are_not_served(&client, NOT_SERVED).await?;
     let tables = format!("## Served\n\n{}\n## Not served\n\n{}", calls.table(), not_served_table(NOT_SERVED));
@@ -193,6 +191,29 @@ async fn events(calls: &mut ClientCalls, client: &Person) -> Result<()> {
         .make("markSystemEventAsUnread", "DELETE /systemevent/read", unread, "success:bool")
         .await
         .map(|_| ())
+}
+
+/// The client sends no body, accepts everything, and parses the response as JSON.
+async fn organization_keys(calls: &mut ClientCalls, client: &Person) -> Result<()> {
+    let me = client.get("/user/profile").send().await?.json_with_status(200)?;
+    let path = format!("/organization/{}/key", text(&me["data"]["orgId"]));
+    let route = "/organization/{orgId}/key";
+    let create = || client.call(Method::POST, &path);
+    let made = calls.make("generateOrgKey", &format!("POST {route}"), create(), "").await?;
+    assert!(text(&made).starts_with("-----BEGIN RSA PRIVATE KEY-----"), "{made}");
+    create().send().await?.json_with_status(200)?;
+    let shape =
+        "success:bool message:text data+.id:text data+.orgId:text data+.publicKey:text data+.createdAt:time";
+    let listed = calls.make("getOrgKeys", &format!("GET {route}"), client.get(&path), shape).await?;
+    assert_eq!(listed["data"][0]["nodeKeys"], json!([]));
+    let one = client.delete(&format!("{path}/{}", text(&listed["data"][0]["id"])));
+    calls
+        .make("deleteOrgKey", &format!("DELETE {route}/{{keyId}}"), one, "success:bool message:text")
+        .await?;
+    let all = client.delete(&path);
+    let deleted = calls.make("deleteOrgKeys", &format!("DELETE {route}"), all, "success:bool message:text");
+    assert!(text(&deleted.await?["message"]).starts_with('1'));
+    Ok(())
 }
 
 /// Returns the workspace `default` and a new user's id.

@@ -119,6 +119,9 @@ pub(crate) async fn request(
     if has("{orgId}") {
         fill("{orgId}", context.organization(ownership).await.to_string());
     }
+    if has("{keyId}") {
+        fill("{keyId}", context.fresh_organization_key(ownership).await);
+    }
     if has("{tokenId}") {
         fill("{tokenId}", context.fresh_token(ownership, role).await);
     }

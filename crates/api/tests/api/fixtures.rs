@@ -13,15 +13,19 @@ use bucketry_control::repositories::{KeyInput, RepositoryInput};
 use bucketry_control::tokens::NewApiToken;
 use bucketry_model::audit::{AuditAction, AuditActor, AuditEntry, AuditKind, RequestOrigin};
 use bucketry_model::bucket::StorageType;
-use bucketry_model::id::{OrgId, UserId, WorkspaceId};
+use bucketry_model::id::{NodeKeyId, OrgId, UserId, WorkspaceId};
 use bucketry_model::name::Name;
 use bucketry_model::role::{OrgRole, WorkspaceRole};
 use bucketry_model::secret::Secret;
 use bucketry_model::time::Clock as _;
+use bucketry_store::node::{NodeKey, NodeKeyInserted};
 use bucketry_store::user::NewUser;
 use jiff::SignedDuration;
 
 use crate::deployment::{Deployment, PASSWORD};
+
+/// The public half of a key, because generating one for each request would take long.
+const EXAMPLE_KEY: &str = include_str!("../../../vault/tests/example/node.pub.pem");
 
 /// The callers.
 pub(crate) const ROLES: [&str; 10] = [
@@ -259,6 +263,27 @@ impl TestContext {
             ..SilenceInput::default()
         };
         control.create_silence(&owner, &input).await.unwrap().id.to_string()
+    }
+
+    /// A new key of the organization for `ownership`, which has no other keys then.
+    pub(crate) async fn fresh_organization_key(&self, ownership: Ownership) -> String {
+        let control = &self.deployment.control;
+        let owner = control.authenticate(self.owner_of(ownership)).await.unwrap();
+        control.delete_organization_keys(&owner, owner.org_id).await.unwrap();
+        let now = self.deployment.clock.now();
+        let number = u32::try_from(self.made.fetch_add(1, Ordering::SeqCst)).unwrap().to_be_bytes();
+        let mut random = [7; 10];
+        random[..4].copy_from_slice(&number);
+        let key = NodeKey {
+            id: NodeKeyId::new(now, random),
+            org_id: Some(owner.org_id),
+            public_key: EXAMPLE_KEY.to_owned(),
+            created_at: now,
+        };
+        let record = AuditEntry::new(now, AuditActor::System, AuditKind::NodeKey, AuditAction::Created);
+        let inserted = control.store().insert_node_key(&key, 1, &record).await.unwrap();
+        assert_eq!(inserted, NodeKeyInserted::Inserted);
+        key.id.to_string()
     }
 
     /// A new workspace for `ownership`, with the members of the existing one.

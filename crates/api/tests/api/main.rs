@@ -19,6 +19,7 @@ mod node_stats;
 mod notifications;
 mod openapi;
 mod operation;
+mod organization_keys;
 mod rate_limits;
 mod refusals;
 mod repositories;

@@ -14,7 +14,8 @@ fn lists() -> Vec<String> {
         parameters.is_some_and(|all| all.iter().any(|one| one["in"] == "query"))
     };
     let paths = document["paths"].as_object().unwrap().iter();
-    let without = ["/repo/{repoId}/apikey", "/bucket/{bucketId}/freshness", "/findings"];
+    let without =
+        ["/repo/{repoId}/apikey", "/organization/{orgId}/key", "/bucket/{bucketId}/freshness", "/findings"];
     let found = paths.filter(|(path, item)| has_query(item) || without.contains(&path.as_str()));
     // Nodes sign the query of the first call. None is a list, and the others have no cursor that could be misspelt.
     let others =
@@ -22,7 +23,8 @@ fn lists() -> Vec<String> {
     let found = found.filter(|(path, _)| !others.contains(&path.as_str())).map(|(path, _)| path.clone());
     found
         .map(|path| {
-            path.replace("{bucketId}", NOBODY).replace("{repoId}", NOBODY).replace("{channelId}", NOBODY)
+            let ids = ["{bucketId}", "{repoId}", "{channelId}", "{orgId}"];
+            ids.iter().fold(path, |path, id| path.replace(id, NOBODY))
         })
         .collect()
 }
@@ -41,7 +43,7 @@ async fn every_list_refuses_parameters_that_it_does_not_have() {
             refused.text
         );
         assert_eq!(refused.fields(), ["curser", "owner"], "{path}");
-        let has_cursor = ["/apikey", "/export", "/metrics", "/outages", "/freshness", "/findings"]
+        let has_cursor = ["/apikey", "/key", "/export", "/metrics", "/outages", "/freshness", "/findings"]
             .iter()
             .all(|end| !path.ends_with(end));
         assert!(!has_cursor || refused.text.contains("did you mean cursor?"), "{path}: {}", refused.text);

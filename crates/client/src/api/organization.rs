@@ -2,11 +2,13 @@
 
 use bucketry_api_types::inventory::{InventoryChanges, InventoryScheduleInfo, OrganizationInventory};
 use bucketry_api_types::organization::{OrganizationAnswer, OrganizationData};
+use bucketry_api_types::organization_key::{OrganizationKeyInfo, OrganizationKeyList, OrganizationKeyMade};
 use bucketry_api_types::organization_user::{
     NewUserRequest, OneOrgUser, OrgUser, OrgUserList, PasswordResetAnswer,
 };
+use bucketry_api_types::outcome::Message;
 use bucketry_api_types::user::NewRole;
-use bucketry_model::id::{OrgId, UserId};
+use bucketry_model::id::{NodeKeyId, OrgId, UserId};
 use bucketry_model::secret::Secret;
 use serde_json::{Value, json};
 
@@ -37,6 +39,27 @@ impl ApiClient {
     ) -> Result<Option<InventoryScheduleInfo>, ClientError> {
         let path = format!("/organization/{id}/inventory");
         self.put(&path, changes).await.map(|set: OrganizationInventory| set.schedule)
+    }
+
+    /// Lists the keys of the organization's nodes, newest first.
+    pub async fn organization_keys(&self, id: OrgId) -> Result<Vec<OrganizationKeyInfo>, ClientError> {
+        self.get(&format!("/organization/{id}/key")).await.map(|list: OrganizationKeyList| list.data)
+    }
+
+    /// Creates a key for the organization's nodes. Its private half is returned only once.
+    pub async fn create_organization_key(&self, id: OrgId) -> Result<OrganizationKeyMade, ClientError> {
+        self.post_empty(&format!("/organization/{id}/key")).await
+    }
+
+    /// Deletes a key. Nodes that registered with it must register again with another one.
+    pub async fn delete_organization_key(&self, id: OrgId, key: NodeKeyId) -> Result<(), ClientError> {
+        self.delete(&format!("/organization/{id}/key/{key}")).await.map(|_: Value| ())
+    }
+
+    /// Deletes all keys of the organization's nodes. Returns a sentence with their number.
+    pub async fn delete_organization_keys(&self, id: OrgId) -> Result<String, ClientError> {
+        let path = format!("/organization/{id}/key");
+        self.delete(&path).await.map(|deleted: Message| deleted.message.into_owned())
     }
 
     /// Lists the users of the organization.

@@ -2,11 +2,14 @@
 //! protocol.
 
 mod inventories;
+mod keys;
 mod messages;
 mod refused_keys;
 mod reports;
 mod synchronisation;
 
+pub(crate) use keys::KeyGenerator;
+pub use keys::{CreatedOrganizationKey, OrganizationKey, authorize_organization_key};
 pub use messages::NodeMessage;
 use messages::VerifiedMessage;
 pub(crate) use messages::{LARGE_AT_ONCE, ReplayGuard};
@@ -44,7 +47,8 @@ impl Control {
         let audit = self
             .audit_by(AuditActor::System, None, AuditKind::NodeKey, AuditAction::Created)
             .of(key.id, "the deployment's own nodes");
-        Ok(self.inner.store.insert_node_key(&key, &audit).await?)
+        self.inner.store.insert_node_key(&key, usize::MAX, &audit).await?;
+        Ok(())
     }
 
     /// `POST /register`: registers a node.
@@ -69,12 +73,13 @@ impl Control {
             NodeRegistered::Registered(node) => {
                 // The node may have new recipients that a rotation is waiting for.
                 self.inner.rotation.notify_waiters();
-                Ok(node)
+                Ok(*node)
             }
             NodeRegistered::NameTaken => Err(Error::Rule {
                 code: "NODE_NAME_TAKEN",
                 message: "a node of another organization already has this name: choose another".to_owned(),
             }),
+            NodeRegistered::KeyDeleted => Err(messages::key_is_gone()),
         }
     }
 

@@ -19,7 +19,7 @@ use crate::Store;
 use crate::bucket::{
     BucketInserted, BucketQuery, BucketUpdate, NewBucket, PageStart, SecretUpdate, StoredSecret,
 };
-use crate::node::{NodeRegistered, NodeRegistration};
+use crate::node::{NodeKey, NodeKeyInserted, NodeRegistered, NodeRegistration};
 use crate::organization::{NewOrganization, OrganizationInserted};
 use crate::repository::{NewRepository, RepositoryInserted, RepositoryUpdate};
 use crate::repository_key::{KeyInserted, NewRepositoryKey};
@@ -77,6 +77,16 @@ pub(super) fn new_organization(email: &str) -> NewOrganization {
     }
 }
 
+/// A key that was added this many seconds after the stories begin.
+pub(super) fn node_key(org_id: Option<OrgId>, seconds: i64) -> NodeKey {
+    NodeKey {
+        id: fresh(NodeKeyId::new),
+        org_id,
+        public_key: format!("-----BEGIN PUBLIC KEY-----{seconds}"),
+        created_at: at(seconds),
+    }
+}
+
 pub(super) fn location(bucket: &str) -> BucketLocation {
     BucketLocation {
         storage_type: StorageType::S3,
@@ -111,6 +121,8 @@ pub(super) struct TestContext<'s> {
     pub(super) org: OrgId,
     pub(super) owner: UserId,
     pub(super) workspace: WorkspaceId,
+    /// The key with which the organization's nodes register.
+    pub(super) node_key: NodeKeyId,
 }
 
 impl<'s> TestContext<'s> {
@@ -129,7 +141,11 @@ impl<'s> TestContext<'s> {
             store.insert_organization(&new, &audit(at(0))).await.unwrap(),
             OrganizationInserted::Inserted
         );
-        Self { store, org: new.id, owner: new.owner.id, workspace: new.workspace.id }
+        let key = node_key(Some(new.id), 0);
+        let inserted = store.insert_node_key(&key, 1, &audit(at(0))).await.unwrap();
+        assert_eq!(inserted, NodeKeyInserted::Inserted);
+        let (owner, workspace) = (new.owner.id, new.workspace.id);
+        Self { store, org: new.id, owner, workspace, node_key: key.id }
     }
 
     pub(super) async fn user(&self, email: &str, role: OrgRole) -> UserId {
@@ -262,7 +278,7 @@ impl<'s> TestContext<'s> {
             provider: "HETZNER".to_owned(),
             version: "0.1.0".to_owned(),
             recipients: vec!["age1first".to_owned(), "age1second".to_owned()],
-            key_id: fresh(NodeKeyId::new),
+            key_id: self.node_key,
         }
     }
 
@@ -274,7 +290,7 @@ impl<'s> TestContext<'s> {
     pub(super) async fn node_at(&self, node: &str, now: Timestamp) -> NodeId {
         match self.store.register_node(&self.registration(node), &audit(now)).await.unwrap() {
             NodeRegistered::Registered(node) => node.id,
-            NodeRegistered::NameTaken => panic!("the name {node} is taken"),
+            refused => panic!("the node {node} is refused: {refused:?}"),
         }
     }
 

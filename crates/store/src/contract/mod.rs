@@ -281,6 +281,8 @@ macro_rules! contract_stories {
                 removing_a_node_takes_its_words_and_keeps_its_days
                 a_node_is_touched_while_it_is_registered
                 keys_are_kept_by_organization
+                each_deleted_key_has_a_record
+                an_organization_has_a_bounded_number_of_keys
                 nodes_of_a_removed_key_must_register_again
                 a_silence_is_stored_when_the_node_is_heard_from_again
                 a_removal_is_stored_when_the_node_registers_again

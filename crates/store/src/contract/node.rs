@@ -7,10 +7,10 @@ use bucketry_model::time::Day;
 use futures_util::future::join;
 use jiff::Timestamp;
 
-use super::fixture::{TestContext, at, audit, fresh, online};
+use super::fixture::{TestContext, at, audit, fresh, node_key, online};
 use super::usage::row;
 use crate::Store;
-use crate::node::{NodeKey, NodeRegistered, NodeRegistration};
+use crate::node::{NodeKeyInserted, NodeRegistered, NodeRegistration};
 use crate::usage::BatchCounted;
 
 pub async fn a_node_registers_and_is_updated_by_name(store: &dyn Store) {
@@ -43,7 +43,7 @@ pub async fn a_node_registers_and_is_updated_by_name(store: &dyn Store) {
     context.node("a-node").await;
     let listed = store.nodes().await.unwrap();
     assert_eq!(listed.iter().map(|node| node.name.as_str()).collect::<Vec<_>>(), ["a-node", "node-1"]);
-    assert_eq!(listed[1], node);
+    assert_eq!(listed[1], *node);
 }
 
 pub async fn a_name_belongs_to_one_organization(store: &dyn Store) {
@@ -117,44 +117,81 @@ pub async fn a_node_is_touched_while_it_is_registered(store: &dyn Store) {
 pub async fn keys_are_kept_by_organization(store: &dyn Store) {
     let context = TestContext::new(store).await;
     let other = TestContext::another(store).await;
-    let key = |org_id, seconds| NodeKey {
-        id: fresh(NodeKeyId::new),
-        org_id,
-        public_key: format!("-----BEGIN PUBLIC KEY-----{seconds}"),
-        created_at: at(seconds),
-    };
-    let (old, new, own) = (key(Some(context.org), 1), key(Some(context.org), 2), key(None, 3));
+    let (old, new, own) = (node_key(Some(context.org), 1), node_key(Some(context.org), 2), node_key(None, 3));
     let own_id = own.id;
     for key in [&old, &new, &own] {
-        store.insert_node_key(key, &audit(at(0))).await.unwrap();
+        assert_eq!(store.insert_node_key(key, 9, &audit(at(0))).await.unwrap(), NodeKeyInserted::Inserted);
     }
-    assert_eq!(store.node_keys(Some(context.org)).await.unwrap(), [new.clone(), old.clone()]);
+    let ids = async |org_id| {
+        let keys = store.node_keys(org_id).await.unwrap();
+        keys.into_iter().map(|key| key.id).collect::<Vec<_>>()
+    };
+    assert_eq!(store.node_keys(Some(context.org)).await.unwrap()[..2], [new.clone(), old.clone()]);
+    assert_eq!(ids(Some(context.org)).await, [new.id, old.id, context.node_key]);
     assert_eq!(store.node_keys(None).await.unwrap(), [own]);
-    assert!(store.node_keys(Some(other.org)).await.unwrap().is_empty());
+    assert_eq!(ids(Some(other.org)).await, [other.node_key]);
 
-    assert!(!store.delete_node_key(Some(other.org), new.id, &audit(at(0))).await.unwrap());
-    assert!(!store.delete_node_key(None, new.id, &audit(at(0))).await.unwrap());
-    assert!(store.delete_node_key(Some(context.org), new.id, &audit(at(0))).await.unwrap());
-    assert!(!store.delete_node_key(Some(context.org), new.id, &audit(at(0))).await.unwrap());
-    assert!(store.delete_node_key(None, own_id, &audit(at(0))).await.unwrap());
+    let delete = async |org_id, ids: &[NodeKeyId]| {
+        let keys: Vec<_> = ids.iter().map(|id| (*id, audit(at(4)))).collect();
+        store.delete_node_keys(org_id, &keys).await.unwrap()
+    };
+    assert_eq!(delete(Some(other.org), &[new.id]).await, 0);
+    assert_eq!(delete(None, &[new.id]).await, 0);
+    assert_eq!(delete(Some(context.org), &[new.id, other.node_key, context.node_key]).await, 2);
+    assert_eq!(delete(Some(context.org), &[new.id]).await, 0);
+    assert_eq!(delete(None, &[own_id]).await, 1);
     assert_eq!(store.node_keys(Some(context.org)).await.unwrap(), [old]);
+    assert_eq!(ids(Some(other.org)).await, [other.node_key]);
+}
+
+pub async fn each_deleted_key_has_a_record(store: &dyn Store) {
+    let context = TestContext::new(store).await;
+    let key = node_key(Some(context.org), 1);
+    store.insert_node_key(&key, 2, &audit(at(1))).await.unwrap();
+    let before = store.latest_audit().await.unwrap();
+    let record = |id: NodeKeyId| (id, audit(at(2)).of(id, "a key"));
+    let keys = [key.id, fresh(NodeKeyId::new), context.node_key].map(record);
+    assert_eq!(store.delete_node_keys(Some(context.org), &keys).await.unwrap(), 2);
+    let records = store.audit_after(before, 10).await.unwrap();
+    let ids: Vec<_> = records.into_iter().map(|record| record.entry.target.id).collect();
+    assert_eq!(ids, [Some(key.id.to_string()), Some(context.node_key.to_string())]);
+}
+
+pub async fn an_organization_has_a_bounded_number_of_keys(store: &dyn Store) {
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    let [a, b] = [1, 2].map(|seconds| node_key(Some(context.org), seconds));
+    let record = audit(at(1));
+    let (a, b) = join(store.insert_node_key(&a, 2, &record), store.insert_node_key(&b, 2, &record)).await;
+    let mut both = [a.unwrap(), b.unwrap()];
+    both.sort_by_key(|inserted| *inserted == NodeKeyInserted::TooMany);
+    assert_eq!(both, [NodeKeyInserted::Inserted, NodeKeyInserted::TooMany]);
+    let key = node_key(Some(other.org), 3);
+    assert_eq!(store.insert_node_key(&key, 2, &record).await.unwrap(), NodeKeyInserted::Inserted);
+    let own = node_key(None, 3);
+    assert_eq!(store.insert_node_key(&own, 0, &record).await.unwrap(), NodeKeyInserted::Inserted);
 }
 
 pub async fn nodes_of_a_removed_key_must_register_again(store: &dyn Store) {
     let context = TestContext::new(store).await;
-    let registration = context.registration("node-1");
-    let key = NodeKey {
-        id: registration.key_id,
-        org_id: Some(context.org),
-        public_key: "-----BEGIN PUBLIC KEY-----".to_owned(),
-        created_at: at(0),
-    };
-    store.insert_node_key(&key, &audit(at(0))).await.unwrap();
+    let key = node_key(Some(context.org), 0);
+    store.insert_node_key(&key, 2, &audit(at(0))).await.unwrap();
+    let registration = NodeRegistration { key_id: key.id, ..context.registration("node-1") };
     store.register_node(&registration, &audit(at(1))).await.unwrap();
     let other = context.node("node-2").await;
-    store.delete_node_key(Some(context.org), key.id, &audit(at(0))).await.unwrap();
+    store.delete_node_keys(Some(context.org), &[(key.id, audit(at(0)))]).await.unwrap();
     assert!(!store.touch_node(registration.id, at(2)).await.unwrap());
     assert!(store.touch_node(other, at(2)).await.unwrap());
+
+    let late = store.register_node(&registration, &audit(at(3))).await.unwrap();
+    assert_eq!(late, NodeRegistered::KeyDeleted, "its message was verified before the key was deleted");
+    assert!(!store.touch_node(registration.id, at(4)).await.unwrap());
+    let NodeRegistered::Registered(back) =
+        store.register_node(&context.registration("node-1"), &audit(at(5))).await.unwrap()
+    else {
+        panic!("the organization has another key");
+    };
+    assert_eq!((back.id, back.key_id), (registration.id, context.node_key));
 }
 
 pub async fn a_silence_is_stored_when_the_node_is_heard_from_again(store: &dyn Store) {

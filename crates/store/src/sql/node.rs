@@ -9,17 +9,17 @@ use jiff::Timestamp;
 use sqlx::query;
 
 use super::columns::Columns;
-use super::dialect::{Row, is_unique_violation};
+use super::dialect::{Row, for_share, for_update, is_unique_violation};
 use super::node_silence;
 use super::statement::Write;
 use super::{SqlStore, facets};
 use crate::Result;
-use crate::node::{NodeKey, NodeRegistered, NodeRegistration, NodeStore};
+use crate::node::{NodeKey, NodeKeyInserted, NodeRegistered, NodeRegistration, NodeStore};
 
 /// The columns of a node.
 macro_rules! node_columns {
     () => {
-        "n.id, n.org_id, n.name, n.region, n.provider, n.version, n.recipients, n.created_at, n.last_seen"
+        "n.id, n.org_id, n.name, n.region, n.provider, n.version, n.recipients, n.key_id, n.created_at, n.last_seen"
     };
 }
 pub(super) use node_columns;
@@ -34,6 +34,7 @@ pub(super) fn read(columns: &mut Columns<'_>) -> Result<Node> {
         provider: columns.text()?,
         version: columns.text()?,
         recipients: columns.read(serde_json::from_str)?,
+        key_id: columns.parsed()?,
         created_at: columns.time()?,
         last_seen: columns.time()?,
     })
@@ -75,6 +76,29 @@ async fn known_by_name(write: &mut Write, name: &str) -> Result<Vec<KnownNode>> 
     }
     known.sort_by_key(|(until, _)| std::cmp::Reverse(*until));
     Ok(known.into_iter().map(|(_, known)| known).collect())
+}
+
+/// Whether the organization has the key, which can't be deleted before the transaction ends.
+async fn has_key(write: &mut Write, org_id: OrgId, id: NodeKeyId) -> Result<bool> {
+    let sql = concat!("SELECT id FROM node_keys WHERE id = $1 AND org_id = $2", for_share!());
+    write.finds(query(sql).bind(id.to_string()).bind(org_id.to_string())).await
+}
+
+/// Removes a key with the nodes that registered with it. Returns whether there was such a key.
+async fn remove_key(write: &mut Write, org_id: Option<OrgId>, id: NodeKeyId, now: Timestamp) -> Result<bool> {
+    let id = id.to_string();
+    let sql = concat!("SELECT org_id FROM node_keys WHERE id = $1", for_update!());
+    let Some(row) = write.row(query(sql).bind(&id)).await? else { return Ok(false) };
+    if Columns::of(&row).optional_parsed::<OrgId>()? != org_id {
+        return Ok(false);
+    }
+    write.execute(query("DELETE FROM node_keys WHERE id = $1").bind(&id)).await?;
+    let sql = "SELECT id FROM nodes WHERE key_id = $1 AND removed_at IS NULL";
+    for row in write.rows(query(sql).bind(&id)).await? {
+        let node = Columns::of(&row).text()?;
+        remove(write, &node, org_id, now).await?;
+    }
+    Ok(true)
 }
 
 async fn insert(write: &mut Write, new: &NodeRegistration, recipients: &str, now: Timestamp) -> Result<()> {
@@ -128,6 +152,11 @@ impl SqlStore {
     async fn register(&self, registration: &NodeRegistration, audit: &AuditEntry) -> Result<NodeRegistered> {
         let now = audit.at;
         let mut write = self.write_audited(audit).await?;
+        if let Some(org_id) = registration.org_id
+            && !has_key(&mut write, org_id, registration.key_id).await?
+        {
+            return Ok(NodeRegistered::KeyDeleted);
+        }
         let known = known_by_name(&mut write, &registration.name).await?;
         if known.iter().any(|node| node.is_live && node.org_id != registration.org_id) {
             return Ok(NodeRegistered::NameTaken);
@@ -149,7 +178,7 @@ impl SqlStore {
         let node = row.as_ref().map(node).transpose()?;
         write.bump_generation(registration.org_id);
         write.commit().await?;
-        node.map(NodeRegistered::Registered)
+        node.map(|node| NodeRegistered::Registered(Box::new(node)))
             .ok_or_else(|| crate::StoreError::Damaged("a node that was just stored is missing".to_owned()))
     }
 }
@@ -199,8 +228,23 @@ impl NodeStore for SqlStore {
         Ok(true)
     }
 
-    async fn insert_node_key(&self, key: &NodeKey, audit: &AuditEntry) -> Result<()> {
+    async fn insert_node_key(
+        &self,
+        key: &NodeKey,
+        at_most: usize,
+        audit: &AuditEntry,
+    ) -> Result<NodeKeyInserted> {
         let mut write = self.write_audited(audit).await?;
+        if let Some(org_id) = key.org_id {
+            let org_id = org_id.to_string();
+            // Keys that are added at the same time are counted one after the other.
+            let lock = concat!("SELECT id FROM organizations WHERE id = $1", for_update!());
+            write.row(query(lock).bind(&org_id)).await?;
+            let count = "SELECT id FROM node_keys WHERE org_id = $1";
+            if write.rows(query(count).bind(&org_id)).await?.len() >= at_most {
+                return Ok(NodeKeyInserted::TooMany);
+            }
+        }
         let sql = "INSERT INTO node_keys (id, org_id, public_key, created_at) VALUES ($1, $2, $3, $4)";
         let insert = query(sql)
             .bind(key.id.to_string())
@@ -208,7 +252,8 @@ impl NodeStore for SqlStore {
             .bind(key.public_key.as_str())
             .bind(to_micros(key.created_at));
         write.execute(insert).await?;
-        write.commit().await
+        write.commit().await?;
+        Ok(NodeKeyInserted::Inserted)
     }
 
     async fn node_keys(&self, org_id: Option<OrgId>) -> Result<Vec<NodeKey>> {
@@ -224,27 +269,16 @@ impl NodeStore for SqlStore {
         rows.iter().map(node_key).collect()
     }
 
-    async fn delete_node_key(
-        &self,
-        org_id: Option<OrgId>,
-        id: NodeKeyId,
-        audit: &AuditEntry,
-    ) -> Result<bool> {
-        let mut write = self.write_audited(audit).await?;
-        let id = id.to_string();
-        let sql = "SELECT org_id FROM node_keys WHERE id = $1";
-        let Some(row) = write.row(query(sql).bind(&id)).await? else { return Ok(false) };
-        if Columns::of(&row).optional_parsed::<OrgId>()? != org_id {
-            return Ok(false);
+    async fn delete_node_keys(&self, org_id: Option<OrgId>, keys: &[(NodeKeyId, AuditEntry)]) -> Result<u64> {
+        let mut write = self.write().await?;
+        let mut removed = 0;
+        for (id, audit) in keys {
+            if remove_key(&mut write, org_id, *id, audit.at).await? {
+                write.audit(std::slice::from_ref(audit));
+                removed += 1;
+            }
         }
-        write.execute(query("DELETE FROM node_keys WHERE id = $1").bind(&id)).await?;
-        let sql = "SELECT id, last_seen FROM nodes WHERE key_id = $1 AND removed_at IS NULL";
-        for row in write.rows(query(sql).bind(&id)).await? {
-            let mut columns = Columns::of(&row);
-            let node = columns.text()?;
-            remove(&mut write, &node, org_id, columns.time()?).await?;
-        }
-        write.commit().await?;
-        Ok(true)
+        write.commit_if(removed > 0).await?;
+        Ok(removed)
     }
 }

@@ -1,4 +1,4 @@
-//! `/organization/{orgId}`: the caller's organization.
+//! `GET /organization/{orgId}`.
 
 use axum::Json;
 use axum::extract::State;
