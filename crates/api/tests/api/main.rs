@@ -20,6 +20,8 @@ mod notifications;
 mod openapi;
 mod operation;
 mod organization_keys;
+mod organization_nodes;
+mod private_node;
 mod rate_limits;
 mod refusals;
 mod repositories;

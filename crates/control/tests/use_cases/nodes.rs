@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::support::{FakeNode, TestContext, sent};
 use bucketry_control::buckets::BucketInput;
 use bucketry_control::{Error, ResourceKind};
+use bucketry_model::audit::RequestOrigin;
 use bucketry_model::secret::Secret;
 use bucketry_vault::{NodeSigningKey, SecretContext};
 use jiff::SignedDuration;
@@ -140,4 +141,32 @@ async fn a_rotation_passes_over_nodes_that_are_away() {
     let state = cx.rotate().await;
     assert_eq!((state.done, state.failed), (1, 0));
     assert_eq!(cx.node.identities.lock().unwrap().recipients().len(), 1);
+}
+
+#[tokio::test]
+async fn a_node_of_an_organization_that_refuses_does_not_stop_a_rotation() {
+    let cx = TestContext::new().await;
+    let private = cx.node.of_organization(&cx.owner, "a-private-node").await;
+    cx.unchecked("Photos").await;
+    let _node = cx.node.work_on();
+    let _private = private.refuse_jobs_as("a-private-node");
+    let state = cx.rotate().await;
+    assert_eq!((state.total, state.done, state.failed), (1, 1, 0));
+    assert_eq!(cx.node.identities.lock().unwrap().recipients().len(), 1, "the old identity is retired");
+}
+
+#[tokio::test]
+async fn a_node_without_a_key_to_seal_to_gets_no_validation() {
+    let cx = TestContext::new().await;
+    let private = cx.node.of_organization(&cx.owner, "a-private-node").await;
+    let register = serde_json::json!({
+        "ip": "a-private-node", "provider": "", "status": "running", "region": "here", "version": "1",
+    });
+    let register = sent(&private.signed("/register", &register));
+    // It is the node that was seen last.
+    cx.clock.advance(SignedDuration::from_secs(1));
+    cx.control.register_node(register, RequestOrigin::default()).await.unwrap();
+    let input = cx.bucket("Photos");
+    let (created, ()) = tokio::join!(cx.control.create_bucket(&cx.owner, &input), cx.node.work());
+    created.unwrap();
 }

@@ -276,8 +276,12 @@ impl FakeNode {
     }
 
     pub(crate) async fn sync(&self, cursor: &str, wait: u64) -> bucketry_control::Result<SyncAnswer> {
+        self.sync_as("node-1", cursor, wait).await
+    }
+
+    async fn sync_as(&self, name: &str, cursor: &str, wait: u64) -> bucketry_control::Result<SyncAnswer> {
         let mut query = vec![
-            ("ip".to_owned(), "node-1".to_owned()),
+            ("ip".to_owned(), name.to_owned()),
             ("cursor".to_owned(), cursor.to_owned()),
             ("wait".to_owned(), wait.to_string()),
         ];
@@ -361,6 +365,36 @@ impl FakeNode {
                 failure: None,
             },
         }
+    }
+
+    /// Another node with this name, which signs with a key of the caller's organization.
+    pub(crate) async fn of_organization(&self, owner: &Caller, name: &str) -> Self {
+        let made = self.control.create_organization_key(owner, owner.org_id).await.unwrap();
+        let node = Self {
+            key: NodeSigningKey::from_pem(&made.private_key).unwrap().into(),
+            identities: Arc::new(Mutex::new(Identities::generate())),
+            ..self.clone()
+        };
+        let registered = node.register_as(name).await.unwrap();
+        assert_eq!(registered.org_id, Some(owner.org_id));
+        node
+    }
+
+    /// Refuses all jobs of the node with this name, in the background until the test ends.
+    pub(crate) fn refuse_jobs_as(&self, name: &'static str) -> tokio::task::AbortHandle {
+        let node = self.clone();
+        let refuse = async move {
+            loop {
+                for job in node.sync_as(name, "c.0", 25).await.unwrap().jobs {
+                    let outcome = Outcome::Failed { reason: "I don't want to".to_owned() };
+                    let results = vec![JobResult { job_id: job.id, outcome }];
+                    let report = Report { ip: name.to_owned(), results, ..Report::default() };
+                    node.control.report(sent(&node.signed("/node/report", &report))).await.unwrap();
+                }
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::spawn(refuse).abort_handle()
     }
 
     /// Does jobs in the background until the test ends.
