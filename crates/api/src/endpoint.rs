@@ -6,7 +6,8 @@ use http::Method;
 ///
 /// Its texts have placeholders for what the test makes. Path parameters are the id of a new resource, under their
 /// name in the path: `{bucketId}`, `{repoId}`, `{apikeyId}` (a key of `{repoId}`), `{workspaceId}`, `{userId}` (in
-/// paths of a workspace: a member), `{orgId}`, `{keyId}` (a key of `{orgId}`), `{tokenId}`, `{channelId}`, `{silenceId}`, `{validationId}` (one of
+/// paths of a workspace: a member), `{orgId}`, `{keyId}` (a key of `{orgId}`), `{nodeId}` (a node of
+/// `{orgId}`), `{tokenId}`, `{channelId}`, `{silenceId}`, `{validationId}` (one of
 /// `{bucketId}`). Others are `{workspace}` (an existing workspace),
 /// `{user}` (a new user), `{owner}` (an owner's e-mail address), `{password}` (a valid one, and that of `{owner}`),
 /// `{name}` and `{email}` (unused ones).

@@ -130,6 +130,19 @@ impl FromRequestParts<ApiState> for OrganizationKeyPath {
     }
 }
 
+/// The ids in `/organization/{orgId}/node/{nodeId}`.
+pub(crate) struct OrganizationNodePath(pub(crate) OrgId, pub(crate) NodeId);
+
+impl FromRequestParts<ApiState> for OrganizationNodePath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> ApiResult<Self> {
+        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
+        let Path((organization, node)) = path.map_err(|_| ApiError::not_found(ResourceKind::Organization))?;
+        Ok(Self(OrgId::read(&organization)?, NodeId::read(&node)?))
+    }
+}
+
 /// The ids in `/bucket/{bucketId}/validation/{validationId}`.
 pub(crate) struct ValidationPath(pub(crate) BucketId, pub(crate) ValidationId);
 

@@ -42,6 +42,7 @@ fn changes(method: &Method, route: &str) -> Option<(AuditKind, AuditAction)> {
         | "/bucket/{bucketId}/uploads/clean" => return Some((AuditKind::Bucket, AuditAction::Updated)),
         "/organization/{orgId}/inventory" => return Some((AuditKind::Organization, AuditAction::Updated)),
         "/organization/{orgId}/key" | "/organization/{orgId}/key/{keyId}" => AuditKind::NodeKey,
+        "/organization/{orgId}/node/{nodeId}" => AuditKind::Node,
         "/repo" | "/repo/{repoId}" => AuditKind::Repository,
         "/repo/{repoId}/apikey" | "/repo/{repoId}/apikey/{apikeyId}" => AuditKind::RepositoryKey,
         "/workspace" | "/workspace/{workspaceId}" => AuditKind::Workspace,

@@ -77,6 +77,7 @@ mod notify_arguments;
 mod organization;
 mod organization_arguments;
 mod organization_key;
+mod organization_node;
 mod output;
 mod printable;
 mod program;

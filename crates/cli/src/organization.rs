@@ -4,7 +4,7 @@ use crate::credentials::connect;
 use crate::failure::Result;
 use crate::organization_arguments::OrganizationCommand;
 use crate::remote::Remote;
-use crate::{inventory, organization_key, output};
+use crate::{inventory, organization_key, organization_node, output};
 
 /// Runs a command on the organization.
 pub(crate) async fn run(remote: &Remote, command: OrganizationCommand) -> Result<()> {
@@ -14,6 +14,7 @@ pub(crate) async fn run(remote: &Remote, command: OrganizationCommand) -> Result
             inventory::organization(remote, &connect(remote).await?, &arguments).await
         }
         OrganizationCommand::Key { command } => organization_key::run(remote, command).await,
+        OrganizationCommand::Node { command } => organization_node::run(remote, command).await,
     }
 }
 

@@ -19,6 +19,26 @@ pub(crate) enum OrganizationCommand {
         #[command(subcommand)]
         command: OrganizationKeyCommand,
     },
+    /// Show and delete the organization's own nodes
+    Node {
+        #[command(subcommand)]
+        command: OrganizationNodeCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum OrganizationNodeCommand {
+    /// List the organization's own nodes, newest first
+    #[command(visible_alias = "ls")]
+    List,
+    /// Delete a node; only a key that is created later brings it back
+    #[command(visible_alias = "delete")]
+    Rm {
+        /// Name or id of the node
+        node: String,
+        #[command(flatten)]
+        confirmation: Confirmation,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bucketry_model::id::{
-    BucketId, ChannelId, NotificationId, RepoId, SilenceId, TokenId, UserId, WorkspaceId,
+    BucketId, ChannelId, NodeId, NotificationId, RepoId, SilenceId, TokenId, UserId, WorkspaceId,
 };
 use bucketry_model::time::{from_micros, to_micros};
 use bucketry_store::audit::AuditPosition;
@@ -148,7 +148,8 @@ macro_rules! id_cursors {
     )+};
 }
 
-id_cursors!('u' UserId, 'w' WorkspaceId, 't' TokenId, 'c' ChannelId, 'm' NotificationId, 'q' SilenceId);
+id_cursors!('u' UserId, 'w' WorkspaceId, 't' TokenId, 'c' ChannelId, 'm' NotificationId, 'q' SilenceId,
+    'o' NodeId);
 
 /// A position in a list that is ordered by name.
 #[derive(Debug, Clone, PartialEq, Eq)]

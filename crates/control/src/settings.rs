@@ -41,6 +41,9 @@ pub const FINDING_DELAY: u16 = 30;
 /// Per cent of a bucket's requests that may fail at its provider before that is a finding, unless a setting overrides it.
 pub const ERROR_RATE: u8 = 5;
 
+/// Live nodes that an organization may have, unless a setting overrides it.
+pub const NODE_QUOTA: u64 = 100;
+
 /// The control plane's settings.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -48,6 +51,8 @@ pub struct Settings {
     pub bucket_quota: Option<u64>,
     /// Maximum number of live repositories in a new organization; `None` means unlimited.
     pub repo_quota: Option<u64>,
+    /// Maximum number of live nodes of each organization, not counting the deployment's; `None` means unlimited.
+    pub node_quota: Option<u64>,
     /// Name of the organization that the first start creates.
     pub first_organization: String,
     /// Whether anyone may register an organization.
@@ -109,6 +114,7 @@ impl Default for Settings {
         Self {
             bucket_quota: None,
             repo_quota: None,
+            node_quota: Some(NODE_QUOTA),
             first_organization: "default".to_owned(),
             open_registration: false,
             access_token_lifetime: SignedDuration::from_hours(1),

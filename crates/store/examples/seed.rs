@@ -140,6 +140,7 @@ async fn node(store: &dyn Store) -> Result<NodeId> {
         version: "0".to_owned(),
         recipients: Vec::new(),
         key_id: NodeKeyId::new(now, [0; 10]),
+        quota: None,
     };
     match store.register_node(&registration, &change(now)).await? {
         NodeRegistered::Registered(node) => Ok(node.id),

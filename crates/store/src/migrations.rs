@@ -39,6 +39,7 @@ const SQLITE: &[File] = files! {
     "0023_freshness",
     "0024_registrations",
     "0025_key_checks",
+    "0026_deleted_nodes",
 };
 
 const POSTGRES: &[File] = files! {
@@ -66,6 +67,7 @@ const POSTGRES: &[File] = files! {
     "0024_freshness",
     "0025_registrations",
     "0026_key_checks",
+    "0027_deleted_nodes",
 };
 
 /// The migrations of a SQLite database.

@@ -40,6 +40,8 @@ pub struct NodeRegistration {
     pub recipients: Vec<String>,
     /// The key that verified the message.
     pub key_id: NodeKeyId,
+    /// The most live nodes that the organization may have. `None` for no limit.
+    pub quota: Option<u64>,
 }
 
 /// The outcome of a registration.
@@ -51,6 +53,21 @@ pub enum NodeRegistered {
     NameTaken,
     /// The organization's key that signed the registration was deleted meanwhile.
     KeyDeleted,
+    /// An administrator deleted the node after the key was created. Only a newer key brings it back.
+    Deleted,
+    /// The organization has the maximum number of nodes, and this is another one.
+    QuotaExceeded,
+}
+
+/// The outcome of deleting a node of an organization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeDeleted {
+    /// The node was deleted.
+    Deleted,
+    /// The node was deleted before, it has unregistered, or its key was deleted.
+    AlreadyGone,
+    /// The organization never had such a node.
+    NotFound,
 }
 
 /// The outcome of adding a key.
@@ -81,6 +98,10 @@ pub trait NodeStore {
     /// Removes a node and its latest reports on buckets. Its day records are retained. Returns whether it was
     /// registered.
     async fn unregister_node(&self, id: NodeId, audit: &AuditEntry) -> Result<bool>;
+
+    /// Deletes a node of an organization, like [`NodeStore::unregister_node`]. It can't register again with a key
+    /// that exists now.
+    async fn delete_node(&self, org_id: OrgId, id: NodeId, audit: &AuditEntry) -> Result<NodeDeleted>;
 
     /// Adds a key. An organization may have `at_most` keys; the deployment's own keys are not limited.
     async fn insert_node_key(

@@ -26,14 +26,7 @@ const NOT_SERVED: &NotServed = &[
             ("removeRepoCloudApiKey", "DELETE /repo/{id}/cloud-apikey/{id}"),
         ],
     ),
-    (
-        "organization data and nodes",
-        &[
-            ("updateOrganization", "PUT /organization/{id}"),
-            ("getPrivateNodeInfo", "GET /organization/{id}/nodes"),
-            ("deletePrivateNode", "DELETE /organization/{id}/node/{id}"),
-        ],
-    ),
+    ("organization data", &[("updateOrganization", "PUT /organization/{id}")]),
     (
         "invitations, e-mail verification, quota, forgotten passwords",
         &[

@@ -2,13 +2,11 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use bucketry_api_types::moment::Moment;
-use bucketry_api_types::node::{NodeList, RegisteredNode};
+use bucketry_api_types::node::NodeList;
 use bucketry_control::presence::NodeView;
-use bucketry_model::endpoint::Endpoint;
-use bucketry_model::status::Status;
 use serde::Serialize;
 
+use super::answer::{STORAGE, registered_node};
 use crate::caller::Authenticated;
 use crate::cursor::AfterName;
 use crate::endpoint::RequestSample;
@@ -19,9 +17,6 @@ use crate::params::Params;
 use crate::state::ApiState;
 
 pub(crate) const SAMPLE: RequestSample = RequestSample::get("/node");
-
-/// The only service that nodes offer so far: storage.
-const STORAGE: u32 = 1;
 
 /// All nodes, read at once because they are few.
 struct Nodes(Vec<NodeView>);
@@ -40,22 +35,7 @@ impl Source for Nodes {
     }
 
     fn show(entry: &NodeView) -> impl Serialize {
-        let node = &entry.node;
-        RegisteredNode {
-            id: node.id,
-            ip: node.name.clone(),
-            region: node.region.clone(),
-            version: node.version.clone(),
-            status: if entry.connected { Status::Online } else { Status::Disconnected },
-            last_updated: Moment(node.last_seen),
-            url: entry
-                .gateway_url
-                .as_ref()
-                .map_or_else(|| format!("https://{}", node.name), Endpoint::to_string),
-            gateway_url: entry.gateway_url.clone(),
-            id_org: node.org_id,
-            node_services: STORAGE,
-        }
+        registered_node(entry)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Nodes: their signed calls, which carry no bearer token, and the list of nodes.
 
+pub(crate) mod answer;
 mod inventory;
 mod list;
 mod message;

@@ -122,6 +122,9 @@ pub(crate) async fn request(
     if has("{keyId}") {
         fill("{keyId}", context.fresh_organization_key(ownership).await);
     }
+    if has("{nodeId}") {
+        fill("{nodeId}", context.fresh_private_node(ownership).await);
+    }
     if has("{tokenId}") {
         fill("{tokenId}", context.fresh_token(ownership, role).await);
     }

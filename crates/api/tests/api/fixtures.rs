@@ -13,12 +13,12 @@ use bucketry_control::repositories::{KeyInput, RepositoryInput};
 use bucketry_control::tokens::NewApiToken;
 use bucketry_model::audit::{AuditAction, AuditActor, AuditEntry, AuditKind, RequestOrigin};
 use bucketry_model::bucket::StorageType;
-use bucketry_model::id::{NodeKeyId, OrgId, UserId, WorkspaceId};
+use bucketry_model::id::{NodeId, NodeKeyId, OrgId, UserId, WorkspaceId};
 use bucketry_model::name::Name;
 use bucketry_model::role::{OrgRole, WorkspaceRole};
 use bucketry_model::secret::Secret;
 use bucketry_model::time::Clock as _;
-use bucketry_store::node::{NodeKey, NodeKeyInserted};
+use bucketry_store::node::{NodeKey, NodeKeyInserted, NodeRegistered, NodeRegistration};
 use bucketry_store::user::NewUser;
 use jiff::SignedDuration;
 
@@ -284,6 +284,32 @@ impl TestContext {
         let inserted = control.store().insert_node_key(&key, 1, &record).await.unwrap();
         assert_eq!(inserted, NodeKeyInserted::Inserted);
         key.id.to_string()
+    }
+
+    /// A new node of the organization for `ownership`.
+    pub(crate) async fn fresh_private_node(&self, ownership: Ownership) -> String {
+        let control = &self.deployment.control;
+        let owner = control.authenticate(self.owner_of(ownership)).await.unwrap();
+        let key_id = self.fresh_organization_key(ownership).await.parse().unwrap();
+        let now = self.deployment.clock.now();
+        let number = u32::try_from(self.made.fetch_add(1, Ordering::SeqCst)).unwrap().to_be_bytes();
+        let mut random = [5; 10];
+        random[..4].copy_from_slice(&number);
+        let registration = NodeRegistration {
+            id: NodeId::new(now, random),
+            org_id: Some(owner.org_id),
+            name: self.fresh_name(),
+            region: "eu".to_owned(),
+            provider: "AWS".to_owned(),
+            version: "1".to_owned(),
+            recipients: Vec::new(),
+            key_id,
+            quota: None,
+        };
+        let record = AuditEntry::new(now, AuditActor::System, AuditKind::Node, AuditAction::Created);
+        let registered = control.store().register_node(&registration, &record).await.unwrap();
+        assert!(matches!(registered, NodeRegistered::Registered(_)), "{registered:?}");
+        registration.id.to_string()
     }
 
     /// A new workspace for `ownership`, with the members of the existing one.

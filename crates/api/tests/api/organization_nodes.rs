@@ -180,3 +180,83 @@ async fn a_node_that_leaves_gives_its_name_back() {
     let late = node.register().await;
     assert_eq!((late.status.as_u16(), late.code()), (400, "NODE_NAME_TAKEN"), "{}", late.text);
 }
+
+#[tokio::test]
+async fn members_list_the_nodes_of_their_organization_newest_first() {
+    let context = TestContext::make().await;
+    let deployment = &context.deployment;
+    node_of(&context, "OWNER", "first.example.com").await;
+    deployment.clock.advance(SignedDuration::from_secs(1));
+    node_of(&context, "OWNER", "second.example.com").await;
+    node_of(&context, "FOREIGN", "theirs.example.com").await;
+    let org = context.organization(Ownership::OwnWorkspace).await;
+    let path = format!("/organization/{org}/nodes");
+    let list = async |query: &str| {
+        let nodes =
+            deployment.ask_as(context.token("USER"), Method::GET, &format!("{path}{query}"), None).await;
+        assert_eq!(nodes.status, 200, "{}", nodes.text);
+        nodes.body
+    };
+    let names = |list: &Value| {
+        let nodes = list["data"].as_array().unwrap().iter();
+        nodes.map(|node| node["ip"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let all = list("").await;
+    assert_eq!(names(&all), ["second.example.com", "first.example.com"], "not the deployment's: {all}");
+    assert_eq!((&all["success"], &all["total"]), (&json!(true), &json!(2)));
+    assert_eq!((&all["data"][0]["id_org"], &all["data"][0]["status"]), (&json!(org), &json!("ONLINE")));
+    let page = list("?limit=1").await;
+    assert_eq!(names(&page), ["second.example.com"]);
+    let rest = list(&format!("?limit=1&cursor={}", page["nextCursor"].as_str().unwrap())).await;
+    assert_eq!((names(&rest), &rest["nextCursor"]), (vec!["first.example.com".to_owned()], &Value::Null));
+}
+
+#[tokio::test]
+async fn a_deleted_node_is_refused_until_it_registers_with_a_newer_key() {
+    let context = TestContext::make().await;
+    let deployment = &context.deployment;
+    let node = node_of(&context, "OWNER", "edge.example.com").await;
+    let org = context.organization(Ownership::OwnWorkspace).await;
+    let nodes = deployment.get(&format!("/organization/{org}/nodes")).await;
+    let id = nodes.body["data"][0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/organization/{org}/node/{id}");
+    let deleted = deployment.delete(&path).await;
+    assert_eq!((deleted.status.as_u16(), &deleted.body["success"]), (200, &json!(true)), "{}", deleted.text);
+    let again = deployment.delete(&path).await;
+    assert_eq!((again.status.as_u16(), again.code()), (400, "NODE_ALREADY_DELETED"), "{}", again.text);
+    let shared = deployment.get("/node").await.body["data"][0]["id"].as_str().unwrap().to_owned();
+    for foreign in [shared.as_str(), "x"] {
+        let missing = deployment.delete(&format!("/organization/{org}/node/{foreign}")).await;
+        assert_eq!((missing.status.as_u16(), missing.code()), (404, "NOT_FOUND"), "{}", missing.text);
+    }
+
+    assert_eq!(node.beat(&[]).await.status, 404);
+    let refused = node.register().await;
+    assert_eq!((refused.status.as_u16(), refused.code()), (400, "NODE_DELETED"), "{}", refused.text);
+    deployment.clock.advance(SignedDuration::from_secs(1));
+    let newer = node_of(&context, "OWNER", "edge.example.com").await;
+    assert_eq!(newer.beat(&[]).await.status, 200);
+    let events = deployment.post("/systemevent", json!({ "contextId": id })).await;
+    let events = events.body["events"].as_array().unwrap().clone();
+    assert!(
+        events.iter().any(|event| event["context"] == "node" && event["event"] == "deleted"),
+        "{events:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_organization_has_as_many_nodes_as_the_operator_allows() {
+    let api = bucketry_api::ApiSettings { rate_limits: None, ..Default::default() };
+    let settings = bucketry_control::Settings { node_quota: Some(1), ..Default::default() };
+    let deployment = crate::deployment::Deployment::with(api, settings).await;
+    let owner = deployment.owner.clone();
+    let first = PrivateNode::with_new_key(&deployment, &owner, "first.example.com").await;
+    assert_eq!(first.register().await.status, 200);
+    let mut second = first.registration();
+    second["ip"] = "second.example.com".into();
+    let refused = first.post("/register", second.clone()).await;
+    assert_eq!((refused.status.as_u16(), refused.code()), (400, "NODE_QUOTA_EXCEEDED"), "{}", refused.text);
+    assert_eq!(first.register().await.status, 200, "it is registered already");
+    assert_eq!(first.post("/unregister", json!({})).await.status, 200);
+    assert_eq!(first.post("/register", second).await.status, 200);
+}

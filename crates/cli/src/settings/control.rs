@@ -45,6 +45,7 @@ impl ControlValues {
         Ok(bucketry_control::Settings {
             bucket_quota: limit(self.bucket_quota),
             repo_quota: limit(self.repo_quota),
+            node_quota: limit(self.node_quota),
             open_registration: self.registration == Switch::On,
             session_lifetime: days(self.session_lifetime.max(1)),
             api_token_lifetime: limit(self.token_lifetime).map(days),

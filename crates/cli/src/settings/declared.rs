@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use bucketry_api::METRICS_BUCKETS;
 use bucketry_control::settings::{
-    AUDIT_DAYS, DISK_MIN_FREE, ERROR_RATE, EVENTS_DAYS, FINDING_DELAY, INVENTORY_RESULTS,
+    AUDIT_DAYS, DISK_MIN_FREE, ERROR_RATE, EVENTS_DAYS, FINDING_DELAY, INVENTORY_RESULTS, NODE_QUOTA,
     NOTIFICATION_WINDOW, NOTIFICATIONS_DAYS, SESSION_DAYS, USAGE_HOURS_DAYS, USAGE_MINUTES_DAYS,
 };
 use bucketry_gateway::ProtectionSettings;
@@ -177,6 +177,9 @@ settings! {
         /// Maximum number of repositories of a new organization; 0 means unlimited
         #[arg(value_name = "NUMBER")]
         repo_quota: u64 = 0,
+        /// Maximum number of nodes of its own that an organization may register; 0 means unlimited
+        #[arg(value_name = "NUMBER")]
+        node_quota: u64 = NODE_QUOTA,
         /// Days to retain traffic by minute; traffic by day is retained permanently
         #[arg(value_name = "DAYS", value_parser = value_parser!(u16).range(1..=3_650))]
         usage_minutes_retention: u16 = USAGE_MINUTES_DAYS,

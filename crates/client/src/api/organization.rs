@@ -1,6 +1,7 @@
 //! The organization and its users.
 
 use bucketry_api_types::inventory::{InventoryChanges, InventoryScheduleInfo, OrganizationInventory};
+use bucketry_api_types::node::{NodeList, RegisteredNode};
 use bucketry_api_types::organization::{OrganizationAnswer, OrganizationData};
 use bucketry_api_types::organization_key::{OrganizationKeyInfo, OrganizationKeyList, OrganizationKeyMade};
 use bucketry_api_types::organization_user::{
@@ -8,7 +9,7 @@ use bucketry_api_types::organization_user::{
 };
 use bucketry_api_types::outcome::Message;
 use bucketry_api_types::user::NewRole;
-use bucketry_model::id::{NodeKeyId, OrgId, UserId};
+use bucketry_model::id::{NodeId, NodeKeyId, OrgId, UserId};
 use bucketry_model::secret::Secret;
 use serde_json::{Value, json};
 
@@ -60,6 +61,16 @@ impl ApiClient {
     pub async fn delete_organization_keys(&self, id: OrgId) -> Result<String, ClientError> {
         let path = format!("/organization/{id}/key");
         self.delete(&path).await.map(|deleted: Message| deleted.message.into_owned())
+    }
+
+    /// Lists the organization's own nodes, newest first.
+    pub async fn organization_nodes(&self, id: OrgId) -> Result<Vec<RegisteredNode>, ClientError> {
+        self.get(&format!("/organization/{id}/nodes")).await.map(|list: NodeList| list.data)
+    }
+
+    /// Deletes a node of the organization. It can't register again with a key that exists now.
+    pub async fn delete_organization_node(&self, id: OrgId, node: NodeId) -> Result<(), ClientError> {
+        self.delete(&format!("/organization/{id}/node/{node}")).await.map(|_: Value| ())
     }
 
     /// Lists the users of the organization.

@@ -155,7 +155,7 @@ pub fn authorize_organization_key(caller: &Caller, org_id: OrgId) -> Result<()> 
 }
 
 /// Refuses callers who may not manage the nodes of this organization.
-fn administers_nodes(caller: &Caller, org_id: OrgId) -> Result<()> {
+pub(super) fn administers_nodes(caller: &Caller, org_id: OrgId) -> Result<()> {
     if !caller.may_in_org(OrgRole::Administrators) {
         return Err(Error::Forbidden(
             "managing the organization's keys and nodes needs the organization role ADMINISTRATORS or higher"

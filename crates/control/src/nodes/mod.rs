@@ -4,6 +4,7 @@
 mod inventories;
 mod keys;
 mod messages;
+mod private;
 mod refused_keys;
 mod reports;
 mod synchronisation;
@@ -66,6 +67,7 @@ impl Control {
             version: register.version,
             recipients: register.recipients,
             key_id: sender.key_id,
+            quota: self.inner.settings.node_quota,
         };
         let registered = self.inner.store.register_node(&registration, &audit).await?;
         self.inner.presence.forget_nodes();
@@ -80,6 +82,20 @@ impl Control {
                 message: "a node of another organization already has this name: choose another".to_owned(),
             }),
             NodeRegistered::KeyDeleted => Err(messages::key_is_gone()),
+            NodeRegistered::Deleted => Err(Error::Rule {
+                code: "NODE_DELETED",
+                message: "an administrator of the organization deleted this node: to bring it back, register it with a \
+                          key that was created later"
+                    .to_owned(),
+            }),
+            NodeRegistered::QuotaExceeded => Err(Error::Rule {
+                code: "NODE_QUOTA_EXCEEDED",
+                message: format!(
+                    "the organization can't have more nodes, because the limit is {}: delete one, or ask the operator \
+                     to raise the limit",
+                    self.inner.settings.node_quota.unwrap_or_default()
+                ),
+            }),
         }
     }
 

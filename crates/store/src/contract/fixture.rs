@@ -279,6 +279,7 @@ impl<'s> TestContext<'s> {
             version: "0.1.0".to_owned(),
             recipients: vec!["age1first".to_owned(), "age1second".to_owned()],
             key_id: self.node_key,
+            quota: None,
         }
     }
 

@@ -284,6 +284,8 @@ macro_rules! contract_stories {
                 each_deleted_key_has_a_record
                 an_organization_has_a_bounded_number_of_keys
                 nodes_of_a_removed_key_must_register_again
+                a_deleted_node_comes_back_with_a_newer_key_only
+                an_organization_has_as_many_live_nodes_as_its_quota
                 a_silence_is_stored_when_the_node_is_heard_from_again
                 a_removal_is_stored_when_the_node_registers_again
             }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::fixture::{TestContext, at, audit, fresh, node_key, online};
 use super::usage::row;
 use crate::Store;
-use crate::node::{NodeKeyInserted, NodeRegistered, NodeRegistration};
+use crate::node::{NodeDeleted, NodeKeyInserted, NodeRegistered, NodeRegistration};
 use crate::usage::BatchCounted;
 
 pub async fn a_node_registers_and_is_updated_by_name(store: &dyn Store) {
@@ -192,6 +192,60 @@ pub async fn nodes_of_a_removed_key_must_register_again(store: &dyn Store) {
         panic!("the organization has another key");
     };
     assert_eq!((back.id, back.key_id), (registration.id, context.node_key));
+}
+
+pub async fn a_deleted_node_comes_back_with_a_newer_key_only(store: &dyn Store) {
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    let node = context.node("node-1").await;
+    let delete =
+        async |org_id, id, seconds| store.delete_node(org_id, id, &audit(at(seconds))).await.unwrap();
+    assert_eq!(delete(other.org, node, 5).await, NodeDeleted::NotFound);
+    assert_eq!(delete(context.org, fresh(NodeId::new), 5).await, NodeDeleted::NotFound);
+    assert_eq!(delete(context.org, node, 5).await, NodeDeleted::Deleted);
+    assert_eq!(delete(context.org, node, 6).await, NodeDeleted::AlreadyGone);
+    assert!(!store.touch_node(node, at(6)).await.unwrap());
+
+    let register = async |key_id, seconds| {
+        let registration = NodeRegistration { key_id, ..context.registration("node-1") };
+        store.register_node(&registration, &audit(at(seconds))).await.unwrap()
+    };
+    assert_eq!(register(context.node_key, 7).await, NodeRegistered::Deleted);
+    let NodeRegistered::Registered(elsewhere) =
+        store.register_node(&other.registration("node-1"), &audit(at(8))).await.unwrap()
+    else {
+        panic!("the name is free");
+    };
+    assert_eq!(delete(other.org, elsewhere.id, 9).await, NodeDeleted::Deleted);
+    let newer = node_key(Some(context.org), 10);
+    store.insert_node_key(&newer, 2, &audit(at(10))).await.unwrap();
+    let NodeRegistered::Registered(back) = register(newer.id, 11).await else { panic!("the key is newer") };
+    assert_eq!(back.id, node);
+    assert!(matches!(register(context.node_key, 12).await, NodeRegistered::Registered(_)), "it is back");
+
+    store.unregister_node(node, &audit(at(13))).await.unwrap();
+    assert_eq!(delete(context.org, node, 14).await, NodeDeleted::AlreadyGone);
+    assert!(matches!(register(context.node_key, 15).await, NodeRegistered::Registered(_)));
+}
+
+pub async fn an_organization_has_as_many_live_nodes_as_its_quota(store: &dyn Store) {
+    let context = TestContext::new(store).await;
+    let register = async |name: &str| {
+        let registration = NodeRegistration { quota: Some(2), ..context.registration(name) };
+        store.register_node(&registration, &audit(at(1))).await.unwrap()
+    };
+    let is_registered = |registered: &NodeRegistered| matches!(registered, NodeRegistered::Registered(_));
+    assert!(is_registered(&register("node-1").await));
+    let (a, b) = join(register("node-2"), register("node-3")).await;
+    assert_eq!([&a, &b].into_iter().filter(|one| is_registered(one)).count(), 1, "{a:?} {b:?}");
+    assert!([&a, &b].contains(&&NodeRegistered::QuotaExceeded));
+    assert!(is_registered(&register("node-1").await), "it is not another one");
+    let NodeRegistered::Registered(first) = register("node-1").await else { panic!("it is there") };
+    store.unregister_node(first.id, &audit(at(2))).await.unwrap();
+    assert!(is_registered(&register("node-4").await));
+    assert_eq!(register("node-1").await, NodeRegistered::QuotaExceeded);
+    let shared = NodeRegistration { org_id: None, quota: Some(0), ..context.registration("shared") };
+    assert!(is_registered(&store.register_node(&shared, &audit(at(3))).await.unwrap()));
 }
 
 pub async fn a_silence_is_stored_when_the_node_is_heard_from_again(store: &dyn Store) {

@@ -14,7 +14,7 @@ use super::node_silence;
 use super::statement::Write;
 use super::{SqlStore, facets};
 use crate::Result;
-use crate::node::{NodeKey, NodeKeyInserted, NodeRegistered, NodeRegistration, NodeStore};
+use crate::node::{NodeDeleted, NodeKey, NodeKeyInserted, NodeRegistered, NodeRegistration, NodeStore};
 
 /// The columns of a node.
 macro_rules! node_columns {
@@ -59,29 +59,69 @@ struct KnownNode {
     id: NodeId,
     org_id: Option<OrgId>,
     is_live: bool,
+    /// When an administrator deleted it.
+    deleted_at: Option<Timestamp>,
 }
 
 /// The live node with this name first, then removed nodes that had it, the latest first.
 async fn known_by_name(write: &mut Write, name: &str) -> Result<Vec<KnownNode>> {
-    let sql = "SELECT id, org_id, removed_at FROM nodes WHERE name = $1";
+    let sql = "SELECT id, org_id, removed_at, deleted_at FROM nodes WHERE name = $1";
     let mut known = Vec::new();
     for row in write.rows(query(sql).bind(name)).await? {
         let mut columns = Columns::of(&row);
         let (id, org_id, removed_at) =
             (columns.parsed()?, columns.optional_parsed()?, columns.optional_time()?);
+        let deleted_at = columns.optional_time()?;
         known.push((
             removed_at.unwrap_or(Timestamp::MAX),
-            KnownNode { id, org_id, is_live: removed_at.is_none() },
+            KnownNode { id, org_id, is_live: removed_at.is_none(), deleted_at },
         ));
     }
     known.sort_by_key(|(until, _)| std::cmp::Reverse(*until));
     Ok(known.into_iter().map(|(_, known)| known).collect())
 }
 
-/// Whether the organization has the key, which can't be deleted before the transaction ends.
-async fn has_key(write: &mut Write, org_id: OrgId, id: NodeKeyId) -> Result<bool> {
-    let sql = concat!("SELECT id FROM node_keys WHERE id = $1 AND org_id = $2", for_share!());
-    write.finds(query(sql).bind(id.to_string()).bind(org_id.to_string())).await
+/// When the organization's key was created. The key can't be deleted before the transaction ends.
+async fn key_created(write: &mut Write, org_id: OrgId, id: NodeKeyId) -> Result<Option<Timestamp>> {
+    let sql = concat!("SELECT created_at FROM node_keys WHERE id = $1 AND org_id = $2", for_share!());
+    let row = write.row(query(sql).bind(id.to_string()).bind(org_id.to_string())).await?;
+    row.map(|row| Columns::of(&row).time()).transpose()
+}
+
+/// Locks an organization, so that what is added to it at the same time is counted one after the other.
+async fn lock_organization(write: &mut Write, org_id: OrgId) -> Result<()> {
+    let sql = concat!("SELECT id FROM organizations WHERE id = $1", for_update!());
+    write.row(query(sql).bind(org_id.to_string())).await.map(|_| ())
+}
+
+/// Whether the organization may have another live node.
+async fn has_room(write: &mut Write, org_id: OrgId, quota: Option<u64>) -> Result<bool> {
+    let Some(quota) = quota else { return Ok(true) };
+    lock_organization(write, org_id).await?;
+    let sql = "SELECT COUNT(*) FROM nodes n WHERE n.removed_at IS NULL AND n.org_id = $1";
+    let row = write.row(query(sql).bind(org_id.to_string())).await?;
+    let count: u64 = row.map_or(Ok(0), |row| Columns::of(&row).narrow())?;
+    Ok(count < quota)
+}
+
+/// Why an organization's node can't register, if anything forbids it.
+async fn refusal(
+    write: &mut Write,
+    org_id: OrgId,
+    new: &NodeRegistration,
+    before: Option<&KnownNode>,
+) -> Result<Option<NodeRegistered>> {
+    let Some(key_created) = key_created(write, org_id, new.key_id).await? else {
+        return Ok(Some(NodeRegistered::KeyDeleted));
+    };
+    if before.and_then(|node| node.deleted_at).is_some_and(|deleted| key_created <= deleted) {
+        return Ok(Some(NodeRegistered::Deleted));
+    }
+    let is_another = before.is_none_or(|node| !node.is_live);
+    if is_another && !has_room(write, org_id, new.quota).await? {
+        return Ok(Some(NodeRegistered::QuotaExceeded));
+    }
+    Ok(None)
 }
 
 /// Removes a key with the nodes that registered with it. Returns whether there was such a key.
@@ -125,7 +165,7 @@ async fn update(
     now: Timestamp,
 ) -> Result<()> {
     let sql = "UPDATE nodes SET region = $2, provider = $3, version = $4, recipients = $5, key_id = $6, \
-               last_seen = $7, removed_at = NULL WHERE id = $1";
+               last_seen = $7, removed_at = NULL, deleted_at = NULL WHERE id = $1";
     let update = query(sql)
         .bind(id.to_string())
         .bind(new.region.as_str())
@@ -152,19 +192,20 @@ impl SqlStore {
     async fn register(&self, registration: &NodeRegistration, audit: &AuditEntry) -> Result<NodeRegistered> {
         let now = audit.at;
         let mut write = self.write_audited(audit).await?;
-        if let Some(org_id) = registration.org_id
-            && !has_key(&mut write, org_id, registration.key_id).await?
-        {
-            return Ok(NodeRegistered::KeyDeleted);
-        }
         let known = known_by_name(&mut write, &registration.name).await?;
         if known.iter().any(|node| node.is_live && node.org_id != registration.org_id) {
             return Ok(NodeRegistered::NameTaken);
         }
+        let before = known.iter().find(|node| node.org_id == registration.org_id);
+        if let Some(org_id) = registration.org_id
+            && let Some(refusal) = refusal(&mut write, org_id, registration, before).await?
+        {
+            return Ok(refusal);
+        }
         let recipients = serde_json::json!(registration.recipients).to_string();
         // A removed node that comes back gets its id back. Its spools continue where they were counted, so a batch
         // whose acknowledgement was lost is still recognised.
-        let back = known.iter().find(|node| node.org_id == registration.org_id).map(|node| node.id);
+        let back = before.map(|node| node.id);
         let id = back.unwrap_or(registration.id);
         if back.is_some() {
             node_silence::end_of_silence(&mut write, &id.to_string(), now).await?;
@@ -228,6 +269,26 @@ impl NodeStore for SqlStore {
         Ok(true)
     }
 
+    async fn delete_node(&self, org_id: OrgId, id: NodeId, audit: &AuditEntry) -> Result<NodeDeleted> {
+        let now = audit.at;
+        let mut write = self.write_audited(audit).await?;
+        let id = id.to_string();
+        let sql = concat!("SELECT org_id, removed_at FROM nodes WHERE id = $1", for_update!());
+        let Some(row) = write.row(query(sql).bind(&id)).await? else { return Ok(NodeDeleted::NotFound) };
+        let mut columns = Columns::of(&row);
+        if columns.optional_parsed::<OrgId>()? != Some(org_id) {
+            return Ok(NodeDeleted::NotFound);
+        }
+        if columns.optional_time()?.is_some() {
+            return Ok(NodeDeleted::AlreadyGone);
+        }
+        remove(&mut write, &id, Some(org_id), now).await?;
+        let sql = "UPDATE nodes SET deleted_at = $2 WHERE id = $1";
+        write.execute(query(sql).bind(&id).bind(to_micros(now))).await?;
+        write.commit().await?;
+        Ok(NodeDeleted::Deleted)
+    }
+
     async fn insert_node_key(
         &self,
         key: &NodeKey,
@@ -236,12 +297,9 @@ impl NodeStore for SqlStore {
     ) -> Result<NodeKeyInserted> {
         let mut write = self.write_audited(audit).await?;
         if let Some(org_id) = key.org_id {
-            let org_id = org_id.to_string();
-            // Keys that are added at the same time are counted one after the other.
-            let lock = concat!("SELECT id FROM organizations WHERE id = $1", for_update!());
-            write.row(query(lock).bind(&org_id)).await?;
-            let count = "SELECT id FROM node_keys WHERE org_id = $1";
-            if write.rows(query(count).bind(&org_id)).await?.len() >= at_most {
+            lock_organization(&mut write, org_id).await?;
+            let sql = "SELECT id FROM node_keys WHERE org_id = $1";
+            if write.rows(query(sql).bind(org_id.to_string())).await?.len() >= at_most {
                 return Ok(NodeKeyInserted::TooMany);
             }
         }

@@ -34,6 +34,7 @@ async fn two_nodes_that_report_on_a_bucket_at_once_are_both_in_its_facet() {
             version: "1".to_owned(),
             recipients: Vec::new(),
             key_id: NodeKeyId::new(now(), [1; 10]),
+            quota: None,
         };
         store.register_node(&registration, &change(now())).await.unwrap();
         nodes.push(registration.id);

@@ -36,6 +36,7 @@ async fn furnished() -> SqliteStore {
         version: "0".to_owned(),
         recipients: Vec::new(),
         key_id: NodeKeyId::new(now(), [1; 10]),
+        quota: None,
     };
     store.register_node(&registration, &change(now())).await.unwrap();
     for number in 1..=5 {
