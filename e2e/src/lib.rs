@@ -67,7 +67,7 @@ pub use person::{Person, azure_bucket, gcs_bucket, opened_by, s3_bucket};
 pub use postgres::{Postgres, Stranger, new_database, query};
 pub use pseudo_terminal::Shown;
 pub use public_client::{ClientCalls, NotServed, are_not_served, keep_page, lacks, not_served_table};
-pub use python::{open_with_age, run_python, sealed_secrets};
+pub use python::{open_with_age, run_documented_node, run_python, sealed_secrets};
 pub use receiver::{ReceivedEvent, Receiver, Reception};
 pub use remote_node::RemoteNode;
 pub use reverse_proxy::{ProxyProgram, ReverseProxy, documented_file};

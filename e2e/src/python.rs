@@ -8,6 +8,9 @@ use tokio::process::Command;
 
 use crate::{Error, Result, Server, environment, query};
 
+/// The page with a node in Python.
+const NODES_PAGE: &str = "../docs/nodes.md";
+
 /// Runs a Python script with arguments and reads the JSON that it prints.
 ///
 /// # Errors
@@ -28,6 +31,25 @@ pub async fn run_python(script: &str, args: &[&str]) -> Result<Value> {
         return Err(unlike("success"));
     }
     serde_json::from_str(&printed).map_err(|_| unlike("JSON"))
+}
+
+/// Runs the Python node of `docs/nodes.md` with a key of an organization, in PEM. Returns the names of the buckets that
+/// it gets.
+///
+/// # Errors
+/// [`Error::OtherEnd`] with the traceback if the control plane refuses the node.
+pub async fn run_documented_node(
+    server: &Server,
+    organization: &str,
+    key: &str,
+    name: &str,
+) -> Result<Value> {
+    let page = std::fs::read_to_string(NODES_PAGE).map_err(Error::Files)?;
+    let script = page.split_once("```python\n").and_then(|(_, rest)| rest.split_once("```"));
+    let script = script.map(|(script, _)| script).unwrap_or_default();
+    let file = tempfile::NamedTempFile::new().map_err(Error::Files)?;
+    std::fs::write(file.path(), key).map_err(Error::Files)?;
+    run_python(script, &[server.api(), organization, &file.path().to_string_lossy(), name]).await
 }
 
 const SEALED_SECRETS: &str = r"

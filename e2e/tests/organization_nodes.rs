@@ -1,8 +1,9 @@
-//! Nodes of an organization: the keys that they sign with, on the command line.
+//! Nodes of an organization: the keys that they sign with, and the node in Python of `docs/nodes.md`.
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use bucketry_e2e::{CommandLine, Result, Server, each, list, options, text};
+use bucketry_e2e::{CommandLine, Result, Server, each, list, options, run_documented_node, text};
+use serde_json::json;
 
 #[tokio::test]
 async fn keys_are_created_in_private_files_listed_and_deleted() -> Result<()> {
@@ -47,5 +48,38 @@ async fn keys_are_created_in_private_files_listed_and_deleted() -> Result<()> {
     assert!(refused.stderr.contains("--out"), "{}", refused.stderr);
     let keys = terminal.json(&["organization", "key", "list"]).await?;
     assert!(list(&keys).is_empty(), "no key is created that can't be stored: {keys}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_documented_python_node_serves_its_organization_until_it_is_deleted() -> Result<()> {
+    let server = Server::start(options()?).await?;
+    let owner = server.owner().await?;
+    let terminal = CommandLine::with_token(&server, owner.token())?;
+    let body = json!({
+        "name": "Photos", "bucket": "photos", "storageType": "S3", "key": "AKIA", "secret": "s",
+        "workspaceId": owner.workspace().await?, "skipValidation": true,
+    });
+    owner.register(&body).await?;
+    let made = terminal.json(&["organization", "key", "add"]).await?;
+    let organization = text(&terminal.json(&["organization", "show"]).await?["id"]).to_owned();
+    let run = async || {
+        run_documented_node(&server, &organization, text(&made["privateKey"]), "py.example.com").await
+    };
+
+    let got = run().await?;
+    println!("the Python node got {got}");
+    assert_eq!(got, json!(["photos"]));
+    let nodes = terminal.json(&["organization", "node", "list"]).await?;
+    assert_eq!((each(&nodes, "ip"), each(&nodes, "status")), (vec!["py.example.com"], vec!["ONLINE"]));
+    run().await?;
+
+    let deleted = terminal.text(&["organization", "node", "rm", "py.example.com"]).await?;
+    assert!(deleted.contains("py.example.com"), "{deleted}");
+    assert!(run().await.is_err(), "it can't come back with this key");
+    let nodes = terminal.json(&["organization", "node", "list"]).await?;
+    assert!(list(&nodes).is_empty(), "{nodes}");
+    let refused = terminal.run(&["organization", "node", "rm", "py.example.com"]).await?.with_status(1)?;
+    assert!(refused.stderr.contains("node list"), "{}", refused.stderr);
     Ok(())
 }

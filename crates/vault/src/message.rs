@@ -1,7 +1,7 @@
 //! Signing and verifying node messages. `docs/nodes.md` has a worked example.
 
 use bucketry_model::canonical_text::{CanonicalObject, Limits, Refused, read_object};
-use bucketry_model::node_protocol::{CLOCK_TOLERANCE_SECONDS, signing_input};
+use bucketry_model::node_protocol::{CLOCK_TOLERANCE_SECONDS, REGISTER_PATH, UNREGISTER_PATH, signing_input};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
@@ -16,6 +16,12 @@ pub enum InvalidMessage {
     /// `timestamp` is missing, or is neither RFC 3339 text nor Unix milliseconds.
     #[error("timestamp must be an RFC 3339 date-time or Unix milliseconds")]
     Timestamp,
+    /// `timestamp` is in seconds, as in the installer's form, which can't have recipients.
+    #[error(
+        "timestamp is in seconds, and a signature of that form doesn't cover the recipients: send milliseconds and sign \
+         the whole message"
+    )]
+    InstallerRecipients,
     /// `signature` is missing or is not a string.
     #[error("signature must be base64 text")]
     NoSignature,
@@ -76,6 +82,19 @@ pub fn query_message<N: AsRef<str>, V: AsRef<str>>(parameters: &[(N, V)]) -> Val
     Value::Object(members)
 }
 
+/// What the signature of a message covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignatureCoverage {
+    /// Method, path and the whole message as canonical JSON.
+    WholeMessage,
+    /// Only `ip|region|timestamp`, with Unix seconds, as the public contract's installer of nodes signs registrations.
+    /// Callers must accept this form only from keys of organizations.
+    Installer,
+}
+
+/// Whole numbers below this one are times in seconds, larger ones in milliseconds.
+const SECONDS_BELOW: i64 = 100_000_000_000;
+
 /// The parts of a received message that are needed to find out who sent it.
 ///
 /// It takes about as much memory as the message has bytes, whatever they contain.
@@ -89,6 +108,8 @@ pub struct UnverifiedMessage {
     pub sent_at: Timestamp,
     /// The signature in base64.
     pub signature: String,
+    /// What the signature covers.
+    pub coverage: SignatureCoverage,
     /// The bytes that the signature must cover.
     signed: Vec<u8>,
 }
@@ -96,18 +117,35 @@ pub struct UnverifiedMessage {
 impl UnverifiedMessage {
     /// Parses a message's text without building a tree, because its sender isn't proven yet.
     pub fn read(method: &str, path: &str, text: &[u8], limits: &Limits) -> Result<Self, InvalidMessage> {
-        let wanted = ["timestamp", "signature", "ip", "id_org"];
+        let wanted = ["timestamp", "signature", "ip", "id_org", "region"];
         let CanonicalObject { text, members } = read_object(text, limits, "signature", wanted)?;
         let member = |text: &Option<String>| serde_json::from_str::<Value>(text.as_deref()?).ok();
         let string = |text: &Option<String>| serde_json::from_str::<String>(text.as_deref()?).ok();
-        let [sent_at, signature, ip, id_org] = &members;
-        Ok(Self {
-            sent_at: member(sent_at).as_ref().and_then(read_time).ok_or(InvalidMessage::Timestamp)?,
-            signature: string(signature).ok_or(InvalidMessage::NoSignature)?,
-            ip: string(ip).unwrap_or_default(),
-            id_org: string(id_org).filter(|text| !text.is_empty()),
-            signed: format!("{method}\n{path}\n{text}").into_bytes(),
-        })
+        let [sent_at, signature, ip, id_org, region] = &members;
+        let sent_at = member(sent_at).ok_or(InvalidMessage::Timestamp)?;
+        let signature = string(signature).ok_or(InvalidMessage::NoSignature)?;
+        let ip = string(ip).unwrap_or_default();
+        let id_org = string(id_org).filter(|text| !text.is_empty());
+        if let Some(seconds) = installer_seconds(method, path, &sent_at) {
+            // In canonical text, this is a member's name and nothing else.
+            if text.contains("\"recipients\":") {
+                return Err(InvalidMessage::InstallerRecipients);
+            }
+            let sent_at = Timestamp::from_second(seconds).map_err(|_| InvalidMessage::Timestamp)?;
+            let region = string(region).unwrap_or_default();
+            let signed = format!("{ip}|{region}|{seconds}").into_bytes();
+            return Ok(Self {
+                ip,
+                id_org,
+                sent_at,
+                signature,
+                coverage: SignatureCoverage::Installer,
+                signed,
+            });
+        }
+        let sent_at = read_time(&sent_at).ok_or(InvalidMessage::Timestamp)?;
+        let signed = format!("{method}\n{path}\n{text}").into_bytes();
+        Ok(Self { ip, id_org, sent_at, signature, coverage: SignatureCoverage::WholeMessage, signed })
     }
 
     /// Finds the key that signed the message. The caller must also check that the message is recent ([`is_fresh`])
@@ -117,6 +155,12 @@ impl UnverifiedMessage {
         let key_index = keys.iter().position(is_signer).ok_or(InvalidMessage::Signature)?;
         Ok(Verified { key_index, sent_at: self.sent_at })
     }
+}
+
+/// The time of a message in the installer's form: a number of seconds, in a registration or its end.
+fn installer_seconds(method: &str, path: &str, sent_at: &Value) -> Option<i64> {
+    let is_call = method == "POST" && [REGISTER_PATH, UNREGISTER_PATH].contains(&path);
+    sent_at.as_i64().filter(|seconds| is_call && (0..SECONDS_BELOW).contains(seconds))
 }
 
 /// Parses a timestamp: RFC 3339 text, or Unix milliseconds as a number or as text.
@@ -211,6 +255,67 @@ mod tests {
             assert!(!is_fresh(now(), now() + SignedDuration::from_millis(millis)));
         }
         assert!(!is_fresh(Timestamp::MAX, Timestamp::MIN));
+    }
+
+    /// A message in the installer's form, signed.
+    fn installed(key: &NodeSigningKey, seconds: i64) -> Value {
+        let signature = key.sign(format!("203.0.113.7|eu-1|{seconds}").as_bytes()).unwrap();
+        json!({
+            "ip": "203.0.113.7", "region": "eu-1", "timestamp": seconds, "status": "running", "signature": signature,
+        })
+    }
+
+    #[test]
+    fn the_installers_form_covers_name_region_and_seconds_of_a_registration() {
+        let key = NodeSigningKey::generate().unwrap();
+        let keys = [key.verifying_key().unwrap()];
+        let message = installed(&key, now().as_second());
+        for path in ["/register", "/unregister"] {
+            let text = message.to_string();
+            let read = UnverifiedMessage::read("POST", path, text.as_bytes(), &LIMITS).unwrap();
+            assert_eq!(read.coverage, SignatureCoverage::Installer);
+            assert_eq!(read.verify(&keys).unwrap().sent_at.as_second(), now().as_second());
+        }
+        for (member, value) in [
+            ("ip", json!("203.0.113.8")),
+            ("region", json!("eu-2")),
+            ("timestamp", json!(now().as_second() + 1)),
+        ] {
+            let mut changed = message.clone();
+            changed[member] = value;
+            let refused = verify_message(&keys, "POST", "/register", &changed);
+            assert_eq!(refused, Err(InvalidMessage::Signature), "{member}");
+        }
+    }
+
+    #[test]
+    fn the_installers_form_is_for_nothing_else() {
+        let key = NodeSigningKey::generate().unwrap();
+        let keys = [key.verifying_key().unwrap()];
+        let message = installed(&key, now().as_second());
+        for (method, path) in [("POST", "/node/status"), ("GET", "/register")] {
+            assert_eq!(
+                verify_message(&keys, method, path, &message),
+                Err(InvalidMessage::Signature),
+                "{path}"
+            );
+        }
+        let mut with_milliseconds = message.clone();
+        with_milliseconds["timestamp"] = now().as_millisecond().into();
+        let refused = verify_message(&keys, "POST", "/register", &with_milliseconds);
+        assert_eq!(
+            refused,
+            Err(InvalidMessage::Signature),
+            "a time in milliseconds means that all is signed"
+        );
+        for recipients in
+            [json!([]), json!(["age1"]), json!(null), json!("x".repeat(2 << 10)), json!(["x".repeat(3_000)])]
+        {
+            let mut sealed = message.clone();
+            sealed["recipients"] = recipients;
+            let refused = verify_message(&keys, "POST", "/register", &sealed);
+            assert_eq!(refused, Err(InvalidMessage::InstallerRecipients));
+        }
     }
 
     #[test]

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use bucketry_model::canonical_text::Limits;
 use bucketry_model::node_protocol::signing_input;
 use bucketry_model::secret::{SealedSecret, Secret};
-use bucketry_vault::message::{UnverifiedMessage, query_message, sign_message, sign_query};
+use bucketry_vault::message::{
+    SignatureCoverage, UnverifiedMessage, query_message, sign_message, sign_query,
+};
 use bucketry_vault::{Identities, NodeSigningKey, NodeVerifyingKey, SecretContext, open};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -84,6 +86,23 @@ fn the_signed_heartbeat_of_the_page_is_what_we_sign_and_verify() {
 
     let key = NodeVerifyingKey::from_pem(&read("tests/example/node.pub.pem")).unwrap();
     assert_eq!(received("POST", "/node/status", &message).verify(&[key]).unwrap().sent_at, sent_at);
+}
+
+#[test]
+fn the_installers_signature_of_the_page_is_what_we_verify() {
+    let signed = "node-1.example.com|eu-central-1|1772359200";
+    let signature = signing_key().sign(signed.as_bytes()).unwrap();
+    assert_documented("../../docs/nodes.md", signed);
+    assert_documented("../../docs/nodes.md", &signature);
+    let message = json!({
+        "ip": "node-1.example.com", "region": "eu-central-1", "timestamp": 1_772_359_200, "provider": "AWS",
+        "status": "running", "version": "0.0.28", "id_org": "0197a3b0-0000-7000-8000-0000000000aa",
+        "signature": signature,
+    });
+    let received = received("POST", "/register", &message);
+    assert_eq!(received.coverage, SignatureCoverage::Installer);
+    let verified = received.verify(&[signing_key().verifying_key().unwrap()]).unwrap();
+    assert_eq!(verified.sent_at, "2026-03-01T10:00:00Z".parse().unwrap());
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bucketry_e2e::{
     ClientCalls, NotServed, OPEN_BUCKET, OWNER_EMAIL, OWNER_PASSWORD, Person, Result, Server, are_not_served,
-    eventually, keep_page, list, not_served_table, options, s3_bucket, shared_s3_endpoint, text,
+    eventually, keep_page, list, not_served_table, options, run_documented_node, s3_bucket,
+    shared_s3_endpoint, text,
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -139,7 +140,7 @@ async fn every_call_that_is_served_works_with_every_field_that_the_types_require
     let (bucket, repo) = buckets_and_repositories(&mut calls, &server, &client, &workspace).await?;
     statistics(&mut calls, &client, &bucket, &repo).await?;
     events(&mut calls, &client).await?;
-    organization_keys(&mut calls, &client).await?;
+    organization_keys(&mut calls, &server, &client).await?;
     endings(&mut calls, &server, &client, (&bucket, &repo)).await?;
     are_not_served(&client, NOT_SERVED).await?;
     let tables = format!("## Served\n\n{}\n## Not served\n\n{}", calls.table(), not_served_table(NOT_SERVED));
@@ -187,9 +188,10 @@ async fn events(calls: &mut ClientCalls, client: &Person) -> Result<()> {
 }
 
 /// The client sends no body, accepts everything, and parses the response as JSON.
-async fn organization_keys(calls: &mut ClientCalls, client: &Person) -> Result<()> {
+async fn organization_keys(calls: &mut ClientCalls, server: &Server, client: &Person) -> Result<()> {
     let me = client.get("/user/profile").send().await?.json_with_status(200)?;
-    let path = format!("/organization/{}/key", text(&me["data"]["orgId"]));
+    let organization = text(&me["data"]["orgId"]);
+    let path = format!("/organization/{organization}/key");
     let route = "/organization/{orgId}/key";
     let create = || client.call(Method::POST, &path);
     let made = calls.make("generateOrgKey", &format!("POST {route}"), create(), "").await?;
@@ -199,14 +201,29 @@ async fn organization_keys(calls: &mut ClientCalls, client: &Person) -> Result<(
         "success:bool message:text data+.id:text data+.orgId:text data+.publicKey:text data+.createdAt:time";
     let listed = calls.make("getOrgKeys", &format!("GET {route}"), client.get(&path), shape).await?;
     assert_eq!(listed["data"][0]["nodeKeys"], json!([]));
+    run_documented_node(server, organization, text(&made), "node.example.com").await?;
+    private_nodes(calls, client, organization).await?;
     let one = client.delete(&format!("{path}/{}", text(&listed["data"][0]["id"])));
     calls
         .make("deleteOrgKey", &format!("DELETE {route}/{{keyId}}"), one, "success:bool message:text")
         .await?;
     let all = client.delete(&path);
-    let deleted = calls.make("deleteOrgKeys", &format!("DELETE {route}"), all, "success:bool message:text");
-    assert!(text(&deleted.await?["message"]).starts_with('1'));
+    let route = format!("DELETE {route}");
+    let deleted = calls.make("deleteOrgKeys", &route, all, "success:bool message:text").await?;
+    assert!(text(&deleted["message"]).starts_with('1'), "{deleted}");
     Ok(())
+}
+
+async fn private_nodes(calls: &mut ClientCalls, client: &Person, organization: &str) -> Result<()> {
+    let shape = "success:bool total:number data+.ip:text data+.region:text data+.version:text data+.status:text \
+                 data+.lastUpdated:time data+.url:text data+.id_org:text data+.nodeServices:number";
+    let route = "/organization/{orgId}/node";
+    let list = client.get(&format!("/organization/{organization}/nodes"));
+    let listed = calls.make("getPrivateNodeInfo", &format!("GET {route}s"), list, shape).await?;
+    let id = text(&listed["data"][0]["id"]);
+    let delete = client.delete(&format!("/organization/{organization}/node/{id}"));
+    let route = format!("DELETE {route}/{{nodeId}}");
+    calls.make("deletePrivateNode", &route, delete, "success:bool message:text").await.map(|_| ())
 }
 
 /// Returns the workspace `default` and a new user's id.

@@ -13,10 +13,11 @@ pub(super) struct NodeMessageSchema {
     /// The unique name of the node: the host name or address at which its clients reach it.
     #[schema(example = "node-1.example.com")]
     ip: String,
-    /// When the message was signed: RFC 3339 text, or Unix milliseconds.
+    /// When the message was signed: RFC 3339 text, or Unix milliseconds; in the installer's form, Unix seconds.
     #[schema(value_type = Value)]
     timestamp: Value,
-    /// RSASSA-PKCS1-v1_5 with SHA-256 over method, path and the message as canonical JSON, in base64.
+    /// RSASSA-PKCS1-v1_5 with SHA-256 over method, path and the message as canonical JSON, in base64. `POST /register`
+    /// and `POST /unregister` also accept the installer's form.
     signature: String,
     /// The organization whose key signs the message. Absent for the deployment's own nodes.
     #[schema(required = false)]

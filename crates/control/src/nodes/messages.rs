@@ -6,7 +6,7 @@ use bucketry_model::id::{NodeKeyId, OrgId};
 use bucketry_model::json_error;
 use bucketry_model::node_protocol::{CLOCK_TOLERANCE_SECONDS, MAX_MESSAGE_BYTES, limits};
 use bucketry_vault::NodeVerifyingKey;
-use bucketry_vault::message::{UnverifiedMessage, is_fresh};
+use bucketry_vault::message::{SignatureCoverage, UnverifiedMessage, is_fresh};
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
@@ -145,7 +145,11 @@ impl Control {
                     .map_err(|_| Error::field("id_org", "is not the id of an organization"))?,
             ),
         };
-        let known = self.keys_for(id_org).await?;
+        let mut known = self.keys_for(id_org).await?;
+        if message.coverage == SignatureCoverage::Installer {
+            // A signature that doesn't cover the message must not change nodes that serve every organization.
+            known.retain(|key| key.org_id.is_some());
+        }
         let mut keys = Vec::with_capacity(known.len());
         for key in &known {
             keys.push(NodeVerifyingKey::from_pem(&key.public_key).map_err(Error::internal)?);

@@ -18,7 +18,7 @@ pub(crate) use messages::{LARGE_AT_ONCE, ReplayGuard};
 use bucketry_model::audit::{AuditAction, AuditActor, AuditEntry, AuditKind, RequestOrigin};
 use bucketry_model::id::{NodeId, NodeKeyId, OrgId};
 use bucketry_model::node::{Node, is_node_name};
-use bucketry_model::node_protocol::{MAX_BATCH, REGISTER_PATH, Register};
+use bucketry_model::node_protocol::{MAX_BATCH, REGISTER_PATH, Register, UNREGISTER_PATH};
 use bucketry_model::role::Caller;
 use bucketry_store::node::{NodeKey, NodeRegistered, NodeRegistration};
 use bucketry_vault::{Identities, NodeVerifyingKey, Recipient};
@@ -27,8 +27,6 @@ use crate::audit::Described;
 use crate::presence::NodeView;
 use crate::{Control, Error, ResourceKind, Result};
 
-/// The path of `POST /unregister`.
-const UNREGISTER_PATH: &str = "/unregister";
 /// The longest accepted texts of a registration, in bytes.
 const MOST_TEXT: usize = 128;
 

@@ -7,6 +7,7 @@ use bucketry_control::buckets::BucketInput;
 use bucketry_control::{Error, ResourceKind};
 use bucketry_model::audit::RequestOrigin;
 use bucketry_model::secret::Secret;
+use bucketry_model::time::Clock as _;
 use bucketry_vault::{NodeSigningKey, SecretContext};
 use jiff::SignedDuration;
 
@@ -169,4 +170,40 @@ async fn a_node_without_a_key_to_seal_to_gets_no_validation() {
     let input = cx.bucket("Photos");
     let (created, ()) = tokio::join!(cx.control.create_bucket(&cx.owner, &input), cx.node.work());
     created.unwrap();
+}
+
+/// A registration that is signed as the public installer does it.
+fn installed(key: &NodeSigningKey, name: &str, seconds: i64) -> serde_json::Value {
+    let signature = key.sign(format!("{name}|here|{seconds}").as_bytes()).unwrap();
+    serde_json::json!({
+        "ip": name, "region": "here", "timestamp": seconds, "status": "running", "version": "0.0.28",
+        "signature": signature,
+    })
+}
+
+#[tokio::test]
+async fn the_installers_signature_counts_only_with_an_organizations_key() {
+    let cx = TestContext::new().await;
+    let private = cx.node.of_organization(&cx.owner, "a-private-node").await;
+    let now = cx.clock.now().as_second();
+    let register = async |message: &serde_json::Value| {
+        cx.control.register_node(sent(message), RequestOrigin::default()).await
+    };
+    refused(register(&installed(&cx.node.key, "node-1", now)).await.map(drop), "signature");
+    let node = register(&installed(&private.key, "installed", now)).await.unwrap();
+    assert_eq!((node.org_id, node.recipients.len()), (Some(cx.owner.org_id), 0));
+    refused(register(&installed(&private.key, "installed", now)).await.map(drop), "already received");
+    refused(register(&installed(&private.key, "installed", now - 301)).await.map(drop), "clock");
+    let mut sealed = installed(&private.key, "installed", now + 1);
+    sealed["recipients"] = serde_json::json!(["age1"]);
+    refused(register(&sealed).await.map(drop), "recipients");
+
+    let leave = async |message: &serde_json::Value| {
+        cx.control.unregister_node(sent(message), RequestOrigin::default()).await
+    };
+    let used = installed(&private.key, "installed", now);
+    refused(leave(&used).await, "already received");
+    leave(&installed(&private.key, "installed", now + 2)).await.unwrap();
+    let gone = leave(&installed(&private.key, "installed", now + 3)).await;
+    assert!(matches!(gone, Err(Error::NotFound(ResourceKind::Node))), "{gone:?}");
 }

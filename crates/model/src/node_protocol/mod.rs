@@ -47,6 +47,8 @@ pub const MAX_MESSAGE_BYTES: usize = 64 << 10;
 pub const MAX_BATCH_BYTES: usize = 4 << 20;
 /// Path of the registration.
 pub const REGISTER_PATH: &str = "/register";
+/// Path on which a node leaves.
+pub const UNREGISTER_PATH: &str = "/unregister";
 /// Path of heartbeats.
 pub const STATUS_PATH: &str = "/node/status";
 /// Path of synchronisation.
@@ -90,7 +92,8 @@ pub fn signing_input(method: &str, path: &str, message: &Value) -> serde_json::R
 pub struct Register {
     /// Unique name of the node.
     pub ip: String,
-    /// Cloud that the node runs in.
+    /// Cloud that the node runs in; empty if it doesn't know.
+    #[serde(default)]
     pub provider: String,
     /// State of the node, always `active`.
     pub status: String,
