@@ -22,7 +22,7 @@ const COLUMNS: &[Column] = &[
     Column::new("KIND", "kind", 5),
     Column::text("NAME", "name", 4, 12),
     // Without it, a refused call looks like a change.
-    Column::text("RESULT", "result", 3, 7),
+    Column::text("RESULT", "result", 3, 8),
     Column::only_wide("TARGET ID", "target_id"),
     Column::only_wide("ID", "id"),
 ];
