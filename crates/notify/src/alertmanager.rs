@@ -108,8 +108,46 @@ pub(crate) fn headers(username: Option<&str>, secret: Option<&Secret>) -> Result
 
 #[cfg(test)]
 mod tests {
+    use bucketry_model::notification::{ChannelTarget, Notification};
+
     use super::*;
-    use crate::text::tests::message;
+    use crate::text::tests::{delivery, message};
+
+    fn alerts(kind: NotificationKind, names: &[&str], total: u64, now: Timestamp) -> Vec<Value> {
+        let target = ChannelTarget::Alertmanager { origin: "http://am:9093".to_owned(), username: None };
+        let mut message = message(kind, names, total);
+        if kind == NotificationKind::Test {
+            message = Notification::test("on call", message.at);
+        }
+        serde_json::from_slice(&body(&delivery(target, message), now)).unwrap()
+    }
+
+    #[test]
+    fn an_alert_lasts_until_it_is_resolved_or_nobody_repeats_it() {
+        let now = Timestamp::from_second(3_600).unwrap();
+        let end = |kind| alerts(kind, &["photos"], 1, now)[0]["endsAt"].as_str().unwrap().to_owned();
+        assert_eq!(end(NotificationKind::Alerting), "1970-01-01T05:00:00.000Z");
+        assert_eq!(end(NotificationKind::Reminder), "1970-01-01T05:00:00.000Z", "it is repeated every hour");
+        assert_eq!(
+            end(NotificationKind::Resolved),
+            "1970-01-01T00:01:00.000Z",
+            "when it was found to be over"
+        );
+        assert_eq!(end(NotificationKind::Test), "1970-01-01T01:05:00.000Z");
+    }
+
+    #[test]
+    fn conditions_that_a_message_only_counts_are_one_alert() {
+        let now = Timestamp::from_second(60).unwrap();
+        let all = alerts(NotificationKind::Alerting, &["photos"], 200, now);
+        assert_eq!(all.len(), 2);
+        let labels = &all[1]["labels"];
+        assert_eq!((&labels["alertname"], &labels["name"]), (&"BUCKET_OFFLINE".into(), &"199 more".into()));
+        assert_eq!(labels["severity"], "critical");
+        let test = alerts(NotificationKind::Test, &[], 0, now);
+        assert_eq!((test.len(), &test[0]["labels"]["alertname"]), (1, &"BUCKETRY_TEST".into()));
+        assert_eq!(test[0]["labels"]["severity"], "info");
+    }
 
     #[test]
     fn an_alert_is_resolved_under_the_labels_it_began_with() {

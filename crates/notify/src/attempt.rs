@@ -122,6 +122,16 @@ mod tests {
     }
 
     #[test]
+    fn what_failed_is_stored_in_one_bounded_line() {
+        let reason = format!("the receiver\r\nanswered {}", "x".repeat(1_000));
+        let failure = SendFailure { status: Some(503), ..SendFailure::new(reason) };
+        let attempt = fail(0, 0, MIDDLE, failure);
+        let error = attempt.error.unwrap();
+        assert!(error.starts_with("the receiver  answered x") && error.chars().count() == 300, "{error}");
+        assert_eq!((attempt.status, attempt.state), (Some(503), DeliveryState::Pending));
+    }
+
+    #[test]
     fn a_test_is_tried_once() {
         let test = after(&stored(NotificationKind::Test, 0), Err(SendFailure::new("x")), at(1), 0);
         assert_eq!((test.state, test.error.as_deref()), (DeliveryState::Failed, Some("x")));

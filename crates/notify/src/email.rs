@@ -45,21 +45,13 @@ fn raw(name: &'static str, value: &str) -> HeaderValue {
 
 #[cfg(test)]
 mod tests {
-    use bucketry_model::id::{ChannelId, NotificationId, OrgId};
-    use bucketry_model::name::Name;
-    use bucketry_model::notification::{
-        ChannelRules, ChannelTarget, DeliveryState, MailSecurity, NotificationKind,
-    };
-    use bucketry_store::notification::{DeliveryClaim, StoredNotification};
-    use bucketry_store::notification_channel::NotificationChannel;
-    use jiff::Timestamp;
+    use bucketry_model::notification::{ChannelTarget, MailSecurity, NotificationKind};
 
     use super::*;
-    use crate::text::tests::message;
+    use crate::text::tests::{delivery, message};
 
     #[test]
     fn names_cannot_add_headers_or_recipients() {
-        let now = Timestamp::from_second(60).unwrap();
         let mail = MailTarget {
             host: "mail.example.com".to_owned(),
             port: 25,
@@ -68,39 +60,9 @@ mod tests {
             from: "bucketry@example.com".to_owned(),
             to: vec!["a@example.com".to_owned(), "b@example.com".to_owned()],
         };
-        let channel_id = ChannelId::new(now, [1; 10]);
-        let id = NotificationId::new(now, [2; 10]);
         let message = message(NotificationKind::Alerting, &["ph\r\nBcc: evil@example.com\r\n\r\nötös"], 1);
-        let delivery = ClaimedDelivery {
-            claim: DeliveryClaim { channel_id, number: 1 },
-            channel: NotificationChannel {
-                id: channel_id,
-                org_id: OrgId::new(now, [3; 10]),
-                workspace_id: None,
-                name: Name::parse("on call").unwrap(),
-                enabled: true,
-                target: ChannelTarget::Email(mail.clone()),
-                has_secret: false,
-                rules: ChannelRules::default(),
-                created_at: now,
-                updated_at: now,
-            },
-            secret: None,
-            stored: StoredNotification {
-                id,
-                channel_id,
-                kind: message.kind,
-                title: message.title.clone(),
-                created_at: now,
-                state: DeliveryState::Pending,
-                attempts: 0,
-                status: None,
-                error: None,
-                tried_at: None,
-                next_at: Some(now),
-            },
-            message,
-        };
+        let delivery = delivery(ChannelTarget::Email(mail.clone()), message);
+        let id = delivery.stored.id;
         let mail = compose(&mail, &delivery).unwrap();
         assert_eq!(mail.envelope().to().len(), 2);
         let text = String::from_utf8(mail.formatted()).unwrap();

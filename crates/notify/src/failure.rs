@@ -107,8 +107,20 @@ mod tests {
     fn reasons_say_what_to_do_and_never_repeat_what_was_received() {
         let moved = SendFailure::of_status(StatusCode::FOUND, None);
         assert!(moved.reason.contains("302 (Found), and redirects are not followed"), "{}", moved.reason);
-        assert!(!SendFailure::of_status(StatusCode::INTERNAL_SERVER_ERROR, None).is_of_message);
-        assert!(SendFailure::of_status(StatusCode::BAD_REQUEST, None).is_of_message);
+        for (status, is_of_message) in [
+            (StatusCode::BAD_REQUEST, true),
+            (StatusCode::PAYLOAD_TOO_LARGE, true),
+            (StatusCode::UNSUPPORTED_MEDIA_TYPE, true),
+            (StatusCode::UNPROCESSABLE_ENTITY, true),
+            (StatusCode::UNAUTHORIZED, false),
+            (StatusCode::NOT_FOUND, false),
+            (StatusCode::TOO_MANY_REQUESTS, false),
+            (StatusCode::INTERNAL_SERVER_ERROR, false),
+        ] {
+            assert_eq!(SendFailure::of_status(status, None).is_of_message, is_of_message, "{status}");
+        }
+        let busy = SendFailure::of_status(StatusCode::TOO_MANY_REQUESTS, Some(30));
+        assert_eq!((busy.status, busy.retry_after), (Some(429), Some(30)));
         let blocked = SendFailure::of_connection(&ProviderError::Blocked(Refusal::Private));
         assert!(blocked.reason.contains("a private network address. To allow"), "{}", blocked.reason);
     }

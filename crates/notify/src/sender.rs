@@ -12,7 +12,7 @@ use bucketry_provider::connection::{ConnectionSettings, Connections, Connections
 use bucketry_store::notification::ClaimedDelivery;
 use bucketry_vault::{Identities, SecretContext};
 use http::header::{CONTENT_TYPE, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Uri};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use jiff::SignedDuration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -170,10 +170,7 @@ impl NotificationSender {
         let uri: Uri = url.parse().map_err(|_| SendFailure::new("the URL isn't valid: enter it again"))?;
         let answer = self.0.connections.call_out(&uri, headers, body).await;
         let answer = answer.map_err(|error| SendFailure::of_connection(&error))?;
-        if answer.status.is_success() {
-            return Ok(Some(answer.status.as_u16()));
-        }
-        Err(SendFailure::of_status(answer.status, answer.retry_after))
+        accepted(answer.status, answer.retry_after)
     }
 
     /// Opens the channel's secret. One without a secret, such as a mail server without a password, has an empty one.
@@ -192,8 +189,39 @@ impl NotificationSender {
     }
 }
 
+/// What a response over HTTP means.
+fn accepted(status: StatusCode, retry_after: Option<u64>) -> Result<Option<u16>, SendFailure> {
+    if status.is_success() {
+        return Ok(Some(status.as_u16()));
+    }
+    Err(SendFailure::of_status(status, retry_after))
+}
+
 fn parse(url: Option<&Secret>) -> Result<ChannelUrl, SendFailure> {
     let url = url.ok_or_else(|| SendFailure::new("the channel has no URL: enter it again"))?;
     ChannelUrl::parse(url.expose())
         .map_err(|_| SendFailure::new("the channel's URL isn't valid: enter it again"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_success_is_one() {
+        for status in [StatusCode::OK, StatusCode::ACCEPTED, StatusCode::NO_CONTENT] {
+            assert_eq!(accepted(status, None), Ok(Some(status.as_u16())));
+        }
+        for status in [StatusCode::FOUND, StatusCode::NOT_FOUND, StatusCode::SERVICE_UNAVAILABLE] {
+            let failure = accepted(status, Some(7)).unwrap_err();
+            assert_eq!((failure.status, failure.retry_after), (Some(status.as_u16()), Some(7)));
+        }
+    }
+
+    #[test]
+    fn an_attempt_ends_before_another_process_may_make_one() {
+        let attempt = SignedDuration::try_from(ATTEMPT_LASTS).unwrap();
+        assert!(attempt + SignedDuration::from_secs(10) < LEASE, "there is time to store how it ended");
+        assert!(ANSWER_WITHIN < ATTEMPT_LASTS);
+    }
 }

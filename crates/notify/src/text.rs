@@ -52,6 +52,11 @@ pub(crate) fn paragraphs(message: &Notification) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use bucketry_model::finding::{FindingCode, Severity, SubjectKind};
+    use bucketry_model::id::{ChannelId, NotificationId, OrgId};
+    use bucketry_model::name::Name;
+    use bucketry_model::notification::{ChannelRules, ChannelTarget, DeliveryState};
+    use bucketry_store::notification::{ClaimedDelivery, DeliveryClaim, StoredNotification};
+    use bucketry_store::notification_channel::NotificationChannel;
     use jiff::Timestamp;
 
     use super::*;
@@ -71,6 +76,42 @@ pub(crate) mod tests {
         };
         let items = names.iter().map(item).collect();
         Notification::about(kind, items, total, None, Timestamp::from_second(60).unwrap())
+    }
+
+    /// The first attempt to send a message.
+    pub(crate) fn delivery(target: ChannelTarget, message: Notification) -> ClaimedDelivery {
+        let now = message.at;
+        let channel_id = ChannelId::new(now, [1; 10]);
+        ClaimedDelivery {
+            claim: DeliveryClaim { channel_id, number: 1 },
+            channel: NotificationChannel {
+                id: channel_id,
+                org_id: OrgId::new(now, [3; 10]),
+                workspace_id: None,
+                name: Name::parse("on call").unwrap(),
+                enabled: true,
+                target,
+                has_secret: false,
+                rules: ChannelRules::default(),
+                created_at: now,
+                updated_at: now,
+            },
+            secret: None,
+            stored: StoredNotification {
+                id: NotificationId::new(now, [2; 10]),
+                channel_id,
+                kind: message.kind,
+                title: message.title.clone(),
+                created_at: now,
+                state: DeliveryState::Pending,
+                attempts: 0,
+                status: None,
+                error: None,
+                tried_at: None,
+                next_at: Some(now),
+            },
+            message,
+        }
     }
 
     #[test]

@@ -1,16 +1,22 @@
 //! Findings of a deployment with a store and a node, and who sees them. What looking for them costs is in the test
 //! `finding_costs`.
 
+use bucketry_control::Settings;
+use bucketry_control::buckets::BucketInput;
+use bucketry_control::organizations::Registration;
+use bucketry_model::audit::RequestOrigin;
 use bucketry_model::diagnosis::CheckCode;
 use bucketry_model::finding::{Finding, FindingCode};
 use bucketry_model::id::BucketId;
-use bucketry_model::node_protocol::BucketStatus;
+use bucketry_model::node_protocol::{BucketStatus, UsageBatch};
 use bucketry_model::role::WorkspaceRole;
+use bucketry_model::secret::Secret;
 use bucketry_model::status::{ProbeFailure, ProbedStatus};
 use bucketry_model::time::Clock as _;
+use bucketry_model::usage::UsageRow;
 use jiff::SignedDuration;
 
-use crate::support::TestContext;
+use crate::support::{TestContext, sent};
 
 fn probe(cx: &TestContext, bucket_id: BucketId, code: Option<CheckCode>) -> BucketStatus {
     BucketStatus {
@@ -89,4 +95,87 @@ async fn a_caller_sees_what_concerns_the_own_workspaces() {
         let [silence] = &cx.control.findings(caller).await.unwrap()[..] else { panic!("the node's silence") };
         assert_eq!(silence.key.code, FindingCode::NodeSilent, "nodes are everybody's");
     }
+}
+
+#[tokio::test]
+async fn backups_concern_only_the_organization_that_operates_the_deployment() {
+    let settings = Settings {
+        backup_max_age: Some(SignedDuration::from_hours(24)),
+        open_registration: true,
+        ..Settings::default()
+    };
+    let cx = TestContext::with(settings).await;
+    // The first organization is identified by its age.
+    cx.clock.advance(SignedDuration::from_secs(1));
+    let registration = Registration {
+        email: "other@example.org".to_owned(),
+        password: Secret::new("Correct-Horse-2"),
+        first_name: "Other".to_owned(),
+        last_name: "Owner".to_owned(),
+        company_name: "Elsewhere".to_owned(),
+    };
+    let session = cx.control.register(registration, RequestOrigin::default()).await.unwrap();
+    let other = cx.control.authenticate(&session.access_token).await.unwrap();
+    pass(&cx, 24 * 3_600);
+    cx.node.beat(vec![]).await.unwrap();
+    assert_eq!(codes(&cx).await, [FindingCode::BackupOld]);
+    assert_eq!(cx.control.findings(&other).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn that_no_node_is_registered_is_for_administrators_to_know() {
+    let cx = TestContext::new().await;
+    let member = cx.member("member@example.com", Some(WorkspaceRole::Admin)).await;
+    let leaves = cx.node.signed("/unregister", &serde_json::json!({ "ip": "node-1" }));
+    cx.control.unregister_node(sent(&leaves), RequestOrigin::default()).await.unwrap();
+    assert_eq!(codes(&cx).await, [FindingCode::NodeSilent]);
+    assert_eq!(cx.control.findings(&member).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_finding_appears_with_time_alone() {
+    let settings = Settings { backup_max_age: Some(SignedDuration::from_hours(24)), ..Settings::default() };
+    let cx = TestContext::with(settings).await;
+    cx.node.beat(vec![]).await.unwrap();
+    assert_eq!(codes(&cx).await, []);
+    pass(&cx, 24 * 3_600);
+    cx.node.beat(vec![]).await.unwrap();
+    assert_eq!(codes(&cx).await, [FindingCode::BackupOld]);
+}
+
+#[tokio::test]
+async fn buckets_that_are_repeated_or_unused_are_found_when_all_are_gone_through() {
+    use FindingCode::{BucketUnused, BucketsOverlap};
+    let unused_after = Some(SignedDuration::from_hours(24 * 90));
+    let cx = TestContext::with(Settings { unused_after, ..Settings::default() }).await;
+    let photos = cx.unchecked("Photos").await;
+    // The finding is about the oldest.
+    cx.clock.advance(SignedDuration::from_secs(1));
+    let copy = cx.unchecked("Copy").await;
+    let endpoint = Some("https://elsewhere.example.com".to_owned());
+    let input = BucketInput { endpoint, skip_validation: true, ..cx.bucket("Namesake") };
+    let namesake = cx.control.create_bucket(&cx.owner, &input).await.unwrap().id;
+    let look = async |ids: &[BucketId]| {
+        cx.node.beat(ids.iter().map(|id| probe(&cx, *id, None)).collect()).await.unwrap();
+        cx.control.tidy().await.unwrap();
+        let mut found: Vec<_> = found(&cx).await.into_iter().map(|one| (one.key.code, one.name)).collect();
+        found.sort();
+        found
+    };
+    let overlap = (BucketsOverlap, "Photos".to_owned());
+    assert_eq!(look(&[photos, copy, namesake]).await, std::slice::from_ref(&overlap));
+    let outsider = cx.member("outsider@example.com", None).await;
+    assert!(cx.control.findings(&outsider).await.unwrap().is_empty());
+
+    pass(&cx, 91 * 86_400);
+    let new = cx.bucket_called("new").await;
+    let minute = cx.clock.now().as_second() / 60 * 60;
+    let row = UsageRow { requests: 1, reads: 1, ..UsageRow::empty(minute, photos, None) };
+    let used = UsageBatch { spool: "spool-1".to_owned(), number: 1, rows: vec![row] };
+    cx.node.beat(vec![]).await.unwrap();
+    cx.node.count(used).await.unwrap();
+    let mut expected =
+        vec![overlap, (BucketUnused, "Copy".to_owned()), (BucketUnused, "Namesake".to_owned())];
+    expected.sort();
+    assert_eq!(look(&[photos, copy, namesake, new]).await, expected, "neither a used one nor a new one");
 }

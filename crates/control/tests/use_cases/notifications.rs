@@ -1,14 +1,15 @@
 //! What channels are notified about as nodes report and fall silent, and what becomes of the messages.
 
+use bucketry_control::Settings;
 use bucketry_control::notifications::{ChannelInput, RuleInput, SilenceInput};
 use bucketry_model::diagnosis::CheckCode;
-use bucketry_model::id::{BucketId, ChannelId};
+use bucketry_model::id::{BucketId, ChannelId, NotificationId};
 use bucketry_model::node_protocol::BucketStatus;
-use bucketry_model::notification::{DeliveryState, NotificationKind};
+use bucketry_model::notification::{DeliveryState, Notification, NotificationKind};
 use bucketry_model::secret::Secret;
 use bucketry_model::status::{ProbeFailure, ProbedStatus};
 use bucketry_model::time::Clock as _;
-use bucketry_store::notification::DeliveryAttempt;
+use bucketry_store::notification::{DeliveryAttempt, NewNotification};
 use jiff::SignedDuration;
 
 use crate::support::TestContext;
@@ -30,9 +31,13 @@ async fn beat(cx: &TestContext, ids: &[BucketId], status: ProbedStatus) {
 }
 
 async fn channel(cx: &TestContext, rules: Option<Vec<RuleInput>>) -> ChannelId {
+    channel_of_kind(cx, "SLACK", rules).await
+}
+
+async fn channel_of_kind(cx: &TestContext, kind: &str, rules: Option<Vec<RuleInput>>) -> ChannelId {
     let input = ChannelInput {
         name: Some("on call".to_owned()),
-        kind: Some("SLACK".to_owned()),
+        kind: Some(kind.to_owned()),
         url: Some(Secret::new("https://hooks.example.com/x")),
         rules,
         ..ChannelInput::default()
@@ -58,7 +63,11 @@ async fn pass(cx: &TestContext, seconds: i64, beating: Option<(&[BucketId], Prob
 
 /// The titles of all messages, oldest first.
 async fn titles(cx: &TestContext, channel: ChannelId) -> Vec<String> {
-    let mut found = cx.control.deliveries(&cx.owner, channel, None, 100).await.unwrap();
+    titles_up_to(cx, channel, 100).await
+}
+
+async fn titles_up_to(cx: &TestContext, channel: ChannelId, limit: u32) -> Vec<String> {
+    let mut found = cx.control.deliveries(&cx.owner, channel, None, limit).await.unwrap();
     found.reverse();
     found.into_iter().map(|one| one.title).collect()
 }
@@ -117,6 +126,109 @@ async fn a_silence_postpones_an_outage() {
     assert!(titles(&cx, channel).await.is_empty());
     pass(&cx, 60, Some((&ids, ProbedStatus::Offline))).await;
     assert_eq!(titles(&cx, channel).await, ["Bucket is OFFLINE: photos"]);
+}
+
+#[tokio::test]
+async fn silences_of_other_times_and_channels_silence_nothing() {
+    let cx = TestContext::new().await;
+    let ids = [cx.unchecked("photos").await];
+    let silenced = channel(&cx, Some(offline_after(0))).await;
+    let channel = channel(&cx, Some(offline_after(0))).await;
+    let tomorrow = cx.clock.now() + SignedDuration::from_hours(24);
+    let until_tomorrow = SilenceInput { ends_at: Some(tomorrow), ..SilenceInput::default() };
+    for silence in [
+        SilenceInput {
+            starts_at: Some(cx.clock.now() + SignedDuration::from_hours(1)),
+            ..until_tomorrow.clone()
+        },
+        SilenceInput { window: Some("22:00-05:00".to_owned()), ..until_tomorrow.clone() },
+        SilenceInput { channel_id: Some(silenced), ..until_tomorrow },
+    ] {
+        cx.control.create_silence(&cx.owner, &silence).await.unwrap();
+    }
+    pass(&cx, 120, Some((&ids, ProbedStatus::Offline))).await;
+    assert_eq!(titles(&cx, channel).await, ["Bucket is OFFLINE: photos"]);
+    assert!(titles(&cx, silenced).await.is_empty());
+}
+
+#[tokio::test]
+async fn only_an_alertmanager_is_reminded_every_hour_until_the_end() {
+    use NotificationKind::{Alerting, Reminder, Resolved};
+    let cx = TestContext::new().await;
+    let ids = [cx.unchecked("photos").await];
+    let chat = channel(&cx, Some(offline_after(0))).await;
+    let forgetful = channel_of_kind(&cx, "ALERTMANAGER", Some(offline_after(0))).await;
+    let kinds = async |channel| -> Vec<NotificationKind> {
+        let found = cx.control.deliveries(&cx.owner, channel, None, 100).await.unwrap();
+        found.iter().rev().map(|one| one.kind).collect()
+    };
+    pass(&cx, 120, Some((&ids, ProbedStatus::Offline))).await;
+    assert_eq!(kinds(forgetful).await, [Alerting]);
+    // An hour after the first look, not after the message.
+    pass(&cx, 3_400, Some((&ids, ProbedStatus::Offline))).await;
+    assert_eq!(kinds(forgetful).await, [Alerting]);
+    pass(&cx, 100, Some((&ids, ProbedStatus::Offline))).await;
+    assert_eq!(kinds(forgetful).await, [Alerting, Reminder]);
+    pass(&cx, 60, Some((&ids, ProbedStatus::Online))).await;
+    assert_eq!(kinds(forgetful).await, [Alerting, Reminder, Resolved]);
+    assert_eq!(kinds(chat).await, [Alerting, Resolved]);
+}
+
+#[tokio::test]
+async fn one_process_watches_until_another_takes_over() {
+    let settings = Settings {
+        finding_delay: SignedDuration::ZERO,
+        notification_window: SignedDuration::from_secs(1),
+        ..Settings::default()
+    };
+    let cx = TestContext::with(settings.clone()).await;
+    let other = cx.another_process(settings);
+    let ids = [cx.unchecked("photos").await];
+    let channel = channel(&cx, Some(offline_after(0))).await;
+    cx.control.look_for_conditions().await.unwrap();
+    cx.clock.advance(SignedDuration::from_secs(1));
+    beat(&cx, &ids, ProbedStatus::Offline).await;
+    let looks = async |number| {
+        for _ in 0..number {
+            cx.clock.advance(SignedDuration::from_secs(2));
+            other.look_for_conditions().await.unwrap();
+        }
+        titles(&cx, channel).await
+    };
+    assert!(looks(6).await.is_empty(), "the first one has said that it watches");
+    assert_eq!(looks(4).await, ["Bucket is OFFLINE: photos"], "15 seconds later, it is gone");
+}
+
+#[tokio::test]
+async fn a_channel_whose_receiver_is_away_has_a_bounded_number_of_messages_that_wait() {
+    let cx = TestContext::new().await;
+    let ids = [cx.unchecked("photos").await];
+    let channel = channel(&cx, Some(offline_after(0))).await;
+    // Long enough ago not to count for the limit per hour.
+    let at = cx.clock.now() - SignedDuration::from_hours(3);
+    for number in 0..200 {
+        let message = Notification::about(NotificationKind::Alerting, Vec::new(), 0, None, at);
+        let new = NewNotification { id: NotificationId::new(at, [number; 10]), message };
+        assert!(cx.control.store().insert_notification(channel, &new).await.unwrap());
+    }
+    pass(&cx, 120, Some((&ids, ProbedStatus::Offline))).await;
+    assert_eq!(titles_up_to(&cx, channel, 1_000).await.len(), 200);
+
+    let lease = cx.clock.now() + SignedDuration::from_secs(60);
+    let claimed = cx.control.claim_delivery(lease).await.unwrap().unwrap();
+    let attempt = DeliveryAttempt {
+        id: claimed.stored.id,
+        state: DeliveryState::Delivered,
+        status: Some(200),
+        error: None,
+        next_at: None,
+        is_deferred: false,
+    };
+    assert!(cx.control.settle_delivery(&claimed.claim, &attempt).await.unwrap());
+    // What couldn't be stored waits for the window again.
+    pass(&cx, 70, Some((&ids, ProbedStatus::Offline))).await;
+    let found = titles_up_to(&cx, channel, 1_000).await;
+    assert_eq!((found.len(), found.last().unwrap().as_str()), (201, "Bucket is OFFLINE: photos"));
 }
 
 #[tokio::test]

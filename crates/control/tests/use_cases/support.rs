@@ -21,6 +21,7 @@ use bucketry_model::node_protocol::{
 use bucketry_model::role::{Caller, OrgRole, WorkspaceRole};
 use bucketry_model::secret::Secret;
 use bucketry_model::time::{Clock as _, ManualClock};
+use bucketry_store::Store;
 use bucketry_store::sqlite::{Options, SqliteStore};
 use bucketry_store::vault::{RotationPhase, RotationState};
 use bucketry_vault::message::{query_message, sign_message, sign_query};
@@ -40,6 +41,7 @@ pub(crate) struct TestContext {
     pub(crate) owner: Caller,
     pub(crate) workspace: WorkspaceId,
     pub(crate) node: FakeNode,
+    store: Arc<SqliteStore>,
     _room: TempDir,
 }
 
@@ -53,20 +55,21 @@ impl TestContext {
         let dir = tempfile::tempdir().unwrap();
         let store =
             SqliteStore::open(dir.path(), Options { durable: false, ..Options::default() }).await.unwrap();
+        let store = Arc::new(store);
         let clock = Arc::new(ManualClock::at("2026-03-01T10:00:00Z".parse().unwrap()));
-        let environment = Environment {
-            clock: Arc::clone(&clock) as Arc<dyn bucketry_model::time::Clock>,
-            randomness: Arc::new(SystemRandomness),
-        };
-        let tokens = AccessTokens::new(&[("test".to_owned(), vec![7; 32])]).unwrap();
-        let control = Control::new(Arc::new(store), environment, settings, tokens);
+        let control = process(&store, &clock, settings);
         let first = control.bootstrap(OWNER, Secret::new(PASSWORD)).await.unwrap().unwrap();
         let session = control.login(OWNER, Secret::new(PASSWORD), None).await.unwrap();
         let owner = control.authenticate(&session.access_token).await.unwrap();
         let node = FakeNode::new(control.clone(), Arc::clone(&clock));
         control.trust_deployment_key(&node.key.verifying_key().unwrap()).await.unwrap();
         node.register().await.unwrap();
-        Self { control, clock, owner, workspace: first.workspace_id, node, _room: dir }
+        Self { control, clock, owner, workspace: first.workspace_id, node, store, _room: dir }
+    }
+
+    /// Another process of the deployment.
+    pub(crate) fn another_process(&self, settings: Settings) -> Control {
+        process(&self.store, &self.clock, settings)
     }
 
     /// The fields of a bucket that the fake node accepts.
@@ -147,6 +150,15 @@ impl TestContext {
     }
 }
 
+fn process(store: &Arc<SqliteStore>, clock: &Arc<ManualClock>, settings: Settings) -> Control {
+    let environment = Environment {
+        clock: Arc::clone(clock) as Arc<dyn bucketry_model::time::Clock>,
+        randomness: Arc::new(SystemRandomness),
+    };
+    let tokens = AccessTokens::new(&[("test".to_owned(), vec![7; 32])]).unwrap();
+    Control::new(Arc::clone(store) as Arc<dyn Store>, environment, settings, tokens)
+}
+
 /// A bucket of a repository, as a request contains it.
 pub(crate) fn attachment(id: BucketId, folder: &str, master: bool) -> RepositoryBucketInput {
     RepositoryBucketInput {
@@ -183,6 +195,8 @@ pub(crate) struct FakeNode {
     pub(crate) config_version: Arc<Mutex<i64>>,
     /// The result of searches for the newest object.
     pub(crate) newest: Arc<Mutex<Result<Option<jiff::Timestamp>, &'static str>>>,
+    /// Why uploads can't be cleaned.
+    pub(crate) cleaning_fails: Arc<Mutex<Option<Outcome>>>,
     /// The plain secrets that were used in validations.
     pub(crate) opened: Arc<Mutex<Vec<String>>>,
     sent: Arc<Mutex<i64>>,
@@ -204,6 +218,7 @@ impl FakeNode {
             other_buckets: Arc::default(),
             config_version: Arc::new(Mutex::new(1)),
             newest: Arc::new(Mutex::new(Ok(None))),
+            cleaning_fails: Arc::default(),
             opened: Arc::default(),
             sent: Arc::default(),
         }
@@ -354,16 +369,19 @@ impl FakeNode {
                 let checked = |bucket_id| CheckedKey { bucket_id, config_version, other_buckets };
                 Outcome::CheckedKeys { keys: checks.bucket_ids.into_iter().map(checked).collect() }
             }
-            Task::CleanUploads(cleaning) => Outcome::CleanedUploads {
-                found: UploadsFound {
-                    count: 3,
-                    oldest: Some(cleaning.begun_before - SignedDuration::from_hours(48)),
-                    bytes: Some(3_000),
-                    complete: true,
-                },
-                aborted: if cleaning.dry_run { 0 } else { 3 },
-                failure: None,
-            },
+            Task::CleanUploads(cleaning) => {
+                let cleaned = Outcome::CleanedUploads {
+                    found: UploadsFound {
+                        count: 3,
+                        oldest: Some(cleaning.begun_before - SignedDuration::from_hours(48)),
+                        bytes: Some(3_000),
+                        complete: true,
+                    },
+                    aborted: if cleaning.dry_run { 0 } else { 3 },
+                    failure: None,
+                };
+                self.cleaning_fails.lock().unwrap().clone().unwrap_or(cleaned)
+            }
         }
     }
 

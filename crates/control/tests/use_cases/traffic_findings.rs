@@ -129,6 +129,8 @@ async fn a_high_rate_of_errors_is_found_but_not_beside_an_outage() {
     count(100, 16).await;
     pass(&cx, id, 60).await;
     assert_eq!(found(&cx).await, [HIGH]);
+    let outsider = cx.member("outsider@example.com", None).await;
+    assert!(cx.control.findings(&outsider).await.unwrap().is_empty());
 
     pass(&cx, id, 540).await;
     assert_eq!(found(&cx).await, [], "ten minutes later it is over");
@@ -137,6 +139,14 @@ async fn a_high_rate_of_errors_is_found_but_not_beside_an_outage() {
     beat(&cx, id, ProbedStatus::Offline).await;
     cx.clock.advance(SignedDuration::from_secs(31));
     assert_eq!(found(&cx).await, [(FindingCode::BucketOffline, SubjectKind::Bucket)]);
+    cx.clock.advance(SignedDuration::from_secs(60));
+    count(100, 100).await;
+    beat(&cx, id, ProbedStatus::Offline).await;
+    assert_eq!(
+        found(&cx).await,
+        [(FindingCode::BucketOffline, SubjectKind::Bucket)],
+        "one finding is enough"
+    );
     pass(&cx, id, 30).await;
     assert_eq!(found(&cx).await, [], "the requests of the outage don't count any more");
 }

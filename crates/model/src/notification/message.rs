@@ -226,7 +226,10 @@ pub fn clean(text: &str, most: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
+    use crate::finding::FindingKey;
 
     fn item(name: &str) -> NotificationItem {
         NotificationItem {
@@ -264,6 +267,47 @@ mod tests {
         assert_eq!(clean("a\r\nBcc: x\u{1b}[31m\u{202e}", 100), "a  Bcc: x [31m ");
         assert_eq!(clean("ääää", 3), "ää…");
         assert_eq!(clean("äää", 3), "äää");
+    }
+
+    #[test]
+    fn a_message_is_as_urgent_as_its_most_urgent_condition() {
+        let of = |severity| NotificationItem { severity, ..item("a") };
+        let items = [Severity::Warning, Severity::Critical, Severity::Info].map(of).to_vec();
+        let about =
+            |items| Notification::about(NotificationKind::Alerting, items, 3, None, Timestamp::UNIX_EPOCH);
+        assert_eq!(about(items).severity, Severity::Critical);
+        assert_eq!(about(Vec::new()).severity, Severity::Info);
+    }
+
+    #[test]
+    fn a_condition_has_no_text_of_a_finding_as_it_was_entered() {
+        let evil = |most: usize| format!("a\r\nb{}", "x".repeat(most));
+        let finding = Finding {
+            key: FindingKey {
+                code: FindingCode::ObjectsStale,
+                subject: SubjectKind::Bucket,
+                id: evil(MAX_NAME),
+            },
+            severity: Severity::Warning,
+            name: evil(MAX_NAME),
+            workspace_id: None,
+            title: evil(MAX_TITLE),
+            sentence: evil(MAX_SENTENCE),
+            command: Some(evil(MAX_SENTENCE)),
+            since: None,
+            depends_on: None,
+            visible_after: SignedDuration::ZERO,
+        };
+        let item = NotificationItem::of(&finding);
+        for (text, most) in [
+            (item.id, MAX_NAME),
+            (item.name, MAX_NAME),
+            (item.title, MAX_TITLE),
+            (item.sentence, MAX_SENTENCE),
+            (item.command.unwrap(), MAX_SENTENCE),
+        ] {
+            assert!(text.starts_with("a  b") && text.chars().count() == most, "{text}");
+        }
     }
 
     #[test]

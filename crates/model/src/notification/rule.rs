@@ -179,9 +179,12 @@ mod tests {
             (vec![rule(C::BucketOffline, 10_081, None)], InvalidRule::After),
             (vec![rule(C::BucketOffline, 1, Some(1))], InvalidRule::Within),
             (vec![rule(C::CredentialExpiring, 0, Some(15))], InvalidRule::Within),
+            (vec![rule(C::CredentialExpiring, 0, Some(0))], InvalidRule::Within),
             (vec![rule(C::SessionInvalid, 0, None)], InvalidRule::Session),
         ] {
             assert_eq!(ChannelRules::new(Some(rules), true), Err(error));
         }
+        let limits = vec![rule(C::BucketOffline, 10_080, None), rule(C::CredentialExpiring, 0, Some(14))];
+        assert!(ChannelRules::new(Some(limits), true).is_ok());
     }
 }

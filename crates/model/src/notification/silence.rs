@@ -87,6 +87,8 @@ mod tests {
     fn a_silence_lasts_from_its_start_until_before_its_end_and_only_in_its_window() {
         let always = silence(SilencedPart::default(), None);
         assert!(always.is_active(at("1T00:00:00")) && !always.is_active(at("3T00:00:00")));
+        let later = NotificationSilence { starts_at: at("2T00:00:00"), ..always };
+        assert!(!later.is_active(at("1T23:59:59")) && later.is_active(at("2T00:00:00")));
         let nights = silence(SilencedPart::default(), Some("22:00-05:00"));
         assert!(nights.is_active(at("1T23:00:00")) && nights.is_active(at("2T04:59:00")));
         assert!(!nights.is_active(at("2T12:00:00")));
@@ -124,5 +126,7 @@ mod tests {
         ] {
             assert!(!covers(other), "{other:?}");
         }
+        let node = NotificationItem { subject: SubjectKind::Node, ..item.clone() };
+        assert!(!silence(all, None).covers(channel, &node), "an id of something else");
     }
 }

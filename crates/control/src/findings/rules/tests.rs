@@ -150,7 +150,7 @@ fn a_flap_is_not_shown() {
 fn a_silent_node_explains_the_buckets_that_only_it_served() {
     let lost = vec![disconnected(1, &[1]), disconnected(2, &[1])];
     let mut seen = observations(vec![node(1, 300), node(2, 5)], lost);
-    seen.counts = vec![kind(&[1], 2)];
+    seen.counts = vec![kind(&[1], 2), kind(&[1, 2], 7)];
     let scan = evaluate(&seen);
     assert_eq!(list(&scan), [(FindingCode::NodeSilent, "node-1".to_owned())]);
     let found = &shown(&scan)[0];
@@ -220,6 +220,41 @@ fn an_endpoint_explains_its_buckets_and_no_others() {
 }
 
 #[test]
+fn two_buckets_of_an_endpoint_are_two_findings_and_three_are_one_of_the_endpoint() {
+    let found = |number| {
+        let all = (1..=number).map(|n| bucket(n, CheckCode::ConnectionRefused, &[1])).collect();
+        list(&evaluate(&observations(vec![node(1, 5)], all)))
+    };
+    let single = |n| (FindingCode::BucketOffline, format!("bucket-{n}"));
+    assert_eq!(found(2), [single(1), single(2)]);
+    assert_eq!(
+        found(3),
+        [(FindingCode::EndpointOffline, "minio:9000".to_owned())],
+        "the node isn't isolated"
+    );
+}
+
+#[test]
+fn an_isolated_node_does_not_explain_what_another_node_misses_too() {
+    let at = |n, endpoint: &str, nodes| UnreachableBucket {
+        endpoint: endpoint.to_owned(),
+        ..bucket(n, CheckCode::ConnectTimeout, nodes)
+    };
+    let all = vec![at(1, "a", &[1]), at(2, "b", &[1]), at(3, "c", &[1]), at(4, "d", &[1, 2])];
+    let mut seen = observations(vec![node(1, 5), node(2, 5)], all);
+    seen.reaching.insert(node_id(2));
+    let mut found = list(&evaluate(&seen));
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            (FindingCode::BucketOffline, "bucket-4".to_owned()),
+            (FindingCode::NodeIsolated, "node-1".to_owned())
+        ]
+    );
+}
+
+#[test]
 fn an_old_outage_stays_while_its_neighbours_flap() {
     let flapping =
         |n| UnreachableBucket { since: Some(at(NOW - 5)), ..bucket(n, CheckCode::ConnectionRefused, &[1]) };
@@ -234,6 +269,9 @@ fn buckets_that_were_only_counted_are_mentioned() {
     let mut seen = observations(vec![node(1, 5)], sample);
     seen.counts = vec![kind(&[1], 1_234)];
     assert_eq!(evaluate(&seen).more, 234);
+    seen.nodes.push(node(2, 300));
+    seen.counts.push(kind(&[2], 50));
+    assert_eq!(evaluate(&seen).more, 234, "a silent node explains those that weren't looked at");
 }
 
 #[test]

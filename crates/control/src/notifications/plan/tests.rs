@@ -154,6 +154,17 @@ fn a_flap_is_not_sent_and_one_during_an_outage_does_not_end_it() {
 }
 
 #[test]
+fn what_is_not_shown_yet_is_not_sent_whatever_the_rule() {
+    let mut channel = TestChannel::new(OFFLINE_NOW);
+    let outage = [offline("photos", 0)];
+    // Its group waits for 30 seconds from then on.
+    assert!(channel.look(&outage, 9).is_empty());
+    assert!(channel.look(&outage, 10).is_empty());
+    assert!(channel.look(&outage, 39).is_empty());
+    assert_eq!(channel.look(&outage, 40), ["1 photos"]);
+}
+
+#[test]
 fn a_silent_node_explains_its_buckets() {
     let mut channel = TestChannel::new(&[(FindingCode::BucketOffline, 0), (FindingCode::NodeSilent, 0)]);
     let mut storm = vec![silent_node()];
