@@ -2,35 +2,70 @@
 
 use std::time::Duration;
 
+use bucketry_model::diagnosis::{Check, Diagnosis};
 use bucketry_model::id::{JobId, OrgId};
 use bucketry_model::node_protocol::{Outcome, Task};
 
-use crate::{Control, Result};
+use crate::{Control, Error, Result};
 
 /// How many nodes are tried, one after the other, while they report that they can't do the job.
 const NODES_TRIED: usize = 3;
 
+/// Why no node could do a job.
+#[derive(Debug)]
+pub(crate) struct BucketJobFailure {
+    /// One sentence without secrets.
+    pub(crate) reason: String,
+    /// The check of a diagnosis that fails for the same reason. `None` if the nodes are the reason.
+    check: Option<Box<Check>>,
+}
+
+impl BucketJobFailure {
+    /// A failure for which neither the bucket's provider nor what was entered for the bucket is the reason.
+    pub(crate) fn of_node(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), check: None }
+    }
+
+    /// Of the failures of two nodes, the one that is about the bucket, or else the later one.
+    fn or(self, later: Self) -> Self {
+        if self.check.is_some() && later.check.is_none() { self } else { later }
+    }
+}
+
+impl From<BucketJobFailure> for Error {
+    fn from(failure: BucketJobFailure) -> Self {
+        match failure.check {
+            Some(check) => Self::ValidationFailed(Diagnosis::new(vec![*check])),
+            None => Self::ValidationImpossible(failure.reason),
+        }
+    }
+}
+
 impl Control {
-    /// Has a connected node do a job. The inner error is one sentence: why no node could. Dropping the future withdraws the
-    /// job; a node that has already fetched it finishes it.
+    /// Has a connected node do a job. The outcome is never [`Outcome::Failed`]. If several nodes fail, the error is the one
+    /// that is about the bucket. Dropping the future withdraws the job; a node that has already fetched it finishes it.
     pub(crate) async fn run_bucket_job(
         &self,
         org_id: OrgId,
         task: Task,
         within: Duration,
-    ) -> Result<std::result::Result<Outcome, String>> {
-        let mut failure = "No node is connected.".to_owned();
+    ) -> Result<std::result::Result<Outcome, BucketJobFailure>> {
+        let mut failure = BucketJobFailure::of_node("No node is connected.");
         for node in self.connected_nodes(org_id).await?.iter().take(NODES_TRIED) {
             let job_id = self.inner.environment.id(JobId::new)?;
             let Some(mut ticket) = self.inner.jobs.put(node.id, job_id, task.clone()) else {
-                "The node has too many jobs.".clone_into(&mut failure);
+                failure = failure.or(BucketJobFailure::of_node("The node has too many jobs."));
                 continue;
             };
             let within = within + self.inner.settings.validation_round_trip;
             match tokio::time::timeout(within, ticket.outcome()).await {
-                Ok(Some(Outcome::Failed { reason })) => failure = reason,
+                Ok(Some(Outcome::Failed { reason, check })) => {
+                    failure = failure.or(BucketJobFailure { reason, check });
+                }
                 Ok(Some(outcome)) => return Ok(Ok(outcome)),
-                Ok(None) | Err(_) => return Ok(Err("The node didn't answer in time.".to_owned())),
+                Ok(None) | Err(_) => {
+                    return Ok(Err(failure.or(BucketJobFailure::of_node("The node didn't answer in time."))));
+                }
             }
         }
         Ok(Err(failure))

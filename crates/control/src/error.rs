@@ -192,7 +192,7 @@ pub enum Error {
     /// The resource is in use, by what the message names. Detach it first.
     #[error("{0}")]
     InUse(String),
-    /// The bucket could not be opened with the given fields. The diagnosis says why, and what to change.
+    /// The bucket can't be used with the given or the stored fields. The diagnosis says why, and what to change.
     #[error("{}", failed(.0))]
     ValidationFailed(Diagnosis),
     /// The node could not run the validation or another job on the bucket, such as because it is overloaded. Try again.

@@ -187,7 +187,7 @@ mod tests {
         assert!(board.fetch(node(2)).is_empty());
         assert_eq!(board.fetch(node(1)).len(), 1);
         assert!(board.fetch(node(1)).is_empty(), "each job is given once");
-        let failed = Outcome::Failed { reason: "forged".into() };
+        let failed = Outcome::Failed { reason: "forged".into(), check: None };
         board.complete(node(2), JobResult { job_id: job(1), outcome: failed });
         board.complete(node(1), JobResult { job_id: job(1), outcome: Outcome::Done });
         assert_eq!(ticket.outcome().await, Some(Outcome::Done));

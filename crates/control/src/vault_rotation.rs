@@ -135,7 +135,7 @@ impl Control {
             let (node, outcome) = done.map_err(Error::internal)?;
             let why = match outcome {
                 Ok(Outcome::Done) => None,
-                Ok(Outcome::Failed { reason }) => Some(Error::internal(reason)),
+                Ok(Outcome::Failed { reason, .. }) => Some(Error::internal(reason)),
                 Ok(_) => Some(Error::NodeTimeout),
                 Err(error) => Some(error),
             };

@@ -10,6 +10,7 @@ use bucketry_model::status::ProbeFailure;
 use bucketry_provider::connection::Connections;
 use bucketry_provider::diagnose::{CheckObserver, diagnose_observed};
 use bucketry_provider::driver::SharedDriver;
+use bucketry_provider::open::{OpenError, open};
 use bucketry_provider::probe::{self, Probe};
 
 /// Probes one open bucket, repeatedly. Dropping the future of a probe cancels it.
@@ -51,8 +52,8 @@ impl Prober for NotOpened {
 /// Opens and diagnoses buckets.
 #[async_trait]
 pub trait Cloud: Send + Sync + 'static {
-    /// Opens a bucket without contacting its provider. The error is one sentence that contains no secrets.
-    fn open(&self, target: &BucketTarget) -> Result<OpenBucket, String>;
+    /// Opens a bucket without contacting its provider.
+    fn open(&self, target: &BucketTarget) -> Result<OpenBucket, OpenError>;
 
     /// Finds out what is wrong with a bucket, within `deadline` in total. Tells the observer how far it has come.
     async fn diagnose(
@@ -78,9 +79,8 @@ impl Providers {
 
 #[async_trait]
 impl Cloud for Providers {
-    fn open(&self, target: &BucketTarget) -> Result<OpenBucket, String> {
-        let driver =
-            bucketry_provider::open::open(target, &self.connections).map_err(|error| error.to_string())?;
+    fn open(&self, target: &BucketTarget) -> Result<OpenBucket, OpenError> {
+        let driver = open(target, &self.connections)?;
         let site = driver.site();
         let host = format!("{}:{}", site.host, site.port).into();
         Ok(OpenBucket { prober: Arc::new(DriverProber(Arc::clone(&driver))), driver: Some(driver), host })

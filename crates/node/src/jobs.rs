@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bucketry_model::bucket::BucketTarget;
+use bucketry_model::diagnosis::Check;
 use bucketry_model::id::JobId;
 use bucketry_model::node_protocol::{
     BoundSecret, Job, JobResult, KeyChecks, NewestSearch, Outcome, Task, UploadCleaning, Validation,
 };
 use bucketry_model::time::Clock;
+use bucketry_provider::diagnose::{explain_unlisted_uploads, unopened};
+use bucketry_provider::driver::Driver;
 use bucketry_telemetry::{TraceSpan, Tracer, current};
 use bucketry_vault::{Identities, Recipient, SecretContext};
 use parking_lot::RwLock;
@@ -24,7 +27,7 @@ use crate::control_plane::MAX_CONTENT_BYTES;
 use crate::jitter::Jitter;
 use crate::key_checks::check_keys;
 use crate::newest::find_newest;
-use crate::open_buckets::OpenBuckets;
+use crate::open_buckets::{KnownBucket, OpenBuckets};
 use crate::progress::RunningValidations;
 use crate::registration::Registration;
 use crate::results::Results;
@@ -34,6 +37,8 @@ use crate::uploads::OldUploads;
 const LONGEST_VALIDATION: Duration = Duration::from_secs(10);
 /// The longest time for a job on the objects or uploads of a bucket, whatever deadline it asks for.
 const LONGEST_BUCKET_JOB: Duration = Duration::from_mins(2);
+/// How long a job waits for a bucket that the node doesn't know yet.
+const BUCKET_WAIT: Duration = Duration::from_secs(3);
 /// How long a validation may run past its deadline before it is aborted.
 const GRACE: Duration = Duration::from_millis(500);
 /// The size of a resealed secret in a result, apart from its text: field names, ids, and escaped line ends.
@@ -136,7 +141,7 @@ impl Jobs {
 
 impl SharedJobs {
     fn finish(&self, job_id: JobId, outcome: Outcome) {
-        if let Outcome::Failed { reason } = &outcome {
+        if let Outcome::Failed { reason, .. } = &outcome {
             tracing::warn!(job = %job_id, reason, "a job failed");
         }
         self.tools.results.add(JobResult { job_id, outcome });
@@ -193,28 +198,24 @@ impl SharedJobs {
             BucketJob::CleanUploads(cleaning) => (cleaning.bucket_id, cleaning.deadline_ms),
         };
         let deadline = Instant::now() + Duration::from_millis(deadline_ms).min(LONGEST_BUCKET_JOB);
+        let known = self.tools.buckets.wait_for(bucket_id, deadline.min(Instant::now() + BUCKET_WAIT)).await;
+        let open = match known {
+            Some(KnownBucket::Open(open)) => open,
+            Some(KnownBucket::Malformed(error)) => {
+                return refused(format!("this node can't open the bucket: {error}"), unopened(error));
+            }
+            Some(KnownBucket::Sealed) => return failed("this node has no key for the bucket's secret"),
+            None => return failed("this node doesn't serve the bucket"),
+        };
         let slot = timeout_at(deadline, self.slots.acquire()).await;
         let Ok(Ok(_slot)) = slot else { return failed("this node was too busy; try again later") };
-        let Some(open) = self.tools.buckets.get(bucket_id) else {
-            return failed("this node doesn't serve the bucket, or can't open it");
-        };
         let driver = &*open.driver;
         match job {
             BucketJob::FindNewest(search) => match find_newest(driver, &search, deadline).await {
                 Ok(newest) => Outcome::FoundNewest { newest },
                 Err(reason) => failed(reason),
             },
-            BucketJob::CleanUploads(cleaning) => {
-                let uploads = match OldUploads::find(driver, cleaning.begun_before, deadline).await {
-                    Ok(uploads) => uploads,
-                    Err(error) => return failed(format!("the uploads can't be listed: {error}")),
-                };
-                let found = uploads.describe(driver, deadline).await;
-                let (aborted, error) =
-                    if cleaning.dry_run { (0, None) } else { uploads.abort(driver, deadline).await };
-                let failure = error.map(|error| format!("An upload can't be aborted: {error}."));
-                Outcome::CleanedUploads { found, aborted, failure }
-            }
+            BucketJob::CleanUploads(cleaning) => clean_uploads(driver, &cleaning, deadline).await,
         }
     }
 
@@ -315,6 +316,21 @@ impl SharedJobs {
     }
 }
 
+async fn clean_uploads(driver: &dyn Driver, cleaning: &UploadCleaning, deadline: Instant) -> Outcome {
+    let begun = Instant::now();
+    let uploads = match OldUploads::find(driver, cleaning.begun_before, deadline).await {
+        Ok(uploads) => uploads,
+        Err(error) => {
+            let check = explain_unlisted_uploads(driver, &error, begun.elapsed());
+            return refused(format!("the uploads can't be listed: {error}"), check);
+        }
+    };
+    let found = uploads.describe(driver, deadline).await;
+    let (aborted, error) = if cleaning.dry_run { (0, None) } else { uploads.abort(driver, deadline).await };
+    let failure = error.map(|error| format!("An upload can't be aborted: {error}."));
+    Outcome::CleanedUploads { found, aborted, failure }
+}
+
 /// Runs a job in its span, if it is traced.
 async fn in_span(span: Option<TraceSpan>, job: impl Future<Output = Outcome>) -> Outcome {
     let Some((mut span, handle)) = span.and_then(|span| span.handle().map(|handle| (span, handle))) else {
@@ -341,5 +357,10 @@ fn reseal_one(bound: BoundSecret, recipients: &[Recipient], identities: &Identit
 }
 
 fn failed(reason: impl Into<String>) -> Outcome {
-    Outcome::Failed { reason: reason.into() }
+    Outcome::Failed { reason: reason.into(), check: None }
+}
+
+/// A failure that isn't the node's.
+fn refused(reason: String, check: Check) -> Outcome {
+    Outcome::Failed { reason, check: Some(Box::new(check)) }
 }

@@ -82,7 +82,7 @@ fn fitting(result: JobResult) -> (JobResult, usize) {
         return (result, bytes);
     }
     let reason = "the result is larger than a message may be; ask for less at a time".to_owned();
-    (JobResult { outcome: Outcome::Failed { reason }, ..result }, 512)
+    (JobResult { outcome: Outcome::Failed { reason, check: None }, ..result }, 512)
 }
 
 /// The state of the task that reports results.

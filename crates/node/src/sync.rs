@@ -22,7 +22,7 @@ use crate::control_plane::{ControlPlane, ControlPlaneError};
 use crate::jitter::Jitter;
 use crate::jobs::Jobs;
 use crate::metrics::Metrics;
-use crate::open_buckets::OpenBuckets;
+use crate::open_buckets::{KnownBucket, OpenBuckets, OpenDriver};
 use crate::probes::{Change, Served};
 use crate::registration::Registration;
 use crate::stored_configuration::{LoadedConfiguration, StoredConfiguration};
@@ -192,11 +192,14 @@ impl Sync {
             }
             return;
         };
-        for served in opened {
+        for (served, known) in opened {
             if served.target.is_none() {
                 catalog.note_unusable(served.id);
             }
-            self.open_buckets.set(served.id, served.config_version, served.open.driver.clone());
+            match known {
+                Some(known) => self.open_buckets.set(served.id, known),
+                None => self.open_buckets.remove(served.id),
+            }
             if let Some(gateway) = &self.gateway {
                 match served.open.driver.clone() {
                     Some(driver) => gateway.serve_bucket(served.id, driver),
@@ -251,7 +254,8 @@ fn open_seals(repository: &NodeRepository, identities: &Identities) -> Option<Se
 const HOW_TO_SEAL: &str = "Run `bucketry vault rotate` to seal all secrets to all nodes. If no node can open this \
                            secret, enter it again.";
 
-fn open(bucket: NodeBucket, identities: &Identities, cloud: &dyn Cloud) -> Served {
+/// Opens a bucket for probes, and for jobs if the cloud has a driver for it.
+fn open(bucket: NodeBucket, identities: &Identities, cloud: &dyn Cloud) -> (Served, Option<KnownBucket>) {
     let NodeBucket { id, org_id, version, config_version, location, secret } = bucket;
     let served = |target, open| Served { id, version, config_version, target, open };
     let context = SecretContext::of_bucket(org_id, id);
@@ -260,15 +264,20 @@ fn open(bucket: NodeBucket, identities: &Identities, cloud: &dyn Cloud) -> Serve
         Err(error) => {
             tracing::warn!(bucket = %id, %error, "can't open the bucket's secret");
             let reason = format!("The node can't open the bucket's secret: {error}. {HOW_TO_SEAL}");
-            return served(None, OpenBucket::not_opened(reason));
+            return (served(None, OpenBucket::not_opened(reason)), Some(KnownBucket::Sealed));
         }
     };
     let target = BucketTarget { location, secret };
     match cloud.open(&target) {
-        Ok(open) => served(Some(target), open),
-        Err(reason) => {
-            tracing::warn!(bucket = %id, reason, "can't open the bucket");
-            served(None, OpenBucket::not_opened(format!("The node can't open the bucket: {reason}.")))
+        Ok(open) => {
+            let driver = open.driver.clone();
+            let known = driver.map(|driver| KnownBucket::Open(OpenDriver { config_version, driver }));
+            (served(Some(target), open), known)
+        }
+        Err(error) => {
+            tracing::warn!(bucket = %id, %error, "can't open the bucket");
+            let placeholder = OpenBucket::not_opened(format!("The node can't open the bucket: {error}."));
+            (served(None, placeholder), Some(KnownBucket::Malformed(error)))
         }
     }
 }

@@ -13,6 +13,8 @@ use crate::token::{TokenService, advice};
 pub(crate) enum Action {
     /// Connecting to the bucket or listing it.
     List,
+    /// Listing the bucket's multipart uploads.
+    ListUploads,
     /// Storing an object.
     Write,
     /// Reading an object.
@@ -230,6 +232,11 @@ impl CheckFinding {
                 "The provider is throttling requests.",
                 "Try again later. If it keeps happening, ask the provider for a higher request rate.",
             ),
+            K::Unsupported if action == Action::ListUploads => Self::new(
+                C::ProviderError,
+                "The provider can't list multipart uploads.",
+                "Use the provider's own tools to abort them.",
+            ),
             K::Redirected | K::Unsupported => Self::new(
                 C::NotAnObjectStore,
                 "The server at the endpoint redirects to another address or does not support the request.",
@@ -275,6 +282,9 @@ impl CheckFinding {
     fn denied(action: Action, permissions: &Permissions) -> Self {
         let (code, verb, permission) = match action {
             Action::List => (CheckCode::AccessDeniedList, "list the bucket", permissions.list),
+            Action::ListUploads => {
+                (CheckCode::AccessDeniedList, "list multipart uploads", permissions.uploads)
+            }
             Action::Write => (CheckCode::AccessDeniedWrite, "write objects", permissions.write),
             Action::Read => (CheckCode::AccessDeniedRead, "read objects", permissions.read),
             Action::Delete => (CheckCode::AccessDeniedDelete, "delete objects", permissions.delete),
@@ -287,7 +297,9 @@ impl CheckFinding {
                     "Grant {permission} to the key. If the bucket is only to be read, validate it as read-only \
                      (--read-only, or \"checks\": \"read-only\" in the API)."
                 ),
-                Action::List | Action::Read => format!("Grant {permission} to the key."),
+                Action::List | Action::ListUploads | Action::Read => {
+                    format!("Grant {permission} to the key.")
+                }
             },
         )
     }
@@ -312,6 +324,7 @@ mod tests {
         write: "s3:PutObject",
         read: "s3:GetObject",
         delete: "s3:DeleteObject",
+        uploads: "s3:ListBucketMultipartUploads",
         ..Permissions::UNNAMED
     };
 
@@ -377,6 +390,16 @@ mod tests {
         assert!(!hint(&ProviderError::BrokenOff, &site("h", "photos")).contains("https://"));
         let page = ProviderError::NotAnObjectStore { status: Some(http::StatusCode::FORBIDDEN) };
         assert!(!hint(&page, &plain).contains("https://"), "the server speaks http");
+    }
+
+    #[test]
+    fn uploads_that_cannot_be_listed_need_their_own_permission_or_another_tool() {
+        let find = |error| CheckFinding::of(&error, Action::ListUploads, &site("h", "photos"));
+        let denied = find(answer(403, ErrorKind::AccessDenied));
+        assert_eq!(denied.code, CheckCode::AccessDeniedList);
+        assert_eq!(denied.hint.unwrap(), "Grant s3:ListBucketMultipartUploads to the key.");
+        let unsupported = find(answer(501, ErrorKind::Unsupported));
+        assert!(unsupported.message.contains("can't list multipart uploads"), "{}", unsupported.message);
     }
 
     #[test]

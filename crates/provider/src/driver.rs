@@ -233,6 +233,8 @@ pub struct Permissions {
     pub read: &'static str,
     /// To delete objects.
     pub delete: &'static str,
+    /// To list multipart uploads.
+    pub uploads: &'static str,
     /// To read and change tags of objects.
     pub tags: &'static str,
     /// What to do about failures other than missing permissions.
@@ -247,6 +249,7 @@ impl Permissions {
         write: "",
         read: "",
         delete: "",
+        uploads: "",
         tags: "tags",
         hints: &Hints {
             key_unknown: "",

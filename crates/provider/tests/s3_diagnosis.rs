@@ -12,8 +12,8 @@ use bucketry_model::diagnosis::{CheckCode, CheckName, CheckScope, Diagnosis};
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::secret::Secret;
 use bucketry_provider::connection::{ConnectionSettings, Connections};
-use bucketry_provider::diagnose::{CheckObserver, diagnose, diagnose_observed};
-use bucketry_provider::driver::ListRequest;
+use bucketry_provider::diagnose::{CheckObserver, diagnose, diagnose_observed, explain_unlisted_uploads};
+use bucketry_provider::driver::{ListRequest, UploadsRequest};
 use bucketry_provider::open::open;
 use bucketry_provider::policy::EndpointPolicy;
 use bucketry_provider::probe::probe;
@@ -109,6 +109,11 @@ async fn an_unknown_key_is_told_from_a_wrong_secret() {
         assert_eq!(outline(&diagnosis), expected);
         let probed = probe(&*open(&target, &connections()).unwrap(), DEADLINE).await;
         assert_eq!(probed.outcome.unwrap_err().code, code, "a probe reports the same code");
+        let driver = open(&target, &connections()).unwrap();
+        let error = driver.list_uploads(&UploadsRequest::default()).await.unwrap_err();
+        let took = diagnosis.failure().unwrap().latency_ms;
+        let explained = explain_unlisted_uploads(&*driver, &error, Duration::from_millis(took));
+        assert_eq!(Some(&explained), diagnosis.failure(), "and so does a list of uploads");
     }
 }
 

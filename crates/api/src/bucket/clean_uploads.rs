@@ -24,7 +24,8 @@ pub(crate) const SAMPLE: RequestSample = RequestSample::post_json(
 /// Aborts the multipart uploads of a bucket that nobody completed.
 ///
 /// The provider deletes their parts, which use storage until then. All uploads that began long enough ago are aborted,
-/// also those that other programs began directly at the provider. `"dryRun": true` only reports what would be aborted.
+/// also those that other programs began directly at the provider. `"dryRun": true` only reports what would be aborted. If
+/// the provider refuses to list the uploads, the response is 400 `VALIDATION_FAILED`, and `checks` says why.
 #[utoipa::path(
     post,
     path = "/bucket/{bucketId}/uploads/clean",

@@ -1,6 +1,6 @@
 //! A control plane in the test process: store, use cases, router, and a node that processes jobs.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Body;
@@ -64,6 +64,8 @@ pub(crate) struct Deployment {
     pub(crate) first: FirstOrganization,
     /// The access token of the first owner.
     pub(crate) owner: String,
+    /// What the node answers when it is to clean uploads.
+    pub(crate) cleaning: Arc<Mutex<Outcome>>,
     node: Option<JoinHandle<()>>,
 }
 
@@ -101,15 +103,16 @@ impl Deployment {
         let session = control.login(owner, Secret::new(PASSWORD), None).await.unwrap();
         let state = ApiState::new(control.clone(), api);
         let router = bucketry_api::router(state.clone());
-        Self { control, state, router, clock, first, owner: session.access_token, node: None }
+        let cleaning = Arc::new(Mutex::new(Outcome::Done));
+        Self { control, state, router, clock, first, owner: session.access_token, cleaning, node: None }
     }
 
     /// Starts a node: it registers and runs validations. It finds every bucket except [`MISSING_BUCKET`].
     pub(crate) async fn start_node(&mut self) {
         let key = NodeSigningKey::generate().unwrap();
         self.control.trust_deployment_key(&key.verifying_key().unwrap()).await.unwrap();
-        let mut node =
-            TestNode { control: self.control.clone(), key, clock: Arc::clone(&self.clock), sent: 0 };
+        let (control, clock) = (self.control.clone(), Arc::clone(&self.clock));
+        let mut node = TestNode { control, key, clock, cleaning: Arc::clone(&self.cleaning), sent: 0 };
         node.register().await;
         self.node = Some(tokio::spawn(async move { node.work().await }));
     }
@@ -225,6 +228,7 @@ struct TestNode {
     control: Control,
     key: NodeSigningKey,
     clock: Arc<ManualClock>,
+    cleaning: Arc<Mutex<Outcome>>,
     sent: u64,
 }
 
@@ -272,7 +276,7 @@ impl TestNode {
             let results: Vec<JobResult> = answer
                 .jobs
                 .into_iter()
-                .map(|job| JobResult { job_id: job.id, outcome: outcome(&job.task) })
+                .map(|job| JobResult { job_id: job.id, outcome: self.outcome(&job.task) })
                 .collect();
             if !results.is_empty() {
                 let report = self.signed("/node/report", json!({ "results": results }));
@@ -280,10 +284,17 @@ impl TestNode {
             }
         }
     }
+
+    fn outcome(&self, task: &Task) -> Outcome {
+        match task {
+            Task::Validate(validation) => validated(validation),
+            Task::CleanUploads(_) => self.cleaning.lock().unwrap().clone(),
+            _ => Outcome::Done,
+        }
+    }
 }
 
-fn outcome(task: &Task) -> Outcome {
-    let Task::Validate(Validation { location, .. }) = task else { return Outcome::Done };
+fn validated(Validation { location, .. }: &Validation) -> Outcome {
     let there = location.bucket != MISSING_BUCKET;
     let check = |name, ok: bool| Check {
         name,

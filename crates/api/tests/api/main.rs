@@ -32,5 +32,6 @@ mod snapshot;
 mod traffic;
 mod unauthenticated;
 mod unknown_parameters;
+mod uploads;
 mod users;
 mod validations;

@@ -10,6 +10,7 @@ use bucketry_model::time::to_wire;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::access::validated;
+use crate::bucket_jobs::BucketJobFailure;
 use crate::{Control, Error, Result};
 
 /// Uploads that are younger than this may still be in progress, in seconds.
@@ -77,7 +78,7 @@ impl Control {
                 Ok(CleanedUploads { found, aborted, failure })
             }
             Ok(_) => Err(Error::NodeTimeout),
-            Err(reason) => Err(Error::ValidationImpossible(reason)),
+            Err(failure) => Err(failure.into()),
         }
     }
 
@@ -91,11 +92,14 @@ impl Control {
 }
 
 /// What the audit says about it.
-fn described(begun_before: Timestamp, outcome: &std::result::Result<Outcome, String>) -> serde_json::Value {
+fn described(
+    begun_before: Timestamp,
+    outcome: &std::result::Result<Outcome, BucketJobFailure>,
+) -> serde_json::Value {
     let (aborted, failure) = match outcome {
         Ok(Outcome::CleanedUploads { aborted, failure, .. }) => (Some(*aborted), failure.clone()),
         Ok(_) => (None, None),
-        Err(reason) => (None, Some(reason.clone())),
+        Err(failure) => (None, Some(failure.reason.clone())),
     };
     serde_json::json!({
         "abortedUploads": { "begunBefore": to_wire(begun_before), "number": aborted, "failure": failure },

@@ -247,7 +247,7 @@ impl Control {
                     return Ok(ValidationReport { diagnosis, node_id: node.id, at });
                 }
                 // A node that joined after the secret was sealed can't open it, but another one may.
-                Ok(Some(Outcome::Failed { reason })) => Err(Error::ValidationImpossible(reason)),
+                Ok(Some(Outcome::Failed { reason, .. })) => Err(Error::ValidationImpossible(reason)),
                 Ok(Some(_) | None) | Err(_) => {
                     return Err(Error::NodeTimeout);
                 }

@@ -95,7 +95,7 @@ impl Control {
                     self.inner.store.record_key_checks(org_id, &keys, now).await?;
                 }
                 Ok(_) => tracing::warn!(%org_id, "a node answered a check of keys with something else"),
-                Err(reason) => tracing::debug!(%org_id, reason, "keys weren't checked"),
+                Err(failure) => tracing::debug!(%org_id, reason = failure.reason, "keys weren't checked"),
             }
         }
         Ok(due.len())

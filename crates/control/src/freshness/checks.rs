@@ -7,6 +7,7 @@ use bucketry_model::time::is_ahead;
 use bucketry_store::freshness::{FreshnessCheck, StoredFreshness};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::bucket_jobs::BucketJobFailure;
 use crate::{Control, Result};
 
 /// How often to look for checks that are due.
@@ -78,7 +79,7 @@ impl Control {
 /// What the outcome of a check means.
 fn judge(
     rule: &StoredFreshness,
-    outcome: std::result::Result<Outcome, String>,
+    outcome: std::result::Result<Outcome, BucketJobFailure>,
     now: Timestamp,
 ) -> FreshnessCheck {
     let found = match outcome {
@@ -86,7 +87,7 @@ fn judge(
         Ok(Outcome::FoundNewest { newest }) => {
             Ok(newest.map(|newest| if is_ahead(newest, now) { now } else { newest }))
         }
-        Ok(Outcome::Failed { reason }) | Err(reason) => Err(reason),
+        Err(failure) => Err(failure.reason),
         Ok(_) => Err("The node's answer was not the result of a check.".to_owned()),
     };
     match found {
@@ -138,7 +139,8 @@ mod tests {
 
     #[test]
     fn a_check_that_fails_keeps_what_was_known_and_lets_it_age() {
-        let failed = |newest, now| judge(&stored(newest), Err("No\u{7} node.".to_owned()), at(now));
+        let failed =
+            |newest, now| judge(&stored(newest), Err(BucketJobFailure::of_node("No\u{7} node.")), at(now));
         let check = failed(Some(2_000), 5_599);
         assert_eq!((check.stale_since, check.error.as_deref()), (None, Some("No node.")));
         assert_eq!(failed(Some(2_000), 5_600).stale_since, Some(at(5_600)));

@@ -2,8 +2,10 @@
 
 use bucketry_control::Error;
 use bucketry_control::freshness::FreshnessInput;
+use bucketry_model::diagnosis::{Check, CheckCode, CheckName};
 use bucketry_model::finding::FindingCode;
 use bucketry_model::id::BucketId;
+use bucketry_model::node_protocol::Outcome;
 use bucketry_model::role::WorkspaceRole;
 use bucketry_model::time::Clock as _;
 use bucketry_store::audit::AuditFilter;
@@ -112,4 +114,31 @@ async fn uploads_are_cleaned_with_a_record_and_a_dry_run_without_one() {
         let refused = cx.control.clean_uploads(&cx.owner, id, wrong, true).await;
         assert!(matches!(refused, Err(Error::Invalid(_))), "{wrong:?}: {refused:?}");
     }
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_provider_is_told_from_a_failure_of_the_node() {
+    let cx = TestContext::new().await;
+    let id = bucket(&cx).await;
+    let _node = cx.node.work_on();
+    let check = Check {
+        name: CheckName::Authenticate,
+        ok: false,
+        latency_ms: 3,
+        message: "The secret does not match the access key.".to_owned(),
+        error_code: Some(CheckCode::SecretWrong),
+        hint: Some("Enter it again.".to_owned()),
+    };
+    for (check, code) in [(Some(Box::new(check)), "VALIDATION_FAILED"), (None, "NODE_FAILED")] {
+        let reason = "the uploads can't be listed".to_owned();
+        *cx.node.cleaning_fails.lock().unwrap() = Some(Outcome::Failed { reason, check });
+        let error = cx.control.clean_uploads(&cx.owner, id, Some(86_400), false).await.unwrap_err();
+        assert_eq!(error.code(), code);
+        let says_what_to_do =
+            error.to_string() == "The secret does not match the access key. Enter it again.";
+        assert_eq!(says_what_to_do, code == "VALIDATION_FAILED", "{error}");
+    }
+    let records = cx.control.audit(&cx.owner, AuditFilter::default(), None, 100).await.unwrap();
+    let failed = records.iter().filter(|one| format!("{one:?}").contains("the uploads can't be listed"));
+    assert_eq!(failed.count(), 2, "both are recorded");
 }

@@ -361,7 +361,7 @@ impl FakeNode {
             }
             Task::FindNewest(_) => match *self.newest.lock().unwrap() {
                 Ok(newest) => Outcome::FoundNewest { newest },
-                Err(reason) => Outcome::Failed { reason: reason.to_owned() },
+                Err(reason) => Outcome::Failed { reason: reason.to_owned(), check: None },
             },
             Task::CheckKeys(checks) => {
                 let other_buckets = *self.other_buckets.lock().unwrap();

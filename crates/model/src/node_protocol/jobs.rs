@@ -223,6 +223,10 @@ pub enum Outcome {
     Failed {
         /// The reason, in one sentence without secrets.
         reason: String,
+        /// The check of a diagnosis that fails for the same reason. Only where the reason is the bucket's provider or
+        /// what was entered for the bucket, and not the node. Older nodes don't send it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        check: Option<Box<Check>>,
     },
 }
 
@@ -297,6 +301,10 @@ mod tests {
             "deadlineMs": 5,
         });
         assert_eq!(value, written);
+        let failed = json!({ "kind": "failed", "reason": "No." });
+        let outcome = Outcome::Failed { reason: "No.".to_owned(), check: None };
+        assert_eq!(serde_json::to_value(&outcome).unwrap(), failed);
+        assert_eq!(serde_json::from_value::<Outcome>(failed).unwrap(), outcome, "older nodes send no check");
         let outcome = Outcome::FoundNewest { newest: None };
         assert_eq!(serde_json::to_value(outcome).unwrap(), json!({ "kind": "foundNewest" }));
     }

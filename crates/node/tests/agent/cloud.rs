@@ -10,8 +10,11 @@ use bucketry_model::diagnosis::{Check, CheckCode, CheckName, CheckScope, Diagnos
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::status::ProbeFailure;
 use bucketry_node::{Cloud, OpenBucket, Prober};
+use bucketry_provider::azure::AzureOpenError;
 use bucketry_provider::diagnose::CheckObserver;
+use bucketry_provider::open::OpenError;
 use bucketry_provider::probe::Probe;
+use bucketry_provider::target_error::TargetError;
 use tokio::time::{Instant, sleep};
 
 /// What a bucket does when it is probed or validated.
@@ -84,9 +87,9 @@ pub(crate) struct SharedCloud(pub(crate) Arc<FakeCloud>);
 
 #[async_trait]
 impl Cloud for SharedCloud {
-    fn open(&self, target: &BucketTarget) -> Result<OpenBucket, String> {
+    fn open(&self, target: &BucketTarget) -> Result<OpenBucket, OpenError> {
         if target.location.storage_type != StorageType::S3 {
-            return Err("not supported yet".to_owned());
+            return Err(AzureOpenError::Target(TargetError::MissingSecret).into());
         }
         let secret = target.secret.as_ref().map(|secret| secret.expose().to_owned());
         self.0.secrets.lock().unwrap().push(secret);

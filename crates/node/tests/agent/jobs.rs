@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use bucketry_model::bucket::{BucketLocation, StorageType};
 use bucketry_model::diagnosis::{CheckCode, CheckName, CheckScope};
-use bucketry_model::node_protocol::{BoundSecret, NodeBucket, Outcome, SecretOwner, Task, Validation};
+use bucketry_model::node_protocol::{
+    BoundSecret, NodeBucket, Outcome, SecretOwner, Task, UploadCleaning, Validation,
+};
 use bucketry_model::secret::SealedSecret;
 use bucketry_vault::{Identities, SecretContext, open};
+use jiff::Timestamp;
 
 use crate::cloud::Behaviour;
 use crate::context::{TestContext, bucket, id, location, millis, org, sealed, seconds};
@@ -28,7 +32,7 @@ fn outcomes(control_plane: &FakeControlPlane) -> Vec<Outcome> {
 
 fn reason(outcome: &Outcome) -> &str {
     match outcome {
-        Outcome::Failed { reason } => reason,
+        Outcome::Failed { reason, .. } => reason,
         _ => panic!("not a failure"),
     }
 }
@@ -198,4 +202,30 @@ async fn resealing_to_what_is_no_key_fails() {
     assert_eq!(outcomes.len(), 2);
     let reasons: Vec<_> = outcomes.iter().map(reason).collect();
     assert!(reasons[0].contains("recipient") && reasons[1].contains("public key"), "{reasons:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_on_a_bucket_that_was_entered_wrongly_fails_with_the_check_that_says_so() {
+    let context = TestContext::start();
+    let foreign = sealed(1, "wJalr", &Identities::generate().in_use());
+    let incomplete = BucketLocation { storage_type: StorageType::Blob, ..location("b2", None) };
+    context.snapshot(vec![
+        NodeBucket { secret: Some(foreign), ..bucket(1, 1) },
+        NodeBucket { location: incomplete, ..bucket(2, 1) },
+    ]);
+    let clean = async |n| {
+        let begun_before = Timestamp::UNIX_EPOCH;
+        let cleaning = UploadCleaning { bucket_id: id(n), begun_before, dry_run: true, deadline_ms: 20_000 };
+        context.give(Task::CleanUploads(cleaning));
+        seconds(5).await;
+        match outcomes(&context.control_plane).pop() {
+            Some(Outcome::Failed { reason, check }) => (reason, check.and_then(|check| check.error_code)),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(clean(1).await, ("this node has no key for the bucket's secret".to_owned(), None));
+    let (reason, code) = clean(2).await;
+    assert!(reason.contains("the secret is missing"), "{reason}");
+    assert_eq!(code, Some(CheckCode::SecretWrong));
+    assert_eq!(clean(3).await, ("this node doesn't serve the bucket".to_owned(), None));
 }

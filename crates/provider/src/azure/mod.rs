@@ -76,6 +76,7 @@ static PERMISSIONS: Permissions = Permissions {
     write: "Write (w) and Create (c) in the SAS, or the role Storage Blob Data Contributor",
     read: "Read (r) in the SAS, or the role Storage Blob Data Reader",
     delete: "Delete (d) in the SAS, or the role Storage Blob Data Contributor",
+    uploads: "List (l) and Read (r) in the SAS, or the role Storage Blob Data Reader",
     tags: "Tags (t) in the SAS, or the role Storage Blob Data Owner",
     hints: &Hints {
         key_unknown: "Check the storage account's name.",

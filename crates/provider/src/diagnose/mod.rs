@@ -23,6 +23,9 @@
 //! Any other failure ends the diagnosis.
 
 mod objects;
+mod uploads;
+
+pub use uploads::explain_unlisted_uploads;
 
 use std::time::Duration;
 
@@ -98,7 +101,8 @@ pub async fn diagnose_driver(
     Diagnosis::new(run.checks)
 }
 
-fn unopened(error: OpenError) -> Check {
+/// The check that says why a bucket can't be opened.
+pub fn unopened(error: OpenError) -> Check {
     let (name, code) = error.check();
     let message = format!("{}.", upper_first(&error.to_string()));
     Check { name, ok: false, latency_ms: 0, message, error_code: Some(code), hint: None }

@@ -32,6 +32,7 @@ static FLAVOUR: Flavour = Flavour {
         write: PERMISSIONS.write,
         read: PERMISSIONS.read,
         delete: PERMISSIONS.delete,
+        uploads: PERMISSIONS.uploads,
         tags: PERMISSIONS.tags,
         hints: &Hints {
             key_unknown: "Check the HMAC key's access id, and check that the key is active (Cloud Storage, Settings, \

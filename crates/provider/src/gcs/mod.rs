@@ -90,6 +90,7 @@ static PERMISSIONS: Permissions = Permissions {
             roles/storage.objectAdmin)",
     read: "storage.objects.get (in roles/storage.objectViewer and roles/storage.objectAdmin)",
     delete: "storage.objects.delete (in roles/storage.objectAdmin)",
+    uploads: "storage.multipartUploads.list (in roles/storage.objectAdmin)",
     tags: "storage.objects.update (in roles/storage.objectAdmin)",
     hints: &Hints {
         key_unknown: "Check the service account's e-mail address, and check that the account exists and is enabled.",

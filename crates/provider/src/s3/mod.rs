@@ -109,6 +109,7 @@ const PERMISSIONS: Permissions = Permissions {
     write: "s3:PutObject",
     read: "s3:GetObject",
     delete: "s3:DeleteObject",
+    uploads: "s3:ListBucketMultipartUploads",
     tags: "s3:GetObjectTagging, s3:PutObjectTagging and s3:DeleteObjectTagging",
     hints: &Hints {
         key_unknown: "Check the access key, and check that it belongs to this provider and account.",
