@@ -127,7 +127,8 @@ impl DayHours {
     /// Parses the output of [`Self::to_text`].
     pub fn from_text(text: &str) -> Result<Self, NotHours> {
         let (hours, latencies) = text.split_once(';').ok_or(NotHours)?;
-        let mut read = Vec::with_capacity(24);
+        // Thousands of these are in memory at the same time.
+        let mut read = Vec::with_capacity(hours.split_ascii_whitespace().count());
         for one in hours.split_ascii_whitespace() {
             let (hour, numbers) = one.split_once(':').ok_or(NotHours)?;
             let hour: u8 = hour.parse().map_err(|_| NotHours)?;

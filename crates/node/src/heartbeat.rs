@@ -81,13 +81,15 @@ impl Heartbeats {
     /// Sends all samples, in one or more messages. Sends at least one message.
     async fn send_all(&self) -> Result<(), ControlPlaneError> {
         loop {
-            let batch = self.outbox.next_batch();
+            let mut batch = self.outbox.next_batch();
+            let samples = std::mem::take(&mut batch.samples);
+            let number = samples.len();
             let message = Heartbeat {
                 ip: self.node.name.clone(),
                 region: self.node.region.clone(),
                 id_org: self.node.id_org,
                 probe_interval_ms: u64::try_from(self.probe_interval.as_millis()).unwrap_or(u64::MAX),
-                buckets: batch.samples.clone(),
+                buckets: samples,
                 census: batch.census,
                 gateway_url: self.node.gateway_url.clone(),
                 waiting_batches: Some(self.metrics.usage_batches_waiting.load(Ordering::Relaxed)),
@@ -95,12 +97,11 @@ impl Heartbeats {
             match self.control_plane.heartbeat(&message).await {
                 Ok(()) => add(&self.metrics.heartbeats_sent, 1),
                 // These samples will never be accepted. Sending them again would block everything after them.
-                Err(ControlPlaneError::Refused { message, .. }) if !batch.samples.is_empty() => {
+                Err(ControlPlaneError::Refused { message, .. }) if number > 0 => {
                     add(&self.metrics.heartbeats_failed, 1);
-                    let samples = batch.samples.len();
                     tracing::error!(
                         error = message,
-                        samples,
+                        samples = number,
                         "the control plane rejected samples of probes; they are lost"
                     );
                 }

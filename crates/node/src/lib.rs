@@ -42,6 +42,7 @@ mod state_collector;
 mod status_pages;
 mod stored_configuration;
 mod sync;
+mod target_digest;
 mod tasks;
 mod uploads;
 mod usage;

@@ -10,6 +10,12 @@ use crate::control_plane::MAX_CONTENT_BYTES;
 
 /// The size of a sample as JSON, without the message of its failure.
 const SAMPLE_BYTES: usize = 256;
+/// How many samples a message has. The control plane accepts more, but both sides need several KiB for each while
+/// they sign, verify and store it.
+const MOST_PER_MESSAGE: usize = 1_000;
+const _: () = assert!(MOST_PER_MESSAGE <= MAX_BATCH);
+/// For how many samples memory is retained while there are none.
+const RETAINED: usize = 1_024;
 
 /// Samples on their way from the probes to the heartbeats. Bounded: while the control plane is unreachable, the
 /// oldest are dropped.
@@ -71,7 +77,7 @@ impl Outbox {
             bytes += SAMPLE_BYTES + sample.failure.as_ref().map_or(0, |failure| 2 * failure.message.len());
             bytes <= MAX_CONTENT_BYTES
         };
-        let samples: Vec<_> = state.samples.iter().take(MAX_BATCH).take_while(fits).cloned().collect();
+        let samples: Vec<_> = state.samples.iter().take(MOST_PER_MESSAGE).take_while(fits).cloned().collect();
         let end = state.first + samples.len() as u64;
         Batch { more: samples.len() < state.samples.len(), samples, census: state.census, end }
     }
@@ -81,6 +87,10 @@ impl Outbox {
         let mut state = self.state.lock();
         while state.first < batch.end && state.samples.pop_front().is_some() {
             state.first += 1;
+        }
+        // After an outage of the control plane, it has room for all that had to wait.
+        if state.samples.is_empty() {
+            state.samples.shrink_to(RETAINED);
         }
     }
 
@@ -165,7 +175,8 @@ mod tests {
                 break;
             }
         }
-        assert!(sizes.iter().all(|size| *size <= MAX_BATCH), "{sizes:?}");
+        assert!(sizes.iter().all(|size| *size <= MOST_PER_MESSAGE), "{sizes:?}");
+        assert!(outbox.state.lock().samples.capacity() <= 2 * RETAINED, "the memory is free again");
         assert_eq!(sizes.iter().sum::<usize>(), 12_000);
 
         let failure = ProbeFailure { code: CheckCode::ConnectTimeout, message: "x".repeat(500) };

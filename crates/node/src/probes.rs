@@ -7,11 +7,9 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bucketry_model::bucket::BucketTarget;
 use bucketry_model::diagnosis::CheckCode;
 use bucketry_model::id::BucketId;
 use bucketry_model::node_protocol::{BucketStatus, StatusCounts};
-use bucketry_model::secret::Secret;
 use bucketry_model::status::{ProbeFailure, ProbeHistory, ProbedStatus};
 use bucketry_model::time::Clock;
 use bucketry_provider::probe::Probe;
@@ -28,6 +26,7 @@ use crate::metrics::Metrics;
 use crate::offline::OfflineBuckets;
 use crate::outbox::Outbox;
 use crate::schedule::{ProbeTicket, Schedule};
+use crate::target_digest::TargetDigest;
 
 /// The shortest time between two probes that were triggered by requests of applications.
 const SUSPICION_PAUSE: Duration = Duration::from_secs(2);
@@ -52,7 +51,7 @@ pub(crate) struct Served {
     /// The version that last set the location and the secret.
     pub(crate) config_version: i64,
     /// The location and the opened secret. `None` if the bucket couldn't be opened.
-    pub(crate) target: Option<BucketTarget>,
+    pub(crate) target: Option<TargetDigest>,
     /// The open bucket, or a placeholder if it couldn't be opened.
     pub(crate) open: OpenBucket,
 }
@@ -61,12 +60,16 @@ struct Entry {
     generation: u64,
     version: i64,
     config_version: i64,
-    target: Option<BucketTarget>,
-    open: OpenBucket,
+    target: Option<TargetDigest>,
+    prober: Arc<dyn Prober>,
+    host: Arc<str>,
     history: ProbeHistory,
     /// When requests of applications last contradicted the status. Reset by a successful probe.
     suspected: Option<Instant>,
 }
+
+// Each bucket has one, and the map has room for up to twice as many.
+const _: () = assert!(size_of::<Entry>() <= 112);
 
 struct Finished {
     ticket: ProbeTicket,
@@ -150,10 +153,13 @@ impl Probes {
 
     fn serve(&mut self, served: Served) {
         if let Some(entry) = self.entries.get_mut(&served.id)
-            && same_target(entry.target.as_ref(), served.target.as_ref())
+            && served.target.is_some()
+            && entry.target == served.target
         {
             // The bucket was renamed or its secret resealed: a probe would not notice.
             entry.version = entry.version.max(served.version);
+            // The gateway uses the newly opened bucket, so nobody needs the other one any more.
+            entry.prober = served.open.prober;
             if entry.config_version < served.config_version {
                 // The same location and secret were entered again. Earlier reports no longer count.
                 entry.config_version = served.config_version;
@@ -171,7 +177,8 @@ impl Probes {
             version: served.version,
             config_version: served.config_version,
             target: served.target,
-            open: served.open,
+            prober: served.open.prober,
+            host: served.open.host,
             history: ProbeHistory::default(),
             suspected: None,
         };
@@ -224,13 +231,12 @@ impl Probes {
 
     fn begin_due(&mut self) {
         let entries = &self.entries;
-        self.schedule.advance(Instant::now(), |ticket| {
-            current(entries, ticket).map(|entry| Arc::clone(&entry.open.host))
-        });
+        self.schedule
+            .advance(Instant::now(), |ticket| current(entries, ticket).map(|entry| Arc::clone(&entry.host)));
         while let Some((ticket, host)) = self.schedule.begin() {
             match current(&self.entries, ticket) {
                 Some(entry) => {
-                    let (prober, deadline) = (Arc::clone(&entry.open.prober), self.config.timeout);
+                    let (prober, deadline) = (Arc::clone(&entry.prober), self.config.timeout);
                     self.running.spawn(async move {
                         let probe = AssertUnwindSafe(probe(&*prober, deadline)).catch_unwind().await.ok();
                         Finished { ticket, host, probe }
@@ -310,12 +316,6 @@ async fn probe(prober: &dyn Prober, deadline: Duration) -> Probe {
             message: "The bucket's provider did not answer in time.".to_owned(),
         }),
     })
-}
-
-fn same_target(a: Option<&BucketTarget>, b: Option<&BucketTarget>) -> bool {
-    let (Some(a), Some(b)) = (a, b) else { return false };
-    let secrets = [a, b].map(|target| target.secret.as_ref().map(Secret::expose));
-    a.location == b.location && secrets[0] == secrets[1]
 }
 
 fn log_change(

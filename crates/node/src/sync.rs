@@ -26,6 +26,7 @@ use crate::open_buckets::{KnownBucket, OpenBuckets, OpenDriver};
 use crate::probes::{Change, Served};
 use crate::registration::Registration;
 use crate::stored_configuration::{LoadedConfiguration, StoredConfiguration};
+use crate::target_digest::TargetDigest;
 
 /// The pause before the next request when the control plane answers "nothing new" immediately instead of waiting.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -270,6 +271,7 @@ fn open(bucket: NodeBucket, identities: &Identities, cloud: &dyn Cloud) -> (Serv
     let target = BucketTarget { location, secret };
     match cloud.open(&target) {
         Ok(open) => {
+            let target = TargetDigest::of(&target);
             let driver = open.driver.clone();
             let known = driver.map(|driver| KnownBucket::Open(OpenDriver { config_version, driver }));
             (served(Some(target), open), known)

@@ -130,9 +130,12 @@ pub struct S3Driver {
     identity: SigningIdentity,
     first: BucketAddress,
     /// Where the provider said that the bucket is. Stays empty if the region was given.
-    learned: OnceLock<BucketAddress>,
+    learned: OnceLock<Box<BucketAddress>>,
     region_is_given: bool,
 }
+
+// Each bucket has one.
+const _: () = assert!(size_of::<S3Driver>() <= 208);
 
 /// A region and the bucket's address in that region.
 #[derive(Debug)]
@@ -208,7 +211,7 @@ impl S3Driver {
     }
 
     fn bucket_address(&self) -> &BucketAddress {
-        self.learned.get().unwrap_or(&self.first)
+        self.learned.get().map_or(&self.first, |learned| learned)
     }
 
     /// Records the region that the provider named. Returns whether it is new.
@@ -218,7 +221,7 @@ impl S3Driver {
         }
         match address_of(&self.home, &self.bucket, region) {
             Ok(address) => {
-                self.learned.set(BucketAddress { region: region.into(), address }).is_ok()
+                self.learned.set(Box::new(BucketAddress { region: region.into(), address })).is_ok()
                     && region != &*self.first.region
             }
             Err(_) => false,
