@@ -94,9 +94,11 @@ async fn the_image_runs_without_root_on_a_read_only_file_system() -> Result<()> 
     assert_eq!(config["Healthcheck"]["Test"][2], "health", "{config:#}");
 
     let root = PathBuf::from(run(buildah(store.path()).args(["mount", container.trim()])).trim());
-    let data = fs::metadata(root.join("var/lib/bucketry")).unwrap();
-    let (owner, mode) = (std::os::unix::fs::MetadataExt::uid(&data), data.permissions().mode() & 0o777);
-    assert_eq!((owner, mode), (10_001, 0o700));
+    for directory in ["var/lib/bucketry", "var/backups/bucketry"] {
+        let data = fs::metadata(root.join(directory)).unwrap();
+        let (owner, mode) = (std::os::unix::fs::MetadataExt::uid(&data), data.permissions().mode() & 0o777);
+        assert_eq!((owner, mode), (10_001, 0o700), "{directory}");
+    }
     let shells = ["bin", "usr/bin"].map(|dir| root.join(dir).join("sh")).map(|shell| shell.exists());
     assert_eq!(shells, [false, false], "there is nothing but the program");
     let program = program_in(&root, "10001:10001", &store.path().join("program"));

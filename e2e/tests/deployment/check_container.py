@@ -55,8 +55,8 @@ for port in service["ports"]:
     if not host.startswith("127.0.0.1:"):
         problems.append(f"compose.yaml: port {port} is open to other machines, without TLS")
 mounts = [volume.split(":")[1] for volume in service["volumes"]]
-if mounts != [settings["data_dir"]] or not service["read_only"]:
-    problems.append("compose.yaml: not exactly the data directory can be written to")
+if mounts != [settings["data_dir"], settings["backup_dir"]] or not service["read_only"]:
+    problems.append("compose.yaml: not exactly the data directory and that of backups can be written to")
 test = service["healthcheck"]["test"]
 if test[:2] != ["CMD", *entrypoint] or binary.command(test[2:]):
     problems.append(f"compose.yaml: healthcheck: {binary.command(test[2:])}")

@@ -72,8 +72,9 @@ def check_container(where, document, pod, container, found):
         if mount["name"] not in volumes:
             problem(where, f"there is no volume {mount['name']}")
     writable = [mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")]
-    if writable != [settings["data_dir"]]:
-        problem(where, f"not exactly the data directory can be written to, but {writable}")
+    wanted = [settings[name] for name in ["data_dir", "backup_dir"] if settings.get(name)]
+    if writable != wanted:
+        problem(where, f"not exactly {wanted} can be written to, but {writable}")
 
 
 def config_file(where, path, pod, container, found):
@@ -119,6 +120,10 @@ def check_ports(where, settings, container):
             problem(where, f"{kind}: the server doesn't serve {probe}")
 
 
+# What the sets of values say is there already.
+EXISTING_CLAIMS = ["buckets-data", "buckets-backups"]
+
+
 def check_references(where, found):
     """Services, budgets and policies select pods that exist, and name ports that these have."""
     templates = [(metadata["labels"], pod) for _, metadata, pod in pods(found)]
@@ -139,11 +144,16 @@ def check_references(where, found):
         if selector and not any(selects(selector, labels) for labels, _ in templates):
             problem(where, f"{kind} {name} selects no pod")
     check_encrypted(where, found, templates)
+    claims = {one["metadata"]["name"] for one in found if one["kind"] == "PersistentVolumeClaim"}
     for document in found:
         if document["kind"] == "Ingress":
             backend = document["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]
             if backend["port"]["name"] not in services.get(backend["name"], ()):
                 problem(where, f"ingress: there is no service {backend}")
+        for volume in document.get("spec", {}).get("template", {}).get("spec", {}).get("volumes", []):
+            claim = volume.get("persistentVolumeClaim", {}).get("claimName")
+            if claim and claim not in claims and claim not in EXISTING_CLAIMS:
+                problem(where, f"there is no claim {claim}")
         if document["kind"] == "StatefulSet" and document["spec"]["serviceName"] not in services:
             problem(where, f"there is no service {document['spec']['serviceName']}")
 
@@ -236,6 +246,8 @@ with Chart.load(str(chart_dir)) as chart:
         ({"settings": {"listen": "0.0.0.0:1"}}, "settings.listen"),
         ({"settings": {"database_url": "postgres://u:p@h/d"}}, "database.existingSecret"),
         ({"settings": {"tls_key": "/tls.key"}}, "tls.existingSecret"),
+        ({"settings": {"backup_dir": "/backups"}}, "backup.enabled"),
+        ({"backup": {"recipients": ["ssh-ed25519 AAAA"]}}, "recipients"),
         ({"gateway": {"enabled": False}, "tls": {"gatewayExistingSecret": "x"}}, "tls.gatewayExistingSecret"),
         ({"ingress": {"api": {"enabled": True}}}, "ingress.api.host"),
         ({"replicas": 2}, "replicas"),

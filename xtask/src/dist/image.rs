@@ -54,7 +54,9 @@ fn write_context(release: &Release, context: &Path) -> Result {
             copy_file(&licence, &below(&root, &licence), 0o644)?;
         }
     }
-    fs::create_dir_all(root.join("var/lib"))?;
+    for directory in ["var/lib", "var/backups"] {
+        fs::create_dir_all(root.join(directory))?;
+    }
     // Without a file, some programs that build images would leave out the directory.
     write_file(&context.join("data/bucketry/.keep"), "", 0o600)?;
     copy_file(&release.root.join("deploy/container/Containerfile"), &context.join("Containerfile"), 0o644)

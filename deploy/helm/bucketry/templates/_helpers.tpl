@@ -48,7 +48,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- fail (printf "settings.%s: the chart sets this itself" $name) -}}
 {{- end -}}
 {{- end -}}
-{{- range $name, $instead := dict "database_url" "database.existingSecret" "admin_email" "admin.email" "admin_password_file" "admin.existingSecret" "metrics_token_file" "metrics.tokenSecret" "tls_certificate" "tls.existingSecret" "tls_key" "tls.existingSecret" "gateway_tls_certificate" "tls.gatewayExistingSecret" "gateway_tls_key" "tls.gatewayExistingSecret" -}}
+{{- range $name, $instead := dict "database_url" "database.existingSecret" "admin_email" "admin.email" "admin_password_file" "admin.existingSecret" "metrics_token_file" "metrics.tokenSecret" "tls_certificate" "tls.existingSecret" "tls_key" "tls.existingSecret" "gateway_tls_certificate" "tls.gatewayExistingSecret" "gateway_tls_key" "tls.gatewayExistingSecret" "backup_dir" "backup.enabled" "backup_interval" "backup.intervalHours" "backup_keep" "backup.keep" "backup_keep_days" "backup.keepDays" "backup_recipients" "backup.recipients" -}}
 {{- if hasKey $.Values.settings $name -}}
 {{- fail (printf "settings.%s: set %s instead" $name $instead) -}}
 {{- end -}}
@@ -107,6 +107,15 @@ args:
   {{- if $root.Values.tls.existingSecret }}
   - --tls-certificate=/etc/bucketry-tls/tls.crt
   - --tls-key=/etc/bucketry-tls/tls.key
+  {{- end }}
+  {{- if and .node $root.Values.backup.enabled }}
+  - --backup-dir=/var/backups/bucketry
+  - --backup-interval={{ int $root.Values.backup.intervalHours }}
+  - --backup-keep={{ int $root.Values.backup.keep }}
+  - --backup-keep-days={{ int $root.Values.backup.keepDays }}
+  {{- with $root.Values.backup.recipients }}
+  - --backup-recipients={{ join "," . }}
+  {{- end }}
   {{- end }}
   {{- if not .node }}
   - --no-node
@@ -181,6 +190,10 @@ volumeMounts:
     readOnly: true
   - name: data
     mountPath: /var/lib/bucketry
+  {{- if and .node $root.Values.backup.enabled }}
+  - name: backups
+    mountPath: /var/backups/bucketry
+  {{- end }}
   {{- if $root.Values.tokenKey.existingSecret }}
   - name: token-key
     mountPath: /var/lib/bucketry/token.key
