@@ -208,6 +208,49 @@ async fn uploads_that_may_still_be_in_progress_are_left_alone() -> Result<()> {
 }
 
 #[tokio::test]
+async fn cleaning_with_a_key_that_the_provider_refuses_says_what_a_validation_says() -> Result<()> {
+    let server = Server::start(options()?).await?;
+    let owner = server.owner().await?;
+    let body = s3_bucket("Photos", OPEN_BUCKET, &shared_s3_endpoint()?, &owner.workspace().await?);
+    let id = owner.register(&body).await?;
+    let path = format!("/bucket/{id}/uploads/clean");
+    let request = json!({ "olderThanSeconds": 315_360_000, "dryRun": true });
+    let cleaned = owner.post(&path, &request).send().await?.json_with_status(200)?;
+    assert_eq!((&cleaned["success"], &cleaned["found"]), (&json!(true), &json!(0)), "{cleaned}");
+
+    let replaced = json!({ "secret": "another-secret", "skipValidation": true });
+    owner.put(&format!("/bucket/{id}"), &replaced).send().await?.json_with_status(200)?;
+    // The node learns of the change a moment later.
+    let clean = async || owner.post(&path, &request).send().await;
+    let refused = eventually("a refusal", SOON, clean, |answer| answer.status != 200).await?;
+    let refused = refused.json_with_status(400)?;
+    let validation = owner.post(&format!("/bucket/{id}/validate"), &json!({})).send().await?;
+    let validation = validation.json_with_status(400)?;
+    for member in ["message", "error_code", "status"] {
+        assert_eq!(refused[member], validation[member], "{refused} {validation}");
+    }
+    let [check] = list(&refused["checks"]) else { panic!("one check: {refused}") };
+    assert_eq!((&check["name"], &check["error_code"]), (&json!("authenticate"), &json!("SECRET_WRONG")));
+
+    // With this secret, not even a request can be made.
+    let malformed = json!({
+        "name": "Blobs", "storageType": "BLOB", "key": "account1", "secret": "not*base64", "endpoint": null,
+        "region": null, "skipValidation": true,
+    });
+    let id = owner.register(&with(&body, &malformed)).await?;
+    let path = format!("/bucket/{id}/uploads/clean");
+    let refused = owner.post(&path, &request).send().await?.json_with_status(400)?;
+    assert_eq!(refused["error_code"], "VALIDATION_FAILED", "{refused}");
+    assert_eq!(refused["checks"][0]["error_code"], "SECRET_WRONG", "{refused}");
+
+    let terminal = CommandLine::with_token(&server, &server.log_in().await?)?;
+    let clean = ["bucket", "clean", "Photos", "--uploads-older-than", "3650d", "--dry-run"];
+    let failed = terminal.run(&clean).await?.with_status(1)?;
+    assert!(failed.stderr.contains("The secret does not match the access key."), "{failed:?}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_key_that_opens_other_buckets_is_mentioned_until_another_one_is_entered() -> Result<()> {
     let mut store = SeaweedFs::start().await?;
     store.create_bucket("ledgers").await?;
