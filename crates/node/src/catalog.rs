@@ -86,8 +86,12 @@ impl Catalog {
         buckets: Vec<NodeBucket>,
         repositories: Vec<NodeRepository>,
     ) -> Changes {
-        buckets.iter().for_each(|bucket| self.buckets.note_stored(bucket.id));
-        repositories.iter().for_each(|repository| self.repositories.note_stored(repository.id));
+        for bucket in &buckets {
+            self.buckets.note_stored(bucket.id);
+        }
+        for repository in &repositories {
+            self.repositories.note_stored(repository.id);
+        }
         Changes { open: buckets, open_repositories: repositories, ..Changes::default() }
     }
 

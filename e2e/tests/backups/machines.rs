@@ -12,7 +12,7 @@ use bucketry_e2e::{
 use http::Method;
 use serde_json::json;
 
-pub(crate) const SOON: Duration = Duration::from_secs(60);
+pub(crate) const SOON: Duration = Duration::from_mins(1);
 
 /// Creates an age key with an independent tool: the private and the public half.
 const MAKE_AGE_KEY: &str = r"
@@ -120,6 +120,7 @@ pub(crate) async fn empty_machine(like: &Server, dir: &Path) -> Result<(PathBuf,
 }
 
 /// The program in a separate namespace, where this directory is empty, as it would be on another machine.
+#[expect(clippy::print_stderr, reason = "what is skipped is for people to read")]
 pub(crate) async fn program_without(hidden: &Path, dir: &Path) -> Result<PathBuf> {
     const ENTER: [&str; 3] = ["--user", "--map-root-user", "--mount"];
     let tried = tokio::process::Command::new("unshare").args(ENTER).arg("true").status().await;
@@ -142,15 +143,15 @@ pub(crate) async fn program_without(hidden: &Path, dir: &Path) -> Result<PathBuf
 }
 
 pub(crate) fn at(data_dir: &Path, database: Option<&str>) -> Result<Options> {
-    running(&binary()?, data_dir, database)
+    Ok(running(&binary()?, data_dir, database))
 }
 
-pub(crate) fn running(program: &Path, data_dir: &Path, database: Option<&str>) -> Result<Options> {
+pub(crate) fn running(program: &Path, data_dir: &Path, database: Option<&str>) -> Options {
     let options = Options::new(program).data_dir(data_dir).env("BUCKETRY_PROBE_INTERVAL", "3600");
-    Ok(match database {
+    match database {
         Some(database) => options.env("BUCKETRY_DATABASE_URL", database),
         None => options,
-    })
+    }
 }
 
 pub(crate) fn names(dir: &Path) -> Vec<String> {

@@ -62,7 +62,7 @@ async fn an_empty_machine_serves_the_old_key_after_a_restore() -> Result<()> {
         let mode = fs::metadata(data_dir.join(file)).map_err(Error::Files)?.mode() & 0o777;
         assert_eq!(mode, 0o600, "{file}");
     }
-    let server = Server::start(running(&program, &data_dir, database.as_deref())?).await?;
+    let server = Server::start(running(&program, &data_dir, database.as_deref())).await?;
     let after = before.again_at(server).await?;
     assert_eq!(after.owner.bucket(&after.bucket).await?["name"], "Photos", "the old session is valid");
     let put = after.access.object(Method::PUT, "after").raw("text/plain", "after").send().await?;
@@ -82,21 +82,18 @@ async fn traffic_that_was_not_reported_yet_arrives_after_a_restore_exactly_once(
     before.has_uploaded(1_000).await?;
     let sign = terminal.home().join("locked");
     // The database accepts no more writes, so traffic stays in the spool.
-    let (stranger, lock) = match before.server.database() {
-        Some(database) => {
-            let held = "BEGIN; LOCK TABLE usage_series, usage_minutes IN SHARE ROW EXCLUSIVE MODE";
-            (Some(Stranger::begin(database, held).await?), None)
-        }
-        None => {
-            let args = [shown(&before.server.data_dir().join("bucketry.db")), shown(&sign)];
-            let lock =
-                tokio::spawn(
-                    async move { run_python(LOCK_DATABASE, &args.each_ref().map(String::as_str)).await },
-                );
-            let look = async || Ok(sign.exists());
-            eventually("the database being locked", SOON, look, |locked| *locked).await?;
-            (None, Some(lock))
-        }
+    let (stranger, lock) = if let Some(database) = before.server.database() {
+        let held = "BEGIN; LOCK TABLE usage_series, usage_minutes IN SHARE ROW EXCLUSIVE MODE";
+        (Some(Stranger::begin(database, held).await?), None)
+    } else {
+        let args = [shown(&before.server.data_dir().join("bucketry.db")), shown(&sign)];
+        let lock =
+            tokio::spawn(
+                async move { run_python(LOCK_DATABASE, &args.each_ref().map(String::as_str)).await },
+            );
+        let look = async || Ok(sign.exists());
+        eventually("the database being locked", SOON, look, |locked| *locked).await?;
+        (None, Some(lock))
     };
     if let Some(database) = before.server.database() {
         let look = async || {

@@ -110,8 +110,8 @@ fn missing(in_backup: Option<&SealedKeys>, data_dir: &Path) -> Failure {
 
 impl RestoredKeys {
     /// The names of the files that have to be written, because the data directory doesn't have the same ones.
-    pub(super) fn to_write(&self, data_dir: &Path) -> Result<Vec<&'static str>> {
-        let Some(files) = &self.from_backup else { return Ok(Vec::new()) };
+    pub(super) fn to_write(&self, data_dir: &Path) -> Vec<&'static str> {
+        let Some(files) = &self.from_backup else { return Vec::new() };
         let mut names = Vec::new();
         for name in KEY_FILES {
             // A file that can't be read is in the way like any other.
@@ -119,7 +119,7 @@ impl RestoredKeys {
                 names.push(name);
             }
         }
-        Ok(names)
+        names
     }
 
     /// Writes those of the named files that are keys.

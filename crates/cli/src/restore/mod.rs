@@ -31,7 +31,7 @@ const STATEMENT_TIMEOUT: std::time::Duration = std::time::Duration::from_hours(4
 
 /// Restores a backup.
 pub(crate) async fn run(remote: &Remote, options: RestoreOptions) -> Result<()> {
-    let address = options.database_url.as_ref().map(|url| url.address()).transpose()?;
+    let address = options.database_url.as_ref().map(crate::database::DatabaseUrl::address).transpose()?;
     // A server that is running is found before a large file is read.
     let early = (options.data_dir.exists() && !options.check).then(|| lock(&options.data_dir)).transpose()?;
     let bar = bar();
@@ -126,7 +126,7 @@ async fn restore(
     address: Option<&Address>,
 ) -> Result<Option<PathBuf>> {
     let data_dir = &options.data_dir;
-    let mut names: Vec<&str> = keys.to_write(data_dir)?;
+    let mut names: Vec<&str> = keys.to_write(data_dir);
     if address.is_none() {
         names.push(DATABASE_FILE);
     }

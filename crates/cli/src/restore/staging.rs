@@ -120,7 +120,7 @@ impl Staging {
     /// Makes sure that all files are on the disk, and marks them as ready to be moved.
     pub(super) fn ready(mut self, sha256: &str) -> Result<ReadyRestore> {
         self.spool = None;
-        let aside = (1..)
+        let aside = (1..=u32::MAX)
             .map(|number| format!("{ASIDE}{number}"))
             .find(|name| !self.data_dir.join(name).exists())
             .unwrap_or_default();

@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn the_defaults_print_as_a_configuration_that_reads_back() {
-        let text = SettingsLayer::default().over_defaults().to_toml().unwrap();
+        let text = SettingsLayer::default().effective(ServiceCommand::Serve).unwrap();
         assert!(SettingsLayer::from_toml(&text, "x").unwrap().read().is_ok(), "{text}");
     }
 

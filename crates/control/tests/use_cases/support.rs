@@ -404,7 +404,7 @@ impl FakeNode {
         let refuse = async move {
             loop {
                 for job in node.sync_as(name, "c.0", 25).await.unwrap().jobs {
-                    let outcome = Outcome::Failed { reason: "I don't want to".to_owned() };
+                    let outcome = Outcome::Failed { reason: "I don't want to".to_owned(), check: None };
                     let results = vec![JobResult { job_id: job.id, outcome }];
                     let report = Report { ip: name.to_owned(), results, ..Report::default() };
                     node.control.report(sent(&node.signed("/node/report", &report))).await.unwrap();

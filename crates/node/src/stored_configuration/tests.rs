@@ -86,8 +86,8 @@ fn opened(buckets: &[(u8, i64)]) -> Changes {
     Changes { open, ..Changes::default() }
 }
 
-fn served(buckets: &[(u8, i64)]) -> Option<Vec<(BucketId, i64)>> {
-    Some(buckets.iter().map(|(n, version)| (bucket(*n, 0).id, *version)).collect())
+fn served(buckets: &[(u8, i64)]) -> Vec<(BucketId, i64)> {
+    buckets.iter().map(|(n, version)| (bucket(*n, 0).id, *version)).collect()
 }
 
 async fn write_due(stored: &Arc<StoredConfiguration>) -> bool {
@@ -105,12 +105,12 @@ async fn the_next_start_serves_what_was_confirmed_last() {
     assert!(!write_due(&stored).await, "half a snapshot is not stored");
     stored.confirm();
     assert!(write_due(&stored).await);
-    assert_eq!(disk.loaded().await, served(&[(1, 1), (2, 1)]));
+    assert_eq!(disk.loaded().await, Some(served(&[(1, 1), (2, 1)])));
 
     let gone = Changes { forget: vec![bucket(1, 0).id], ..opened(&[(2, 2)]) };
     stored.note(&gone);
     assert!(write_due(&stored).await);
-    assert_eq!(disk.loaded().await, served(&[(2, 2)]));
+    assert_eq!(disk.loaded().await, Some(served(&[(2, 2)])));
 }
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn what_is_too_old_is_refused_and_a_running_node_notices_it_too() {
 
     disk.clock.set("2026-03-02T10:00:00Z");
     assert!(!look());
-    assert_eq!(disk.loaded().await, served(&[(1, 1)]));
+    assert_eq!(disk.loaded().await, Some(served(&[(1, 1)])));
     disk.clock.set("2026-03-02T10:00:01Z");
     assert!(look(), "a day has passed");
     let (restarted, of_restarted) = disk.start("n1");
@@ -176,5 +176,5 @@ async fn files_that_cannot_be_used_are_ignored() {
     stored.note(&opened(&[(3, 1)]));
     stored.confirm();
     assert!(write_due(&stored).await);
-    assert_eq!(disk.loaded().await, served(&[(3, 1)]), "it is replaced");
+    assert_eq!(disk.loaded().await, Some(served(&[(3, 1)])), "it is replaced");
 }

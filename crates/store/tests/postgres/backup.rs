@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use bucketry_store::Store as _;
 use bucketry_store::StoreError;
-use bucketry_store::backup::load;
+use bucketry_store::backup::{RestoreTarget as _, load};
 use bucketry_store::bucket::BucketStore as _;
 use bucketry_store::contract::change;
 use bucketry_store::organization::OrganizationStore as _;
@@ -103,7 +103,6 @@ async fn an_interrupted_restore_begins_again_and_no_server_starts_meanwhile() {
     let first = checked(&backup).await.unwrap();
     let (tables, migrations) = (first.tables().to_vec(), first.registry.migrations.clone());
     {
-        use bucketry_store::backup::RestoreTarget as _;
         let target = PostgresRestore::open(&address(&there), &few(), &migrations).await.unwrap();
         assert!(target.target().begin_restore(&tables).await.unwrap());
         load(first, target.target(), |_, _| Ok(()), |_| ()).await.unwrap();
@@ -131,7 +130,6 @@ async fn a_registry_that_is_there_or_in_use_is_left_alone() {
     let used = PostgresRestore::open(&address(&database), &quick, &migrations).await.map(|_| ());
     assert!(matches!(used, Err(StoreError::UsedByServer)), "{used:?}");
     server.close().await;
-    use bucketry_store::backup::RestoreTarget as _;
     let target = PostgresRestore::open(&address(&database), &quick, &migrations).await.unwrap();
     assert!(!target.target().begin_restore(checked.tables()).await.unwrap());
     target.close().await;
@@ -145,7 +143,6 @@ async fn a_registry_that_is_there_or_in_use_is_left_alone() {
 async fn an_older_schema_is_made_and_upgraded() {
     let (_, _directory, backup) = backed_up().await;
     let migrations = checked(&backup).await.unwrap().registry.migrations;
-    use bucketry_store::backup::RestoreTarget as _;
     for count in [1, 5, 13, migrations.len() - 1] {
         let there = empty_database().await;
         let target = PostgresRestore::open(&address(&there), &few(), &migrations[..count]).await.unwrap();

@@ -5,12 +5,16 @@ use std::path::{Path, PathBuf};
 
 use bucketry_store::Store as _;
 use bucketry_store::StoreError;
-use bucketry_store::backup::{BackupError, BackupHeader, BackupPace, BackupWriter, tables_of};
+use bucketry_store::backup::{
+    BackupError, BackupHeader, BackupPace, BackupWriter, RestoreTarget as _, tables_of,
+};
 use bucketry_store::bucket::BucketStore as _;
 use bucketry_store::contract::change;
+use bucketry_store::organization::OrganizationStore as _;
 use bucketry_store::sqlite::{self, DATABASE_FILE, SqliteRestore};
 use bucketry_store::transfer::{Target as _, UnfinishedTransfer};
 use bucketry_store::vault::VaultStore as _;
+use sqlx::ConnectOptions as _;
 use sqlx::migrate::Migrator;
 use tempfile::TempDir;
 
@@ -199,7 +203,6 @@ async fn a_backup_of_an_older_version_is_upgraded_when_it_is_restored() {
     let all = Migrator::new(Path::new("migrations/sqlite")).await.unwrap();
     let older: Vec<_> = all.migrations.iter().filter(|migration| migration.version < 12).cloned().collect();
     let descriptions: Vec<String> = older.iter().map(|one| one.description.to_string()).collect();
-    use sqlx::ConnectOptions as _;
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(directory.path().join(DATABASE_FILE));
     let mut connection = options.connect().await.unwrap();
     Migrator { migrations: older.into(), ..Migrator::DEFAULT }.run(&mut connection).await.unwrap();
@@ -218,7 +221,6 @@ async fn a_backup_of_an_older_version_is_upgraded_when_it_is_restored() {
     assert_eq!(checked(&backup).await.unwrap().registry.migrations, descriptions);
     let restored = restored(&backup).await;
     let store = open(restored.path()).await;
-    use bucketry_store::organization::OrganizationStore as _;
     assert_eq!(store.organization(org.id).await.unwrap().unwrap().name.as_str(), "default");
 }
 
@@ -228,7 +230,6 @@ async fn an_interrupted_restore_begins_again_and_no_other_registry_is_touched() 
     let checked_once = checked(&backup).await.unwrap();
     let restored = TempDir::new().unwrap();
     let target = SqliteRestore::create(restored.path(), &checked_once.registry.migrations).await.unwrap();
-    use bucketry_store::backup::RestoreTarget as _;
     assert!(target.target().begin_restore(checked_once.tables()).await.unwrap());
     let tables = checked_once.tables().to_vec();
     bucketry_store::backup::load(checked_once, target.target(), |_, _| Ok(()), |_| ()).await.unwrap();
