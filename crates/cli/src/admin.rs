@@ -15,7 +15,7 @@ use crate::arguments::{AdminCommand, AdminResetOptions};
 use crate::database::{Database, refuse_unfinished};
 use crate::failure::{Failure, Result};
 use crate::remote::Remote;
-use crate::{output, restore};
+use crate::{interrupted_restore, output};
 
 /// The size of the connection pool of a command.
 const CONNECTIONS: u32 = 2;
@@ -63,7 +63,7 @@ async fn reset_password(remote: &Remote, options: AdminResetOptions) -> Result<(
 async fn open_existing(database: &Database, data_dir: &Path, email: &str) -> Result<Arc<dyn Store>> {
     match database {
         Database::Embedded => {
-            restore::refuse_interrupted(data_dir)?;
+            interrupted_restore::refuse_interrupted(data_dir)?;
             let place = data_dir.display();
             if !data_dir.join(DATABASE_FILE).exists() {
                 return Err(Failure::failed(format!(

@@ -16,7 +16,7 @@ use clap::builder::ValueParser;
 use serde::{Serialize, Serializer};
 
 use crate::failure::{Failure, Result};
-use crate::{data_directory, restore};
+use crate::{data_directory, interrupted_restore};
 
 /// The URL of a PostgreSQL database, as given. It may contain a password, so it is never shown unredacted.
 #[derive(Clone)]
@@ -92,7 +92,7 @@ pub(crate) struct OpenDatabase {
 
 /// Opens the registry and upgrades its schema.
 pub(crate) async fn open(database: &Database, data_dir: &Path) -> Result<OpenDatabase> {
-    restore::refuse_interrupted(data_dir)?;
+    interrupted_restore::refuse_interrupted(data_dir)?;
     match database {
         Database::Embedded => {
             if data_directory::lacks_its_database(data_dir) {

@@ -55,6 +55,7 @@ mod history;
 mod import;
 mod init;
 mod init_arguments;
+mod interrupted_restore;
 mod inventory;
 mod inventory_arguments;
 mod key;

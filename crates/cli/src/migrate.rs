@@ -15,7 +15,7 @@ use crate::data_directory::{BESIDE_THE_DATABASE, VAULT_KEY};
 use crate::database::DatabaseUrl;
 use crate::failure::{Failure, Result};
 use crate::sealed_secrets::{self, Extent};
-use crate::{output, restore};
+use crate::{interrupted_restore, output};
 
 /// Both sides of a move. One is the embedded database, whose schema lists the tables to move.
 struct Sides {
@@ -88,7 +88,7 @@ impl Sides {
             }
         };
         let address = url.address()?;
-        restore::refuse_interrupted(&directory)?;
+        interrupted_restore::refuse_interrupted(&directory)?;
         if to_server && !directory.join(sqlite::DATABASE_FILE).exists() {
             return Err(Failure::failed(format!(
                 "there is no database in {}: name the server's data directory with --from sqlite:DATA_DIR",

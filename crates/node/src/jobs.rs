@@ -27,7 +27,7 @@ use crate::control_plane::MAX_CONTENT_BYTES;
 use crate::jitter::Jitter;
 use crate::key_checks::check_keys;
 use crate::newest::find_newest;
-use crate::open_buckets::{KnownBucket, OpenBuckets};
+use crate::open_buckets::{OpenBuckets, ReceivedBucket};
 use crate::progress::RunningValidations;
 use crate::registration::Registration;
 use crate::results::Results;
@@ -200,11 +200,11 @@ impl SharedJobs {
         let deadline = Instant::now() + Duration::from_millis(deadline_ms).min(LONGEST_BUCKET_JOB);
         let known = self.tools.buckets.wait_for(bucket_id, deadline.min(Instant::now() + BUCKET_WAIT)).await;
         let open = match known {
-            Some(KnownBucket::Open(open)) => open,
-            Some(KnownBucket::Malformed(error)) => {
+            Some(ReceivedBucket::Open(open)) => open,
+            Some(ReceivedBucket::Malformed(error)) => {
                 return refused(format!("this node can't open the bucket: {error}"), unopened(error));
             }
-            Some(KnownBucket::Sealed) => return failed("this node has no key for the bucket's secret"),
+            Some(ReceivedBucket::Sealed) => return failed("this node has no key for the bucket's secret"),
             None => return failed("this node doesn't serve the bucket"),
         };
         let slot = timeout_at(deadline, self.slots.acquire()).await;

@@ -19,7 +19,7 @@ pub(crate) struct OpenDriver {
 
 /// A bucket that the node serves, or tries to serve.
 #[derive(Clone)]
-pub(crate) enum KnownBucket {
+pub(crate) enum ReceivedBucket {
     Open(OpenDriver),
     /// What was entered for it is wrong.
     Malformed(OpenError),
@@ -30,13 +30,13 @@ pub(crate) enum KnownBucket {
 /// The buckets that the node serves, by id.
 #[derive(Default)]
 pub(crate) struct OpenBuckets {
-    known: RwLock<HashMap<BucketId, KnownBucket>>,
+    known: RwLock<HashMap<BucketId, ReceivedBucket>>,
     news: Notify,
 }
 
 impl OpenBuckets {
     /// Replaces a bucket.
-    pub(crate) fn set(&self, id: BucketId, bucket: KnownBucket) {
+    pub(crate) fn set(&self, id: BucketId, bucket: ReceivedBucket) {
         self.known.write().insert(id, bucket);
         self.news.notify_waiters();
     }
@@ -48,13 +48,13 @@ impl OpenBuckets {
     /// A bucket that could be opened.
     pub(crate) fn get(&self, id: BucketId) -> Option<OpenDriver> {
         match self.known.read().get(&id) {
-            Some(KnownBucket::Open(open)) => Some(open.clone()),
+            Some(ReceivedBucket::Open(open)) => Some(open.clone()),
             _ => None,
         }
     }
 
     /// A bucket, once the node knows it. A job may arrive together with the bucket that it is about.
-    pub(crate) async fn wait_for(&self, id: BucketId, until: Instant) -> Option<KnownBucket> {
+    pub(crate) async fn wait_for(&self, id: BucketId, until: Instant) -> Option<ReceivedBucket> {
         let waiting = async {
             loop {
                 let news = self.news.notified();
@@ -88,9 +88,9 @@ mod tests {
             async move { buckets.wait_for(id(1), soon).await }
         });
         tokio::task::yield_now().await;
-        buckets.set(id(2), KnownBucket::Sealed);
-        buckets.set(id(1), KnownBucket::Sealed);
-        assert!(matches!(waiting.await.unwrap(), Some(KnownBucket::Sealed)));
+        buckets.set(id(2), ReceivedBucket::Sealed);
+        buckets.set(id(1), ReceivedBucket::Sealed);
+        assert!(matches!(waiting.await.unwrap(), Some(ReceivedBucket::Sealed)));
         buckets.remove(id(1));
         assert!(buckets.wait_for(id(1), soon).await.is_none());
     }

@@ -22,7 +22,7 @@ use crate::control_plane::{ControlPlane, ControlPlaneError};
 use crate::jitter::Jitter;
 use crate::jobs::Jobs;
 use crate::metrics::Metrics;
-use crate::open_buckets::{KnownBucket, OpenBuckets, OpenDriver};
+use crate::open_buckets::{OpenBuckets, OpenDriver, ReceivedBucket};
 use crate::probes::{Change, Served};
 use crate::registration::Registration;
 use crate::stored_configuration::{LoadedConfiguration, StoredConfiguration};
@@ -256,7 +256,7 @@ const HOW_TO_SEAL: &str = "Run `bucketry vault rotate` to seal all secrets to al
                            secret, enter it again.";
 
 /// Opens a bucket for probes, and for jobs if the cloud has a driver for it.
-fn open(bucket: NodeBucket, identities: &Identities, cloud: &dyn Cloud) -> (Served, Option<KnownBucket>) {
+fn open(bucket: NodeBucket, identities: &Identities, cloud: &dyn Cloud) -> (Served, Option<ReceivedBucket>) {
     let NodeBucket { id, org_id, version, config_version, location, secret } = bucket;
     let served = |target, open| Served { id, version, config_version, target, open };
     let context = SecretContext::of_bucket(org_id, id);
@@ -265,7 +265,7 @@ fn open(bucket: NodeBucket, identities: &Identities, cloud: &dyn Cloud) -> (Serv
         Err(error) => {
             tracing::warn!(bucket = %id, %error, "can't open the bucket's secret");
             let reason = format!("The node can't open the bucket's secret: {error}. {HOW_TO_SEAL}");
-            return (served(None, OpenBucket::not_opened(reason)), Some(KnownBucket::Sealed));
+            return (served(None, OpenBucket::not_opened(reason)), Some(ReceivedBucket::Sealed));
         }
     };
     let target = BucketTarget { location, secret };
@@ -273,13 +273,13 @@ fn open(bucket: NodeBucket, identities: &Identities, cloud: &dyn Cloud) -> (Serv
         Ok(open) => {
             let target = TargetDigest::of(&target);
             let driver = open.driver.clone();
-            let known = driver.map(|driver| KnownBucket::Open(OpenDriver { config_version, driver }));
+            let known = driver.map(|driver| ReceivedBucket::Open(OpenDriver { config_version, driver }));
             (served(Some(target), open), known)
         }
         Err(error) => {
             tracing::warn!(bucket = %id, %error, "can't open the bucket");
             let placeholder = OpenBucket::not_opened(format!("The node can't open the bucket: {error}."));
-            (served(None, placeholder), Some(KnownBucket::Malformed(error)))
+            (served(None, placeholder), Some(ReceivedBucket::Malformed(error)))
         }
     }
 }

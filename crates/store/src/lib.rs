@@ -44,6 +44,7 @@ pub mod organization;
 pub mod overview;
 pub mod postgres;
 pub mod registration;
+mod registry_copy;
 pub mod repository;
 pub mod repository_key;
 pub mod sqlite;

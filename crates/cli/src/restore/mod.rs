@@ -24,14 +24,15 @@ use crate::remote::Remote;
 use keys::RestoredKeys;
 use staging::{ReadyRestore, Staging};
 
-pub(crate) use staging::refuse_interrupted;
-
 /// How long a statement on a large registry may take.
 const STATEMENT_TIMEOUT: std::time::Duration = std::time::Duration::from_hours(4);
 
 /// Restores a backup.
 pub(crate) async fn run(remote: &Remote, options: RestoreOptions) -> Result<()> {
-    let address = options.database_url.as_ref().map(crate::database::DatabaseUrl::address).transpose()?;
+    let address = match &options.database_url {
+        Some(url) => Some(url.address()?),
+        None => None,
+    };
     // A server that is running is found before a large file is read.
     let early = (options.data_dir.exists() && !options.check).then(|| lock(&options.data_dir)).transpose()?;
     let bar = bar();
@@ -39,7 +40,7 @@ pub(crate) async fn run(remote: &Remote, options: RestoreOptions) -> Result<()> 
     let checked =
         check(&options.file, |rows| bar.set_position(rows)).await.map_err(|error| nothing(&error))?;
     bar.finish_and_clear();
-    let facts = Facts::of(&checked);
+    let facts = BackupFacts::of(&checked);
     let ready = if options.check { None } else { ReadyRestore::find(&options.data_dir)? };
     if let Some(ready) = ready {
         ready.must_be_of(&facts.sha256, &options.data_dir)?;
@@ -74,7 +75,7 @@ async fn resume(ready: ReadyRestore, data_dir: &Path, address: Option<&Address>)
 fn report(
     remote: &Remote,
     options: &RestoreOptions,
-    facts: &Facts,
+    facts: &BackupFacts,
     address: Option<&Address>,
     replaced: Option<&Path>,
 ) -> Result<()> {
@@ -90,7 +91,7 @@ fn report(
 }
 
 /// What is said about a backup.
-struct Facts {
+struct BackupFacts {
     sha256: String,
     rows: u64,
     began_at: String,
@@ -98,7 +99,7 @@ struct Facts {
     spool_files: usize,
 }
 
-impl Facts {
+impl BackupFacts {
     fn of(checked: &CheckedBackup) -> Self {
         Self {
             sha256: checked.sha256.clone(),

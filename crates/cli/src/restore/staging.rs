@@ -17,9 +17,8 @@ use serde::{Deserialize, Serialize};
 use super::PLACES;
 use crate::data_directory::SPOOL;
 use crate::failure::{Failure, Result};
+use crate::interrupted_restore::{PARTIAL, READY};
 
-const PARTIAL: &str = "restore.partial";
-const READY: &str = "restore.ready";
 /// In `restore.ready`: which backup it is from.
 const NOTE: &str = "restore.json";
 /// Where files are moved that are in the way, followed by a number.
@@ -29,21 +28,6 @@ const ASIDE: &str = "before-restore-";
 struct RestoreNote {
     sha256: String,
     aside: String,
-}
-
-/// Refuses a data directory in which a restore was interrupted: a server would take it for an empty or an older one.
-pub(crate) fn refuse_interrupted(data_dir: &Path) -> Result<()> {
-    let found = [PARTIAL, READY].into_iter().find(|name| data_dir.join(name).exists());
-    let Some(found) = found else { return Ok(()) };
-    let give_up = if found == PARTIAL {
-        format!(", or delete {} to give it up", data_dir.join(PARTIAL).display())
-    } else {
-        String::new()
-    };
-    Err(Failure::failed(format!(
-        "a `bucketry restore` into {} was interrupted: run the same command again{give_up}",
-        data_dir.display()
-    )))
 }
 
 /// Refuses to restore over files, unless that was asked for.
@@ -294,6 +278,7 @@ fn failed(path: &Path, error: &io::Error) -> Failure {
 mod tests {
     use super::*;
     use crate::data_directory::VAULT_KEY;
+    use crate::interrupted_restore::refuse_interrupted;
 
     fn write(path: &Path, text: &str) {
         fs::write(path, text).unwrap();

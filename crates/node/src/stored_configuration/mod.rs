@@ -54,7 +54,7 @@ struct ConfigurationState {
     /// Whether the control plane has sent everything since the start. Before that, the file is left alone.
     is_whole: bool,
     has_changed: bool,
-    written: Option<Written>,
+    written: Option<WrittenConfiguration>,
 }
 
 impl ConfigurationState {
@@ -66,7 +66,7 @@ impl ConfigurationState {
 }
 
 /// The last successful write.
-struct Written {
+struct WrittenConfiguration {
     confirmed_at: Timestamp,
     recipient: Recipient,
 }
@@ -237,7 +237,7 @@ impl StoredConfiguration {
             let repositories = to_write.repositories.values().map(|repository| &**repository);
             let file = &this.settings.file;
             format::write(file, &recipient, &this.owner, confirmed_at, buckets, repositories)
-                .map(|()| Written { confirmed_at, recipient })
+                .map(|()| WrittenConfiguration { confirmed_at, recipient })
         });
         match written.await {
             Ok(Ok(written)) => self.state.lock().written = Some(written),

@@ -8,7 +8,7 @@ use super::dialect::{self, Connection};
 use super::open::{Options, reach, within};
 use super::sql::snapshot::SqlSnapshot;
 use crate::Result;
-use crate::backup::BackupSource;
+use crate::registry_copy::BackupSource;
 
 /// Opens the registry at an address for a backup. Creates, changes and claims nothing, so a standby can be backed up too.
 pub async fn source(address: &Address) -> Result<Box<dyn BackupSource>> {

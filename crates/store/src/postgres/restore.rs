@@ -4,8 +4,8 @@ use async_trait::async_trait;
 
 use super::open::Options;
 use super::{Address, PostgresStore};
-use crate::backup::RestoreTarget;
 use crate::migrations::{self, UnknownMigration};
+use crate::registry_copy::RestoreTarget;
 use crate::transfer::Target;
 use crate::{Result, Store as _, StoreError};
 

@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Connection as _, query};
 use super::columns::Columns;
 use super::dialect::{self, Connection};
 use super::transfer::{cells, names};
-use crate::backup::BackupSource;
+use crate::registry_copy::BackupSource;
 use crate::transfer::{Cell, StoredTable};
 use crate::{Result, StoreError};
 

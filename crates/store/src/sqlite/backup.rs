@@ -12,7 +12,7 @@ use super::open::{Options, connecting, must_be_readable};
 use super::sql::backup_record::RECORD_BACKUP;
 use super::sql::snapshot::SqlSnapshot;
 use crate::Result;
-use crate::backup::BackupSource;
+use crate::registry_copy::BackupSource;
 
 /// Opens the database in a data directory for a backup. Creates, changes and locks nothing.
 pub async fn source(data_dir: &Path) -> Result<Box<dyn BackupSource>> {

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 
 use super::SqliteStore;
 use super::open::{Options, checkpoint};
-use crate::backup::RestoreTarget;
 use crate::migrations::{self, UnknownMigration};
+use crate::registry_copy::RestoreTarget;
 use crate::transfer::Target;
 use crate::{Result, Store as _, StoreError};
 
