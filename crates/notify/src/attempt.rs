@@ -108,6 +108,8 @@ mod tests {
         assert_eq!(fail(0, 0, MIDDLE, asked).next_at, Some(at(120)));
         let forever = SendFailure { retry_after: Some(u64::MAX), ..SendFailure::new("x") };
         assert!(fail(0, 0, MIDDLE, forever).next_at.unwrap() < at(3_601));
+        let a_day = SendFailure { retry_after: Some(86_400), ..SendFailure::new("x") };
+        assert_eq!(fail(0, 0, MIDDLE, a_day).next_at, Some(at(3_600)));
     }
 
     #[test]

@@ -126,7 +126,9 @@ pub(crate) mod tests {
         assert!(!resolved.contains("No node reaches it"), "{resolved}");
         let many: Vec<String> = (0..100).map(|n| format!("b{n}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
-        assert!(paragraphs(&message(NotificationKind::Alerting, &many, 100)).contains("… and 80 more"));
+        let text = paragraphs(&message(NotificationKind::Alerting, &many, 100));
+        assert!(text.contains("… and 80 more"), "{text}");
+        assert_eq!(text.matches("Bucket is OFFLINE").count(), DESCRIBED, "{text}");
     }
 
     #[test]
