@@ -77,7 +77,9 @@ async fn a_backup_of_a_store_in_use_shows_one_moment_and_blocks_no_writer() {
     assert!(!to.exists(), "an incomplete backup doesn't have its name");
     let written = writer.finish().await.unwrap();
     assert_eq!(written.bytes, fs::metadata(&to).unwrap().len());
-    let copy = open(restored(&to).await.path()).await;
+    // The directory must outlive the store, which opens further connections.
+    let there = restored(&to).await;
+    let copy = open(there.path()).await;
     assert_eq!(copy.count_secrets().await.unwrap(), 1);
     // A snapshot that is begun again shows the present.
     let migrations = source.begin().await.unwrap();
@@ -85,7 +87,8 @@ async fn a_backup_of_a_store_in_use_shows_one_moment_and_blocks_no_writer() {
     let mut writer = BackupWriter::create(&again, &header, BackupPace::Full).await.unwrap();
     writer.registry(&mut *source, migrations, None).await.unwrap();
     writer.finish().await.unwrap();
-    assert_eq!(open(restored(&again).await.path()).await.count_secrets().await.unwrap(), 2);
+    let there = restored(&again).await;
+    assert_eq!(open(there.path()).await.count_secrets().await.unwrap(), 2);
 }
 
 #[tokio::test]
