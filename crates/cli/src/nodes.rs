@@ -22,28 +22,30 @@ const COLUMNS: &[Column] = &[
 pub(crate) async fn run(remote: &Remote, command: NodesCommand) -> Result<()> {
     let client = connect(remote).await?;
     match command {
-        NodesCommand::List => {
-            let nodes = client.nodes().await?;
-            if remote.json {
-                return output::json(&nodes);
-            }
-            let row = |node: &RegisteredNode| {
-                vec![
-                    Cell::text(&node.ip),
-                    Cell::text(&node.region),
-                    Cell::text(&node.version),
-                    Cell::status(node.status),
-                    Cell::time(Some(node.last_updated)),
-                    Cell::text(node.id),
-                ]
-            };
-            Table::new(COLUMNS, nodes.iter().map(row)).print(remote)
-        }
+        NodesCommand::List => list(remote, &client.nodes().await?),
         NodesCommand::Show { node } => {
             let node = find(client.nodes().await?, node.trim())?;
             if remote.json { output::json(&node) } else { show(&node) }
         }
     }
+}
+
+/// Prints nodes as a table, or as JSON.
+pub(crate) fn list(remote: &Remote, nodes: &[RegisteredNode]) -> Result<()> {
+    if remote.json {
+        return output::json(&nodes);
+    }
+    let row = |node: &RegisteredNode| {
+        vec![
+            Cell::text(&node.ip),
+            Cell::text(&node.region),
+            Cell::text(&node.version),
+            Cell::status(node.status),
+            Cell::time(Some(node.last_updated)),
+            Cell::text(node.id),
+        ]
+    };
+    Table::new(COLUMNS, nodes.iter().map(row)).print(remote)
 }
 
 /// Finds a node by its id or its name, which is unique.

@@ -1,15 +1,16 @@
 //! The key files of a data directory, sealed for a backup.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::Path;
 
-use age::armor::{ArmoredReader, ArmoredWriter, Format};
+use age::armor::ArmoredReader;
 use bucketry_model::secret::Secret;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::recipient::Recipient;
+use crate::seal::armored;
 use crate::{Identities, VaultError, private_file};
 
 /// The version of the plaintext format.
@@ -86,19 +87,7 @@ impl KeyFiles {
         let length: usize = self.0.iter().map(|(name, text)| 16 + 6 * (name.len() + text.len())).sum();
         let mut text = Zeroizing::new(Vec::with_capacity(256 + backup.len() + length));
         serde_json::to_writer(&mut *text, &plain).map_err(|_| VaultError::Cryptography)?;
-        let recipients = recipients.iter().map(|key| &key.0 as &dyn age::Recipient);
-        let encryptor = age::Encryptor::with_recipients(recipients).map_err(|error| match error {
-            age::EncryptError::MissingRecipients => VaultError::NoRecipients,
-            _ => VaultError::Cryptography,
-        })?;
-        let write = || -> std::io::Result<Vec<u8>> {
-            let armor = ArmoredWriter::wrap_output(Vec::new(), Format::AsciiArmor)?;
-            let mut writer = encryptor.wrap_output(armor)?;
-            writer.write_all(&text)?;
-            writer.finish()?.finish()
-        };
-        let sealed = write().map_err(|_| VaultError::Cryptography)?;
-        String::from_utf8(sealed).map_err(|_| VaultError::Cryptography)
+        armored(&text, recipients)
     }
 
     /// Opens the files that were sealed for a backup.

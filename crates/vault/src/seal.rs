@@ -96,22 +96,24 @@ pub fn seal(
     // An escaped character takes at most six bytes. The buffer never reallocates, so no copy stays in memory.
     let mut text = Zeroizing::new(Vec::with_capacity(256 + context.record.len() + 6 * secret.expose().len()));
     serde_json::to_writer(&mut *text, &plain).map_err(|_| VaultError::Cryptography)?;
+    armored(&text, recipients).map(SealedSecret::from_text)
+}
 
-    let encryptor = age::Encryptor::with_recipients(
-        recipients.iter().map(|key| &key.0 as &dyn age::Recipient),
-    )
-    .map_err(|error| match error {
+/// Encrypts a text to each recipient, as an age file in ASCII armor.
+pub(crate) fn armored(text: &[u8], recipients: &[Recipient]) -> Result<String, VaultError> {
+    let recipients = recipients.iter().map(|key| &key.0 as &dyn age::Recipient);
+    let encryptor = age::Encryptor::with_recipients(recipients).map_err(|error| match error {
         age::EncryptError::MissingRecipients => VaultError::NoRecipients,
         _ => VaultError::Cryptography,
     })?;
     let write = || -> std::io::Result<Vec<u8>> {
         let armor = ArmoredWriter::wrap_output(Vec::new(), Format::AsciiArmor)?;
         let mut writer = encryptor.wrap_output(armor)?;
-        writer.write_all(&text)?;
+        writer.write_all(text)?;
         writer.finish()?.finish()
     };
     let sealed = write().map_err(|_| VaultError::Cryptography)?;
-    String::from_utf8(sealed).map(SealedSecret::from_text).map_err(|_| VaultError::Cryptography)
+    String::from_utf8(sealed).map_err(|_| VaultError::Cryptography)
 }
 
 /// Opens a sealed secret with the identity that fits, and checks that it was sealed for this context.
