@@ -43,7 +43,7 @@ pub enum Fault {
     LoseAnswer,
     /// Pass the request on, and hold the response until the proxy is healthy again.
     HoldAnswer,
-    /// Hold the request until the proxy is healthy again.
+    /// Hold the request until the proxy is healthy again. Later requests on the connection can meet faults, too.
     HoldRequest,
 }
 
@@ -214,6 +214,15 @@ async fn serve(mut client: TcpStream, shared: &SharedProxy) -> io::Result<()> {
                 }
                 let bytes = &from_client[..read];
                 match (shared.meet(bytes), &mut upstream) {
+                    (Some(Fault::HoldRequest), Some(upstream)) => {
+                        shared.until_healthy().await;
+                        upstream.write_all(bytes).await?;
+                    }
+                    (Some(Fault::HoldAnswer), Some(upstream)) => {
+                        let answer = carry_out(&mut client, upstream, bytes).await?;
+                        shared.until_healthy().await;
+                        client.write_all(&answer).await?;
+                    }
                     (Some(fault), upstream) => return misbehave(client, upstream.take(), bytes, fault, shared).await,
                     (None, Some(upstream)) => upstream.write_all(bytes).await?,
                     (None, None) => return canned(client, bytes, &Answer::new(200), shared).await,
@@ -264,17 +273,12 @@ async fn misbehave(
             client.write_all(&answer).await?;
             hold(client).await
         }
-        Fault::HoldRequest => {
+        Fault::LoseAnswer => {
             let Some(mut upstream) = upstream else { return Ok(()) };
-            shared.until_healthy().await;
-            upstream.write_all(first).await?;
-            tokio::io::copy_bidirectional(&mut client, &mut upstream).await.map(drop)
+            carry_out(&mut client, &mut upstream, first).await.map(drop)
         }
-        Fault::LoseAnswer | Fault::HoldAnswer => {
-            let Some(upstream) = upstream else { return Ok(()) };
-            let holds = fault == Fault::HoldAnswer;
-            carry_out(client, upstream, first, holds.then_some(shared)).await
-        }
+        // Without a server, there is nothing to pass on later.
+        Fault::HoldRequest | Fault::HoldAnswer => Ok(()),
         Fault::Reset => {
             read_request(&mut client, first, shared).await?;
             client.set_zero_linger()
@@ -329,13 +333,8 @@ async fn stall_after(
     hold(client).await
 }
 
-/// Passes a request on. Returns the response once `until` is healthy, or never if it is `None`.
-async fn carry_out(
-    mut client: TcpStream,
-    mut upstream: TcpStream,
-    first: &[u8],
-    until: Option<&SharedProxy>,
-) -> io::Result<()> {
+/// Passes a request on, and returns the first bytes of the response.
+async fn carry_out(client: &mut TcpStream, upstream: &mut TcpStream, first: &[u8]) -> io::Result<Vec<u8>> {
     upstream.write_all(first).await?;
     let mut up = vec![0; 64 * 1024];
     let mut answer = vec![0; 64 * 1024];
@@ -349,10 +348,8 @@ async fn carry_out(
             read = upstream.read(&mut answer) => break read?,
         }
     };
-    let Some(shared) = until else { return Ok(()) };
-    shared.until_healthy().await;
-    client.write_all(&answer[..answered]).await?;
-    tokio::io::copy_bidirectional(&mut client, &mut upstream).await.map(drop)
+    answer.truncate(answered);
+    Ok(answer)
 }
 
 async fn canned(

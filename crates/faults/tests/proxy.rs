@@ -55,6 +55,26 @@ async fn a_fault_acts_on_connections_that_are_open_already() {
 }
 
 #[tokio::test]
+async fn a_connection_whose_request_was_held_meets_later_faults() {
+    for held in [Fault::HoldRequest, Fault::HoldAnswer] {
+        let origin = OriginStub::start().await.unwrap();
+        let proxy = FaultProxy::start(origin.address()).await.unwrap();
+        proxy.set(held);
+        let mut stream = ask(&proxy, GET).await;
+        let mut first = [0; 1_024];
+        assert!(tokio::time::timeout(SILENCE, stream.read(&mut first)).await.is_err());
+        proxy.healthy();
+        let read = stream.read(&mut first).await.unwrap();
+        assert!(first[..read].starts_with(b"HTTP/1.1 200 OK\r\n"));
+
+        proxy.set(Fault::Answer(Answer::slow_down(3)));
+        stream.write_all(GET.as_bytes()).await.unwrap();
+        assert!(answer(stream).await.unwrap().starts_with("HTTP/1.1 503 "));
+        assert_eq!((origin.requests(), proxy.faults_met()), (1, 2));
+    }
+}
+
+#[tokio::test]
 async fn a_head_gets_the_header_of_an_answer_only() {
     let proxy = FaultProxy::alone(Fault::Answer(Answer::new(404).body("gone"))).await.unwrap();
     let head = answer(ask(&proxy, "HEAD /b HTTP/1.1\r\nhost: h\r\n\r\n").await).await.unwrap();
