@@ -1,6 +1,6 @@
 //! The root of the repository, and the target directory to which everything is built or installed.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
@@ -19,7 +19,10 @@ pub(crate) struct Workspace {
 impl Workspace {
     /// Gets both paths from `cargo metadata`.
     pub(crate) fn find() -> Result<Self> {
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+        // `cargo run` sets the variable to the working copy in use, whichever one this program was compiled in.
+        let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        let package = package.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        let manifest = package.join("Cargo.toml");
         let mut ask = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         ask.args(["metadata", "--no-deps", "--format-version=1", "--manifest-path"]).arg(manifest);
         let response: Value = serde_json::from_str(&command::output(&mut ask)?)?;
