@@ -16,7 +16,7 @@ pub(crate) mod traces;
 pub(crate) mod versions;
 mod writes;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bucketry_test_servers::bucketry::Bucketry;
 use bytes::Bytes;
@@ -34,6 +34,8 @@ use crate::statistics::Spread;
 use crate::{Plan, Result};
 
 const MIB: f64 = 1_048_576.0;
+/// Longer than a node takes to receive a million buckets on a slow machine.
+const SERVED_WITHIN: Duration = Duration::from_mins(10);
 /// The names of the buckets at their providers.
 const S3_BUCKET: &str = "measured";
 const AZURE_BUCKET: &str = "translated";
@@ -122,8 +124,6 @@ impl Field {
             .await?;
         let host = url.split_once("://").map_or(url.as_str(), |(_, host)| host).to_owned();
         let signer = Signer::new(text(&pair, "key")?, text(&pair, "secret")?, host);
-        // The node receives the repository within a second.
-        tokio::time::sleep(Duration::from_secs(3)).await;
         let (mut running, mut missing) = (Vec::new(), Vec::new());
         for (name, started) in [
             (
@@ -143,7 +143,22 @@ impl Field {
                 }
             }
         }
-        Ok(Self { provider, deployment, peers: running, missing, signer, url, cores, directory })
+        let field = Self { provider, deployment, peers: running, missing, signer, url, cores, directory };
+        field.wait_until_served().await?;
+        Ok(field)
+    }
+
+    /// Waits until the node has received the repository: a second, or much longer if there are many buckets before it.
+    async fn wait_until_served(&self) -> Result {
+        let deadline = Instant::now() + SERVED_WITHIN;
+        let one = read(S3_BUCKET, SMALL, 1, 1);
+        loop {
+            match round(&self.gateway(), &one).await {
+                Ok(_) => return Ok(()),
+                Err(error) if Instant::now() > deadline => return Err(error),
+                Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
+            }
+        }
     }
 
     fn gateway(&self) -> LoadSide {
