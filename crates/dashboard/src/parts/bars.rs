@@ -22,60 +22,79 @@ pub(crate) type DayShare = Option<f64>;
 
 /// The drawing of some days, the earliest first. `label` says what it shows.
 pub(crate) fn bars(days: &[DayShare], class: &str, label: &str) -> Markup {
-    let (mut good, mut bad, mut mute) = (BarPath::default(), BarPath::default(), BarPath::default());
+    let (mut whole, mut none) = (DashedRuns::at(HEIGHT / 2.0), DashedRuns::at(HEIGHT - DOT / 2.0));
+    let (mut good, mut bad) = (String::new(), String::new());
     for (index, share) in days.iter().enumerate() {
         match share {
-            None => mute.add(index, HEIGHT - DOT, DOT),
-            Some(share) if *share >= 100.0 => good.add(index, 0.0, HEIGHT),
+            None => none.add(index),
+            Some(share) if *share >= 100.0 => whole.add(index),
             Some(share) => {
                 let tall = outage_height(*share);
-                bad.add(index, HEIGHT - tall, tall);
+                add_bar(&mut bad, index, HEIGHT - tall, tall);
                 let rest = HEIGHT - tall - GAP;
                 if rest > 1.0 {
-                    good.add(index, 0.0, rest);
+                    add_bar(&mut good, index, 0.0, rest);
                 }
             }
         }
     }
     let width = (days.len() as f64 * STEP as f64 - STEP as f64 + WIDTH).max(WIDTH);
+    let paths =
+        [("d-good", whole.into_path()), ("d-mute", none.into_path()), ("u-good", good), ("u-bad", bad)];
     html! {
         svg class=(class) viewBox={ "0 0 " (format!("{width:.1}")) " 34" } preserveAspectRatio="none" role="img"
             aria-label=(label) {
-            @for (class, path) in [("u-good", good), ("u-bad", bad), ("u-mute", mute)] {
-                @if !path.data.is_empty() { path class=(class) d=(path.data) {} }
+            @for (class, data) in paths {
+                @if !data.is_empty() { path class=(class) d=(data) {} }
             }
         }
     }
 }
 
-/// The bars of one colour.
-///
-/// Most days are like the day before: then the bar is drawn by the same text, one step to the right. A page has
-/// thousands of bars, and coordinates written as numbers were a third of its work.
-#[derive(Default)]
-struct BarPath {
+/// Bars that are all alike: whole days online, or days without data. Most days are, and a page has thousands. So each run
+/// of them is one line, as thick as the bars are tall, and dashed: `d-good` and `d-mute` in the style sheet have the
+/// thickness, and dashes and gaps as wide as those here.
+struct DashedRuns {
+    /// The height of the line.
+    y: f64,
     data: String,
-    /// The last bar: its day, top and height, and the text that draws it from its corner.
-    last: Option<(usize, f64, f64, String)>,
+    /// The first and the last day of the run in progress.
+    run: Option<(usize, usize)>,
 }
 
-impl BarPath {
-    fn add(&mut self, index: usize, y: f64, height: f64) {
-        let (y, height) = (to_tenth(y), to_tenth(height));
-        match &mut self.last {
-            Some((day, top, tall, text)) if *day + 1 == index && (*top, *tall) == (y, height) => {
-                self.data.push_str("m4 0");
-                self.data.push_str(text);
-                *day = index;
-            }
-            last => {
-                let text = format!("h{WIDTH}v{height}h-{WIDTH}z");
-                // Writing to a string can't fail.
-                let _ = write!(self.data, "M{} {y}{text}", index * STEP);
-                *last = Some((index, y, height, text));
+impl DashedRuns {
+    fn at(y: f64) -> Self {
+        Self { y, data: String::new(), run: None }
+    }
+
+    fn add(&mut self, index: usize) {
+        match &mut self.run {
+            Some((_, last)) if *last + 1 == index => *last = index,
+            _ => {
+                self.end_run();
+                self.run = Some((index, index));
             }
         }
     }
+
+    fn end_run(&mut self) {
+        if let Some((first, last)) = self.run.take() {
+            let length = ((last - first) * STEP) as f64 + WIDTH;
+            // Writing to a string can't fail.
+            let _ = write!(self.data, "M{} {}h{length:.1}", first * STEP, self.y);
+        }
+    }
+
+    fn into_path(mut self) -> String {
+        self.end_run();
+        self.data
+    }
+}
+
+fn add_bar(path: &mut String, index: usize, y: f64, height: f64) {
+    let (x, y, height) = (index * STEP, to_tenth(y), to_tenth(height));
+    // Writing to a string can't fail.
+    let _ = write!(path, "M{x} {y}h{WIDTH}v{height}h-{WIDTH}z");
 }
 
 fn to_tenth(number: f64) -> f64 {
@@ -116,18 +135,19 @@ mod tests {
     #[test]
     fn an_outage_is_visible_however_short_and_a_day_without_data_is_no_outage() {
         let html = bars(&[Some(100.0), Some(99.999), Some(0.0), None], "bars", "Four days").into_string();
-        assert!(html.contains("M0 0h2.7v34h-2.7z"), "a full bar: {html}");
+        assert!(html.contains("class=\"d-good\" d=\"M0 17h2.7\""), "a full bar: {html}");
         assert!(html.contains("M4 23h2.7v11h-2.7z"), "the least outage: {html}");
         assert!(html.contains("M8 0h2.7v34h-2.7z"), "a whole day: {html}");
-        assert!(html.contains("class=\"u-mute\" d=\"M12 31h2.7v3h-2.7z\""), "{html}");
+        assert!(html.contains("class=\"d-mute\" d=\"M12 32.5h2.7\""), "{html}");
         assert!(html.contains("role=\"img\"") && html.contains("Four days"));
     }
 
     #[test]
-    fn a_day_like_the_one_before_is_drawn_by_the_same_text_one_step_further() {
-        let html = bars(&[Some(100.0), Some(100.0), None, Some(100.0)], "bars", "").into_string();
-        let path = "M0 0h2.7v34h-2.7zm4 0h2.7v34h-2.7zM12 0h2.7v34h-2.7z";
-        assert!(html.contains(path), "{html}");
+    fn days_that_are_alike_are_one_dashed_line() {
+        let days = [Some(100.0), Some(100.0), Some(100.0), None, Some(100.0), None, None];
+        let html = bars(&days, "bars", "").into_string();
+        assert!(html.contains("class=\"d-good\" d=\"M0 17h10.7M16 17h2.7\""), "{html}");
+        assert!(html.contains("class=\"d-mute\" d=\"M12 32.5h2.7M20 32.5h6.7\""), "{html}");
     }
 
     #[test]
