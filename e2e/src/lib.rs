@@ -22,6 +22,7 @@ mod azure;
 mod call;
 mod clients;
 mod command_line;
+mod control_planes;
 mod disk;
 mod environment;
 mod eventually;
@@ -41,6 +42,7 @@ mod reverse_proxy;
 mod s3;
 mod server;
 mod signed;
+mod spread;
 
 pub use alertmanager::Alertmanager;
 pub use authority::{CertificateAuthority, IssuedCertificate};

@@ -3,19 +3,23 @@
 use std::path::PathBuf;
 use std::process::ExitStatus;
 
-use bucketry_test_servers::bucketry::{Bucketry, OWNER_EMAIL, OWNER_PASSWORD, Options};
+use bucketry_test_servers::bucketry::{OWNER_EMAIL, OWNER_PASSWORD, Options};
 use http::Method;
 use serde_json::json;
 
+use crate::control_planes::ControlPlanes;
 use crate::{Call, Error, Result};
 
 /// A running `bucketry serve`. Dropping it kills it and removes a temporary data directory.
+///
+/// With `BUCKETRY_TEST_CONTROL_PLANES=3`, and if its registry is in PostgreSQL, these are three processes on one
+/// database behind one address, of which only the first has a node.
 ///
 /// A step that is dropped before it has finished continues in the background, and then kills the server.
 #[derive(Debug)]
 pub struct Server {
     // Moved to a blocking thread while a step runs.
-    inner: Option<Bucketry>,
+    inner: Option<ControlPlanes>,
     api: String,
     gateway: Option<String>,
     data_dir: PathBuf,
@@ -25,9 +29,9 @@ pub struct Server {
 impl Server {
     /// Starts a server and waits until it is ready.
     pub async fn start(options: Options) -> Result<Self> {
-        let inner = tokio::task::spawn_blocking(move || Bucketry::start(options)).await??;
+        let inner = tokio::task::spawn_blocking(move || ControlPlanes::start(options)).await??;
         Ok(Self {
-            api: inner.api().to_owned(),
+            api: inner.api(),
             gateway: inner.gateway().map(str::to_owned),
             data_dir: inner.data_dir(),
             database: inner.database().map(str::to_owned),
@@ -57,22 +61,22 @@ impl Server {
 
     /// Everything that the server has printed so far, on both outputs, including before restarts.
     pub fn log(&self) -> String {
-        self.inner.as_ref().map(Bucketry::log).unwrap_or_default()
+        self.inner.as_ref().map(ControlPlanes::log).unwrap_or_default()
     }
 
     /// The process id, while the server runs.
     pub fn process_id(&self) -> Option<u32> {
-        self.inner.as_ref().and_then(Bucketry::process_id)
+        self.inner.as_ref().and_then(ControlPlanes::process_id)
     }
 
     /// Kills the server (SIGKILL).
     pub async fn kill_hard(&mut self) -> Result<()> {
-        in_background(&mut self.inner, Bucketry::kill_hard).await
+        in_background(&mut self.inner, ControlPlanes::kill_hard).await
     }
 
     /// Stops the server (SIGTERM) and waits for its exit status. `None` if it isn't running.
     pub async fn terminate(&mut self) -> Result<Option<ExitStatus>> {
-        in_background(&mut self.inner, Bucketry::terminate).await
+        in_background(&mut self.inner, ControlPlanes::terminate).await
     }
 
     /// Starts the server again on the same data directory and waits until it is ready. A running server is killed
@@ -80,7 +84,7 @@ impl Server {
     pub async fn restart(&mut self) -> Result<()> {
         let (api, gateway) = in_background(&mut self.inner, |server| {
             server.start_again()?;
-            Ok((server.api().to_owned(), server.gateway().map(str::to_owned)))
+            Ok((server.api(), server.gateway().map(str::to_owned)))
         })
         .await?;
         (self.api, self.gateway) = (api, gateway);

@@ -92,7 +92,7 @@ pub(crate) fn run(selection: &Selection) -> Result {
     match selection {
         Selection::Everything => {
             section(suites(&workspace, &environment, &[]));
-            section(journeys_on_postgres(&workspace, &environment));
+            section(journeys_on_several(&workspace, &environment));
             section(doc_tests(&workspace));
             section(openapi_check(&workspace, &tools, &servers, &binary));
             section(Ok(not_installed(&tools)));
@@ -203,9 +203,9 @@ fn openapi_check(workspace: &Workspace, tools: &Tools, servers: &Servers, binary
     Ok(Tally { passed: 1, ..Tally::default() })
 }
 
-/// Journeys that must behave the same on both databases: those about the life of buckets and repositories, crashes,
-/// passwords and key rotation. The others don't depend on what differs between the databases.
-const ON_BOTH_DATABASES: [&str; 6] = [
+/// Journeys that must behave the same on both databases and with several control planes: those about the life of buckets and
+/// repositories, crashes, passwords and key rotation. The others don't depend on what differs.
+const ON_SEVERAL_CONTROL_PLANES: [&str; 6] = [
     "a_bucket_goes_down",
     "crashes",
     "passwords",
@@ -214,12 +214,14 @@ const ON_BOTH_DATABASES: [&str; 6] = [
     "vault_rotation",
 ];
 
-/// Runs [`ON_BOTH_DATABASES`] again, with each server's registry in a separate PostgreSQL database.
-fn journeys_on_postgres(workspace: &Workspace, environment: &[(String, String)]) -> Result<Tally> {
+/// Runs [`ON_SEVERAL_CONTROL_PLANES`] again, each with three control planes on a PostgreSQL database of its own.
+fn journeys_on_several(workspace: &Workspace, environment: &[(String, String)]) -> Result<Tally> {
     let mut environment = environment.to_vec();
     environment.push(("BUCKETRY_TEST_ENGINE".to_owned(), "postgres".to_owned()));
+    environment.push(("BUCKETRY_TEST_CONTROL_PLANES".to_owned(), "3".to_owned()));
     // Selects no package: a single package would be rebuilt, with different features of its dependencies.
-    let args = ON_BOTH_DATABASES.iter().flat_map(|journey| ["--test".to_owned(), (*journey).to_owned()]);
+    let args =
+        ON_SEVERAL_CONTROL_PLANES.iter().flat_map(|journey| ["--test".to_owned(), (*journey).to_owned()]);
     suites(workspace, &environment, &args.collect::<Vec<_>>())
 }
 

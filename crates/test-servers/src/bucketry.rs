@@ -118,6 +118,26 @@ impl Bucketry {
         Ok(server)
     }
 
+    /// Starts another control plane on the database of `first`, without a node, and with the same keys for tokens.
+    ///
+    /// # Errors
+    /// As for [`Bucketry::start`], or the keys can't be copied.
+    pub fn start_beside(first: &Self, options: Options) -> Result<Self> {
+        let dir = tempfile::Builder::new().prefix("bucketry-serve-").tempdir()?;
+        let data_dir = dir.path().join("data");
+        std::fs::create_dir(&data_dir)?;
+        std::fs::copy(first.data_dir().join("token.key"), data_dir.join("token.key"))?;
+        let has_node = !options.args.iter().any(|arg| arg == "--no-node");
+        let mut options = options.data_dir(&data_dir);
+        if has_node {
+            options = options.arg("--no-node");
+        }
+        ANY_PORT.clone_into(&mut options.listen);
+        let mut server = Self { options, dir, process: None, api: String::new(), gateway: None };
+        server.start_again()?;
+        Ok(server)
+    }
+
     /// The URL of the API, `http://127.0.0.1:PORT` without a trailing slash. The port changes with each start.
     pub fn api(&self) -> &str {
         &self.api

@@ -1,0 +1,87 @@
+//! A balancer that spreads connections over several servers, in turn.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+/// A running balancer. It serves until it is dropped; connections end with their clients or servers.
+#[derive(Debug)]
+pub(crate) struct Spread {
+    address: SocketAddr,
+    state: Arc<SpreadState>,
+}
+
+#[derive(Debug)]
+struct SpreadState {
+    servers: Mutex<Vec<String>>,
+    next: AtomicUsize,
+    is_over: std::sync::atomic::AtomicBool,
+}
+
+impl Spread {
+    /// Listens on a free port, for servers at `HOST:PORT`.
+    pub(crate) fn start(servers: Vec<String>) -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
+        let (next, is_over) = (AtomicUsize::new(0), false.into());
+        let state = Arc::new(SpreadState { servers: Mutex::new(servers), next, is_over });
+        let shared = Arc::clone(&state);
+        thread::spawn(move || accept(&listener, &shared));
+        Ok(Self { address, state })
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Uses these servers for new connections.
+    pub(crate) fn set(&self, servers: Vec<String>) {
+        *self.state.servers.lock().unwrap_or_else(PoisonError::into_inner) = servers;
+    }
+}
+
+impl Drop for Spread {
+    fn drop(&mut self) {
+        self.state.is_over.store(true, Ordering::SeqCst);
+        // Wakes the thread that accepts; if it doesn't, the thread ends with the test's process.
+        drop(TcpStream::connect(self.address));
+    }
+}
+
+fn accept(listener: &TcpListener, state: &Arc<SpreadState>) {
+    for client in listener.incoming() {
+        if state.is_over.load(Ordering::SeqCst) {
+            return;
+        }
+        let (Ok(client), Some(server)) = (client, state.connect()) else { continue };
+        let Ok((client_copy, server_copy)) =
+            client.try_clone().and_then(|one| Ok((one, server.try_clone()?)))
+        else {
+            continue;
+        };
+        thread::spawn(move || pass(client, server));
+        thread::spawn(move || pass(server_copy, client_copy));
+    }
+}
+
+impl SpreadState {
+    /// Connects to the next server that accepts.
+    fn connect(&self) -> Option<TcpStream> {
+        let servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let first = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut in_turn = (0..servers.len()).filter_map(|n| servers.get((first + n) % servers.len()));
+        let server = in_turn.find_map(|server| TcpStream::connect(server).ok())?;
+        server.set_nodelay(true).ok().map(|()| server)
+    }
+}
+
+/// Passes bytes one way until either side ends. Broken connections are the other side's to notice.
+fn pass(mut from: TcpStream, mut to: TcpStream) {
+    let _ = from.set_nodelay(true);
+    let copied = io::copy(&mut from, &mut to);
+    let how = if copied.is_ok() { std::net::Shutdown::Write } else { std::net::Shutdown::Both };
+    let _ = to.shutdown(how);
+}
