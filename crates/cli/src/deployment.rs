@@ -201,8 +201,12 @@ impl Deployment {
             SenderSettings { connections: plan.connections.clone(), vault_key: data_dir.join(VAULT_KEY) };
         let sender = NotificationSender::new(self.control.clone(), sender)
             .map_err(|error| Failure::because("notifications can't be sent", &error))?;
+        // In each process that has a node: a sender claims one message of a channel, and what it reports of a claim that
+        // another one has taken over is refused.
         self.background.spawn(async move { sender.run().await });
-        // Jobs wait in the memory of the server that the node belongs to. Another one would wait for them in vain.
+        // Jobs wait in the memory of the server that the node belongs to. Another one would wait for them in vain. Several
+        // such servers take different keys and rules. A late result about keys is at most a minute old, and the next round
+        // replaces it; a late result about a rule is refused.
         let keys = self.control.clone();
         self.background.spawn(async move { keys.run_key_checks().await });
         let freshness = self.control.clone();
@@ -290,7 +294,8 @@ impl ControlPlaneStarted {
         if let Some(node) = &settings.node {
             deployment.run_node(in_process, &settings.data_dir, node).await?;
         }
-        // At a first start, the node has just created key files that backups contain.
+        // At a first start, the node has just created key files that backups contain. Of several processes, only one that
+        // holds an advisory lock makes a backup, to a new file.
         if let Some(backups) = scheduled_backup::schedule(&deployment.control, settings)? {
             deployment.background.spawn(backups);
         }
@@ -389,15 +394,20 @@ async fn serve_dashboard(
     }))
 }
 
-/// Starts what the control plane does without being asked.
+/// Starts what the control plane does without being asked. Other control planes on the same database do so too. What must
+/// not happen twice is under a lease (`control::leases`), or claims single rows.
 fn background_tasks(control: &Control, audit_log: Option<AuditLog>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
+    // Under a lease, as long as a rotation is in progress.
     let rotations = control.clone();
     tasks.spawn(async move { rotations.drive_rotations().await });
+    // Prunes and plans under a lease. What concerns the memory of this process is done in each.
     let maintenance = control.clone();
     tasks.spawn(async move { maintenance.run_maintenance().await });
+    // Under a lease.
     let watch = control.clone();
     tasks.spawn(async move { watch.watch_conditions().await });
+    // In each process, because each has its own log, which contains the records of all.
     if let Some(log) = audit_log {
         let control = control.clone();
         tasks.spawn(async move { stream_audit(&control, log).await });

@@ -322,6 +322,7 @@ fn unavailable(error: &StoreError) -> &'static str {
         StoreError::DiskFull(_) => "the disk of the registry's database is full or not writable",
         StoreError::ReadOnly(_) => "the registry's database is read-only",
         StoreError::BeingMigrated => "the registry is being moved to another database",
+        StoreError::LeaseLost(_) => "another control plane has taken over this work",
         StoreError::Audit(_) => "the audit record of this change can't be stored",
         _ => "the registry can't reach its database",
     }
@@ -334,6 +335,7 @@ impl From<StoreError> for Error {
             | StoreError::DiskFull(_)
             | StoreError::ReadOnly(_)
             | StoreError::BeingMigrated
+            | StoreError::LeaseLost(_)
             | StoreError::Audit(_) => Self::Unavailable(error),
             other => Self::Internal(Box::new(other)),
         }

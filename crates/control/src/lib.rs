@@ -27,6 +27,7 @@ pub mod idempotency;
 pub mod ids;
 pub mod inventories;
 pub mod jobs;
+mod leases;
 pub mod maintenance;
 pub mod monitoring;
 pub mod nodes;
@@ -73,6 +74,7 @@ struct Inner {
     passwords: password::Passwords,
     node_keys: nodes::KeyGenerator,
     jobs: Arc<jobs::JobBoard>,
+    leases: leases::Leases,
     replays: nodes::ReplayGuard,
     /// Limits how many large messages of nodes are verified at once.
     large_messages: tokio::sync::Semaphore,
@@ -111,6 +113,7 @@ impl Control {
             passwords: password::Passwords::default(),
             node_keys: nodes::KeyGenerator::default(),
             jobs: Arc::default(),
+            leases: leases::Leases::default(),
             replays: nodes::ReplayGuard::default(),
             large_messages: tokio::sync::Semaphore::new(nodes::LARGE_AT_ONCE),
             presence: presence::Presence::default(),

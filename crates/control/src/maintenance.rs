@@ -1,15 +1,18 @@
 //! Periodic maintenance: prunes old rows in small batches, so that no request waits for it, and logs warnings that
-//! need an operator's attention.
+//! need an operator's attention. Of several control planes, one prunes and warns.
 
 use std::time::Duration;
 
 use bucketry_model::time::Day;
+use bucketry_store::lease::LeaseName;
 use jiff::SignedDuration;
 
 use crate::{Control, Result};
 
 /// How often maintenance runs.
 const INTERVAL: Duration = Duration::from_mins(5);
+/// How often a control plane looks whether it must take over from another one.
+const STANDBY_INTERVAL: Duration = Duration::from_mins(1);
 /// The maximum number of rows that a statement deletes.
 const AT_MOST: u32 = 1_000;
 /// How long change events are retained. A node that was away for longer gets a new snapshot.
@@ -26,24 +29,44 @@ impl Control {
     /// rolled back.
     pub async fn run_maintenance(&self) {
         loop {
-            if let Err(error) = self.tidy().await {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "maintenance failed and will be retried"
-                );
-            }
-            tokio::time::sleep(INTERVAL).await;
+            let interval = match self.tidy_if_responsible().await {
+                Ok(true) => INTERVAL,
+                Ok(false) => STANDBY_INTERVAL,
+                Err(error) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "maintenance failed and will be retried"
+                    );
+                    INTERVAL
+                }
+            };
+            tokio::time::sleep(interval).await;
         }
     }
 
     /// Runs maintenance once.
     pub async fn tidy(&self) -> Result<()> {
+        self.tidy_if_responsible().await.map(drop)
+    }
+
+    /// Runs maintenance once. Returns whether this control plane is the one that maintains the registry.
+    async fn tidy_if_responsible(&self) -> Result<bool> {
+        // In each process, because these are about its own memory.
+        self.inner.replays.tidy(self.inner.environment.now());
+        self.record_due_refusals().await;
+        let tidied = self.under_lease(LeaseName::Maintenance, |_| self.tidy_registry()).await?;
+        // What is found is in the memory of the process, for its own responses. Finding it changes nothing.
+        self.find_hourly().await?;
+        Ok(tidied.is_some())
+    }
+
+    /// Tidies the registry. Two processes that did so at the same time would do no harm, because whatever one has deleted,
+    /// planned or created, the other one doesn't find any more. So these writes don't need the lease's store.
+    async fn tidy_registry(&self) -> Result<()> {
         let now = self.inner.environment.now();
         let settings = &self.inner.settings;
         let store = &self.inner.store;
         self.make_missing_sealing_keys().await?;
-        self.inner.replays.tidy(now);
-        self.record_due_refusals().await;
         store.purge_requests(now - KEEP_REQUESTS).await?;
         store.purge_tokens(now - KEEP_TOKENS).await?;
         let full = u64::from(AT_MOST);
@@ -65,7 +88,6 @@ impl Control {
         while store.purge_notification_silences(now, AT_MOST).await? >= full {}
         store.purge_facets(now - KEEP_FACETS).await?;
         self.plan_inventories(AT_MOST).await?;
-        self.find_hourly().await?;
         self.warn_of_ending_credentials().await?;
         Ok(())
     }

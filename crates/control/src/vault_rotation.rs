@@ -2,9 +2,11 @@
 //! again, and nodes delete the old identities.
 //!
 //! The control plane never opens a secret. The state is stored after each page, so a restart continues where the
-//! rotation was. Repeating a step does no harm.
+//! rotation was. Repeating a step does no harm. One control plane drives the rotation, under a lease without which it
+//! can't store the state. If a step fails there, another one may try.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bucketry_model::audit::{AuditAction, AuditKind};
@@ -13,9 +15,12 @@ use bucketry_model::node::{Node, serves};
 use bucketry_model::node_protocol::{BoundSecret, Outcome, SecretOwner, Task};
 use bucketry_model::role::{Caller, OrgRole};
 use bucketry_model::status::is_connected;
+use bucketry_store::Store;
 use bucketry_store::bucket::StoredSecret;
+use bucketry_store::lease::LeaseName;
 use bucketry_store::vault::{RotationPhase, RotationState};
 use bucketry_vault::Identities;
+use jiff::Timestamp;
 use tokio::task::JoinSet;
 
 use crate::{Control, Error, Result};
@@ -26,8 +31,30 @@ const PAGE: u32 = 200;
 const JOB_DEADLINE: Duration = Duration::from_mins(1);
 /// How long to wait before a failed step is retried.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
+/// How often to look for a rotation that another control plane began and doesn't drive any more.
+const LOOK_AGAIN: Duration = Duration::from_secs(15);
 /// The maximum number of passes over the secrets. Each finds the secrets that were stored during the previous one.
 const MOST_WALKS: u32 = 5;
+
+/// The nodes that have done their part of a step that is being retried. Otherwise, a node would create another key at each
+/// try and soon reach its maximum.
+#[derive(Default)]
+struct AskedNodes {
+    /// The rotation's start, and the step.
+    step: Option<(Timestamp, RotationPhase)>,
+    nodes: HashSet<NodeId>,
+}
+
+impl AskedNodes {
+    /// The nodes that were asked in the current step. Another control plane may have done other steps meanwhile.
+    fn of(&mut self, state: &RotationState) -> &mut HashSet<NodeId> {
+        let step = Some((state.started_at, state.phase));
+        if self.step != step {
+            *self = Self { step, nodes: HashSet::new() };
+        }
+        &mut self.nodes
+    }
+}
 
 impl Control {
     /// Starts a rotation, or returns the one in progress. Only for owners of the deployment's first organization,
@@ -73,28 +100,43 @@ impl Control {
 
     /// Drives rotations until the future is dropped. That loses at most the page in progress.
     pub async fn drive_rotations(&self) {
-        let mut asked = HashSet::new();
+        let mut asked = AskedNodes::default();
         loop {
             let news = self.inner.rotation.notified();
-            match self.advance_rotation(&mut asked).await {
-                Ok(true) => {}
-                Ok(false) => news.await,
-                Err(error) => {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "the rotation step failed and will be retried"
-                    );
-                    tokio::time::sleep(TRY_AGAIN).await;
-                }
+            if let Err(error) = self.drive_rotation(&mut asked).await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the rotation step failed and will be retried"
+                );
+                tokio::time::sleep(TRY_AGAIN).await;
+                continue;
+            }
+            tokio::select! {
+                () = news => {}
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
             }
         }
     }
 
-    /// Runs one step. Returns whether there may be another one. `asked` contains the nodes that have done their
-    /// part of a step that is being retried. Otherwise, a node would create another key at each try and soon reach
-    /// its maximum.
-    async fn advance_rotation(&self, asked: &mut HashSet<NodeId>) -> Result<bool> {
-        let Some(mut state) = self.inner.store.rotation().await? else { return Ok(false) };
+    /// Drives a rotation to its end, unless another control plane does or there is none.
+    async fn drive_rotation(&self, asked: &mut AskedNodes) -> Result<()> {
+        if self.inner.store.rotation().await?.is_none_or(|state| state.phase == RotationPhase::Done) {
+            return Ok(());
+        }
+        let work = async |store: Arc<dyn Store>| {
+            while self.advance_rotation(&*store, asked).await? {}
+            Ok(())
+        };
+        let driven = self.under_lease(LeaseName::VaultRotation, work).await;
+        // Another control plane may be connected to nodes that this one isn't connected to.
+        self.release_lease(LeaseName::VaultRotation).await?;
+        driven.map(drop)
+    }
+
+    /// Runs one step. Returns whether there may be another one.
+    async fn advance_rotation(&self, store: &dyn Store, asked: &mut AskedNodes) -> Result<bool> {
+        let Some(mut state) = store.rotation().await? else { return Ok(false) };
+        let asked = asked.of(&state);
         match state.phase {
             RotationPhase::Done => return Ok(false),
             RotationPhase::NewIdentity => {
@@ -102,7 +144,7 @@ impl Control {
                 self.inner.presence.forget_nodes();
                 state.phase = RotationPhase::Resealing;
             }
-            RotationPhase::Resealing => self.reseal_all(&mut state).await?,
+            RotationPhase::Resealing => self.reseal_all(store, &mut state).await?,
             RotationPhase::Retiring => {
                 self.ask_every_node(&Task::RetireIdentities, asked).await?;
                 self.inner.presence.forget_nodes();
@@ -110,7 +152,7 @@ impl Control {
                 state.finished_at = Some(self.inner.environment.now());
             }
         }
-        self.inner.store.set_rotation(&state).await?;
+        store.set_rotation(&state).await?;
         Ok(true)
     }
 
@@ -157,7 +199,6 @@ impl Control {
         if let Some(error) = failure {
             return Err(error);
         }
-        asked.clear();
         Ok(())
     }
 
@@ -194,22 +235,22 @@ impl Control {
     }
 
     /// Passes over all secrets until a pass finds none that must be sealed again.
-    async fn reseal_all(&self, state: &mut RotationState) -> Result<()> {
+    async fn reseal_all(&self, store: &dyn Store, state: &mut RotationState) -> Result<()> {
         for walk in 0..MOST_WALKS {
             let mut waiting = 0;
             state.failed = 0;
             loop {
-                let page = self.inner.store.secrets_after(state.cursor, PAGE).await?;
+                let page = store.secrets_after(state.cursor, PAGE).await?;
                 let Some((last, _)) = page.last() else { break };
                 state.cursor = Some(last.owner);
                 let looked_at = u64::try_from(page.len()).unwrap_or(u64::MAX);
-                let (resealed, failed) = self.reseal_page(page).await?;
+                let (resealed, failed) = self.reseal_page(store, page).await?;
                 waiting += resealed;
                 state.failed += failed;
                 if walk == 0 {
                     state.done = (state.done + looked_at).min(state.total.max(state.done + looked_at));
                 }
-                self.inner.store.set_rotation(state).await?;
+                store.set_rotation(state).await?;
             }
             state.cursor = None;
             if waiting == 0 {
@@ -225,7 +266,7 @@ impl Control {
     }
 
     /// Seals the stale secrets of a page again. Returns how many succeeded and how many failed.
-    async fn reseal_page(&self, page: Vec<(BoundSecret, String)>) -> Result<(u64, u64)> {
+    async fn reseal_page(&self, store: &dyn Store, page: Vec<(BoundSecret, String)>) -> Result<(u64, u64)> {
         let mut by_org: HashMap<OrgId, Vec<(BoundSecret, String)>> = HashMap::new();
         for entry in page {
             by_org.entry(entry.0.org_id).or_default().push(entry);
@@ -243,7 +284,7 @@ impl Control {
                 continue;
             }
             let count = u64::try_from(stale.len()).unwrap_or(u64::MAX);
-            let done = self.reseal(org_id, stale, &recipients, &fingerprint).await?;
+            let done = self.reseal(store, org_id, stale, &recipients, &fingerprint).await?;
             resealed += done;
             failed += count - done;
         }
@@ -252,6 +293,7 @@ impl Control {
 
     async fn reseal(
         &self,
+        store: &dyn Store,
         org_id: OrgId,
         stale: Vec<BoundSecret>,
         recipients: &[bucketry_vault::Recipient],
@@ -294,17 +336,22 @@ impl Control {
                 false
             });
             done += u64::try_from(replacements.len()).unwrap_or(u64::MAX);
-            self.inner.store.replace_secrets(&replacements, self.inner.environment.now()).await?;
+            store.replace_secrets(&replacements, self.inner.environment.now()).await?;
             self.inner.changes.notify_waiters();
         }
         if asked_all {
-            done += self.replace_lost_sealing_keys(org_id, &old).await?;
+            done += self.replace_lost_sealing_keys(store, org_id, &old).await?;
         }
         Ok(done)
     }
 
     /// Replaces sealing keys that no node can open, because nobody could enter them again. Returns how many.
-    async fn replace_lost_sealing_keys(&self, org_id: OrgId, lost: &[BoundSecret]) -> Result<u64> {
+    async fn replace_lost_sealing_keys(
+        &self,
+        store: &dyn Store,
+        org_id: OrgId,
+        lost: &[BoundSecret],
+    ) -> Result<u64> {
         let mut replacements = Vec::new();
         for secret in lost {
             if let SecretOwner::Repository(id) = secret.owner
@@ -317,7 +364,7 @@ impl Control {
                 replacements.push((secret.owner, secret.secret.clone(), key));
             }
         }
-        self.inner.store.replace_secrets(&replacements, self.inner.environment.now()).await?;
+        store.replace_secrets(&replacements, self.inner.environment.now()).await?;
         self.inner.changes.notify_waiters();
         Ok(u64::try_from(replacements.len()).unwrap_or(u64::MAX))
     }

@@ -1,5 +1,7 @@
 //! The errors of a store, classified by what the caller can do about them.
 
+use crate::lease::LeaseName;
+
 /// An error of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -43,6 +45,9 @@ pub enum StoreError {
          as bucketry): stop it first"
     )]
     UsedByServer,
+    /// Another control plane has acquired the lease that the write needs. Nothing was stored. Stop the work.
+    #[error("another control plane has taken over {0}")]
+    LeaseLost(LeaseName),
     /// This version can't use the database: another program or a newer version created it, or a migration was
     /// changed. The text says what to do.
     #[error("this version can't use the database: {0}")]

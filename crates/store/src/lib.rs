@@ -32,6 +32,7 @@ pub mod freshness;
 pub mod idempotency;
 pub mod inventory;
 pub mod key_check;
+pub mod lease;
 pub mod listing;
 mod migrations;
 pub mod monitoring;
@@ -88,6 +89,7 @@ pub trait Store:
     + audit::AuditStore
     + inventory::InventoryStore
     + key_check::KeyCheckStore
+    + lease::LeaseStore
     + listing::ListingStore
     + monitoring::MonitoringStore
     + notification_channel::ChannelStore

@@ -40,6 +40,7 @@ const SQLITE: &[File] = files! {
     "0024_registrations",
     "0025_key_checks",
     "0026_deleted_nodes",
+    "0028_leases",
 };
 
 const POSTGRES: &[File] = files! {
@@ -68,6 +69,7 @@ const POSTGRES: &[File] = files! {
     "0025_registrations",
     "0026_key_checks",
     "0027_deleted_nodes",
+    "0029_leases",
 };
 
 /// The migrations of a SQLite database.

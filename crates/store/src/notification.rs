@@ -192,7 +192,4 @@ pub trait NotificationStore {
     /// Removes messages that were written before the given time and no longer wait, at most `at_most` at a time.
     /// Returns how many.
     async fn purge_notifications(&self, before: Timestamp, at_most: u32) -> Result<u64>;
-
-    /// Lets a process look for conditions until a time, unless another one does. Returns whether it may.
-    async fn hold_watch(&self, holder: &str, now: Timestamp, until: Timestamp) -> Result<bool>;
 }

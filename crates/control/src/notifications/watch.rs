@@ -2,31 +2,31 @@
 //!
 //! What a channel knows is stored, and so is each message, in the transaction that changes what the channel knows. A
 //! process that ends at any moment therefore loses nothing: the next one finds the same difference, or none. One process
-//! of a deployment watches at a time, and if two did, the store would refuse the second message about a condition.
+//! of a deployment watches at a time, under a lease without which its messages aren't stored.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bucketry_model::finding::FindingCode;
-use bucketry_model::hex;
 use bucketry_model::id::{ChannelId, NotificationId, OrgId};
 use bucketry_model::notification::{
     ChannelKind, Notification, NotificationItem, NotificationKind, NotificationSilence,
 };
+use bucketry_store::lease::LeaseName;
 use bucketry_store::notification::{NewNotification, StoredCondition};
 use bucketry_store::notification_channel::{NotificationChannel, WatchedChannel};
+use bucketry_store::{Store, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 
 use super::plan::{BegunGroup, ChannelPlan, ChannelView, EndedGroup, OpenGroups, plan};
 use super::source::FoundInOrganization;
-use crate::{Control, Result};
+use crate::{Control, Error, Result};
 
 /// How often the watch looks.
 const EVERY: Duration = Duration::from_secs(2);
-/// How long a process watches after it has last said so.
-const HELD_FOR: SignedDuration = SignedDuration::from_secs(15);
 /// Channels per page.
 const PAGE: u32 = 500;
 /// Conditions per transaction.
@@ -46,9 +46,6 @@ pub(crate) struct ConditionWatch {
 
 #[derive(Default)]
 struct WatchState {
-    /// The name under which this process watches.
-    holder: Option<String>,
-    held_until: Option<Timestamp>,
     open: HashMap<ChannelId, OpenGroups>,
     /// When receivers that forget were last reminded.
     reminded: HashMap<ChannelId, Timestamp>,
@@ -72,12 +69,21 @@ impl Control {
     pub async fn look_for_conditions(&self) -> Result<()> {
         let channels = self.all_watched_channels().await?;
         self.forget_other_channels(&channels);
-        if channels.is_empty() || !self.holds_watch().await? {
+        if channels.is_empty() {
             return Ok(());
         }
+        let looked = self.under_lease(LeaseName::ConditionWatch, |store| self.look(store, &channels)).await?;
+        if looked.is_none() {
+            // What was about to become a message does so elsewhere.
+            self.inner.condition_watch.state.lock().open.clear();
+        }
+        Ok(())
+    }
+
+    async fn look(&self, store: Arc<dyn Store>, channels: &[WatchedChannel]) -> Result<()> {
         let found = self.found().await?;
         let mut silences: HashMap<OrgId, Vec<NotificationSilence>> = HashMap::new();
-        for watched in &channels {
+        for watched in channels {
             let channel = &watched.channel;
             // An organization that was created a moment ago may be missing.
             let Some(found) = found.get(&channel.org_id) else { continue };
@@ -88,7 +94,11 @@ impl Control {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(unknown) => unknown.insert(self.active_silences(channel.org_id).await?),
             };
-            if let Err(error) = self.look_at_channel(watched, found, silences).await {
+            let looked = self.look_at_channel(&*store, watched, found, silences).await;
+            if let Err(lost @ Error::Unavailable(StoreError::LeaseLost(_))) = looked {
+                return Err(lost);
+            }
+            if let Err(error) = looked {
                 tracing::warn!(
                     channel_id = %channel.id,
                     error = &error as &dyn std::error::Error,
@@ -120,28 +130,9 @@ impl Control {
         }
     }
 
-    /// Whether this process watches. It says so again when half of the time has passed.
-    async fn holds_watch(&self) -> Result<bool> {
-        let now = self.inner.environment.now();
-        let (holder, held_until) = {
-            let mut state = self.inner.condition_watch.state.lock();
-            let holder = match &state.holder {
-                Some(holder) => holder.clone(),
-                None => hex::encode(&self.inner.environment.random::<16>()?),
-            };
-            state.holder = Some(holder.clone());
-            (holder, state.held_until)
-        };
-        if held_until.is_some_and(|until| now < until - HELD_FOR / 2 && until <= now + HELD_FOR) {
-            return Ok(true);
-        }
-        let held = self.inner.store.hold_watch(&holder, now, now + HELD_FOR).await?;
-        self.inner.condition_watch.state.lock().held_until = held.then_some(now + HELD_FOR);
-        Ok(held)
-    }
-
     async fn look_at_channel(
         &self,
+        store: &dyn Store,
         watched: &WatchedChannel,
         found: &FoundInOrganization,
         silences: &[NotificationSilence],
@@ -166,12 +157,17 @@ impl Control {
             let mut state = self.inner.condition_watch.state.lock();
             plan(&view, state.open.entry(channel.id).or_default())
         };
-        self.carry_out(channel, plan).await?;
-        self.remind(channel, conditions).await
+        self.carry_out(store, channel, plan).await?;
+        self.remind(store, channel, conditions).await
     }
 
     /// Repeats what lasts, for a receiver that forgets it otherwise.
-    async fn remind(&self, channel: &NotificationChannel, conditions: Vec<StoredCondition>) -> Result<()> {
+    async fn remind(
+        &self,
+        store: &dyn Store,
+        channel: &NotificationChannel,
+        conditions: Vec<StoredCondition>,
+    ) -> Result<()> {
         let now = self.inner.environment.now();
         if channel.target.kind() != ChannelKind::Alertmanager {
             return Ok(());
@@ -193,14 +189,19 @@ impl Control {
         for items in by_code.into_values().filter(|items| !items.is_empty()).take(room as usize) {
             let total = items.len() as u64;
             let message = self.message(NotificationKind::Reminder, items, total, None)?;
-            self.inner.store.insert_notification(channel.id, &message).await?;
+            store.insert_notification(channel.id, &message).await?;
         }
         self.inner.outbox.notify_waiters();
         Ok(())
     }
 
-    async fn carry_out(&self, channel: &NotificationChannel, plan: ChannelPlan) -> Result<()> {
-        let (store, now) = (&self.inner.store, self.inner.environment.now());
+    async fn carry_out(
+        &self,
+        store: &dyn Store,
+        channel: &NotificationChannel,
+        plan: ChannelPlan,
+    ) -> Result<()> {
+        let now = self.inner.environment.now();
         if !plan.cleared.is_empty() {
             store.mark_conditions(channel.id, &plan.cleared, Some(now)).await?;
         }
@@ -218,13 +219,13 @@ impl Control {
             if room == 0 {
                 break;
             }
-            room -= u32::from(self.store_end(channel, group).await?);
+            room -= u32::from(self.store_end(store, channel, group).await?);
         }
         for group in plan.begun {
             if room == 0 {
                 break;
             }
-            room -= u32::from(self.store_begin(channel, group).await?);
+            room -= u32::from(self.store_begin(store, channel, group).await?);
         }
         if room == 0 {
             tracing::info!(channel_id = %channel.id, "a notification channel has reached its limit of messages: further conditions wait");
@@ -241,28 +242,38 @@ impl Control {
         Ok(PER_HOUR.saturating_sub(load.recent).min(MOST_WAITING.saturating_sub(load.waiting)))
     }
 
-    async fn store_begin(&self, channel: &NotificationChannel, group: BegunGroup) -> Result<bool> {
+    async fn store_begin(
+        &self,
+        store: &dyn Store,
+        channel: &NotificationChannel,
+        group: BegunGroup,
+    ) -> Result<bool> {
         let total = group.conditions.len() as u64;
         let items = group.conditions.iter().filter_map(|one| one.item.clone()).collect();
         let message = self.message(NotificationKind::Alerting, items, total, group.cause)?;
         let mut slices = group.conditions.chunks(AT_ONCE);
         let first: &[StoredCondition] = slices.next().unwrap_or_default();
-        let stored = self.inner.store.begin_conditions(channel.id, first, Some(&message)).await?;
+        let stored = store.begin_conditions(channel.id, first, Some(&message)).await?;
         for slice in slices.filter(|_| stored) {
             // The message counts these too. Should the process end here, they get another message.
-            self.inner.store.begin_conditions(channel.id, slice, None).await?;
+            store.begin_conditions(channel.id, slice, None).await?;
         }
         Ok(stored)
     }
 
-    async fn store_end(&self, channel: &NotificationChannel, group: EndedGroup) -> Result<bool> {
+    async fn store_end(
+        &self,
+        store: &dyn Store,
+        channel: &NotificationChannel,
+        group: EndedGroup,
+    ) -> Result<bool> {
         let total = group.conditions.len() as u64;
         let message = self.message(NotificationKind::Resolved, group.items, total, None)?;
         let mut slices = group.conditions.chunks(AT_ONCE);
         let first: &[String] = slices.next().unwrap_or_default();
-        let stored = self.inner.store.end_conditions(channel.id, first, Some(&message)).await?;
+        let stored = store.end_conditions(channel.id, first, Some(&message)).await?;
         for slice in slices.filter(|_| stored) {
-            self.inner.store.end_conditions(channel.id, slice, None).await?;
+            store.end_conditions(channel.id, slice, None).await?;
         }
         Ok(stored)
     }

@@ -175,7 +175,7 @@ async fn only_an_alertmanager_is_reminded_every_hour_until_the_end() {
 }
 
 #[tokio::test]
-async fn one_process_watches_until_another_takes_over() {
+async fn a_process_whose_watch_another_has_taken_over_stores_nothing() {
     let settings = Settings {
         finding_delay: SignedDuration::ZERO,
         notification_window: SignedDuration::from_secs(1),
@@ -185,18 +185,21 @@ async fn one_process_watches_until_another_takes_over() {
     let other = cx.another_process(settings);
     let ids = [cx.unchecked("photos").await];
     let channel = channel(&cx, Some(offline_after(0))).await;
-    cx.control.look_for_conditions().await.unwrap();
-    cx.clock.advance(SignedDuration::from_secs(1));
     beat(&cx, &ids, ProbedStatus::Offline).await;
-    let looks = async |number| {
-        for _ in 0..number {
-            cx.clock.advance(SignedDuration::from_secs(2));
-            other.look_for_conditions().await.unwrap();
-        }
-        titles(&cx, channel).await
-    };
-    assert!(looks(6).await.is_empty(), "the first one has said that it watches");
-    assert_eq!(looks(4).await, ["Bucket is OFFLINE: photos"], "15 seconds later, it is gone");
+    cx.control.look_for_conditions().await.unwrap();
+    // With the embedded database, a process always takes over, because the former one can't be running.
+    other.look_for_conditions().await.unwrap();
+    cx.clock.advance(SignedDuration::from_secs(2));
+    cx.control.look_for_conditions().await.unwrap();
+    assert!(titles(&cx, channel).await.is_empty(), "the first one doesn't watch any more");
+    other.look_for_conditions().await.unwrap();
+    assert_eq!(titles(&cx, channel).await, ["Bucket is OFFLINE: photos"]);
+    for _ in 0..3 {
+        cx.clock.advance(SignedDuration::from_secs(2));
+        cx.control.look_for_conditions().await.unwrap();
+        other.look_for_conditions().await.unwrap();
+    }
+    assert_eq!(titles(&cx, channel).await.len(), 1, "whoever watches, it is sent once");
 }
 
 #[tokio::test]

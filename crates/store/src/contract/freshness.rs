@@ -86,6 +86,8 @@ pub async fn a_due_check_is_made_by_one_process_and_recorded(store: &dyn Store) 
     assert_eq!(stale[0].due_at, at(300));
     let failed = FreshnessCheck { error: Some("No.".to_owned()), ..check(30, None, 400) };
     assert!(store.record_freshness(&stale[0], &failed).await.unwrap());
+    let late = store.record_freshness(&due, &check(40, Some(15), 400)).await.unwrap();
+    assert!(!late, "another process has checked it since");
     assert_eq!(only(&context, id).await.error.as_deref(), Some("No."));
     assert!(store.stale_prefixes(context.org, 10).await.unwrap().is_empty());
 

@@ -32,6 +32,7 @@ pub mod freshness;
 pub mod idempotency;
 pub mod inventory;
 pub mod key_check;
+pub mod lease;
 pub mod listing;
 pub mod monitoring;
 pub mod node;
@@ -325,6 +326,10 @@ macro_rules! contract_stories {
                 a_new_bucket_is_checked_soon_and_not_again_in_the_next_round
                 a_broad_key_is_known_until_it_is_narrow_replaced_or_gone
             }
+            lease {
+                a_token_grows_whenever_a_lease_changes_hands
+                a_former_holder_stores_nothing
+            }
             notification_channel {
                 a_channel_reads_back_without_its_secret
                 channels_are_bounded_and_in_a_workspace_of_the_organization
@@ -341,7 +346,6 @@ macro_rules! contract_stories {
                 a_message_that_is_stored_during_an_attempt_is_not_overlooked
                 a_disabled_channel_sends_nothing_until_it_is_enabled
                 messages_are_counted_and_pruned_once_they_no_longer_wait
-                one_process_looks_for_conditions
             }
             idempotency {
                 an_answer_is_given_again
@@ -389,6 +393,7 @@ mod tests {
             include_str!("idempotency.rs"),
             include_str!("inventory.rs"),
             include_str!("key_check.rs"),
+            include_str!("lease.rs"),
             include_str!("node.rs"),
             include_str!("notification.rs"),
             include_str!("notification_channel.rs"),

@@ -244,13 +244,3 @@ pub async fn messages_are_counted_and_pruned_once_they_no_longer_wait(store: &dy
     }
     assert_eq!(removed, 3 + 2 + 1, "conditions, messages and the channel");
 }
-
-pub async fn one_process_looks_for_conditions(store: &dyn Store) {
-    assert!(store.hold_watch("a", at(0), at(30)).await.unwrap());
-    assert!(!store.hold_watch("b", at(10), at(40)).await.unwrap());
-    assert!(store.hold_watch("a", at(20), at(50)).await.unwrap());
-    assert!(!store.hold_watch("b", at(49), at(79)).await.unwrap());
-    assert!(store.hold_watch("b", at(50), at(80)).await.unwrap());
-    assert!(!store.hold_watch("a", at(60), at(90)).await.unwrap());
-    assert!(store.hold_watch("a", at(-500), at(-470)).await.unwrap(), "the other clock was ahead");
-}

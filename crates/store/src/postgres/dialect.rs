@@ -31,7 +31,22 @@ macro_rules! for_share {
         " FOR SHARE"
     };
 }
-pub(super) use {for_share, for_update};
+/// The time of the database's clock, in microseconds.
+macro_rules! lease_now {
+    () => {
+        "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT"
+    };
+}
+/// Whether a lease that lasts `$3` microseconds can be acquired: its holder renews it, or it has expired, or its end is so
+/// far ahead that it comes from a wrong clock.
+macro_rules! lease_is_free {
+    () => {
+        "leases.holder = excluded.holder \
+         OR leases.expires_at <= (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT \
+         OR leases.expires_at > excluded.expires_at + $3"
+    };
+}
+pub(super) use {for_share, for_update, lease_is_free, lease_now};
 
 /// Makes transactions that store change events commit in the order of the events' numbers: a node that has read up
 /// to a number must never miss a lower one that is committed later. The key of the lock is arbitrary, but nothing

@@ -29,6 +29,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::Pool;
 
+use crate::lease::Lease;
 use crate::{Result, Store, StoreError};
 use claim::Claim;
 use dialect::Db;
@@ -44,15 +45,18 @@ pub use restore::PostgresRestore;
 pub use throwaway::ThrowawaySchema;
 
 /// The registry in a PostgreSQL database.
+#[derive(Clone)]
 pub struct PostgresStore {
     // Both are the same pool, because any connection may write.
     writer: Pool<Db>,
     readers: Pool<Db>,
     generations: Arc<Generations>,
     skip_audit: bool,
-    shared: SharedGenerations,
+    shared: Arc<SharedGenerations>,
     /// `None` if the registry is only read.
-    claim: Option<Claim>,
+    claim: Option<Arc<Claim>>,
+    /// The lease without which writes are refused.
+    fence: Option<Lease>,
 }
 
 /// The store that `sql` is compiled for.

@@ -9,7 +9,6 @@ use sqlx::{ConnectOptions as _, Connection as _, Pool, Row as _};
 
 use super::claim::{Claim, Fence, Use};
 use super::dialect::{self, Connection, Db};
-use super::generation::SharedGenerations;
 use super::sql::Generations;
 use super::{Address, PostgresStore};
 use crate::{Result, StoreError, migrations};
@@ -121,8 +120,9 @@ impl PostgresStore {
             readers: pool,
             generations: Arc::new(Generations::new()),
             skip_audit: false,
-            shared: SharedGenerations::default(),
-            claim,
+            shared: Arc::default(),
+            claim: claim.map(Arc::new),
+            fence: None,
         }
     }
 

@@ -159,7 +159,7 @@ impl FreshnessStore for SqlStore {
     async fn record_freshness(&self, rule: &StoredFreshness, check: &FreshnessCheck) -> Result<bool> {
         let mut write = self.write().await?;
         let sql = "UPDATE freshness_rules SET checked_at = $4, newest_at = $5, stale_since = $6, error = $7, due_at = $8 \
-                   WHERE bucket_id = $1 AND prefix = $2 AND set_at = $3";
+                   WHERE bucket_id = $1 AND prefix = $2 AND set_at = $3 AND checked_at IS NOT DISTINCT FROM $9";
         let sql = query(sql)
             .bind(rule.bucket_id.to_string())
             .bind(rule.rule.prefix.clone())
@@ -168,7 +168,8 @@ impl FreshnessStore for SqlStore {
             .bind(check.newest_at.map(to_micros))
             .bind(check.stale_since.map(to_micros))
             .bind(check.error.clone())
-            .bind(to_micros(check.due_at));
+            .bind(to_micros(check.due_at))
+            .bind(rule.checked_at.map(to_micros));
         let recorded = write.execute(sql).await? > 0;
         if check.stale_since.is_some() != rule.stale_since.is_some() {
             write.bump_generation(Some(rule.org_id));

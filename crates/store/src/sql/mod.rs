@@ -27,6 +27,7 @@ mod inventory;
 mod inventory_trouble;
 mod inventory_walk;
 mod key_check;
+mod lease;
 mod listing;
 mod live_workspace;
 mod member;

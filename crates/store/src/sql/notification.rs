@@ -286,19 +286,4 @@ impl NotificationStore for SqlStore {
         write.commit().await?;
         Ok(removed)
     }
-
-    async fn hold_watch(&self, holder: &str, now: Timestamp, until: Timestamp) -> Result<bool> {
-        let mut write = self.write().await?;
-        let sql = "INSERT INTO notification_watch (id, holder, until) VALUES (1, $1, $3) \
-                   ON CONFLICT (id) DO UPDATE SET holder = excluded.holder, until = excluded.until \
-                   WHERE notification_watch.holder = excluded.holder OR notification_watch.until <= $2 \
-                   OR notification_watch.until > $4";
-        // A time far ahead comes from a clock that was wrong.
-        let latest = until.checked_add(until.duration_since(now)).unwrap_or(Timestamp::MAX);
-        let hold =
-            query(sql).bind(holder).bind(to_micros(now)).bind(to_micros(until)).bind(to_micros(latest));
-        let held = write.execute(hold).await? > 0;
-        write.commit_if(held).await?;
-        Ok(held)
-    }
 }

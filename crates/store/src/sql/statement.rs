@@ -14,6 +14,7 @@ use super::SqlStore;
 use super::audit_row;
 use super::dialect::{self, BEGIN_WRITE, Db, Query, Row};
 use super::generation::{Generations, Touched};
+use super::lease::check_lease;
 pub(super) use super::multi_row::Rows;
 use super::row_values::RowValues;
 use crate::sync::Subject;
@@ -50,17 +51,22 @@ impl SqlStore {
         Ok(rows)
     }
 
-    /// Begins a write transaction, after those that are already waiting.
+    /// Begins a write transaction, after those that are already waiting. Fails if the store is bound to a lease that
+    /// somebody else has acquired.
     pub(super) async fn write(&self) -> Result<Write> {
         let transaction = self.writer.begin_with(BEGIN_WRITE).await.map_err(dialect::error)?;
-        Ok(Write {
+        let mut write = Write {
             transaction,
             announced: Vec::new(),
             audited: Vec::new(),
             touched: Touched::default(),
             generations: Arc::clone(&self.generations),
             skip_audit: self.skip_audit,
-        })
+        };
+        if let Some(lease) = &self.fence {
+            check_lease(&mut write, lease).await?;
+        }
+        Ok(write)
     }
 
     /// Begins a write transaction whose commit also stores a record. If the record can't be stored, neither is the

@@ -29,7 +29,19 @@ macro_rules! for_share {
         ""
     };
 }
-pub(super) use {for_share, for_update};
+/// The time of the database's clock, in microseconds.
+macro_rules! lease_now {
+    () => {
+        "CAST(unixepoch('subsec') * 1000000 AS INTEGER)"
+    };
+}
+/// Whether a lease can be acquired. A former holder can't be running, because the data directory has a lock.
+macro_rules! lease_is_free {
+    () => {
+        "TRUE"
+    };
+}
+pub(super) use {for_share, for_update, lease_is_free, lease_now};
 
 /// Makes transactions that store change events commit in the order of the events' numbers. With SQLite's one writer
 /// they always do.

@@ -24,6 +24,7 @@ use jiff::Timestamp;
 use sqlx::Pool;
 
 use crate::data_dir::DataDirLock;
+use crate::lease::Lease;
 use crate::{Result, Store};
 use dialect::Db;
 use sql::Generations;
@@ -37,6 +38,7 @@ pub(crate) use tables::tables_of;
 pub const DATABASE_FILE: &str = "bucketry.db";
 
 /// The registry in a SQLite file.
+#[derive(Clone)]
 pub struct SqliteStore {
     writer: Pool<Db>,
     readers: Pool<Db>,
@@ -44,9 +46,11 @@ pub struct SqliteStore {
     skip_audit: bool,
     file: PathBuf,
     // Held until the store is dropped. `None` if the database is only read.
-    lock: Option<DataDirLock>,
+    lock: Option<Arc<DataDirLock>>,
     // Removed with its files when the store is dropped. `None` unless the store is temporary.
-    _temporary: Option<tempfile::TempDir>,
+    _temporary: Option<Arc<tempfile::TempDir>>,
+    /// The lease without which writes are refused.
+    fence: Option<Lease>,
 }
 
 /// The store that `sql` is compiled for.

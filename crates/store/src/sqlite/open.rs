@@ -105,6 +105,7 @@ impl SqliteStore {
             file: PathBuf::new(),
             lock: None,
             _temporary: None,
+            fence: None,
         })
     }
 
@@ -126,8 +127,9 @@ impl SqliteStore {
             generations: Arc::new(Generations::new()),
             skip_audit: options.skip_audit,
             file,
-            lock: Some(lock),
+            lock: Some(Arc::new(lock)),
             _temporary: None,
+            fence: None,
         }
     }
 
@@ -147,6 +149,7 @@ impl SqliteStore {
             file,
             lock: None,
             _temporary: None,
+            fence: None,
         })
     }
 
@@ -156,7 +159,7 @@ impl SqliteStore {
         let directory = tempfile::tempdir().map_err(|error| unusable(&std::env::temp_dir(), error))?;
         let options = Options { durable: false, ..Options::default() };
         let store = Self::open(directory.path(), options).await?;
-        Ok(Self { _temporary: Some(directory), ..store })
+        Ok(Self { _temporary: Some(Arc::new(directory)), ..store })
     }
 }
 

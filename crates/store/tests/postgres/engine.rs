@@ -2,6 +2,7 @@
 //! sessions, dropped connections, a read-only database.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bucketry_model::bucket::{BucketLocation, StorageType};
@@ -12,13 +13,14 @@ use bucketry_model::role::OrgRole;
 use bucketry_model::usage::UsageRow;
 use bucketry_store::bucket::{BucketInserted, BucketStore, NewBucket};
 use bucketry_store::contract::change;
+use bucketry_store::lease::{LeaseName, LeaseStore as _};
 use bucketry_store::organization::{NewOrganization, OrganizationStore};
 use bucketry_store::postgres::{Address, GENERATION_FRESH_FOR, Options, PostgresStore};
 use bucketry_store::usage::{BatchCounted, UsageStore};
 use bucketry_store::user::NewUser;
 use bucketry_store::workspace::NewWorkspace;
 use bucketry_store::{Store, StoreError};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::Connection as _;
 use sqlx::migrate::Migrator;
 
@@ -27,6 +29,7 @@ use crate::{older_listings, older_traffic};
 
 /// The time limit for what must happen eventually.
 const PATIENCE: Duration = Duration::from_secs(20);
+const LEASE_LASTS: SignedDuration = SignedDuration::from_mins(1);
 
 pub(crate) fn now() -> Timestamp {
     Timestamp::UNIX_EPOCH
@@ -237,6 +240,58 @@ async fn cut_when_it_waits(database: &str, statement: &str) {
                AND wait_event_type = 'Lock' AND query LIKE $1";
     let deadline = Instant::now() + PATIENCE;
     while sqlx::query(cut).bind(statement).fetch_optional(&mut connection).await.unwrap().is_none() {
+        assert!(Instant::now() < deadline, "nothing waits");
+    }
+}
+
+#[tokio::test]
+async fn a_lease_belongs_to_one_process_until_it_expires() {
+    let database = database().await;
+    let store = open(&database, &Options { connections: 2, ..Options::default() }).await;
+    let acquire =
+        async |holder| store.acquire_lease(LeaseName::Maintenance, holder, LEASE_LASTS).await.unwrap();
+    let first = acquire("a").await.unwrap();
+    assert_eq!(acquire("b").await, None);
+    assert_eq!(acquire("a").await, Some(first), "its holder renews it");
+    run(&database, "UPDATE leases SET expires_at = expires_at - 61000000").await;
+    let second = acquire("b").await.unwrap();
+    assert!(second.token > first.token);
+    assert_eq!(acquire("a").await, None);
+    run(&database, "UPDATE leases SET expires_at = expires_at + 3600000000").await;
+    assert!(acquire("a").await.unwrap().token > second.token, "the clock of the database was ahead");
+}
+
+#[tokio::test]
+async fn a_lease_changes_hands_only_after_a_write_that_has_checked_it() {
+    let database = database().await;
+    let store = Arc::new(open(&database, &Options { connections: 3, ..Options::default() }).await);
+    let first = store.acquire_lease(LeaseName::Maintenance, "a", LEASE_LASTS).await.unwrap().unwrap();
+    store.release_lease(&first).await.unwrap();
+    let mut stranger = connect(&database).await;
+    let mut held = stranger.begin().await.unwrap();
+    sqlx::query("LOCK TABLE backups").execute(&mut *held).await.unwrap();
+    let fenced = store.fenced(&first);
+    let write = tokio::spawn(async move { fenced.record_backup(now()).await });
+    until_one_waits(&database, "INSERT INTO backups%").await;
+    let other = Arc::clone(&store);
+    let other =
+        tokio::spawn(async move { other.acquire_lease(LeaseName::Maintenance, "b", LEASE_LASTS).await });
+    until_one_waits(&database, "INSERT INTO leases%").await;
+    held.rollback().await.unwrap();
+    write.await.unwrap().unwrap();
+    let second = other.await.unwrap().unwrap().unwrap();
+    assert!(second.token > first.token);
+    let late = store.fenced(&first).record_backup(now()).await;
+    assert!(matches!(late, Err(StoreError::LeaseLost(LeaseName::Maintenance))), "{late:?}");
+}
+
+/// Returns when a statement of this form waits for a lock.
+async fn until_one_waits(database: &str, statement: &str) {
+    let mut connection = connect(database).await;
+    let waits = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() \
+                 AND wait_event_type = 'Lock' AND query LIKE $1";
+    let deadline = Instant::now() + PATIENCE;
+    while sqlx::query(waits).bind(statement).fetch_optional(&mut connection).await.unwrap().is_none() {
         assert!(Instant::now() < deadline, "nothing waits");
     }
 }

@@ -1,0 +1,139 @@
+//! Several control planes on one PostgreSQL database: what runs once, although each of them could do it.
+
+use std::process::Command;
+use std::time::Duration;
+
+use bucketry_e2e::{
+    Error, OPEN_BUCKET, Options, Receiver, Result, SeaweedFs, Server, Stranger, eventually, new_database,
+    options, query, s3_bucket, text,
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const SOON: Duration = Duration::from_secs(90);
+const KEY: &str = "the key of the test's webhook";
+/// The statement by which the control plane that watches asks how many messages a channel may get.
+const ASKS_FOR_ROOM: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+    AND wait_event_type = 'Lock' AND query LIKE 'SELECT COUNT(*) FROM (SELECT 1 FROM notifications %'";
+
+/// A server with a node, and one without, on the same database. They accept each other's tokens.
+struct ControlPlanes {
+    database: String,
+    with_node: Server,
+    without_node: Server,
+    _dir: TempDir,
+}
+
+impl ControlPlanes {
+    async fn start(configure: impl Fn(Options) -> Options) -> Result<Self> {
+        let database = new_database().await?;
+        let on = |options: Options| configure(options.env("BUCKETRY_DATABASE_URL", &database));
+        let with_node = Server::start(on(options()?)).await?;
+        let dir = tempfile::tempdir().map_err(Error::Files)?;
+        let data = dir.path().join("data");
+        std::fs::create_dir(&data).map_err(Error::Files)?;
+        std::fs::copy(with_node.data_dir().join("token.key"), data.join("token.key"))
+            .map_err(Error::Files)?;
+        let without_node = Server::start(on(options()?.data_dir(&data).arg("--no-node"))).await?;
+        Ok(Self { database, with_node, without_node, _dir: dir })
+    }
+
+    /// The token of the lease of the watch for conditions.
+    async fn watch_token(&self) -> Result<i64> {
+        let found = query(&self.database, "SELECT token FROM leases WHERE name = 'CONDITION_WATCH'").await?;
+        Ok(found.trim().parse().unwrap_or_default())
+    }
+}
+
+fn signal(server: &Server, signal: &str) -> Result<()> {
+    let process = server.process_id().unwrap_or_default().to_string();
+    let sent = Command::new("kill").args([signal, &process]).status().map_err(Error::Files)?;
+    assert!(sent.success(), "kill {signal} {process}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_watch_that_was_stopped_is_taken_over_and_stores_nothing_when_it_continues() -> Result<()> {
+    let (mut store, receiver) = (SeaweedFs::start().await?, Receiver::start(KEY).await?);
+    let planes = ControlPlanes::start(|options| {
+        options
+            .env("BUCKETRY_PROBE_INTERVAL", "1")
+            .env("BUCKETRY_FINDING_DELAY", "0")
+            .env("BUCKETRY_NOTIFICATION_WINDOW", "1")
+    })
+    .await?;
+    let owner = planes.with_node.owner().await?;
+    let channel = json!({
+        "name": "Pager", "kind": "WEBHOOK", "url": format!("{}/hook", receiver.url()), "secret": KEY,
+        "rules": [{ "code": "BUCKET_OFFLINE" }],
+    });
+    owner.post("/notification/channel", &channel).send().await?.json_with_status(200)?;
+    let body = s3_bucket("Photos", OPEN_BUCKET, store.endpoint(), &owner.workspace().await?);
+    let id = owner.register(&body).await?;
+    eventually("ONLINE", SOON, async || owner.status_of(&id).await, |status| status == "ONLINE").await?;
+
+    // Whichever watches, the one without a node takes over from one that doesn't respond.
+    eventually("a watch", SOON, async || planes.watch_token().await, |token| *token > 0).await?;
+    query(&planes.database, "UPDATE leases SET holder = 'one that died', token = token + 1").await?;
+    signal(&planes.with_node, "-STOP")?;
+    let token = planes.watch_token().await?;
+    eventually("the other one", SOON, async || planes.watch_token().await, |now| *now > token).await?;
+    signal(&planes.with_node, "-CONT")?;
+
+    // It is stopped between finding the outage and storing the message about it.
+    let locked =
+        Stranger::begin(&planes.database, "BEGIN; LOCK TABLE notifications IN ACCESS EXCLUSIVE MODE");
+    let locked = locked.await?;
+    store.stop().await?;
+    let waits = async || query(&planes.database, ASKS_FOR_ROOM).await;
+    eventually("the watch having found the outage", SOON, waits, |waiting| waiting.trim() != "0").await?;
+    signal(&planes.without_node, "-STOP")?;
+    drop(locked);
+    let count = async || Ok(receiver.received().len());
+    eventually("a message from the one that took over", SOON, count, |count| *count == 1).await?;
+
+    signal(&planes.without_node, "-CONT")?;
+    let log = async || Ok(planes.without_node.log());
+    let refused = "another control plane has taken over the watch for conditions to notify about";
+    eventually("the late write being refused", SOON, log, |log| log.contains(refused)).await?;
+    store.start_again().await?;
+    eventually("a message about the end", SOON, count, |count| *count >= 2).await?;
+    let kinds: Vec<Value> = receiver.received().iter().map(|event| event.body["kind"].clone()).collect();
+    assert_eq!(kinds, [json!("ALERTING"), json!("RESOLVED")]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_request_with_one_idempotency_key_is_executed_once_whichever_control_plane_gets_it() -> Result<()> {
+    let planes = ControlPlanes::start(|options| options).await?;
+    let here = planes.with_node.owner().await?;
+    let there = here.again_at(&planes.without_node);
+    let token = json!({ "name": "machine" });
+    let first = here.post("/token", &token).header("idempotency-key", "one").send().await?;
+    let first = first.json_with_status(201)?;
+    let again = there.post("/token", &token).header("idempotency-key", "one").send().await?;
+    assert_eq!(again.json_with_status(201)?["id"], first["id"]);
+    let other = json!({ "name": "another machine" });
+    let reused = there.post("/token", &other).header("idempotency-key", "one").send().await?;
+    assert_eq!(reused.json_with_status(409)?["error_code"], "IDEMPOTENCY_KEY_REUSED");
+
+    for round in 0..10 {
+        let (key, named) = (format!("both {round}"), json!({ "name": format!("both {round}") }));
+        let key = key.replace(' ', "-");
+        let (one, another) = tokio::join!(
+            here.post("/token", &named).header("idempotency-key", &key).send(),
+            there.post("/token", &named).header("idempotency-key", &key).send(),
+        );
+        let statuses = [one?.status, another?.status];
+        assert!(
+            statuses.contains(&201) && statuses.iter().all(|one| [201, 409].contains(one)),
+            "{statuses:?}"
+        );
+    }
+    let tokens = here.get("/token").send().await?.json_with_status(200)?;
+    let names: Vec<&str> =
+        tokens["tokens"].as_array().into_iter().flatten().map(|one| text(&one["name"])).collect();
+    let both = names.iter().filter(|name| name.starts_with("both ")).count();
+    assert_eq!(both, 10, "{names:?}");
+    Ok(())
+}
