@@ -293,6 +293,8 @@ impl ControlPlaneStarted {
         let Self { mut deployment, in_process } = self;
         if let Some(node) = &settings.node {
             deployment.run_node(in_process, &settings.data_dir, node).await?;
+        } else {
+            embedded_node::create_deployment_key(&deployment.control, &settings.data_dir).await?;
         }
         // At a first start, the node has just created key files that backups contain. Of several processes, only one that
         // holds an advisory lock makes a backup, to a new file.

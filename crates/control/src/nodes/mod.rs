@@ -50,6 +50,11 @@ impl Control {
         Ok(())
     }
 
+    /// Whether the deployment's own nodes have a key to sign with.
+    pub async fn has_deployment_key(&self) -> Result<bool> {
+        Ok(!self.inner.store.node_keys(None).await?.is_empty())
+    }
+
     /// `POST /register`: registers a node.
     pub async fn register_node(&self, message: NodeMessage, origin: RequestOrigin) -> Result<Node> {
         let sender = self.verify("POST", REGISTER_PATH, message).await?;
