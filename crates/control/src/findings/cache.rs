@@ -68,31 +68,37 @@ impl ScanSlots {
     }
 }
 
+/// A value that changes whenever a scan could find something else, apart from what time alone changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ScanBasis {
+    pub(super) generation: Generation,
+    /// Another program records backups, so no generation contains them. `None` where nobody checks how old they are.
+    pub(super) last_backup: Option<Timestamp>,
+}
+
 struct ValidScan {
-    generation: Generation,
+    basis: ScanBasis,
     at: Timestamp,
     scan: Arc<FindingScan>,
 }
 
 impl FindingCache {
-    /// The cached scan of this generation. If there is none, `scan` runs.
+    /// The cached scan of this basis. If there is none, `scan` runs.
     pub(super) async fn get(
         &self,
         of: ScanScope,
-        generation: Generation,
+        basis: ScanBasis,
         now: Timestamp,
         scan: impl Future<Output = Result<FindingScan>> + Send,
     ) -> Result<Arc<FindingScan>> {
         let slot = self.slots.lock().get(of.clone());
         let mut last = slot.lock().await;
-        if let Some(valid) =
-            last.as_ref().filter(|one| one.generation == generation && is_recent(one.at, now))
-        {
+        if let Some(valid) = last.as_ref().filter(|one| one.basis == basis && is_recent(one.at, now)) {
             return Ok(Arc::clone(&valid.scan));
         }
         let scan = Arc::new(scan.await?);
         self.slots.lock().count(&of, scan.findings.len());
-        *last = Some(ValidScan { generation, at: now, scan: Arc::clone(&scan) });
+        *last = Some(ValidScan { basis, at: now, scan: Arc::clone(&scan) });
         Ok(scan)
     }
 

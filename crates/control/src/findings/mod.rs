@@ -22,10 +22,10 @@ use bucketry_model::finding::{Finding, SubjectKind};
 use bucketry_model::id::OrgId;
 use bucketry_model::role::{Caller, OrgRole, Visibility};
 
-use crate::buckets::Generation;
 use crate::{Control, Error, Result};
 
 pub(crate) use cache::FindingCache;
+use cache::ScanBasis;
 pub use counts::{FindingCounts, NotificationOutbox};
 pub use outcome::{FindingReport, FindingScan};
 pub use rules::CREDENTIAL_WARNING;
@@ -66,9 +66,11 @@ impl Control {
     pub async fn all_findings(&self) -> Result<Vec<OrganizationFindings>> {
         let organizations = self.finding_organizations().await?;
         let generations = self.generations_of(&organizations).await?;
+        let last_backup = self.checked_backup().await?;
         let mut all = Vec::with_capacity(organizations.len());
         for (org_id, generation) in organizations.iter().copied().zip(generations) {
-            let scan = self.finding_scan_at(generation, org_id, Visibility::Organization).await?;
+            let basis = ScanBasis { generation, last_backup };
+            let scan = self.finding_scan_at(basis, org_id, Visibility::Organization).await?;
             all.push(OrganizationFindings { org_id, scan });
         }
         Ok(all)
@@ -88,17 +90,18 @@ impl Control {
 
     async fn finding_scan(&self, org_id: OrgId, visible: Visibility) -> Result<Arc<FindingScan>> {
         let generation = self.generation_of(org_id).await?;
-        self.finding_scan_at(generation, org_id, visible).await
+        let basis = ScanBasis { generation, last_backup: self.checked_backup().await? };
+        self.finding_scan_at(basis, org_id, visible).await
     }
 
     async fn finding_scan_at(
         &self,
-        generation: Generation,
+        basis: ScanBasis,
         org_id: OrgId,
         visible: Visibility,
     ) -> Result<Arc<FindingScan>> {
         let now = self.inner.environment.now();
         let scan = async { Ok::<_, Error>(rules::evaluate(&self.observe(org_id, &visible).await?)) };
-        self.inner.findings.get((org_id, visible.clone()), generation, now, scan).await
+        self.inner.findings.get((org_id, visible.clone()), basis, now, scan).await
     }
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use bucketry_model::id::OrgId;
+use jiff::{SignedDuration, Timestamp};
 
 use super::observations::{DeploymentState, DiskSpace};
 use crate::backups::BackupSchedule;
@@ -25,21 +26,29 @@ impl Control {
                     .map_err(Error::internal)?
             }
         };
-        let schedule = settings.backups.as_ref();
-        let backup_max_age = settings.backup_max_age.or(schedule.map(BackupSchedule::too_old));
-        let last_backup = match backup_max_age {
-            None => None,
-            Some(_) => store.last_backup().await?,
-        };
         Ok(Some(DeploymentState {
             disk,
-            backup_max_age,
-            last_backup,
-            backup_interval: schedule.map(|schedule| schedule.interval),
+            backup_max_age: self.backup_max_age(),
+            last_backup: self.checked_backup().await?,
+            backup_interval: settings.backups.as_ref().map(|schedule| schedule.interval),
             backup_failure: self.inner.backup_failure.get(),
             created_at: first.created_at,
             certificates: self.inner.server_certificates.all(),
         }))
+    }
+
+    /// When the last backup began, if its age is checked.
+    pub(super) async fn checked_backup(&self) -> Result<Option<Timestamp>> {
+        match self.backup_max_age() {
+            None => Ok(None),
+            Some(_) => Ok(self.inner.store.last_backup().await?),
+        }
+    }
+
+    /// How old a backup may become, if that is checked.
+    fn backup_max_age(&self) -> Option<SignedDuration> {
+        let settings = &self.inner.settings;
+        settings.backup_max_age.or(settings.backups.as_ref().map(BackupSchedule::too_old))
     }
 }
 

@@ -123,6 +123,21 @@ async fn backups_concern_only_the_organization_that_operates_the_deployment() {
 }
 
 #[tokio::test]
+async fn a_backup_ends_its_finding_at_once() {
+    let settings = Settings { backup_max_age: Some(SignedDuration::from_hours(24)), ..Settings::default() };
+    let cx = TestContext::with(settings).await;
+    pass(&cx, 24 * 3_600);
+    cx.node.beat(vec![]).await.unwrap();
+    assert_eq!(codes(&cx).await, [FindingCode::BackupOld]);
+    let at_once = async || cx.control.all_findings().await.unwrap()[0].scan.clone();
+    assert_eq!(at_once().await.findings.len(), 1);
+    // As `bucketry backup` does it, in another process.
+    cx.control.store().record_backup(cx.clock.now()).await.unwrap();
+    assert_eq!(codes(&cx).await, []);
+    assert_eq!(at_once().await.findings.len(), 0);
+}
+
+#[tokio::test]
 async fn that_no_node_is_registered_is_for_administrators_to_know() {
     let cx = TestContext::new().await;
     let member = cx.member("member@example.com", Some(WorkspaceRole::Admin)).await;
