@@ -1,9 +1,10 @@
 //! Deployments that are kept equal to a file, and the file that a deployment is written to.
 
 use bucketry_e2e::{
-    ADMIN, CommandLine, OPEN_BUCKET, Person, Result, SCOPED_BUCKET, Server, each, list, options, s3_bucket,
-    shared_s3_endpoint, text, with,
+    ADMIN, CommandLine, Error, OPEN_BUCKET, Person, Result, SCOPED_BUCKET, Server, each, list, options,
+    s3_bucket, shared_s3_endpoint, text, with,
 };
+use bucketry_faults::{Answer as FaultAnswer, Fault, FaultProxy};
 use serde_json::{Value, json};
 
 /// A server, its owner, and a terminal of the owner.
@@ -163,7 +164,7 @@ async fn a_file_creates_corrects_drift_and_deletes_only_with_prune() -> Result<(
     owner.register(&with(&other, &json!({ "skipValidation": true }))).await?;
     assert!(terminal.text(&apply).await?.starts_with("nothing to change"));
     let team = terminal.text(&["export", "--workspace", "team"]).await?;
-    assert!(team.starts_with("version: 1\nscope: team\nworkspaces:\n- name: team\n"), "{team}");
+    assert!(team.starts_with("version: 1\nhasEnd: true\nscope: team\nworkspaces:\n- name: team\n"), "{team}");
     let team = terminal.file("team.yaml", &team)?;
     let same = terminal.text(&["apply", "-f", &team, "--prune"]).await?;
     assert!(same.starts_with("nothing to change"), "the bucket of another workspace stays: {same}");
@@ -172,6 +173,42 @@ async fn a_file_creates_corrects_drift_and_deletes_only_with_prune() -> Result<(
     assert!(pruned.ends_with("0 created, 0 changed, 2 deleted\n"), "{pruned}");
     let left = terminal.json(&["bucket", "list"]).await?;
     assert_eq!(list(&left).len(), 2, "{left}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_export_that_was_interrupted_deletes_nothing() -> Result<()> {
+    let (server, owner, terminal) = deployment().await?;
+    let (endpoint, workspace) = (shared_s3_endpoint()?, owner.workspace().await?);
+    for name in ["Films", "Photos"] {
+        let body = s3_bucket(name, OPEN_BUCKET, &endpoint, &workspace);
+        owner.register(&with(&body, &json!({ "skipValidation": true }))).await?;
+    }
+    let Ok(address) = server.api().trim_start_matches("http://").parse() else { panic!("{}", server.api()) };
+    let proxy = FaultProxy::start(address).await.map_err(Error::Files)?;
+    let through_proxy =
+        CommandLine::with_token(&server, owner.token())?.env("BUCKETRY_URL", &proxy.endpoint());
+    let whole = through_proxy.text(&["export"]).await?;
+    assert!(whole.ends_with("\nend: true\n"), "{whole}");
+    proxy.set_for("GET /repo", Fault::Answer(FaultAnswer::new(500)));
+    let interrupted = through_proxy.run(&["export"]).await?.with_status(1)?;
+    assert!(interrupted.stdout.contains("- name: Photos\n"), "{interrupted:?}");
+
+    let lost = whole.split_once("- name: Photos\n").map(|(begin, _)| begin);
+    for (part, whats_cut) in [(interrupted.stdout.as_str(), "lists"), (lost.unwrap_or_default(), "buckets")] {
+        let file = terminal.file("part.yaml", part)?;
+        for more in [&["--prune", "--yes"][..], &["--prune", "--dry-run"], &[]] {
+            let ended = terminal.run(&[&["apply", "-f", &file], more].concat()).await?.with_status(2)?;
+            let says = "line 2: ends too early: `end: true` is missing";
+            assert!(ended.stderr.contains(says), "{whats_cut}: {ended:?}");
+        }
+    }
+    assert_eq!(owner.buckets().await?.len(), 2);
+    // Whoever removes entries on purpose leaves the end, or removes the line that promises it.
+    let by_hand = lost.unwrap_or_default().replace("hasEnd: true\n", "");
+    let file = terminal.file("part.yaml", &by_hand)?;
+    let pruned = terminal.text(&["apply", "-f", &file, "--prune", "--yes"]).await?;
+    assert!(pruned.contains("- bucket Photos\n"), "{pruned}");
     Ok(())
 }
 

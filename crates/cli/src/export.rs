@@ -35,7 +35,7 @@ pub(crate) struct ExportOptions {
     pub(crate) secret_files: Option<PathBuf>,
 }
 
-/// Writes the file to standard output, page by page.
+/// Writes the file to standard output, page by page. Its end says that nothing is missing: if a page fails, it isn't written.
 pub(crate) async fn run(remote: &Remote, options: ExportOptions) -> Result<()> {
     if remote.json {
         return Err(Failure::usage(
@@ -57,7 +57,9 @@ pub(crate) async fn run(remote: &Remote, options: ExportOptions) -> Result<()> {
     export.workspaces(&found);
     output::bytes(export.writer.take().as_bytes())?;
     export.buckets(&client, only).await?;
-    export.repositories(&client, only).await
+    export.repositories(&client, only).await?;
+    export.writer.end();
+    output::bytes(export.writer.take().as_bytes())
 }
 
 struct Export {

@@ -13,7 +13,7 @@ use super::candidate::{ReadEntry, ReadKind};
 use crate::bounded_lines::{BoundedLine, BoundedLines};
 use crate::failure::{Failure, Result};
 use crate::registry_file::bucket_items::{BucketItem, BucketItems, MAX_ITEM_BYTES};
-use crate::registry_file::decode_bucket_item;
+use crate::registry_file::{decode_bucket_item, problem_of_missing_end};
 
 /// The longest file of sections, in bytes. It is in memory as a whole.
 const MAX_SECTIONS_BYTES: usize = 16 << 20;
@@ -139,15 +139,22 @@ impl ImportSource {
                 return Ok(());
             }
         }
+        let lacks_end = items.lacks_end();
         if let Some(item) = items.finish() {
             found += 1;
-            sink(read_item(item));
+            let entry = if lacks_end { cut_off(item.line) } else { read_item(item) };
+            sink(entry);
         }
         if found > 0 {
             return Ok(());
         }
         Err(Failure::usage(format!("{} has no buckets: it needs a list `buckets:`", self.shown)))
     }
+}
+
+/// The last entry of a file that lacks its end: a part of an entry could be taken for a whole one.
+fn cut_off(line: usize) -> ReadEntry {
+    ReadEntry::wrong(line, format!("may not be whole: the file {}", problem_of_missing_end()))
 }
 
 fn read_item(item: BucketItem) -> ReadEntry {
@@ -335,6 +342,16 @@ mod tests {
         assert!(all[1].starts_with("line 6 ! buckets[1].bukket is not a known key"), "{all:?}");
         assert!(all[2].contains(" ! is not YAML"), "{all:?}");
         assert_eq!(all[3], "line 8 d");
+    }
+
+    #[test]
+    fn the_last_item_of_an_export_that_was_interrupted_is_not_registered() {
+        let whole = "version: 1\nhasEnd: true\nbuckets:\n- name: a\n  bucket: x\n- name: b\n  bucket: films\nend: true\n";
+        assert_eq!(entries(whole, None).0, ["line 4 a", "line 6 b"]);
+        let part = whole.split_once("ms\n").unwrap().0;
+        let (all, failure) = entries(part, None);
+        assert_eq!((failure, all[0].as_str(), all.len()), (None, "line 4 a", 2));
+        assert!(all[1].starts_with("line 6 ! may not be whole: the file ends too early"), "{all:?}");
     }
 
     #[test]

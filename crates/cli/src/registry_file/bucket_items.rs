@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use super::{END, HAS_END};
+
 /// The longest item, in bytes.
 pub(crate) const MAX_ITEM_BYTES: usize = 64 << 10;
 
@@ -47,6 +49,9 @@ pub(crate) struct BucketItems {
     is_in_list: bool,
     found: usize,
     current: Option<BucketItem>,
+    /// Whether the file says that it has an end.
+    promises_end: bool,
+    has_end: bool,
 }
 
 impl BucketItems {
@@ -90,6 +95,11 @@ impl BucketItems {
         }
     }
 
+    /// Whether an exported file isn't whole. Its last item may then be a part of one.
+    pub(crate) fn lacks_end(&self) -> bool {
+        self.promises_end && !self.has_end
+    }
+
     /// The last item.
     pub(crate) fn finish(mut self) -> Option<BucketItem> {
         self.current.take()
@@ -97,6 +107,12 @@ impl BucketItems {
 
     fn top_level(&mut self, line: &str) -> Option<BucketItem> {
         let ended = self.current.take();
+        let says = |key: &str| {
+            line.strip_prefix(key).and_then(|rest| rest.trim().strip_prefix(':')).map(str::trim)
+                == Some("true")
+        };
+        self.promises_end |= says(HAS_END);
+        self.has_end |= says(END);
         let value = line.strip_prefix("buckets:");
         self.is_in_list = value.is_some();
         self.depth = None;
@@ -153,6 +169,18 @@ mod tests {
         );
         assert_eq!(items("buckets:\n  - name: a\n    tags:\n    - x\n  - name: b\n").len(), 2);
         assert_eq!(items("buckets: []\n"), []);
+    }
+
+    #[test]
+    fn an_exported_file_without_its_end_is_recognised() {
+        let lacks_end = |text: &str| {
+            let mut items = BucketItems::default();
+            text.lines().for_each(|line| drop(items.push(line)));
+            items.lacks_end()
+        };
+        assert!(lacks_end("version: 1\nhasEnd: true\nbuckets:\n- name: a\n"));
+        assert!(!lacks_end("version: 1\nhasEnd: true\nbuckets:\n- name: a\nend: true\n"));
+        assert!(!lacks_end("version: 1\nbuckets:\n- name: a\n"));
     }
 
     #[test]

@@ -12,13 +12,13 @@ use bucketry_model::storage_name::StorageName;
 use super::problem::FileProblems;
 use super::yaml::{self, YamlNode, YamlValue};
 use super::{
-    FORMAT_VERSION, FileAttachment, FileBucket, FileMember, FileRepository, FileScope, FileWorkspace,
-    RegistryFile, SecretSource,
+    END, FORMAT_VERSION, FileAttachment, FileBucket, FileMember, FileRepository, FileScope, FileWorkspace,
+    HAS_END, RegistryFile, SecretSource, problem_of_missing_end,
 };
 use crate::nearest::nearest;
 
 /// The keys of a file.
-pub(super) const ROOT: &[&str] = &["version", "scope", "workspaces", "buckets", "repositories"];
+pub(super) const ROOT: &[&str] = &["version", HAS_END, "scope", "workspaces", "buckets", "repositories", END];
 const WORKSPACE: &[&str] = &["name", "members"];
 const MEMBER: &[&str] = &["user", "role"];
 const BUCKET: &[&str] = &[
@@ -102,6 +102,7 @@ impl FileDecoder {
                 );
             }
         }
+        self.has_promised_end(&members);
         let file = RegistryFile {
             scope: self.scope(&members),
             workspaces: self.list(&members, "workspaces", Self::workspace),
@@ -115,6 +116,18 @@ impl FileDecoder {
         self.no_repeated("repositories", repositories.map(|one| (one.line, one.name.as_str())));
         self.all_in_scope(&file);
         file
+    }
+
+    /// A part of an exported file is refused: what the rest contains would be missing, and could be deleted.
+    fn has_promised_end(&mut self, members: &MappingMembers<'_>) {
+        let is_promised = self.flag(members, HAS_END);
+        if !self.flag(members, END) && is_promised {
+            self.problems.add(
+                members.values.get(HAS_END).map_or(1, |node| node.line),
+                "",
+                problem_of_missing_end(),
+            );
+        }
     }
 
     fn scope(&mut self, members: &MappingMembers<'_>) -> Option<FileScope> {
@@ -402,12 +415,29 @@ mod tests {
         );
         assert_eq!(
             problems(""),
-            ["line 1: is empty: a file has version, scope, workspaces, buckets, repositories"]
+            ["line 1: is empty: a file has version, hasEnd, scope, workspaces, buckets, repositories, end"]
         );
         let scoped = "version: 1\nscope: team\nworkspaces:\n- name: TEAM\nbuckets:\n- name: a\n- name: b\n  workspace: other\n";
         let outside = "line 7: buckets has an entry of another workspace than the file's scope, \"team\"";
         assert_eq!(problems(scoped), [outside]);
         assert_eq!(problems("buckets: []\n"), ["line 1: lacks the key version: add `version: 1`"]);
+    }
+
+    #[test]
+    fn a_file_that_promises_its_end_is_refused_without_it() {
+        let whole = "version: 1\nhasEnd: true\nbuckets:\n- name: Photos\n- name: Films\nend: true\n";
+        assert_eq!(decode_file(whole).unwrap().buckets.unwrap().len(), 2);
+        for length in whole.find("buckets").unwrap()..whole.trim_end().len() {
+            assert!(decode_file(&whole[..length]).is_err(), "{}", &whole[..length]);
+        }
+        let [missing] = &problems("version: 1\nhasEnd: true\nbuckets: []\n")[..] else {
+            panic!("one problem")
+        };
+        assert!(missing.starts_with("line 2: ends too early: `end: true` is missing"), "{missing}");
+        for by_hand in ["version: 1\nbuckets: []\n", "version: 1\nhasEnd: false\n", "version: 1\nend: true\n"]
+        {
+            assert!(decode_file(by_hand).is_ok(), "{by_hand}");
+        }
     }
 
     #[test]

@@ -21,8 +21,20 @@ pub(crate) use write::FileWriter;
 
 /// The version of the format that this program reads and writes.
 pub(crate) const FORMAT_VERSION: &str = "1";
+/// The key at the beginning of a file that must end with [`END`]. A file written by hand needs neither.
+pub(crate) const HAS_END: &str = "hasEnd";
+/// The last key of an exported file: without it, the export was interrupted, or the rest of the file was lost.
+pub(crate) const END: &str = "end";
 /// The longest file that is read as a whole, in bytes: some 200,000 buckets.
 pub(crate) const MAX_FILE_BYTES: usize = 64 << 20;
+
+/// Why a part of an exported file is refused, as a phrase that continues its position.
+pub(crate) fn problem_of_missing_end() -> String {
+    format!(
+        "ends too early: `{END}: true` is missing at its end, so this is only a part of an exported file. Export again, or \
+         remove `{HAS_END}` if the rest was left out on purpose"
+    )
+}
 
 /// The contents of a file.
 #[derive(Debug, Default, PartialEq)]

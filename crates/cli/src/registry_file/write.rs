@@ -4,9 +4,12 @@ use std::fmt::Write as _;
 
 use bucketry_api_types::csv::is_escaped;
 
-use super::{FORMAT_VERSION, FileAttachment, FileBucket, FileRepository, FileWorkspace, SecretSource};
+use super::{
+    END, FORMAT_VERSION, FileAttachment, FileBucket, FileRepository, FileWorkspace, HAS_END, SecretSource,
+};
 
-/// A text that is written part by part: all workspaces, then all buckets, then all repositories.
+/// A text that is written part by part: all workspaces, then all buckets, then all repositories, then the end. A text without
+/// its end is refused by those who read it.
 #[derive(Debug, Default)]
 pub(crate) struct FileWriter {
     text: String,
@@ -16,7 +19,7 @@ pub(crate) struct FileWriter {
 impl FileWriter {
     /// `scope` is the only workspace that the file is about.
     pub(crate) fn new(scope: Option<&str>) -> Self {
-        let mut writer = Self { text: format!("version: {FORMAT_VERSION}\n"), list: None };
+        let mut writer = Self { text: format!("version: {FORMAT_VERSION}\n{HAS_END}: true\n"), list: None };
         if let Some(scope) = scope {
             writer.line("scope: ", &quoted(scope));
         }
@@ -72,6 +75,11 @@ impl FileWriter {
         for attached in buckets {
             self.attachment(attached);
         }
+    }
+
+    /// Writes that nothing is missing.
+    pub(crate) fn end(&mut self) {
+        self.line(END, ": true");
     }
 
     /// Takes what was written since the last call.
@@ -160,6 +168,7 @@ mod tests {
         file.workspaces.iter().flatten().for_each(|one| writer.workspace(one));
         file.buckets.iter().flatten().for_each(|one| writer.bucket(one));
         file.repositories.iter().flatten().for_each(|one| writer.repository(one));
+        writer.end();
         writer.take()
     }
 
@@ -209,13 +218,13 @@ mod tests {
         let text = written(&file_named("Photos", "ann@example.com"));
         assert_eq!(
             text,
-            "version: 1\nworkspaces:\n- name: Photos\n  members:\n  - user: ann@example.com\n    role: WRITE\nbuckets:\n- name: \
+            "version: 1\nhasEnd: true\nworkspaces:\n- name: Photos\n  members:\n  - user: ann@example.com\n    role: WRITE\nbuckets:\n- name: \
              Photos\n  workspace: ann@example.com\n  bucket: ann@example.com\n  type: GCS\n  endpoint: ann@example.com\n  region: \
              \"\"\n  key: ann@example.com\n  secretFile: ann@example.com\n  readOnly: true\nrepositories:\n- name: Photos\n  \
              workspace: ann@example.com\n  mode: MIRROR\n  buckets:\n  - bucket: ann@example.com\n    folder: a/b\n    master: \
-             true\n"
+             true\nend: true\n"
         );
-        assert_eq!(written(&RegistryFile::default()), "version: 1\n");
+        assert_eq!(written(&RegistryFile::default()), "version: 1\nhasEnd: true\nend: true\n");
         let quotes = |name: &str| quoted(name) != name;
         assert!(!quotes("Holiday photos - 2026") && !quotes("a:b"));
         assert!(["a ", " a", "a: b", "a #b", "a:", "no", "2026 photos"].into_iter().all(quotes));
@@ -224,7 +233,7 @@ mod tests {
             ..RegistryFile::default()
         };
         let text = written(&scoped);
-        assert_eq!(text, "version: 1\nscope: \"team: one\"\n");
+        assert_eq!(text, "version: 1\nhasEnd: true\nscope: \"team: one\"\nend: true\n");
         assert_eq!(without_lines(decode_file(&text).unwrap()), scoped);
     }
 
