@@ -9,10 +9,10 @@ use bucketry_node::spool;
 use bucketry_store::backup::{
     BackupError, BackupHeader, BackupPace, BackupSource, BackupSummary, BackupWriter, SealedKeys,
 };
-use bucketry_vault::{KeyFiles, Recipient};
+use bucketry_vault::{KeyFiles, Recipient, is_key_file_exposed};
 use jiff::Timestamp;
 
-use crate::data_directory::{NODE_KEY, SPOOL, TOKEN_KEYS, VAULT_KEY, are_token_keys_exposed};
+use crate::data_directory::{NODE_KEY, SPOOL, TOKEN_KEYS, VAULT_KEY};
 use crate::failure::{Failure, Result};
 
 /// How often a snapshot is begun again because a rotation has changed the keys meanwhile.
@@ -103,7 +103,7 @@ impl BackupContents<'_> {
 /// Reads the keys that sign access tokens, under the conditions under which a server does.
 fn token_keys(path: &Path) -> io::Result<Secret> {
     let mut file = File::open(path)?;
-    if are_token_keys_exposed(&file.metadata()?) {
+    if is_key_file_exposed(&file.metadata()?) {
         return Err(io::Error::other("other users can read the file: run chmod 600 on it"));
     }
     let mut text = String::new();

@@ -54,13 +54,6 @@ pub(crate) fn missing_keys(data_dir: &Path, with_node: bool) -> Vec<String> {
     warnings
 }
 
-/// Whether users other than the server's can read the keys that sign access tokens. The group of a file that belongs to
-/// root may read it: several servers have the same keys, and container platforms pass such files on in this form.
-pub(crate) fn are_token_keys_exposed(file: &Metadata) -> bool {
-    let forbidden = if file.uid() == 0 { 0o037 } else { 0o077 };
-    file.permissions().mode() & forbidden != 0
-}
-
 /// Whether this process may change the permissions of a file. Those of a mounted volume may belong to root.
 fn is_ours(file: &Metadata) -> bool {
     // Where there is no such file, the hint is worth more than its silence.
@@ -121,19 +114,5 @@ mod tests {
         assert!(lacks_its_database(dir.path()) && is_used(dir.path()));
         fs::write(dir.path().join(DATABASE_FILE), "x").unwrap();
         assert!(!lacks_its_database(dir.path()));
-    }
-
-    #[test]
-    fn token_keys_of_root_may_be_readable_for_the_group_of_the_server() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join(TOKEN_KEYS);
-        fs::write(&path, "x").unwrap();
-        let of_root = fs::metadata(&path).unwrap().uid() == 0;
-        for (mode, exposed) in
-            [(0o600, false), (0o440, !of_root), (0o640, !of_root), (0o660, true), (0o604, true)]
-        {
-            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-            assert_eq!(are_token_keys_exposed(&fs::metadata(&path).unwrap()), exposed, "{mode:o}");
-        }
     }
 }

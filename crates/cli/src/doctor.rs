@@ -1,8 +1,6 @@
 //! `bucketry doctor`: checks a deployment for problems and says how to fix them. What the server found itself is in
 //! `doctor_findings`.
 
-use std::fs::Metadata;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use bucketry_client::{ApiClient, ClientError};
@@ -10,14 +8,12 @@ use bucketry_model::time::{Clock as _, SystemClock};
 use bucketry_store::postgres::{PostgresStore, examine};
 use bucketry_store::sqlite::SqliteStore;
 use bucketry_store::{Store, StoreError};
-use bucketry_vault::Identities;
+use bucketry_vault::{Identities, is_key_file_exposed};
 use serde_json::Value;
 
 use crate::arguments::DoctorOptions;
 use crate::credentials;
-use crate::data_directory::{
-    NODE_KEY, TOKEN_KEYS, VAULT_KEY, are_token_keys_exposed, is_used, lacks_its_database, open_to_others,
-};
+use crate::data_directory::{NODE_KEY, TOKEN_KEYS, VAULT_KEY, is_used, lacks_its_database, open_to_others};
 use crate::database::DatabaseUrl;
 use crate::doctor_findings::{self, DoctorFinding};
 use crate::failure::{Failure, Result};
@@ -216,15 +212,6 @@ async fn postgres(url: &DatabaseUrl) -> Result<DoctorFinding> {
     Ok(DoctorFinding::new("postgresql", ok, message))
 }
 
-/// Whether others than the server can read a key file.
-fn is_exposed(file: &str, metadata: &Metadata) -> bool {
-    if file == TOKEN_KEYS {
-        are_token_keys_exposed(metadata)
-    } else {
-        metadata.permissions().mode() & 0o077 != 0
-    }
-}
-
 fn directory(data_dir: &Path, findings: &mut Vec<DoctorFinding>) {
     let used = is_used(data_dir);
     let message = if used {
@@ -240,7 +227,7 @@ fn directory(data_dir: &Path, findings: &mut Vec<DoctorFinding>) {
         let path = data_dir.join(file);
         let (ok, message) = match std::fs::metadata(&path) {
             Err(error) => (false, format!("{}: {error}", path.display())),
-            Ok(metadata) if is_exposed(file, &metadata) => {
+            Ok(metadata) if is_key_file_exposed(&metadata) => {
                 (false, format!("other users can read {}: run chmod 600 on it", path.display()))
             }
             Ok(_) => (true, "only its owner can read it".to_owned()),

@@ -10,8 +10,9 @@ use bucketry_control::access_token::AccessTokens;
 use bucketry_control::environment::{Randomness, SystemRandomness};
 use bucketry_model::hex;
 use bucketry_model::secret::Secret;
+use bucketry_vault::is_key_file_exposed;
 
-use crate::data_directory::{TOKEN_KEYS, are_token_keys_exposed};
+use crate::data_directory::TOKEN_KEYS;
 use crate::database::Database;
 use crate::failure::{Failure, Result};
 use crate::settings::Settings;
@@ -44,7 +45,7 @@ pub(crate) fn access_tokens(data_dir: &Path) -> Result<AccessTokens> {
         file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|error| wrong(&error))?;
         fs::rename(&aside, &path).map_err(|error| wrong(&error))?;
     }
-    if are_token_keys_exposed(&fs::metadata(&path).map_err(|error| wrong(&error))?) {
+    if is_key_file_exposed(&fs::metadata(&path).map_err(|error| wrong(&error))?) {
         return Err(wrong(&"other users can read the file: run chmod 600 on it"));
     }
     let text = fs::read_to_string(&path).map_err(|error| wrong(&error))?;

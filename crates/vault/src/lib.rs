@@ -24,6 +24,7 @@ pub use error::VaultError;
 pub use identities::Identities;
 pub use key_files::KeyFiles;
 pub use node_key::{NodeSigningKey, NodeVerifyingKey};
+pub use private_file::is_exposed as is_key_file_exposed;
 pub use recipient::{Recipient, fingerprint};
 pub use seal::{SecretContext, open, opens, seal};
 pub use sealed_file::{read_sealed_file, write_sealed_file};

@@ -104,21 +104,41 @@ fn sync_directory(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(unix)]
 fn refuse_if_readable_by_others(path: &Path, metadata: &fs::Metadata) -> Result<(), VaultError> {
-    const OTHERS: u32 = 0o077;
-    let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o7777;
-    let rights_of_others = mode & OTHERS;
-    if rights_of_others == 0 {
+    if !is_exposed(metadata) {
         return Ok(());
     }
-    Err(VaultError::ReadableByOthers { path: path.to_owned(), mode })
+    Err(VaultError::ReadableByOthers { path: path.to_owned(), mode: mode(metadata) & 0o7777 })
+}
+
+/// Whether users other than the process's can read a key file, or anybody but its owner can change it. The group of a file
+/// that belongs to root may read it: container platforms and systemd pass secrets to a process without privileges in this
+/// form.
+#[must_use]
+pub fn is_exposed(file: &fs::Metadata) -> bool {
+    let forbidden = if belongs_to_root(file) { 0o037 } else { 0o077 };
+    mode(file) & forbidden != 0
+}
+
+#[cfg(unix)]
+fn mode(file: &fs::Metadata) -> u32 {
+    std::os::unix::fs::PermissionsExt::mode(&file.permissions())
+}
+
+#[cfg(unix)]
+fn belongs_to_root(file: &fs::Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::uid(file) == 0
+}
+
+/// Elsewhere, permissions aren't bits.
+#[cfg(not(unix))]
+fn mode(_file: &fs::Metadata) -> u32 {
+    0
 }
 
 #[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "the same signature as on Unix")]
-fn refuse_if_readable_by_others(_path: &Path, _metadata: &fs::Metadata) -> Result<(), VaultError> {
-    Ok(())
+fn belongs_to_root(_file: &fs::Metadata) -> bool {
+    false
 }
 
 #[cfg(test)]
@@ -147,12 +167,22 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("vault.key");
         create(&path, "text").unwrap();
-        for mode in [0o644, 0o640, 0o604] {
+        let of_root = belongs_to_root(&fs::metadata(&path).unwrap());
+        for mode in [0o644, 0o604, 0o660, 0o620] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             let error = read(&path).unwrap_err();
             assert!(error.to_string().contains("run `chmod 600 "), "{error}");
         }
+        for mode in [0o440, 0o640] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(read(&path).is_ok(), of_root, "as Kubernetes mounts a secret: {mode:o}");
+        }
         fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
         assert!(read(&path).is_ok());
+        // That of another user, whose group the server could be in.
+        if of_root && std::os::unix::fs::chown(&path, Some(12_345), None).is_ok() {
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o440)).unwrap();
+            assert!(read(&path).is_err());
+        }
     }
 }
