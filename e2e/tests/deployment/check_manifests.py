@@ -1,4 +1,4 @@
-# Renders the Helm chart for several sets of values, validates every document against the schemas of Kubernetes, and
+# Renders the Helm charts for several sets of values, validates every document against the schemas of Kubernetes, and
 # checks what the documents say about the program against the binary. The plain manifests are renderings, too.
 
 import kubernetes_validate
@@ -8,6 +8,8 @@ from helm_python.errors import HelmError
 program, root, update = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3] == "update"
 binary = Binary(program, root)
 chart_dir = root / "deploy/helm/bucketry"
+node_chart_dir = root / "deploy/helm/bucketry-node"
+node_paths = binary.node_pages(["/health", "/ready", "/metrics", "/no-such-page"])
 image = image_environment(root / "deploy/container/Containerfile")
 VERSIONS = ["1.27", "1.30", kubernetes_validate.latest_version().rsplit(".", 1)[0]]
 problems, counts = [], {"sets": 0, "documents": 0, "validations": 0, "containers": 0, "refused": 0}
@@ -48,10 +50,13 @@ def check_container(where, document, pod, container, found):
         problem(where, "the container may write to its root file system or gain privileges")
     if security.get("capabilities", {}).get("drop") != ["ALL"] or not pod["securityContext"]["runAsNonRoot"]:
         problem(where, "the container has capabilities or runs as root")
-    if container["args"][0] != "serve":
+    if container["args"][0] not in ("serve", "node"):
         wrong = binary.command(container["args"])
         return problem(where, wrong) if wrong else None
     given = {entry["name"]: entry.get("value", "postgres://u:p@h/d") for entry in container.get("env", [])}
+    pod_name = document["metadata"]["name"] + "-0"
+    given = {name: value.replace("$(POD_NAME)", pod_name) for name, value in given.items()}
+    paths = node_paths if container["args"][0] == "node" else binary.paths
     with tempfile.TemporaryDirectory() as dir:
         args = []
         for arg in container["args"]:
@@ -63,7 +68,7 @@ def check_container(where, document, pod, container, found):
         settings, wrong = binary.settings(args, image | given)
     if wrong:
         return problem(where, wrong)
-    check_ports(where, settings, container)
+    check_ports(where, settings, container, paths)
     check_files(where, settings, pod, container)
     volumes = {volume["name"] for volume in pod.get("volumes", [])}
     claims = document["spec"].get("volumeClaimTemplates", [])
@@ -90,14 +95,14 @@ def config_file(where, path, pod, container, found):
     return maps[0]["data"][name]
 
 
-SECRET_FILES = ["tls_certificate", "tls_key", "gateway_tls_certificate", "gateway_tls_key", "metrics_token_file"]
+SECRET_FILES = ["node_key", "tls_certificate", "tls_key", "gateway_tls_certificate", "gateway_tls_key", "metrics_token_file"]
 
 
 def check_files(where, settings, pod, container):
     """Files that settings name are in volumes; those with secrets are in volumes of secrets, mounted as directories."""
     mounts = {mount["mountPath"]: mount for mount in container["volumeMounts"]}
     volumes = {volume["name"]: volume for volume in pod.get("volumes", [])}
-    for name in [*SECRET_FILES, "ca_file"]:
+    for name in [*SECRET_FILES, "ca_file", "control_plane_ca_file"]:
         if not settings.get(name):
             continue
         mount = mounts.get(settings[name].rsplit("/", 1)[0])
@@ -107,17 +112,19 @@ def check_files(where, settings, pod, container):
             problem(where, f"{name}: {settings[name]} isn't in a secret")
 
 
-def check_ports(where, settings, container):
+def check_ports(where, settings, container, paths):
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-    listening = {"api": port_of(settings["listen"]), "metrics": port_of(settings["metrics_listen"])}
-    if not (settings["no_node"] or settings["no_gateway"]):
+    listening = {"metrics": port_of(settings["metrics_listen"])}
+    if "listen" in settings:
+        listening["api"] = port_of(settings["listen"])
+    if not (settings.get("no_node") or settings["no_gateway"]):
         listening["gateway"] = port_of(settings["gateway_listen"])
     if ports != listening:
         problem(where, f"the ports are {ports}, but the server listens on {listening}")
     for kind in ["startupProbe", "livenessProbe", "readinessProbe"]:
         probe = container[kind]["httpGet"]
-        if probe["path"] not in binary.paths or probe["port"] not in ("api", "metrics"):
-            problem(where, f"{kind}: the server doesn't serve {probe}")
+        if probe["path"] not in paths or probe["port"] not in ("api", "metrics"):
+            problem(where, f"{kind}: the program doesn't serve {probe}")
 
 
 # What the sets of values say is there already.
@@ -208,39 +215,85 @@ PLAIN = {
         ],
     ),
 }
+PLAIN_NODE = (
+    {
+        "name": "s3.example.com",
+        "controlPlane": {"url": "https://bucketry.example.com"},
+        "key": {"existingSecret": "bucketry-node-key"},
+    },
+    [
+        "A node of a deployment whose server runs elsewhere. Replace the two host names, and create its key before:",
+        "",
+        "  kubectl create secret generic bucketry-node-key --from-file=node.pem",
+    ],
+)
 HELM_ONLY = re.compile(r"^ *(helm\.sh/chart|app\.kubernetes\.io/managed-by): .*\n", re.M)
 
 
-def plain(rendered, introduction):
+def plain(rendered, introduction, chart):
     """The manifests for `kubectl apply`: without hooks and without what says that Helm manages them."""
     texts = []
     for name, text in sorted(rendered.items()):
         if name.endswith(".txt") or "helm.sh/hook" in text:
             continue
         texts += [part.strip("\n") for part in re.split(r"^---$", HELM_ONLY.sub("", text), flags=re.M) if part.strip()]
-    lines = [*introduction, "", "A rendering of the Helm chart in deploy/helm/bucketry, which has more options."]
+    lines = [*introduction, "", f"A rendering of the Helm chart in deploy/helm/{chart}, which has more options."]
     head = "".join(f"# {line}".rstrip() + "\n" for line in lines)
     return head + "".join(f"---\n{text}\n" for text in texts)
 
 
-linted = lint(str(chart_dir), strict=True)
-problems += [f"lint: {message}" for message in linted["messages"] if message["severity"] > 1] + linted["errors"]
-with Chart.load(str(chart_dir)) as chart:
-    for file in sorted((chart_dir / "ci").glob("*-values.yaml")):
+def check_chart(chart, directory, namespace):
+    """Lints a chart, and checks it for the sets of values in its folder."""
+    linted = lint(str(directory), strict=True)
+    problems.extend(f"lint: {message}" for message in linted["messages"] if message["severity"] > 1)
+    problems.extend(linted["errors"])
+    for file in sorted((directory / "ci").glob("*-values.yaml")):
         counts["sets"] += 1
         values = yaml.safe_load(file.read_text())
-        check(file.name, chart.render(values, name="release", namespace="storage"))
+        check(f"{directory.name}: {file.name}", chart.render(values, name="release", namespace=namespace))
+
+
+def check_plain(chart, file, values, introduction, name):
+    """Compares manifests with the rendered chart, or writes them."""
+    rendered = chart.render(values, name=name, namespace="bucketry")
+    check(file, rendered)
+    text, path = plain(rendered, introduction, name), root / "deploy/kubernetes" / file
+    if update:
+        path.write_text(text)
+    elif not path.exists() or path.read_text() != text:
+        problem(file, "differs from the rendered chart: run the test with UPDATE_SNAPSHOTS=1")
+
+
+def check_refused(chart, cases):
+    """Values that can't work are refused, with the value to change."""
+    for values, named in cases:
+        try:
+            chart.render(values, name="release")
+            problem("values", f"{values} is not refused")
+        except HelmError as error:
+            counts["refused"] += 1
+            if named not in str(error):
+                problem("values", f"{values}: {error}")
+
+
+def check_unknown_setting(chart, values):
+    """That the checks notice a setting that doesn't exist."""
+    with_unknown = chart.render(values | {"settings": {"no_such_setting": 1}}, name="release")
+    before = len(problems)
+    check("unknown setting", with_unknown)
+    if len(problems) == before:
+        problem("settings", "an unknown setting isn't noticed")
+    del problems[before:]
+
+
+if node_paths != {"/health", "/ready", "/metrics"}:
+    problem("node", f"it serves {sorted(node_paths)}")
+with Chart.load(str(chart_dir)) as chart:
+    check_chart(chart, chart_dir, "storage")
     for file, (values, introduction) in PLAIN.items():
-        rendered = chart.render(values, name="bucketry", namespace="bucketry")
-        check(file, rendered)
-        text, path = plain(rendered, introduction), root / "deploy/kubernetes" / file
-        if update:
-            path.write_text(text)
-        elif path.read_text() != text:
-            problem(file, "differs from the rendered chart: run the test with UPDATE_SNAPSHOTS=1")
-    # Values that can't work are refused, with the value to change.
+        check_plain(chart, file, values, introduction, "bucketry")
     database = {"existingSecret": "x"}
-    for values, named in [
+    check_refused(chart, [
         ({"controlPlanes": {"replicas": 2}}, "database.existingSecret"),
         ({"controlPlanes": {"replicas": 2}, "database": database}, "tokenKey.existingSecret"),
         ({"settings": {"listen": "0.0.0.0:1"}}, "settings.listen"),
@@ -252,19 +305,24 @@ with Chart.load(str(chart_dir)) as chart:
         ({"ingress": {"api": {"enabled": True}}}, "ingress.api.host"),
         ({"replicas": 2}, "replicas"),
         ({"service": {"api": {"port": 0}}}, "port"),
-    ]:
-        try:
-            chart.render(values, name="release")
-            problem("values", f"{values} is not refused")
-        except HelmError as error:
-            counts["refused"] += 1
-            if named not in str(error):
-                problem("values", f"{values}: {error}")
-    with_unknown = chart.render({"settings": {"no_such_setting": 1}}, name="release")
-    before = len(problems)
-    check("unknown setting", with_unknown)
-    if len(problems) == before:
-        problem("settings", "an unknown setting isn't noticed")
-    del problems[before:]
+    ])
+    check_unknown_setting(chart, {})
+with Chart.load(str(node_chart_dir)) as chart:
+    check_chart(chart, node_chart_dir, "gateways")
+    least, introduction = PLAIN_NODE
+    check_plain(chart, "node.yaml", least, introduction, "bucketry-node")
+    check_refused(chart, [
+        (least | {"name": ""}, "name: it is required"),
+        (least | {"controlPlane": {"url": ""}}, "controlPlane.url: it is required"),
+        (least | {"key": {"existingSecret": ""}}, "key.existingSecret: it is required"),
+        (least | {"name": "two words"}, "name"),
+        (least | {"controlPlane": {"url": "bucketry.example.com"}}, "url"),
+        (least | {"settings": {"node_name": "n"}}, "set name instead"),
+        (least | {"settings": {"node_identity": "/k"}}, "settings.node_identity"),
+        (least | {"gateway": {"enabled": False}, "tls": {"existingSecret": "x"}}, "tls.existingSecret"),
+        (least | {"ingress": {"gateway": {"enabled": True}}}, "ingress.gateway.host"),
+        (least | {"database": {"existingSecret": "x"}}, "database"),
+    ])
+    check_unknown_setting(chart, least)
 
 print(json.dumps({"problems": problems, **counts}))
