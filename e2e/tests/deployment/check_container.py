@@ -80,4 +80,30 @@ else:
     if encrypted["BUCKETRY_URL"] != f"http://{settings['metrics_listen']}":
         problems.append("compose.tls.yaml: BUCKETRY_URL is not the address that is plain HTTP")
 
+# The Compose file of a node, which runs the same image.
+node = yaml.safe_load((root / "deploy/compose.node.yaml").read_text())
+problems += [f"compose.node.yaml: {error.json_path}: {error.message}" for error in jsonschema.Draft7Validator(schema).iter_errors(node)]
+service = node["services"]["node"]
+node_given = {name: interpolated(str(value)) for name, value in service["environment"].items()}
+settings, wrong = binary.settings(service["command"], environment | node_given)
+if wrong:
+    problems.append(f"compose.node.yaml: {wrong}")
+else:
+    for port in service["ports"]:
+        host, _, container = interpolated(port).rpartition(":")
+        if int(container) != port_of(settings["gateway_listen"]) or not host.startswith("127.0.0.1:"):
+            problems.append(f"compose.node.yaml: port {port}: it isn't that of the gateway on this machine only")
+    mounts = dict(reversed(volume.removesuffix(":ro").split(":")) for volume in service["volumes"])
+    if mounts.get(settings["data_dir"]) not in node["volumes"] or not service["read_only"]:
+        problems.append("compose.node.yaml: the data directory isn't a volume, or not the only place that can be written to")
+    if settings["node_key"].rsplit("/", 1)[0] not in mounts or len(mounts) != 2:
+        problems.append(f"compose.node.yaml: the directory of {settings['node_key']} isn't mounted, or others are")
+    if node_given["BUCKETRY_URL"] != f"http://{settings['metrics_listen']}":
+        problems.append("compose.node.yaml: BUCKETRY_URL is not the address for health checks")
+test = service["healthcheck"]["test"]
+if test[:2] != ["CMD", *entrypoint] or binary.command(test[2:]):
+    problems.append(f"compose.node.yaml: healthcheck: {binary.command(test[2:])}")
+if not binary.node_pages(["/ready"]):
+    problems.append("compose.node.yaml: a node doesn't serve /ready, which `bucketry health` requests")
+
 print(json.dumps({"problems": problems, "settings": len(given)}))
