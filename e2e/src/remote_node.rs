@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
-use bucketry_test_servers::bucketry_node::BucketryNode;
+use bucketry_test_servers::bucketry_node::{BucketryNode, NodePlace};
 use http::Method;
 
 use crate::environment::binary;
+use crate::network_host::NetworkHost;
 use crate::server::in_background;
 use crate::{Call, Result};
 
@@ -23,11 +24,26 @@ pub struct RemoteNode {
 impl RemoteNode {
     /// Starts a node and waits until it is ready. It signs its messages with a copy of the key.
     pub async fn start(control_plane: &str, key: &Path, arguments: &[&str]) -> Result<Self> {
+        Self::start_in(NodePlace::here(), control_plane, key, arguments).await
+    }
+
+    /// Starts a node on another host.
+    pub async fn start_on(
+        host: &NetworkHost,
+        control_plane: &str,
+        key: &Path,
+        arguments: &[&str],
+    ) -> Result<Self> {
+        let place = NodePlace { namespace: Some(host.name().to_owned()), host: host.own_address() };
+        Self::start_in(place, control_plane, key, arguments).await
+    }
+
+    async fn start_in(place: NodePlace, control_plane: &str, key: &Path, arguments: &[&str]) -> Result<Self> {
         let (program, control_plane, key) = (binary()?, control_plane.to_owned(), key.to_owned());
         let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         let inner = tokio::task::spawn_blocking(move || {
             let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-            BucketryNode::start(&program, &control_plane, &key, &arguments)
+            BucketryNode::start(&program, place, &control_plane, &key, &arguments)
         })
         .await??;
         Ok(Self {

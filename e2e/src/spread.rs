@@ -1,4 +1,5 @@
-//! A balancer that spreads connections over several servers, in turn.
+//! A balancer that spreads connections over several servers, in turn. With one server, it makes this server reachable at
+//! another address.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,7 +9,7 @@ use std::thread;
 
 /// A running balancer. It serves until it is dropped; connections end with their clients or servers.
 #[derive(Debug)]
-pub(crate) struct Spread {
+pub struct Spread {
     address: SocketAddr,
     state: Arc<SpreadState>,
 }
@@ -21,9 +22,14 @@ struct SpreadState {
 }
 
 impl Spread {
-    /// Listens on a free port, for servers at `HOST:PORT`.
-    pub(crate) fn start(servers: Vec<String>) -> io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// Listens on a free port of this machine, for servers at `HOST:PORT`.
+    pub fn start(servers: Vec<String>) -> io::Result<Self> {
+        Self::start_at("127.0.0.1", servers)
+    }
+
+    /// Listens on a free port of this address.
+    pub fn start_at(host: &str, servers: Vec<String>) -> io::Result<Self> {
+        let listener = TcpListener::bind((host, 0))?;
         let address = listener.local_addr()?;
         let (next, is_over) = (AtomicUsize::new(0), false.into());
         let state = Arc::new(SpreadState { servers: Mutex::new(servers), next, is_over });
@@ -32,13 +38,13 @@ impl Spread {
         Ok(Self { address, state })
     }
 
-    /// `http://127.0.0.1:PORT`.
-    pub(crate) fn url(&self) -> String {
+    /// `http://HOST:PORT`.
+    pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// Uses these servers for new connections.
-    pub(crate) fn set(&self, servers: Vec<String>) {
+    pub fn set(&self, servers: Vec<String>) {
         *self.state.servers.lock().unwrap_or_else(PoisonError::into_inner) = servers;
     }
 }

@@ -118,7 +118,7 @@ const OPTIONAL_CLIENTS: [&str; 2] = ["restic", "docker-registry"];
 const OPTIONAL_SHELLS: [&str; 2] = ["zsh", "fish"];
 
 /// What is tested with optional tools, each with the number of its tests and what to do to have it.
-const OPTIONAL_TOOLS: [(&str, u64, &str); 6] = [
+const OPTIONAL_TOOLS: [(&str, u64, &str); 7] = [
     ("nginx", 1, "install Debian's package nginx: apt-get install nginx-light"),
     ("promtool", 4, "install Debian's package prometheus: apt-get install prometheus"),
     (
@@ -128,6 +128,7 @@ const OPTIONAL_TOOLS: [(&str, u64, &str); 6] = [
     ),
     ("a collector of traces", 1, "run the tests on Linux, with a Python before 3.14"),
     ("Helm's library", 3, "run the tests on Linux on x86-64"),
+    ("a network namespace", 1, "run the tests as root, with Debian's package iproute2"),
     ("systemd-analyze", 2, "install Debian's package systemd: apt-get install systemd"),
 ];
 
@@ -151,6 +152,7 @@ fn not_installed(tools: &Tools) -> Tally {
         tools.alertmanager().is_some(),
         tools.trace_collector().is_some(),
         tools.deployment_python().is_some(),
+        has_namespaces(),
         installed(&"systemd-analyze"),
     ];
     for ((name, tests, remedy), _) in OPTIONAL_TOOLS.into_iter().zip(has).filter(|(_, has)| !has) {
@@ -160,6 +162,13 @@ fn not_installed(tools: &Tools) -> Tally {
         tally.skipped += tests;
     }
     tally
+}
+
+/// Whether tests may make network namespaces, as the one about a node on another host does.
+fn has_namespaces() -> bool {
+    let name = format!("bucketry-{}", std::process::id());
+    let ip = |action| command::succeeds(std::process::Command::new("ip").args(["netns", action, &name]));
+    ip("add") && ip("delete")
 }
 
 /// The journeys in a browser, counted as skipped if there is none. They then pass without doing anything.

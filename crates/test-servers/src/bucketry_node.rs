@@ -15,10 +15,27 @@ const READY_WITHIN: Duration = Duration::from_mins(1);
 /// After SIGTERM, a node finishes requests in flight within 30 seconds. The rest allows for a busy machine.
 const TERMINATES_WITHIN: Duration = Duration::from_mins(1);
 
+/// Where a node runs.
+#[derive(Debug, Clone)]
+pub struct NodePlace {
+    /// The network namespace. `None` for this process's own.
+    pub namespace: Option<String>,
+    /// The address that the node listens on.
+    pub host: String,
+}
+
+impl NodePlace {
+    /// This machine, reachable only from here.
+    pub fn here() -> Self {
+        Self { namespace: None, host: "127.0.0.1".to_owned() }
+    }
+}
+
 /// A node with its data directory. Dropping it kills the process and removes the data directory.
 #[derive(Debug)]
 pub struct BucketryNode {
     program: PathBuf,
+    place: NodePlace,
     arguments: Vec<String>,
     dir: TempDir,
     process: Option<Supervised>,
@@ -33,12 +50,19 @@ impl BucketryNode {
     /// # Errors
     /// The key can't be copied, the program can't be run, exits before it is ready (the error contains its last lines),
     /// or isn't ready within a minute.
-    pub fn start(program: &Path, control_plane: &str, key: &Path, arguments: &[&str]) -> Result<Self> {
+    pub fn start(
+        program: &Path,
+        place: NodePlace,
+        control_plane: &str,
+        key: &Path,
+        arguments: &[&str],
+    ) -> Result<Self> {
         let dir = tempfile::Builder::new().prefix("bucketry-node-").tempdir()?;
         let given = ["--control-plane", control_plane];
         let given = given.iter().chain(arguments);
         let mut node = Self {
             program: program.to_owned(),
+            place,
             arguments: given.map(|argument| (*argument).to_owned()).collect(),
             dir,
             process: None,
@@ -115,7 +139,15 @@ impl BucketryNode {
     }
 
     fn command(&self, ready_file: &Path) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = match &self.place.namespace {
+            None => Command::new(&self.program),
+            Some(namespace) => {
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", namespace]).arg(&self.program);
+                command
+            }
+        };
+        let anywhere = format!("{}:0", self.place.host);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("BUCKETRY_") {
                 command.env_remove(name);
@@ -125,7 +157,7 @@ impl BucketryNode {
             .arg("node")
             .arg("--data-dir")
             .arg(self.data_dir())
-            .args(["--gateway-listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"])
+            .args(["--gateway-listen", &anywhere, "--metrics-listen", &anywhere])
             .args(["--endpoint-policy", "private"])
             .arg("--ready-file")
             .arg(ready_file)

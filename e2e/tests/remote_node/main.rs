@@ -1,6 +1,8 @@
 //! A node in a process of its own, with a control plane that runs none: it validates and serves buckets, its traffic is
 //! counted whatever is killed, and its absence is noticed.
 
+mod far;
+
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -53,8 +55,17 @@ impl ControlPlane {
 
     /// Registers a bucket, which a node validates, and opens a repository through the node's gateway.
     async fn serve_bucket(&self, node: &RemoteNode, name: &str) -> Result<(String, RepositoryAccess)> {
+        self.serve_bucket_at(&shared_s3_endpoint()?, node, name).await
+    }
+
+    async fn serve_bucket_at(
+        &self,
+        storage: &str,
+        node: &RemoteNode,
+        name: &str,
+    ) -> Result<(String, RepositoryAccess)> {
         let workspace = self.owner.workspace().await?;
-        let bucket = s3_bucket(name, OPEN_BUCKET, &shared_s3_endpoint()?, &workspace);
+        let bucket = s3_bucket(name, OPEN_BUCKET, storage, &workspace);
         let id = self.owner.register(&bucket).await?;
         let folder = format!("{}-{}", name.to_lowercase(), std::process::id());
         let place = json!([{ "bucketId": id, "folder": folder, "master": false }]);
