@@ -31,6 +31,7 @@ pub mod error;
 pub mod freshness;
 pub mod idempotency;
 pub mod inventory;
+pub mod job;
 pub mod key_check;
 pub mod lease;
 pub mod listing;
@@ -48,6 +49,7 @@ pub mod registration;
 mod registry_copy;
 pub mod repository;
 pub mod repository_key;
+pub mod signal;
 pub mod sqlite;
 pub mod status;
 pub mod status_event;
@@ -88,6 +90,7 @@ pub trait Store:
     + idempotency::IdempotencyStore
     + audit::AuditStore
     + inventory::InventoryStore
+    + job::JobStore
     + key_check::KeyCheckStore
     + lease::LeaseStore
     + listing::ListingStore
@@ -99,6 +102,7 @@ pub trait Store:
     + backup_record::BackupRecordStore
     + freshness::FreshnessStore
     + registration::RegistrationStore
+    + signal::SignalStore
     + Send
     + Sync
     + 'static

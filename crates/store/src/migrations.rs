@@ -40,6 +40,7 @@ const SQLITE: &[File] = files! {
     "0024_registrations",
     "0025_key_checks",
     "0026_deleted_nodes",
+    "0027_jobs",
     "0028_leases",
 };
 
@@ -69,6 +70,7 @@ const POSTGRES: &[File] = files! {
     "0025_registrations",
     "0026_key_checks",
     "0027_deleted_nodes",
+    "0028_jobs",
     "0029_leases",
 };
 

@@ -31,6 +31,7 @@ pub mod first_report;
 pub mod freshness;
 pub mod idempotency;
 pub mod inventory;
+pub mod job;
 pub mod key_check;
 pub mod lease;
 pub mod listing;
@@ -321,6 +322,13 @@ macro_rules! contract_stories {
                 a_due_check_is_made_by_one_process_and_recorded
                 what_was_found_in_a_bucket_goes_with_its_place
             }
+            job {
+                a_job_is_taken_once_and_only_for_its_node
+                a_report_is_read_by_whoever_wants_the_result
+                reports_of_other_nodes_and_on_jobs_that_ended_change_nothing
+                a_withdrawn_job_is_gone_and_so_is_one_that_nobody_waits_for
+                only_so_many_jobs_wait_for_one_node
+            }
             key_check {
                 each_key_is_checked_once_a_day
                 a_new_bucket_is_checked_soon_and_not_again_in_the_next_round
@@ -392,6 +400,7 @@ mod tests {
             include_str!("freshness.rs"),
             include_str!("idempotency.rs"),
             include_str!("inventory.rs"),
+            include_str!("job.rs"),
             include_str!("key_check.rs"),
             include_str!("lease.rs"),
             include_str!("node.rs"),

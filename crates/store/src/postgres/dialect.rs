@@ -53,6 +53,19 @@ pub(super) use {for_share, for_update, lease_is_free, lease_now};
 /// else here locks it.
 pub(super) const ORDER_CHANGES: Option<&str> = Some("SELECT pg_advisory_xact_lock(4780332971)");
 
+/// The name of the channel for signals. Other schemas of the database have other channels.
+pub(super) const CHANNEL: &str = "SELECT 'bucketry_' || current_schema()::regnamespace::oid::text";
+
+/// Like [`ORDER_CHANGES`], and sends a signal to other processes with the commit.
+pub(super) const ORDER_AND_SIGNAL: Option<&str> = Some(
+    "SELECT pg_advisory_xact_lock(4780332971), \
+     pg_notify('bucketry_' || current_schema()::regnamespace::oid::text, $1)",
+);
+
+/// Sends a signal to other processes with the commit.
+pub(super) const SIGNAL: Option<&str> =
+    Some("SELECT pg_notify('bucketry_' || current_schema()::regnamespace::oid::text, $1)");
+
 /// Raises the number that other processes see.
 pub(super) const RAISE_GENERATION: Option<&str> = Some(
     "INSERT INTO generations (org_id, number) VALUES ($1, 1) \

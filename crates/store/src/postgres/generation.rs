@@ -33,6 +33,11 @@ impl SharedGenerations {
         seen.get(&org_id).filter(|seen| seen.since.elapsed() < GENERATION_FRESH_FOR).map(|seen| seen.number)
     }
 
+    /// Forgets the numbers, because another process has raised some.
+    pub(super) fn forget(&self) {
+        self.0.lock().clear();
+    }
+
     /// If two read at the same time, the later read wins.
     fn keep(&self, org_id: OrgId, read: Seen) -> i64 {
         let mut seen = self.0.lock();
@@ -106,6 +111,8 @@ mod tests {
         shared.keep(org, Seen { number: 7, since: now });
         shared.keep(org, Seen { number: 5, since: now.checked_sub(Duration::from_millis(100)).unwrap() });
         assert_eq!(shared.fresh(org), Some(7));
+        shared.forget();
+        assert_eq!(shared.fresh(org), None);
         let old = SharedGenerations::default();
         old.keep(org, Seen { number: 7, since: now.checked_sub(GENERATION_FRESH_FOR).unwrap() });
         assert_eq!(old.fresh(org), None);

@@ -19,6 +19,7 @@ mod generation;
 mod open;
 mod restore;
 mod row_values;
+mod signals;
 #[path = "../sql/mod.rs"]
 mod sql;
 mod throwaway;
@@ -34,6 +35,7 @@ use crate::{Result, Store, StoreError};
 use claim::Claim;
 use dialect::Db;
 use generation::SharedGenerations;
+use signals::Listening;
 use sql::Generations;
 
 pub use address::{Address, WrongAddress};
@@ -53,6 +55,8 @@ pub struct PostgresStore {
     generations: Arc<Generations>,
     skip_audit: bool,
     shared: Arc<SharedGenerations>,
+    /// `None` if the registry is only read, or no other process may use it.
+    listening: Option<Listening>,
     /// `None` if the registry is only read.
     claim: Option<Arc<Claim>>,
     /// The lease without which writes are refused.
@@ -86,6 +90,9 @@ impl Store for PostgresStore {
     }
 
     async fn close(&self) {
+        if let Some(listening) = &self.listening {
+            listening.pool.close().await;
+        }
         self.readers.close().await;
         if let Some(claim) = &self.claim {
             claim.release().await;

@@ -9,6 +9,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Pool, Row as _};
 
 use super::claim::{Claim, Fence, Use};
 use super::dialect::{self, Connection, Db};
+use super::signals::Listening;
 use super::sql::Generations;
 use super::{Address, PostgresStore};
 use crate::{Result, StoreError, migrations};
@@ -123,6 +124,7 @@ impl PostgresStore {
             shared: Arc::default(),
             claim: claim.map(Arc::new),
             fence: None,
+            listening: None,
         }
     }
 
@@ -135,9 +137,10 @@ impl PostgresStore {
 
         let limited = limited(connecting, options);
         let fence = (how == Use::Shared).then(|| claim.fence());
+        let listening = fence.clone().map(|fence| listening(options, fence, limited.clone()));
         let pool = pool(options, fence).connect_lazy_with(limited);
         check(&pool).await?;
-        let store = Self { skip_audit: options.skip_audit, ..Self::over(pool, Some(claim)) };
+        let store = Self { skip_audit: options.skip_audit, listening, ..Self::over(pool, Some(claim)) };
         if has_unlisted {
             store.list_unlisted().await?;
         }
@@ -202,6 +205,13 @@ fn pool(options: &Options, fence: Option<Fence>) -> PgPoolOptions {
                 Ok(true)
             })
         })
+}
+
+/// A connection of its own for signals, opened when somebody listens. It lives as long as they listen.
+fn listening(options: &Options, fence: Fence, limited: PgConnectOptions) -> Listening {
+    let one = Options { connections: 1, ..options.clone() };
+    let pool = pool(&one, Some(fence)).max_lifetime(None).idle_timeout(None);
+    Listening { pool: pool.connect_lazy_with(limited) }
 }
 
 /// Checks that the server responds and is recent enough. Returns its version.

@@ -12,17 +12,25 @@ use parking_lot::RwLock;
 #[derive(Debug)]
 pub(in super::super) struct Generations {
     start: u64,
+    process: String,
     all: AtomicU64,
     by_org: RwLock<HashMap<OrgId, AtomicU64>>,
 }
 
 impl Generations {
     pub(in super::super) fn new() -> Self {
+        let random = || RandomState::new().build_hasher().finish();
         Self {
-            start: RandomState::new().build_hasher().finish(),
+            start: random(),
+            process: format!("{:016x}", random()),
             all: AtomicU64::new(0),
             by_org: RwLock::default(),
         }
+    }
+
+    /// Names this process in its signals.
+    pub(in super::super) fn process(&self) -> &str {
+        &self.process
     }
 
     pub(in super::super) fn of(&self, org_id: OrgId) -> u64 {

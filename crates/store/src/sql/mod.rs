@@ -26,6 +26,7 @@ mod idempotency;
 mod inventory;
 mod inventory_trouble;
 mod inventory_walk;
+mod job;
 mod key_check;
 mod lease;
 mod listing;

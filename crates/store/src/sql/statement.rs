@@ -17,6 +17,7 @@ use super::generation::{Generations, Touched};
 use super::lease::check_lease;
 pub(super) use super::multi_row::Rows;
 use super::row_values::RowValues;
+use crate::signal::Signal;
 use crate::sync::Subject;
 use crate::{Result, StoreError};
 
@@ -59,6 +60,7 @@ impl SqlStore {
             transaction,
             announced: Vec::new(),
             audited: Vec::new(),
+            signals: Vec::new(),
             touched: Touched::default(),
             generations: Arc::clone(&self.generations),
             skip_audit: self.skip_audit,
@@ -83,6 +85,7 @@ pub(super) struct Write {
     transaction: Transaction<'static, Db>,
     announced: Vec<(OrgId, Subject, Timestamp)>,
     audited: Vec<AuditEntry>,
+    signals: Vec<Signal>,
     touched: Touched,
     generations: Arc<Generations>,
     skip_audit: bool,
@@ -159,10 +162,20 @@ impl Write {
         }
     }
 
+    /// Sends a signal to other processes with the commit.
+    pub(super) fn signal(&mut self, signal: Signal) {
+        self.signals.push(signal);
+    }
+
     /// Makes cached responses about an organization's buckets outdated with the commit. `None` for all
     /// organizations.
     pub(super) fn bump_generation(&mut self, org_id: Option<OrgId>) {
         self.touched.add(org_id);
+    }
+
+    /// A signal as it is sent, with the process that sends it.
+    fn message(&self, signal: Signal) -> String {
+        format!("{} {signal}", self.generations.process())
     }
 
     /// Commits, or rolls back if `worth` is false.
@@ -192,8 +205,20 @@ impl Write {
     async fn flush_changes(&mut self) -> Result<()> {
         let announced = std::mem::take(&mut self.announced);
         let audited = std::mem::take(&mut self.audited);
-        let is_ordered = !announced.is_empty() || !audited.is_empty();
-        if let Some(order) = dialect::ORDER_CHANGES.filter(|_| is_ordered) {
+        for signal in std::mem::take(&mut self.signals) {
+            if let Some(send) = dialect::SIGNAL {
+                let message = self.message(signal);
+                self.execute(sqlx::query(send).bind(message)).await?;
+            }
+        }
+        if !announced.is_empty() {
+            if let Some(order) = dialect::ORDER_AND_SIGNAL {
+                let message = self.message(Signal::Changed);
+                self.execute(sqlx::query(order).bind(message)).await?;
+            }
+        } else if !audited.is_empty()
+            && let Some(order) = dialect::ORDER_CHANGES
+        {
             self.execute(sqlx::query(order)).await?;
         }
         self.insert_rows(&CHANGES, &announced, |values, (org_id, subject, at)| {

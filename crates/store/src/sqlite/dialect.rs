@@ -47,6 +47,10 @@ pub(super) use {for_share, for_update, lease_is_free, lease_now};
 /// they always do.
 pub(super) const ORDER_CHANGES: Option<&str> = None;
 
+/// Sends a signal to other processes with the commit. With SQLite there are none.
+pub(super) const ORDER_AND_SIGNAL: Option<&str> = None;
+pub(super) const SIGNAL: Option<&str> = None;
+
 /// Raises the number that other processes see. With SQLite there are none.
 pub(super) const RAISE_GENERATION: Option<&str> = None;
 

@@ -25,6 +25,7 @@ use sqlx::Pool;
 
 use crate::data_dir::DataDirLock;
 use crate::lease::Lease;
+use crate::signal::{SignalStore, Signals};
 use crate::{Result, Store};
 use dialect::Db;
 use sql::Generations;
@@ -78,6 +79,13 @@ impl SqliteStore {
 impl std::fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SqliteStore").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl SignalStore for SqliteStore {
+    async fn listen(&self) -> Result<Option<Box<dyn Signals>>> {
+        Ok(None)
     }
 }
 

@@ -14,4 +14,5 @@ mod older_listings;
 #[path = "../shared/older_traffic.rs"]
 mod older_traffic;
 mod server;
+mod signals;
 mod transfer;

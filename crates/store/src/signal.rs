@@ -1,0 +1,87 @@
+//! What processes on one database tell each other, so that none has to wait until it looks again.
+//!
+//! A signal contains ids only. It may be lost: whoever listens also looks in the database from time to time.
+
+use std::fmt;
+use std::str::FromStr;
+
+use async_trait::async_trait;
+use bucketry_model::id::{JobId, NodeId};
+
+use crate::Result;
+
+/// What another process did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// It stored a change event.
+    Changed,
+    /// It stored a job for this node.
+    JobAdded(NodeId),
+    /// It stored progress or the outcome of this job.
+    JobReported(JobId),
+}
+
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Changed => write!(f, "changed"),
+            Self::JobAdded(node_id) => write!(f, "job-added {node_id}"),
+            Self::JobReported(job_id) => write!(f, "job-reported {job_id}"),
+        }
+    }
+}
+
+/// The text is no signal that this version knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this version doesn't know the signal")]
+pub struct UnknownSignal;
+
+impl FromStr for Signal {
+    type Err = UnknownSignal;
+
+    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
+        let (kind, id) = text.split_once(' ').unwrap_or((text, ""));
+        match kind {
+            "changed" => Ok(Self::Changed),
+            "job-added" => Ok(Self::JobAdded(id.parse().map_err(|_| UnknownSignal)?)),
+            "job-reported" => Ok(Self::JobReported(id.parse().map_err(|_| UnknownSignal)?)),
+            _ => Err(UnknownSignal),
+        }
+    }
+}
+
+/// The signals of other processes.
+#[async_trait]
+pub trait Signals: Send {
+    /// Waits for the next signal. After an error, signals may have been lost: listen again.
+    async fn next(&mut self) -> Result<Signal>;
+}
+
+/// Listens to other processes.
+#[async_trait]
+pub trait SignalStore {
+    /// The signals from now on. `None` if no other process can use the database.
+    async fn listen(&self) -> Result<Option<Box<dyn Signals>>>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+
+    #[test]
+    fn a_signal_reads_back_and_one_of_another_version_is_ignored() {
+        let now = Timestamp::UNIX_EPOCH;
+        let signals = [
+            Signal::Changed,
+            Signal::JobAdded(NodeId::new(now, [1; 10])),
+            Signal::JobReported(JobId::new(now, [2; 10])),
+        ];
+        for signal in signals {
+            assert_eq!(signal.to_string().parse(), Ok(signal));
+        }
+        for other in ["", "x", "job-added", "job-added x", "job-reported "] {
+            assert_eq!(other.parse::<Signal>(), Err(UnknownSignal), "{other}");
+        }
+    }
+}

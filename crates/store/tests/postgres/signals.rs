@@ -1,0 +1,91 @@
+//! Signals between processes on one database.
+
+use std::time::Duration;
+
+use bucketry_model::id::{JobId, NodeId};
+use bucketry_store::bucket::BucketStore;
+use bucketry_store::contract::change;
+use bucketry_store::job::{JobStore, StoredJob};
+use bucketry_store::organization::OrganizationStore;
+use bucketry_store::postgres::{Options, PostgresStore};
+use bucketry_store::signal::{Signal, SignalStore, Signals};
+use bucketry_store::{Result, Store, StoreError};
+
+use crate::engine::{bucket, now, organization};
+use crate::server::{database, open, run};
+
+/// The time limit for what must happen eventually.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+async fn two_processes() -> (String, PostgresStore, PostgresStore) {
+    let database = database().await;
+    let options = Options { connections: 2, ..Options::default() };
+    let (here, there) = (open(&database, &options).await, open(&database, &options).await);
+    here.insert_organization(&organization(), &change(now())).await.unwrap();
+    (database, here, there)
+}
+
+async fn next(signals: &mut dyn Signals) -> Result<Signal> {
+    tokio::time::timeout(PATIENCE, signals.next()).await.expect("a signal")
+}
+
+fn job() -> StoredJob {
+    let (id, node_id) = (JobId::new(now(), [1; 10]), NodeId::new(now(), [1; 10]));
+    StoredJob { id, node_id, task: "{}".to_owned(), deadline: now() + Duration::from_secs(60) }
+}
+
+#[tokio::test]
+async fn a_process_is_told_what_another_one_stored_and_not_what_it_stored_itself() {
+    let (_, here, there) = two_processes().await;
+    let mut signals = there.listen().await.unwrap().unwrap();
+    let job = job();
+    there.insert_bucket(&bucket(1), &change(now())).await.unwrap();
+    here.insert_bucket(&bucket(2), &change(now())).await.unwrap();
+    assert!(here.add_job(&job, 10).await.unwrap());
+    there.take_jobs(job.node_id, now(), now(), 10).await.unwrap();
+    there.note_job_progress(job.node_id, job.id, "{}").await.unwrap();
+    here.finish_job(job.node_id, job.id, "{}").await.unwrap();
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        seen.push(next(&mut *signals).await.unwrap());
+    }
+    assert_eq!(seen, [Signal::Changed, Signal::JobAdded(job.node_id), Signal::JobReported(job.id)]);
+    drop(signals);
+    here.close().await;
+    there.close().await;
+}
+
+#[tokio::test]
+async fn a_signal_makes_cached_lists_outdated_at_once() {
+    let (_, here, there) = two_processes().await;
+    let org = organization().id;
+    let mut signals = there.listen().await.unwrap().unwrap();
+    let before = there.bucket_generation(org).await.unwrap();
+    here.insert_bucket(&bucket(1), &change(now())).await.unwrap();
+    assert_eq!(next(&mut *signals).await.unwrap(), Signal::Changed);
+    assert_ne!(there.bucket_generation(org).await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_process_whose_connection_was_cut_learns_that_it_missed_signals_and_listens_again() {
+    let (database, here, there) = two_processes().await;
+    let mut signals = there.listen().await.unwrap().unwrap();
+    let cut = format!(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}' AND query LIKE 'LISTEN%'"
+    );
+    run("postgres", &cut).await;
+    let lost = next(&mut *signals).await;
+    assert!(matches!(lost, Err(StoreError::Unavailable(_))), "{lost:?}");
+    drop(signals);
+    let listening = async {
+        loop {
+            match there.listen().await {
+                Ok(Some(signals)) => break signals,
+                other => assert!(matches!(other, Err(StoreError::Unavailable(_)))),
+            }
+        }
+    };
+    let mut signals = tokio::time::timeout(PATIENCE, listening).await.expect("a new connection");
+    here.insert_bucket(&bucket(1), &change(now())).await.unwrap();
+    assert_eq!(next(&mut *signals).await.unwrap(), Signal::Changed);
+}
