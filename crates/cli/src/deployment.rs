@@ -88,7 +88,9 @@ impl Deployment {
         }
         let new_keys = data_directory::missing_keys(&settings.data_dir, settings.node.is_some());
         let tokens = access_tokens(&settings.data_dir)?;
-        let control = Control::new(store, Environment::system(), settings.control.clone(), tokens);
+        let shares_database = matches!(settings.database, database::Database::Postgres { .. });
+        let rules = bucketry_control::Settings { shares_database, ..settings.control.clone() };
+        let control = Control::new(store, Environment::system(), rules, tokens);
         let listener = bind(settings.listen, "the API", "--listen").await?;
         let metrics_listener = match settings.metrics_listen {
             Some(address) => Some(bind(address, "metrics", "--metrics-listen").await?),
@@ -204,13 +206,6 @@ impl Deployment {
         // In each process that has a node: a sender claims one message of a channel, and what it reports of a claim that
         // another one has taken over is refused.
         self.background.spawn(async move { sender.run().await });
-        // Jobs wait in the memory of the server that the node belongs to. Another one would wait for them in vain. Several
-        // such servers take different keys and rules. A late result about keys is at most a minute old, and the next round
-        // replaces it; a late result about a rule is refused.
-        let keys = self.control.clone();
-        self.background.spawn(async move { keys.run_key_checks().await });
-        let freshness = self.control.clone();
-        self.background.spawn(async move { freshness.run_freshness_checks().await });
         self.node = Some(node);
         Ok(())
     }
@@ -296,6 +291,12 @@ impl ControlPlaneStarted {
         } else {
             embedded_node::create_deployment_key(&deployment.control, &settings.data_dir).await?;
         }
+        // Not before the node has started, because checks without any node fail. Several servers take different keys and rules.
+        // A late result about keys is at most a minute old, and the next round replaces it; a late result about a rule is
+        // refused.
+        let (keys, freshness) = (deployment.control.clone(), deployment.control.clone());
+        deployment.background.spawn(async move { keys.run_key_checks().await });
+        deployment.background.spawn(async move { freshness.run_freshness_checks().await });
         // At a first start, the node has just created key files that backups contain. Of several processes, only one that
         // holds an advisory lock makes a backup, to a new file.
         if let Some(backups) = scheduled_backup::schedule(&deployment.control, settings)? {
@@ -409,6 +410,9 @@ fn background_tasks(control: &Control, audit_log: Option<AuditLog>) -> JoinSet<(
     // Under a lease.
     let watch = control.clone();
     tasks.spawn(async move { watch.watch_conditions().await });
+    // In each process, for its own nodes and callers.
+    let others = control.clone();
+    tasks.spawn(async move { others.follow_other_processes().await });
     // In each process, because each has its own log, which contains the records of all.
     if let Some(log) = audit_log {
         let control = control.clone();

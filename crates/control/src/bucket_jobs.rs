@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bucketry_model::diagnosis::{Check, Diagnosis};
-use bucketry_model::id::{JobId, OrgId};
+use bucketry_model::id::OrgId;
 use bucketry_model::node_protocol::{Outcome, Task};
 
 use crate::{Control, Error, Result};
@@ -52,13 +52,12 @@ impl Control {
     ) -> Result<std::result::Result<Outcome, BucketJobFailure>> {
         let mut failure = BucketJobFailure::of_node("No node is connected.");
         for node in self.connected_nodes(org_id).await?.iter().take(NODES_TRIED) {
-            let job_id = self.inner.environment.id(JobId::new)?;
-            let Some(mut ticket) = self.inner.jobs.put(node.id, job_id, task.clone()) else {
+            let within = within + self.inner.settings.validation_round_trip;
+            let Some(mut job) = self.give_job(node.id, task.clone(), within, None).await? else {
                 failure = failure.or(BucketJobFailure::of_node("The node has too many jobs."));
                 continue;
             };
-            let within = within + self.inner.settings.validation_round_trip;
-            match tokio::time::timeout(within, ticket.outcome()).await {
+            match tokio::time::timeout(within, job.outcome()).await {
                 Ok(Some(Outcome::Failed { reason, check })) => {
                     failure = failure.or(BucketJobFailure { reason, check });
                 }

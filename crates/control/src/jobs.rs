@@ -1,9 +1,9 @@
-//! Jobs that wait for a node to fetch them, and callers that wait for their results.
+//! Jobs that wait for a node to fetch them, and callers of this process that wait for their results.
 //!
-//! Jobs are only in this process's memory. If they are lost with it, nothing was stored and the callers'
-//! connections are gone too. If a node fetches a job and vanishes, the caller waits until its deadline.
+//! If other control planes use the database, jobs wait there instead (`stored_jobs`), and only the callers are here. If
+//! a node fetches a job and vanishes, the caller waits until its deadline.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bucketry_model::id::{JobId, NodeId, OrgId};
@@ -15,7 +15,7 @@ use tokio::sync::{Notify, oneshot};
 use crate::check_progress::ProgressSink;
 
 /// The maximum number of jobs that wait for one node.
-const WAITING_AT_MOST: usize = 1_000;
+pub(crate) const WAITING_AT_MOST: usize = 1_000;
 
 /// The jobs of all nodes.
 #[derive(Default)]
@@ -27,6 +27,8 @@ pub(crate) struct JobBoard {
 #[derive(Default)]
 struct JobState {
     waiting: HashMap<NodeId, Vec<Job>>,
+    /// Nodes for which jobs may wait in the database.
+    stored_for: HashSet<NodeId>,
     given: HashMap<JobId, Pending>,
     validating: HashMap<OrgId, usize>,
 }
@@ -72,20 +74,13 @@ impl Drop for ValidationPermit {
 
 impl JobBoard {
     /// Adds a job for a node. Returns `None` if too many jobs are waiting for it.
-    pub(crate) fn put(self: &Arc<Self>, node_id: NodeId, id: JobId, task: Task) -> Option<JobTicket> {
-        self.put_followed(node_id, id, task, None)
-    }
-
-    /// Like [`JobBoard::put`], for a job whose progress somebody follows.
-    pub(crate) fn put_followed(
+    pub(crate) fn put(
         self: &Arc<Self>,
         node_id: NodeId,
         id: JobId,
         task: Task,
         progress: Option<&Arc<ProgressSink>>,
     ) -> Option<JobTicket> {
-        let progress = progress.cloned();
-        let (sender, answer) = oneshot::channel();
         {
             let mut state = self.state.lock();
             let waiting = state.waiting.entry(node_id).or_default();
@@ -93,10 +88,50 @@ impl JobBoard {
                 return None;
             }
             waiting.push(Job { id, task });
-            state.given.insert(id, Pending { node_id, answer: sender, progress });
         }
+        let ticket = self.expect(node_id, id, progress);
         self.news.notify_waiters();
-        Some(JobTicket { board: Arc::clone(self), id, answer })
+        Some(ticket)
+    }
+
+    /// Waits for the result of a job that is passed to its node in another way.
+    pub(crate) fn expect(
+        self: &Arc<Self>,
+        node_id: NodeId,
+        id: JobId,
+        progress: Option<&Arc<ProgressSink>>,
+    ) -> JobTicket {
+        let (sender, answer) = oneshot::channel();
+        let pending = Pending { node_id, answer: sender, progress: progress.cloned() };
+        self.state.lock().given.insert(id, pending);
+        JobTicket { board: Arc::clone(self), id, answer }
+    }
+
+    /// Notes that jobs may wait in the database for these nodes.
+    pub(crate) fn note_stored(&self, node_ids: impl IntoIterator<Item = NodeId>) {
+        let mut state = self.state.lock();
+        let known = state.stored_for.len();
+        state.stored_for.extend(node_ids);
+        let is_new = state.stored_for.len() > known;
+        drop(state);
+        if is_new {
+            self.news.notify_waiters();
+        }
+    }
+
+    /// Whether jobs may wait in the database for a node. The caller takes them now, so the answer is given once.
+    pub(crate) fn take_stored(&self, node_id: NodeId) -> bool {
+        self.state.lock().stored_for.remove(&node_id)
+    }
+
+    /// The jobs whose results callers wait for.
+    pub(crate) fn expected(&self) -> Vec<JobId> {
+        self.state.lock().given.keys().copied().collect()
+    }
+
+    /// The node of a job whose result a caller waits for.
+    pub(crate) fn node_of(&self, id: JobId) -> Option<NodeId> {
+        self.state.lock().given.get(&id).map(|pending| pending.node_id)
     }
 
     fn withdraw(&self, id: JobId) {
@@ -183,7 +218,7 @@ mod tests {
     #[tokio::test]
     async fn a_result_reaches_whoever_waits_and_only_from_the_node_that_was_asked() {
         let board = Arc::new(JobBoard::default());
-        let mut ticket = board.put(node(1), job(1), Task::NewIdentity).unwrap();
+        let mut ticket = board.put(node(1), job(1), Task::NewIdentity, None).unwrap();
         assert!(board.fetch(node(2)).is_empty());
         assert_eq!(board.fetch(node(1)).len(), 1);
         assert!(board.fetch(node(1)).is_empty(), "each job is given once");
@@ -196,9 +231,31 @@ mod tests {
     #[test]
     fn a_dropped_ticket_takes_the_job_back() {
         let board = Arc::new(JobBoard::default());
-        drop(board.put(node(1), job(1), Task::NewIdentity).unwrap());
+        drop(board.put(node(1), job(1), Task::NewIdentity, None).unwrap());
         assert!(board.fetch(node(1)).is_empty());
         assert!(board.state.lock().given.is_empty());
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_a_stored_job_is_found_by_its_id() {
+        let board = Arc::new(JobBoard::default());
+        let mut ticket = board.expect(node(1), job(1), None);
+        assert_eq!((board.expected(), board.node_of(job(1))), (vec![job(1)], Some(node(1))));
+        assert_eq!(board.node_of(job(2)), None);
+        assert!(board.fetch(node(1)).is_empty(), "another process may pass it on");
+        board.complete(node(1), JobResult { job_id: job(1), outcome: Outcome::Done });
+        assert_eq!(ticket.outcome().await, Some(Outcome::Done));
+        assert!(board.expected().is_empty());
+    }
+
+    #[test]
+    fn a_node_with_stored_jobs_is_woken_once() {
+        let board = JobBoard::default();
+        let mut news = std::pin::pin!(board.news());
+        news.as_mut().enable();
+        board.note_stored([node(1)]);
+        assert!(news.as_mut().enable(), "whoever waits looks");
+        assert!(board.take_stored(node(1)) && !board.take_stored(node(1)) && !board.take_stored(node(2)));
     }
 
     #[test]

@@ -103,6 +103,8 @@ pub struct Settings {
     pub backup_max_age: Option<SignedDuration>,
     /// When backups are made; `None` if they aren't scheduled.
     pub backups: Option<BackupSchedule>,
+    /// Whether other control planes may use the same database.
+    pub shares_database: bool,
     /// The data directory, whose disk is watched; `None` if it isn't.
     pub data_directory: Option<PathBuf>,
     /// Bytes of free space on that disk that are always enough.
@@ -140,6 +142,7 @@ impl Default for Settings {
             error_rate: Some(ERROR_RATE),
             backup_max_age: None,
             backups: None,
+            shares_database: false,
             data_directory: None,
             disk_min_free: u64::from(DISK_MIN_FREE) << 20,
         }

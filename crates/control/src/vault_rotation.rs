@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bucketry_model::audit::{AuditAction, AuditKind};
-use bucketry_model::id::{JobId, NodeId, OrgId};
+use bucketry_model::id::{NodeId, OrgId};
 use bucketry_model::node::{Node, serves};
 use bucketry_model::node_protocol::{BoundSecret, Outcome, SecretOwner, Task};
 use bucketry_model::role::{Caller, OrgRole};
@@ -226,11 +226,10 @@ impl Control {
     }
 
     async fn ask(&self, node: &Node, task: Task) -> Result<Outcome> {
-        let id = self.inner.environment.id(JobId::new)?;
-        let ticket = self.inner.jobs.put(node.id, id, task);
-        let mut ticket =
-            ticket.ok_or_else(|| Error::ValidationImpossible("the node has too many jobs".to_owned()))?;
-        let outcome = tokio::time::timeout(JOB_DEADLINE, ticket.outcome()).await;
+        let job = self.give_job(node.id, task, JOB_DEADLINE, None).await?;
+        let mut job =
+            job.ok_or_else(|| Error::ValidationImpossible("the node has too many jobs".to_owned()))?;
+        let outcome = tokio::time::timeout(JOB_DEADLINE, job.outcome()).await;
         outcome.ok().flatten().ok_or(Error::NodeTimeout)
     }
 

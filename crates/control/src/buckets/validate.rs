@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bucketry_model::bucket::BucketLocation;
 use bucketry_model::diagnosis::{CheckScope, Diagnosis};
-use bucketry_model::id::{BucketId, JobId, NodeId, OrgId};
+use bucketry_model::id::{BucketId, NodeId, OrgId};
 use bucketry_model::node_protocol::{Outcome, SecretOwner, Task, Validation};
 use bucketry_model::paste::fields::PasteReading;
 use bucketry_model::role::{Caller, WorkspaceRole};
@@ -228,19 +228,18 @@ impl Control {
         });
         let mut outcome = Err(Error::NoNodeOnline);
         for node in self.connected_nodes(org_id).await?.iter().take(NODES_ASKED) {
-            let job_id = self.inner.environment.id(JobId::new)?;
             if let Some(progress) = checks.progress {
                 progress.restart();
             }
-            let ticket = self.inner.jobs.put_followed(node.id, job_id, task.clone(), checks.progress);
-            let Some(mut ticket) = ticket else {
+            let within = deadline + self.inner.settings.validation_round_trip;
+            let job = self.give_job(node.id, task.clone(), within, checks.progress).await?;
+            let Some(mut job) = job else {
                 outcome = Err(Error::ValidationImpossible(
                     "the node has too many jobs: try again in a moment".to_owned(),
                 ));
                 continue;
             };
-            let within = deadline + self.inner.settings.validation_round_trip;
-            outcome = match tokio::time::timeout(within, ticket.outcome()).await {
+            outcome = match tokio::time::timeout(within, job.outcome()).await {
                 Ok(Some(Outcome::Validated { diagnosis, at })) => {
                     let now = self.inner.environment.now();
                     let at = at.filter(|at| at.duration_since(now).abs() <= ACCEPTED_SKEW).unwrap_or(now);

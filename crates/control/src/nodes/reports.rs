@@ -68,10 +68,10 @@ impl Control {
         check_batch("progress", report.progress.len())?;
         let now = self.inner.environment.now();
         for progress in report.progress {
-            self.inner.jobs.report(node.id, progress, now);
+            self.take_job_progress(node.id, progress, now).await?;
         }
         for result in report.results {
-            self.inner.jobs.complete(node.id, result);
+            self.take_job_result(node.id, result).await?;
         }
         self.note_key_uses(node.org_id, report.key_uses).await?;
         self.record_key_refusals(&node, report.key_refusals).await?;

@@ -1,7 +1,8 @@
 //! What nodes synchronise: first a snapshot, then changes and jobs as they come.
 //!
 //! A use case that has stored a change wakes all waiting requests of this process (`changes.notify_waiters()`), so its
-//! nodes get the change immediately. Changes by other processes are found by querying the store every second.
+//! nodes get the change immediately. Other processes send a signal (`other_processes`); if it is lost, their changes are
+//! found by querying the store every second.
 
 use std::collections::HashSet;
 use std::str::FromStr;
@@ -20,7 +21,7 @@ use crate::{Control, Error, Result};
 const PAGE: u32 = 500;
 /// Repositories per page. Each comes with all its buckets and keys.
 const REPOSITORIES: u32 = 50;
-/// How often to query the store for changes that another control plane may have made.
+/// How often to query the store for changes that another control plane may have made without a signal that arrived.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// A node's position in the snapshot or in the changes.
@@ -99,7 +100,7 @@ impl Control {
             changed.as_mut().enable();
             job.as_mut().enable();
             let mut answer = self.answer(&node, cursor).await?;
-            answer.jobs = self.inner.jobs.fetch(node.id);
+            answer.jobs = self.jobs_for(node.id).await?;
             let look_again = tokio::time::Instant::now() + LOOK_AGAIN;
             if has_news(&answer) || answer.snapshot || until <= tokio::time::Instant::now() {
                 return Ok(answer);

@@ -208,6 +208,11 @@ pub(crate) fn sent(message: &Value) -> NodeMessage {
 }
 
 impl FakeNode {
+    /// The same node, connected to another process.
+    pub(crate) fn at(&self, control: &Control) -> Self {
+        Self { control: control.clone(), ..self.clone() }
+    }
+
     fn new(control: Control, clock: Arc<ManualClock>) -> Self {
         Self {
             control,

@@ -219,3 +219,57 @@ async fn validations_are_bounded_in_number_and_forgotten_after_a_while() {
     cx.begin(id).await;
     assert!(!cx.found(&cx.owner, first, None).await);
 }
+
+/// Two processes on one database that follow each other, and a node that is connected only to the second.
+async fn two_processes() -> (TestContext, FakeNode, tokio::task::JoinSet<()>) {
+    let settings = || Settings { shares_database: true, ..Settings::default() };
+    let cx = TestContext::with(settings()).await;
+    let there = cx.another_process(settings());
+    let mut following = tokio::task::JoinSet::new();
+    for process in [cx.control.clone(), there.clone()] {
+        following.spawn(async move { process.follow_other_processes().await });
+    }
+    let node = cx.node.at(&there);
+    (cx, node, following)
+}
+
+#[tokio::test]
+async fn a_validation_runs_at_a_node_that_is_connected_to_another_process() {
+    use CheckName::{Connect, Dns};
+    let (cx, node, _following) = two_processes().await;
+    let id = cx.unchecked("Photos").await;
+    let validation = cx.begin(id).await;
+    let job = node.next_job().await.id;
+    node.report(progress(job, &[Dns], Some(Connect))).await;
+    let news = cx.control.validation_progress(&cx.owner, validation, Some(id), Some(0), LONGEST_WAIT).await;
+    let seen = news.unwrap();
+    assert_eq!((names(&seen), seen.running, seen.end.is_none()), (vec![Dns], Some(Connect), true));
+    node.finish(job, vec![check(Dns, true), check(Connect, false)]).await;
+    let ValidationEnd::Validated(validated) = cx.end(validation).await else { panic!() };
+    assert_eq!(validated.status, Status::Offline);
+    assert_eq!(names(&cx.progress(validation).await), [Dns, Connect]);
+}
+
+#[tokio::test]
+async fn the_result_may_arrive_at_another_process_than_the_one_that_gave_the_job() {
+    let (cx, node, _following) = two_processes().await;
+    let ways = [("A", &node, &cx.node), ("B", &cx.node, &node), ("C", &cx.node, &cx.node)];
+    for (name, fetches, reports) in ways {
+        let id = cx.unchecked(name).await;
+        let validation = cx.begin(id).await;
+        let job = fetches.next_job().await.id;
+        assert!(reports.sync("c.0", 0).await.unwrap().jobs.is_empty(), "each job is given once");
+        reports.finish(job, vec![check(CheckName::Bucket, true)]).await;
+        assert!(matches!(cx.end(validation).await, ValidationEnd::Validated(_)));
+    }
+}
+
+#[tokio::test]
+async fn keys_are_rotated_with_a_node_that_is_connected_to_another_process() {
+    let (cx, node, _following) = two_processes().await;
+    cx.unchecked("Photos").await;
+    let working = node.work_on();
+    let state = cx.rotate().await;
+    assert_eq!((state.failed, state.total), (0, state.done));
+    working.abort();
+}
