@@ -73,10 +73,18 @@ async fn a_validation_runs_at_the_node_of_another_control_plane_and_is_followed_
     let is_held = |seen: &Value| state(seen, "authenticate") == "IN_PROGRESS";
     let seen = eventually("the key being checked", SOON, look, is_held).await?;
     assert_eq!((state(&seen, "connect"), &seen["done"]), ("PASSED".to_owned(), &json!(false)), "{seen}");
+    // Behind a load balancer, the next request may reach the other server.
+    let look = async || servers.here.get(&path).send().await?.json_with_status(200);
+    eventually("the other server showing it", SOON, look, is_held).await?;
     store.healthy();
     let look = async || there.get(&path).send().await?.json_with_status(200);
     let ended = eventually("the end", SOON, look, |seen| seen["done"] == true).await?;
     assert_eq!((&ended["status"], state(&ended, "delete")), (&json!("ONLINE"), "PASSED".to_owned()));
+
+    let look = async || servers.here.get(&format!("{path}?after=0")).send().await?.json_with_status(200);
+    let shown =
+        eventually("the other server showing the end", SOON, look, |seen| seen["done"] == true).await?;
+    assert_eq!((&shown["status"], &shown["checks"]), (&ended["status"], &ended["checks"]));
 
     // Nobody waits for any of them any more.
     let look = async || query(&servers.database, "SELECT count(*) FROM jobs").await;

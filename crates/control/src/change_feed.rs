@@ -1,8 +1,8 @@
 //! A feed of what may have changed in an organization, for pages that are open in a browser. It names topics and contains no
 //! data, so whoever follows it reads again what they show, with their own permissions.
 //!
-//! One task per organization looks for changes, and only while somebody follows. It compares the generation of the lists, so
-//! it sees what other control planes on the same database change, too.
+//! One task per organization looks for changes, and only while somebody follows: when this process or another control plane on
+//! the same database says that something changed, and otherwise every second. It compares the generation of the lists.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -20,6 +20,8 @@ use crate::{Control, Result};
 
 /// How often changes are looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long changes that a signal announced may take to become more.
+const SETTLED_WITHIN: Duration = Duration::from_millis(100);
 /// The shortest time between two messages.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(2);
 /// By how much each follower makes that time longer: everybody who follows reads again what changed.
@@ -203,7 +205,13 @@ impl Control {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut pending = PendingTopics::new(Instant::now(), marks);
         loop {
-            ticks.tick().await;
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = self.inner.changes.notified() => {
+                    // A change seldom comes alone.
+                    tokio::time::sleep(SETTLED_WITHIN).await;
+                }
+            }
             if self.inner.change_feeds.end_unfollowed(org_id, sender) {
                 return;
             }

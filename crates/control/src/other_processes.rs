@@ -32,6 +32,7 @@ impl Control {
             note_failure(looked, "can't look for jobs");
             if looks.is_multiple_of(PURGE_AFTER) {
                 note_failure(self.purge_jobs().await, "can't purge jobs");
+                note_failure(self.purge_validations().await, "can't purge validations");
             }
             looks = looks.wrapping_add(1);
             tokio::time::sleep(LOOK_EVERY).await;
@@ -70,6 +71,7 @@ impl Control {
                     note_failure(self.read_job_reports(&[job_id]).await, "can't read the result of a job");
                 }
                 Signal::JobReported(_) => {}
+                Signal::ValidationMoved(id) => self.inner.validation_news.moved(id),
             }
         }
     }

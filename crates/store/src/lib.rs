@@ -58,6 +58,7 @@ pub mod token;
 pub mod transfer;
 pub mod usage;
 pub mod user;
+pub mod validation;
 pub mod vault;
 pub mod workspace;
 
@@ -86,6 +87,7 @@ pub trait Store:
     + node::NodeStore
     + node_silence::NodeSilenceStore
     + sync::SyncStore
+    + validation::ValidationStore
     + vault::VaultStore
     + idempotency::IdempotencyStore
     + audit::AuditStore

@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use async_trait::async_trait;
-use bucketry_model::id::{JobId, NodeId};
+use bucketry_model::id::{JobId, NodeId, ValidationId};
 
 use crate::Result;
 
@@ -19,6 +19,8 @@ pub enum Signal {
     JobAdded(NodeId),
     /// It stored progress or the outcome of this job.
     JobReported(JobId),
+    /// It stored how far this validation has come.
+    ValidationMoved(ValidationId),
 }
 
 impl fmt::Display for Signal {
@@ -27,6 +29,7 @@ impl fmt::Display for Signal {
             Self::Changed => write!(f, "changed"),
             Self::JobAdded(node_id) => write!(f, "job-added {node_id}"),
             Self::JobReported(job_id) => write!(f, "job-reported {job_id}"),
+            Self::ValidationMoved(id) => write!(f, "validation-moved {id}"),
         }
     }
 }
@@ -45,6 +48,7 @@ impl FromStr for Signal {
             "changed" => Ok(Self::Changed),
             "job-added" => Ok(Self::JobAdded(id.parse().map_err(|_| UnknownSignal)?)),
             "job-reported" => Ok(Self::JobReported(id.parse().map_err(|_| UnknownSignal)?)),
+            "validation-moved" => Ok(Self::ValidationMoved(id.parse().map_err(|_| UnknownSignal)?)),
             _ => Err(UnknownSignal),
         }
     }
@@ -76,6 +80,7 @@ mod tests {
             Signal::Changed,
             Signal::JobAdded(NodeId::new(now, [1; 10])),
             Signal::JobReported(JobId::new(now, [2; 10])),
+            Signal::ValidationMoved(ValidationId::new(now, [3; 10])),
         ];
         for signal in signals {
             assert_eq!(signal.to_string().parse(), Ok(signal));

@@ -95,7 +95,7 @@ pub(super) fn waiting(params: &Params) -> ApiResult<(Option<u64>, Duration)> {
 ///
 /// All checks are listed from the start: NOT_TRIED, then IN_PROGRESS, then PASSED or FAILED. With `after`, the response
 /// comes as soon as the revision is higher than that, or after `wait` seconds. Whoever may validate the bucket may read
-/// this. A validation is not found five minutes after its end, and at other control planes than the one where it began.
+/// this. A validation is not found five minutes after its end.
 #[utoipa::path(
     get,
     path = "/bucket/{bucketId}/validation/{validationId}",

@@ -1,13 +1,17 @@
 //! Validations that a caller follows check by check. They run in the background; `buckets::validate` has those that a
 //! caller waits for.
 //!
-//! Their progress is only in this process's memory, bounded in number and lifetime.
+//! Their progress is in this process's memory, bounded in number and lifetime. If other control planes use the database,
+//! it is stored there, too, so that they can show it.
 
 mod end;
 mod registry;
+mod shared;
+mod stored_state;
 
 pub use end::ValidationEnd;
 pub(crate) use registry::Validations;
+pub(crate) use shared::ValidationNews;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -55,6 +59,7 @@ impl Control {
             let validated = control.finish_validation(prepared, Some(&sink)).await?;
             Ok(ValidationEnd::Validated(Arc::new(validated)))
         })
+        .await
     }
 
     /// Begins to check the fields of a bucket that the caller may register, as [`Control::check_new_bucket`] does. Only
@@ -66,6 +71,7 @@ impl Control {
             let validated = control.finish_validation(prepared, Some(&sink)).await?;
             Ok(ValidationEnd::Validated(Arc::new(validated)))
         })
+        .await
     }
 
     /// Begins to register a bucket, as [`Control::create_bucket`] does. Only the caller may follow it.
@@ -77,6 +83,7 @@ impl Control {
             let created = control.create_bucket_observed(&by, &input, Some(&sink)).await?;
             Ok(ValidationEnd::Created(Arc::new(created)))
         })
+        .await
     }
 
     /// Returns how far a validation has come. With `after`, waits until it has come further than that revision, for at
@@ -91,18 +98,13 @@ impl Control {
         after: Option<u64>,
         wait: Duration,
     ) -> Result<ValidationProgress> {
-        let missing = || Error::NotFound(ResourceKind::Validation);
         if let Some(bucket_id) = of {
             self.reach_bucket(caller, bucket_id, WorkspaceRole::Write).await?;
         }
-        let found = self.inner.validations.find(caller.org_id, id).ok_or_else(missing)?;
-        match found.subject {
-            ValidationSubject::Bucket(bucket_id) if of.is_none_or(|of| of == bucket_id) => {
-                self.reach_bucket(caller, bucket_id, WorkspaceRole::Write).await?;
-            }
-            ValidationSubject::NewBucket(user_id) if of.is_none() && user_id == caller.user_id => {}
-            _ => return Err(missing()),
-        }
+        let Some(found) = self.inner.validations.find(caller.org_id, id) else {
+            return self.progress_elsewhere(caller, id, of, after, wait.min(LONGEST_WAIT)).await;
+        };
+        self.authorize_following(caller, found.subject, of).await?;
         let mut progress = found.progress;
         if let Some(after) = after {
             let news = progress.wait_for(|progress| progress.revision > after || progress.is_over);
@@ -124,8 +126,25 @@ impl Control {
         })
     }
 
+    /// Refuses callers that may not follow a validation of this subject, or asked for one of another bucket.
+    async fn authorize_following(
+        &self,
+        caller: &Caller,
+        subject: ValidationSubject,
+        of: Option<BucketId>,
+    ) -> Result<()> {
+        match subject {
+            ValidationSubject::Bucket(bucket_id) if of.is_none_or(|of| of == bucket_id) => {
+                self.reach_bucket(caller, bucket_id, WorkspaceRole::Write).await?;
+                Ok(())
+            }
+            ValidationSubject::NewBucket(user_id) if of.is_none() && user_id == caller.user_id => Ok(()),
+            _ => Err(Error::NotFound(ResourceKind::Validation)),
+        }
+    }
+
     /// Runs work in the background that reports its progress, and remembers it for those who may follow it.
-    fn follow<Work, Running>(
+    async fn follow<Work, Running>(
         &self,
         caller: &Caller,
         subject: ValidationSubject,
@@ -142,9 +161,11 @@ impl Control {
         let followed =
             FollowedValidation { org_id: caller.org_id, subject, scope, progress, end: Arc::clone(&end) };
         let at_once = self.inner.settings.validations_at_once;
-        if !self.inner.validations.add(id, followed, at_once, self.inner.environment.now()) {
+        if !self.inner.validations.add(id, followed.clone(), at_once, self.inner.environment.now()) {
             return Err(Error::TooManyValidations(at_once));
         }
+        self.share_begin(id, &followed).await?;
+        self.share_progress(id, followed);
         let sink = Arc::new(sink);
         let running = work(self.clone(), Arc::clone(&sink));
         let control = self.clone();

@@ -7,20 +7,22 @@ use bucketry_model::diagnosis::CheckScope;
 use bucketry_model::id::{BucketId, OrgId, UserId, ValidationId};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::end::ValidationEnd;
 use crate::check_progress::CheckProgress;
 
 /// How long the outcome of a validation can be read after its end.
-const KEPT: SignedDuration = SignedDuration::from_mins(5);
+pub(super) const KEPT: SignedDuration = SignedDuration::from_mins(5);
 /// How many validations of an organization are remembered. The oldest that have ended are forgotten first.
-const MOST_PER_ORGANIZATION: usize = 64;
+pub(super) const MOST_PER_ORGANIZATION: usize = 64;
 /// How many validations are remembered altogether.
 const MOST: usize = 10_000;
 
 /// What is validated, and so who may follow it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) enum ValidationSubject {
     /// A registered bucket: callers that may validate it.
     Bucket(BucketId),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bucketry_control::Settings;
 use bucketry_control::buckets::BucketInput;
 use bucketry_control::change_feed::{ChangeFeed, ChangeTopic};
 use bucketry_model::role::WorkspaceRole;
@@ -52,4 +53,14 @@ async fn whoever_follows_a_bucket_learns_of_its_changes_and_not_of_others() {
     cx.control.delete_bucket(&cx.owner, videos).await.unwrap();
     assert_eq!(cx.control.changes_of_followed(&mut removed).await, [videos]);
     assert!(cx.control.changes_of_followed(&mut removed).await.is_empty(), "it is gone");
+}
+
+#[tokio::test]
+async fn a_page_that_is_open_at_one_process_learns_what_another_one_changed() {
+    let settings = || Settings { shares_database: true, ..Settings::default() };
+    let cx = TestContext::with(settings()).await;
+    let there = cx.another_process(settings());
+    let mut feed = there.subscribe(&cx.owner).await.unwrap();
+    cx.bucket_called("photos").await;
+    assert_eq!(next(&mut feed).await, [ChangeTopic::Buckets, ChangeTopic::Attention]);
 }

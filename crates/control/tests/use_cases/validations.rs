@@ -273,3 +273,44 @@ async fn keys_are_rotated_with_a_node_that_is_connected_to_another_process() {
     assert_eq!((state.failed, state.total), (0, state.done));
     working.abort();
 }
+
+#[tokio::test]
+async fn a_validation_is_followed_at_another_process_than_the_one_where_it_began() {
+    use CheckName::{Connect, Dns};
+    let (cx, node, _following) = two_processes().await;
+    let there = node.control.clone();
+    let id = cx.unchecked("Photos").await;
+    let reader = cx.member("reader@example.com", Some(WorkspaceRole::Read)).await;
+    let validation = cx.begin(id).await;
+    let look =
+        |after: Option<u64>| there.validation_progress(&cx.owner, validation, Some(id), after, LONGEST_WAIT);
+    let begun = look(None).await.unwrap();
+    assert_eq!((names(&begun), begun.end.is_none()), (vec![], true));
+    let job = node.next_job().await.id;
+    node.report(progress(job, &[Dns], Some(Connect))).await;
+    let seen = look(Some(begun.revision)).await.unwrap();
+    assert_eq!((names(&seen), seen.running, seen.end.is_none()), (vec![Dns], Some(Connect), true));
+    for (caller, of) in [(&reader, Some(id)), (&reader, None), (&cx.owner, Some(cx.unchecked("Films").await))]
+    {
+        let refused = there.validation_progress(caller, validation, of, None, NOW).await;
+        assert!(matches!(refused, Err(Error::Forbidden(_) | Error::NotFound(_))), "{refused:?}");
+    }
+    node.finish(job, vec![check(Dns, true), check(Connect, false)]).await;
+    let ended = look(Some(u64::MAX)).await.unwrap();
+    let Some(ValidationEnd::Validated(validated)) = ended.end else { panic!() };
+    assert_eq!((validated.status, validated.diagnosis.checks.len()), (Status::Offline, 2));
+    cx.clock.advance(SignedDuration::from_mins(6));
+    let forgotten = look(None).await;
+    assert!(matches!(forgotten, Err(Error::NotFound(_))), "{forgotten:?}");
+}
+
+#[tokio::test]
+async fn a_validation_whose_process_died_ends_at_the_others() {
+    let (cx, node, _following) = two_processes().await;
+    let begun = cx.begin(cx.unchecked("Photos").await).await;
+    let there = || node.control.validation_progress(&cx.owner, begun, None, None, NOW);
+    assert!(there().await.unwrap().end.is_none());
+    cx.clock.advance(SignedDuration::from_mins(2));
+    let Some(ValidationEnd::Failed(error)) = there().await.unwrap().end else { panic!() };
+    assert_eq!(error.code(), "NODE_TIMEOUT");
+}

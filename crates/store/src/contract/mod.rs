@@ -52,6 +52,7 @@ pub mod usage;
 pub mod usage_hours;
 pub mod usage_series;
 pub mod user;
+pub mod validation;
 pub mod vault;
 pub mod workspace;
 
@@ -298,6 +299,11 @@ macro_rules! contract_stories {
                 buckets_are_walked_by_id
                 single_buckets_are_given_where_they_are_served
             }
+            validation {
+                a_validation_is_shown_as_it_was_last_stored
+                only_so_many_validations_of_an_organization_are_remembered
+                old_validations_are_purged
+            }
             vault {
                 secrets_are_walked_by_id_buckets_first
                 a_secret_is_replaced_only_where_the_old_one_is_in_place
@@ -418,6 +424,7 @@ mod tests {
             include_str!("usage_hours.rs"),
             include_str!("usage_series.rs"),
             include_str!("user.rs"),
+            include_str!("validation.rs"),
             include_str!("vault.rs"),
             include_str!("workspace.rs"),
         ] {

@@ -62,8 +62,9 @@ impl JobStore for SqlStore {
         limit: u32,
     ) -> Result<Vec<TakenJob>> {
         let mut write = self.write().await?;
-        // If two processes take at once, the later update finds that `taken_at` is set.
-        let sql = "UPDATE jobs SET taken_at = $2 WHERE taken_at IS NULL AND id IN (SELECT j.id FROM jobs j \
+        // If two processes take at once, the later update finds that `taken_at` is set. COALESCE, so that the rows are found
+        // by their ids and not among all that wait.
+        let sql = "UPDATE jobs SET taken_at = $2 WHERE COALESCE(taken_at, 0) = 0 AND id IN (SELECT j.id FROM jobs j \
                    WHERE j.node_id = $1 AND j.taken_at IS NULL AND j.deadline > $3 ORDER BY j.id LIMIT $4) \
                    RETURNING id, task";
         let take = query(sql).bind(node_id.to_string()).bind(to_micros(now)).bind(to_micros(since));

@@ -65,6 +65,7 @@ mod usage_failures;
 mod usage_hours;
 mod usage_series;
 mod user;
+mod validation;
 mod vault;
 mod workspace;
 mod write_check;

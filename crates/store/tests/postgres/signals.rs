@@ -31,7 +31,7 @@ async fn next(signals: &mut dyn Signals) -> Result<Signal> {
 
 fn job() -> StoredJob {
     let (id, node_id) = (JobId::new(now(), [1; 10]), NodeId::new(now(), [1; 10]));
-    StoredJob { id, node_id, task: "{}".to_owned(), deadline: now() + Duration::from_secs(60) }
+    StoredJob { id, node_id, task: "{}".to_owned(), deadline: now() + Duration::from_mins(1) }
 }
 
 #[tokio::test]
