@@ -197,6 +197,7 @@ fn heartbeat() -> Heartbeat {
         buckets: vec![],
         census: StatusCounts::default(),
         waiting_batches: None,
+        released: Vec::new(),
     }
 }
 

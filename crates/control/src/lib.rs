@@ -81,6 +81,7 @@ struct Inner {
     /// Limits how many large messages of nodes are verified at once.
     large_messages: tokio::sync::Semaphore,
     presence: presence::Presence,
+    probe_shares: nodes::ProbeShares,
     validations: validations::Validations,
     validation_news: validations::ValidationNews,
     database_watch: readiness::DatabaseWatch,
@@ -107,6 +108,7 @@ impl Control {
         settings: Settings,
         access_tokens: access_token::AccessTokens,
     ) -> Self {
+        let started_at = environment.now();
         let inner = Inner {
             store,
             environment,
@@ -120,6 +122,7 @@ impl Control {
             replays: nodes::ReplayGuard::default(),
             large_messages: tokio::sync::Semaphore::new(nodes::LARGE_AT_ONCE),
             presence: presence::Presence::default(),
+            probe_shares: nodes::ProbeShares::new(started_at),
             validations: validations::Validations::default(),
             validation_news: validations::ValidationNews::default(),
             database_watch: readiness::DatabaseWatch::default(),

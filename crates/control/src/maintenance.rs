@@ -82,6 +82,7 @@ impl Control {
         let first_event = now - SignedDuration::from_hours(settings.keep_events_for_days * 24);
         while store.purge_status_events(first_event, AT_MOST).await? >= full {}
         while store.purge_node_silences(first_event, AT_MOST).await? >= full {}
+        while store.purge_report_withdrawals(first_event, AT_MOST).await? >= full {}
         let first_message = now - SignedDuration::from_hours(settings.keep_notifications_for_days * 24);
         while store.purge_notifications(first_message, AT_MOST).await? >= full {}
         while store.purge_channels(AT_MOST).await? > 0 {}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bucketry_model::price_sheet::PriceSheet;
+use bucketry_model::probe_share::PROBING_NODES;
 use jiff::SignedDuration;
 
 use crate::backups::BackupSchedule;
@@ -53,6 +54,8 @@ pub struct Settings {
     pub repo_quota: Option<u64>,
     /// Maximum number of live nodes of each organization, not counting the deployment's; `None` means unlimited.
     pub node_quota: Option<u64>,
+    /// How many of the deployment's nodes probe each bucket, and how many of its organization's.
+    pub probing_nodes: u16,
     /// Name of the organization that the first start creates.
     pub first_organization: String,
     /// Whether anyone may register an organization.
@@ -117,6 +120,7 @@ impl Default for Settings {
             bucket_quota: None,
             repo_quota: None,
             node_quota: Some(NODE_QUOTA),
+            probing_nodes: PROBING_NODES,
             first_organization: "default".to_owned(),
             open_registration: false,
             access_token_lifetime: SignedDuration::from_hours(1),

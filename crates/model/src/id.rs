@@ -35,6 +35,11 @@ macro_rules! ids {
                 let nanoseconds = i32::try_from(nanoseconds).ok()?;
                 Timestamp::new(i64::try_from(seconds).ok()?, nanoseconds).ok()
             }
+
+            /// The UUID as a number, its first byte being the highest.
+            pub const fn to_u128(&self) -> u128 {
+                self.0.as_u128()
+            }
         }
 
         impl fmt::Display for $name {

@@ -29,6 +29,7 @@ pub mod node_silence;
 pub mod notification;
 pub mod paste;
 pub mod price_sheet;
+pub mod probe_share;
 pub mod provider;
 pub mod repository;
 pub mod role;

@@ -77,7 +77,7 @@ impl Agent {
         let mut tasks = Tasks::default();
         let probe_interval = config.probes.interval;
         let probes = tasks.start_probes(&parts, config.probes, jitter.split());
-        let jobs = tasks.start_jobs(&parts, config.max_validations, jitter.split());
+        let jobs = tasks.start_jobs(&parts, probes.clone(), config.max_validations, jitter.split());
         let gateway = gateway.map(|start| tasks.start_gateway(&parts, start, seed, probes.clone()));
         let stored =
             config.configuration.map(|settings| tasks.start_storing(&parts, settings, gateway.clone()));

@@ -210,6 +210,7 @@ mod tests {
             repositories: Vec::new(),
             removed_repositories: Vec::new(),
             jobs: vec![],
+            probing: None,
         }
     }
 

@@ -83,7 +83,7 @@ impl Heartbeats {
         loop {
             let mut batch = self.outbox.next_batch();
             let samples = std::mem::take(&mut batch.samples);
-            let number = samples.len();
+            let number = samples.len() + batch.released.len();
             let message = Heartbeat {
                 ip: self.node.name.clone(),
                 region: self.node.region.clone(),
@@ -93,6 +93,7 @@ impl Heartbeats {
                 census: batch.census,
                 gateway_url: self.node.gateway_url.clone(),
                 waiting_batches: Some(self.metrics.usage_batches_waiting.load(Ordering::Relaxed)),
+                released: batch.released.clone(),
             };
             match self.control_plane.heartbeat(&message).await {
                 Ok(()) => add(&self.metrics.heartbeats_sent, 1),

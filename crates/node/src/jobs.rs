@@ -28,6 +28,7 @@ use crate::jitter::Jitter;
 use crate::key_checks::check_keys;
 use crate::newest::find_newest;
 use crate::open_buckets::{OpenBuckets, ReceivedBucket};
+use crate::probes::Change;
 use crate::progress::RunningValidations;
 use crate::registration::Registration;
 use crate::results::Results;
@@ -67,6 +68,7 @@ pub(crate) struct Tools {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tracer: Option<Tracer>,
     pub(crate) buckets: Arc<OpenBuckets>,
+    pub(crate) probes: mpsc::Sender<Change>,
 }
 
 /// A job on the content of a bucket.
@@ -236,7 +238,12 @@ impl SharedJobs {
         let observer = self.tools.progress.observe(id);
         let diagnosing = self.tools.cloud.diagnose(&target, scope, left, &observer);
         match timeout_at(deadline + GRACE, diagnosing).await {
-            Ok(diagnosis) => Outcome::Validated { diagnosis, at: Some(self.tools.clock.now()) },
+            Ok(diagnosis) => {
+                if diagnosis.is_healthy() {
+                    _ = self.tools.probes.send(Change::Validated(bucket_id)).await;
+                }
+                Outcome::Validated { diagnosis, at: Some(self.tools.clock.now()) }
+            }
             Err(_) => failed("the validation didn't finish in time"),
         }
     }

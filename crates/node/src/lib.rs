@@ -10,6 +10,7 @@
 //! unreachable is bounded. Spooled traffic is counted exactly once.
 
 mod agent;
+mod assignment;
 mod backoff;
 mod catalog;
 mod cloud;

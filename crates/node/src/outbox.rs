@@ -1,7 +1,8 @@
 //! Samples that wait for the next heartbeat.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
+use bucketry_model::id::BucketId;
 use bucketry_model::node_protocol::{BucketStatus, MAX_BATCH, StatusCounts};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -32,13 +33,18 @@ struct OutboxState {
     first: u64,
     forgotten: u64,
     census: StatusCounts,
+    /// Buckets that are no longer probed, and of which no sample was added since.
+    released: BTreeSet<BucketId>,
 }
 
 /// The samples of one message. They stay in the outbox until they are confirmed.
 pub(crate) struct Batch {
     pub(crate) samples: Vec<BucketStatus>,
     pub(crate) census: StatusCounts,
-    /// Whether more samples wait behind these.
+    /// Buckets that are no longer probed. Only the last samples are followed by them, because a sample that arrives
+    /// after them would count again.
+    pub(crate) released: Vec<BucketId>,
+    /// Whether more samples or released buckets wait behind these.
     pub(crate) more: bool,
     end: u64,
 }
@@ -51,6 +57,7 @@ impl Outbox {
     /// Adds a sample. An urgent sample (a changed status) triggers a heartbeat immediately.
     pub(crate) fn push(&self, sample: BucketStatus, census: StatusCounts, urgent: bool) {
         let mut state = self.state.lock();
+        state.released.remove(&sample.bucket_id);
         state.samples.push_back(sample);
         while state.samples.len() > self.max_samples {
             state.samples.pop_front();
@@ -62,6 +69,11 @@ impl Outbox {
         if urgent {
             self.urgent.notify_one();
         }
+    }
+
+    /// Withdraws what was reported about a bucket, because it is no longer probed.
+    pub(crate) fn release(&self, id: BucketId) {
+        self.state.lock().released.insert(id);
     }
 
     /// Sets the counts per status without adding a sample.
@@ -79,12 +91,19 @@ impl Outbox {
         };
         let samples: Vec<_> = state.samples.iter().take(MOST_PER_MESSAGE).take_while(fits).cloned().collect();
         let end = state.first + samples.len() as u64;
-        Batch { more: samples.len() < state.samples.len(), samples, census: state.census, end }
+        let are_last = samples.len() == state.samples.len();
+        let most = if are_last { MOST_PER_MESSAGE } else { 0 };
+        let released: Vec<_> = state.released.iter().take(most).copied().collect();
+        let more = !are_last || released.len() < state.released.len();
+        Batch { samples, census: state.census, released, more, end }
     }
 
     /// Removes the samples of a batch that was delivered, or that the control plane will never accept.
     pub(crate) fn confirm(&self, batch: &Batch) {
         let mut state = self.state.lock();
+        for id in &batch.released {
+            state.released.remove(id);
+        }
         while state.first < batch.end && state.samples.pop_front().is_some() {
             state.first += 1;
         }
@@ -150,6 +169,22 @@ mod tests {
         assert_eq!(seconds(&outbox.next_batch()), [3]);
         outbox.confirm(&batch);
         assert_eq!(outbox.counts(), (1, 0), "confirming twice takes nothing away");
+    }
+
+    #[test]
+    fn released_buckets_follow_the_last_samples_unless_they_are_probed_again() {
+        let outbox = filled(5_000, 1_500);
+        let another = BucketId::new(Timestamp::UNIX_EPOCH, [1; 10]);
+        outbox.release(sample(0).bucket_id);
+        outbox.release(another);
+        let first = outbox.next_batch();
+        assert!(first.more && first.released.is_empty());
+        outbox.confirm(&first);
+        outbox.push(sample(2_000), StatusCounts::default(), false);
+        let last = outbox.next_batch();
+        assert_eq!((last.samples.len(), &last.released, last.more), (501, &vec![another], false));
+        outbox.confirm(&last);
+        assert!(outbox.next_batch().released.is_empty());
     }
 
     #[test]

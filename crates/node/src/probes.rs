@@ -1,4 +1,4 @@
-//! Probes every bucket that the node serves, repeatedly. One task owns all the state. A bucket that isn't being
+//! Probes the buckets that are assigned to the node, repeatedly. One task owns all the state. A bucket that isn't being
 //! probed at the moment costs only its entry in a map. `schedule` decides which bucket is next, and `ProbeHistory`
 //! what a result means for the bucket's status.
 
@@ -10,6 +10,7 @@ use std::time::Duration;
 use bucketry_model::diagnosis::CheckCode;
 use bucketry_model::id::BucketId;
 use bucketry_model::node_protocol::{BucketStatus, StatusCounts};
+use bucketry_model::probe_share::ProbeShare;
 use bucketry_model::status::{ProbeFailure, ProbeHistory, ProbedStatus};
 use bucketry_model::time::Clock;
 use bucketry_provider::probe::Probe;
@@ -19,6 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::assignment::Assignment;
 use crate::cloud::{OpenBucket, Prober};
 use crate::config::ProbeConfig;
 use crate::jitter::Jitter;
@@ -30,15 +32,21 @@ use crate::target_digest::TargetDigest;
 
 /// The shortest time between two probes that were triggered by requests of applications.
 const SUSPICION_PAUSE: Duration = Duration::from_secs(2);
+/// For how many intervals a bucket is probed that isn't in the node's share, or no longer.
+const EXTRA_INTERVALS: u32 = 2;
 /// How long a prober may run past its deadline before it is aborted.
 const GRACE: Duration = Duration::from_millis(500);
 
 /// A change to the set of buckets that are probed.
 pub(crate) enum Change {
-    /// Probe this bucket, or this newer version of it.
+    /// The node's share of the probes.
+    Assign(ProbeShare),
+    /// Serve this bucket, or this newer version of it, and probe it if it is assigned to the node.
     Serve(Box<Served>),
-    /// Stop probing it.
+    /// Stop serving it.
     Forget(BucketId),
+    /// The node has validated the bucket, which may count as its first report. Probe the bucket until other nodes do.
+    Validated(BucketId),
     /// A request of an application contradicted the last probe: probe the bucket soon.
     Suspect(BucketId),
 }
@@ -66,6 +74,8 @@ struct Entry {
     history: ProbeHistory,
     /// When requests of applications last contradicted the status. Reset by a successful probe.
     suspected: Option<Instant>,
+    /// Whether a probe is planned or running.
+    is_probed: bool,
 }
 
 // Each bucket has one, and the map has room for up to twice as many.
@@ -86,6 +96,7 @@ pub(crate) struct Probes {
     metrics: Arc<Metrics>,
     offline: Arc<OfflineBuckets>,
     jitter: Jitter,
+    assignment: Assignment,
     entries: HashMap<BucketId, Entry>,
     schedule: Schedule,
     running: JoinSet<Finished>,
@@ -104,6 +115,7 @@ impl Probes {
         jitter: Jitter,
     ) -> Self {
         let schedule = Schedule::new(config.max_running, config.max_running_per_host);
+        let assignment = Assignment::new(config.interval * EXTRA_INTERVALS);
         Self {
             config,
             clock,
@@ -111,6 +123,7 @@ impl Probes {
             metrics,
             offline,
             jitter,
+            assignment,
             entries: HashMap::new(),
             schedule,
             running: JoinSet::new(),
@@ -144,10 +157,62 @@ impl Probes {
 
     fn take(&mut self, change: Change) {
         match change {
+            Change::Assign(share) => self.assign(share),
             Change::Serve(served) => self.serve(*served),
-            Change::Forget(id) => self.forget(id),
+            Change::Forget(id) => {
+                self.forget(id);
+                self.assignment.forget(id);
+            }
+            Change::Validated(id) => self.take_over(id),
             Change::Suspect(id) => self.suspect(id),
         }
+        self.outbox.set_census(self.census);
+    }
+
+    fn assign(&mut self, share: ProbeShare) {
+        self.assignment.assign(share);
+        let now = Instant::now();
+        let mut own = Vec::new();
+        for (id, entry) in &self.entries {
+            match (entry.is_probed, self.assignment.is_own(*id)) {
+                (false, true) => own.push(*id),
+                (true, false) => self.assignment.hand_over(*id, now),
+                _ => {}
+            }
+        }
+        for id in own {
+            self.begin_probing(id);
+        }
+    }
+
+    /// Probes a bucket for a limited time if it isn't in the share.
+    fn take_over(&mut self, id: BucketId) {
+        self.assignment.extend(id, Instant::now());
+        if self.entries.get(&id).is_some_and(|entry| !entry.is_probed) {
+            self.begin_probing(id);
+        }
+    }
+
+    fn begin_probing(&mut self, id: BucketId) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        entry.is_probed = true;
+        *self.counter(None) += 1;
+        self.probe_out_of_turn(id);
+    }
+
+    /// Stops to probe a bucket that the node continues to serve.
+    fn release(&mut self, id: BucketId) {
+        self.assignment.forget(id);
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        self.last_generation += 1;
+        let before = entry.history.status();
+        entry.generation = self.last_generation;
+        entry.history = ProbeHistory::default();
+        entry.suspected = None;
+        entry.is_probed = false;
+        *self.counter(before) -= 1;
+        self.offline.set(id, false);
+        self.outbox.release(id);
         self.outbox.set_census(self.census);
     }
 
@@ -163,17 +228,16 @@ impl Probes {
             if entry.config_version < served.config_version {
                 // The same location and secret were entered again. Earlier reports no longer count.
                 entry.config_version = served.config_version;
-                self.probe_out_of_turn(served.id);
+                if entry.is_probed {
+                    self.probe_out_of_turn(served.id);
+                }
             }
             return;
         }
         self.forget(served.id);
-        self.last_generation += 1;
-        let ticket = ProbeTicket { bucket: served.id, generation: self.last_generation };
-        let at = self.first_probe_time();
-        self.schedule.plan(at, ticket);
+        let id = served.id;
         let entry = Entry {
-            generation: ticket.generation,
+            generation: 0,
             version: served.version,
             config_version: served.config_version,
             target: served.target,
@@ -181,23 +245,31 @@ impl Probes {
             host: served.open.host,
             history: ProbeHistory::default(),
             suspected: None,
+            is_probed: false,
         };
-        self.entries.insert(served.id, entry);
-        *self.counter(None) += 1;
+        self.entries.insert(id, entry);
+        if self.assignment.includes(id, Instant::now()) {
+            self.begin_probing(id);
+        }
     }
 
     fn forget(&mut self, id: BucketId) {
-        if let Some(entry) = self.entries.remove(&id) {
+        if let Some(entry) = self.entries.remove(&id).filter(|entry| entry.is_probed) {
             *self.counter(entry.history.status()) -= 1;
             self.offline.set(id, false);
         }
     }
 
     /// Probes a bucket immediately instead of when its turn comes, unless that was just done. Cancels its planned
-    /// probe and ignores the outcome of a running one.
+    /// probe and ignores the outcome of a running one. A bucket that isn't in the share is then probed for a while.
     fn suspect(&mut self, id: BucketId) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         let now = Instant::now();
+        self.assignment.extend(id, now);
+        if !entry.is_probed {
+            self.begin_probing(id);
+        }
+        let Some(entry) = self.entries.get_mut(&id) else { return };
         if entry.suspected.is_some_and(|at| now < at + SUSPICION_PAUSE) {
             return;
         }
@@ -234,15 +306,22 @@ impl Probes {
         self.schedule
             .advance(Instant::now(), |ticket| current(entries, ticket).map(|entry| Arc::clone(&entry.host)));
         while let Some((ticket, host)) = self.schedule.begin() {
+            let is_over = !self.assignment.includes(ticket.bucket, Instant::now());
             match current(&self.entries, ticket) {
-                Some(entry) => {
+                Some(entry) if !is_over => {
                     let (prober, deadline) = (Arc::clone(&entry.prober), self.config.timeout);
                     self.running.spawn(async move {
                         let probe = AssertUnwindSafe(probe(&*prober, deadline)).catch_unwind().await.ok();
                         Finished { ticket, host, probe }
                     });
                 }
-                None => self.schedule.finished(&host),
+                outdated => {
+                    let is_released = outdated.is_some();
+                    self.schedule.finished(&host);
+                    if is_released {
+                        self.release(ticket.bucket);
+                    }
+                }
             }
         }
     }

@@ -113,7 +113,11 @@ impl Sync {
         }
     }
 
-    async fn apply(&self, catalog: &mut Catalog, answer: SyncAnswer) {
+    async fn apply(&self, catalog: &mut Catalog, mut answer: SyncAnswer) {
+        // Before the buckets that it is about.
+        if let Some(share) = answer.probing.take() {
+            _ = self.probes.send(Change::Assign(share)).await;
+        }
         let changes = catalog.take(answer);
         if let Some(stored) = &self.stored {
             stored.note(&changes);
@@ -219,6 +223,7 @@ fn is_idle(answer: &SyncAnswer) -> bool {
         && answer.repositories.is_empty()
         && answer.removed_repositories.is_empty()
         && answer.jobs.is_empty()
+        && answer.probing.is_none()
 }
 
 /// The repository's access keys that can be opened. None if its applications use a protocol that the gateway doesn't

@@ -115,7 +115,13 @@ impl Tasks {
     }
 
     /// Starts to run jobs. Returns their intake.
-    pub(crate) fn start_jobs(&mut self, parts: &AgentParts, max_validations: usize, jitter: Jitter) -> Jobs {
+    pub(crate) fn start_jobs(
+        &mut self,
+        parts: &AgentParts,
+        probes: mpsc::Sender<Change>,
+        max_validations: usize,
+        jitter: Jitter,
+    ) -> Jobs {
         let tools = Tools {
             identities: Arc::clone(&parts.identities),
             registration: Arc::clone(&parts.registration),
@@ -125,6 +131,7 @@ impl Tasks {
             clock: Arc::clone(&parts.clock),
             tracer: parts.tracer.clone(),
             buckets: Arc::clone(&parts.open_buckets),
+            probes,
         };
         let (jobs, run) = Jobs::new(tools, max_validations, jitter, self.work.stop.clone());
         self.work.tasks.spawn(run);

@@ -90,6 +90,7 @@ impl ControlPlane for OneBucket {
             repositories: Vec::new(),
             removed_repositories: Vec::new(),
             jobs: Vec::new(),
+            probing: None,
         })
     }
 

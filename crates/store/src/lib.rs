@@ -47,6 +47,7 @@ pub mod overview;
 pub mod postgres;
 pub mod registration;
 mod registry_copy;
+pub mod report_withdrawal;
 pub mod repository;
 pub mod repository_key;
 pub mod signal;
@@ -86,6 +87,7 @@ pub trait Store:
     + usage::UsageStore
     + node::NodeStore
     + node_silence::NodeSilenceStore
+    + report_withdrawal::ReportWithdrawalStore
     + sync::SyncStore
     + validation::ValidationStore
     + vault::VaultStore

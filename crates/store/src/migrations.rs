@@ -42,6 +42,7 @@ const SQLITE: &[File] = files! {
     "0026_deleted_nodes",
     "0027_jobs",
     "0028_leases",
+    "0029_report_withdrawals",
 };
 
 const POSTGRES: &[File] = files! {
@@ -72,6 +73,7 @@ const POSTGRES: &[File] = files! {
     "0027_deleted_nodes",
     "0028_jobs",
     "0029_leases",
+    "0030_report_withdrawals",
 };
 
 /// The migrations of a SQLite database.

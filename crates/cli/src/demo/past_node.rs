@@ -74,6 +74,7 @@ impl PastNode {
                 census: StatusCounts::default(),
                 gateway_url: None,
                 waiting_batches: None,
+                released: Vec::new(),
             };
             self.client.heartbeat(&heartbeat).await?;
         }

@@ -46,6 +46,7 @@ impl ControlValues {
             bucket_quota: limit(self.bucket_quota),
             repo_quota: limit(self.repo_quota),
             node_quota: limit(self.node_quota),
+            probing_nodes: self.probing_nodes.max(1),
             open_registration: self.registration == Switch::On,
             session_lifetime: days(self.session_lifetime.max(1)),
             api_token_lifetime: limit(self.token_lifetime).map(days),

@@ -10,6 +10,7 @@ use bucketry_control::settings::{
 };
 use bucketry_gateway::ProtectionSettings;
 use bucketry_model::id::OrgId;
+use bucketry_model::probe_share::PROBING_NODES;
 use bucketry_node::ProbeConfig;
 use bucketry_store::postgres;
 use bucketry_web::accept::CONNECTIONS_PER_ADDRESS;
@@ -180,6 +181,9 @@ settings! {
         /// Maximum number of nodes of its own that an organization may register; 0 means unlimited
         #[arg(value_name = "NUMBER")]
         node_quota: u64 = NODE_QUOTA,
+        /// How many nodes of the deployment probe each bucket, and how many of its organization's own nodes
+        #[arg(value_name = "NUMBER", value_parser = value_parser!(u16).range(1..=1_000))]
+        probing_nodes: u16 = PROBING_NODES,
         /// Days to retain traffic by minute; traffic by day is retained permanently
         #[arg(value_name = "DAYS", value_parser = value_parser!(u16).range(1..=3_650))]
         usage_minutes_retention: u16 = USAGE_MINUTES_DAYS,

@@ -98,30 +98,32 @@ impl Control {
         let complete = events.len() < MOST_EVENTS as usize;
         events.reverse();
         let now = self.inner.environment.now();
-        let silences = self.silences(&events, until, now).await?;
+        let silences = self.silences(id, &events, until, now).await?;
         let mut outages = outages(&events, &silences);
         outages.reverse();
         Ok(BucketOutages { outages, complete, now })
     }
 
-    /// The times in which the nodes of some events weren't connected, as far as they matter for these events.
+    /// The times in which the nodes of a bucket's events weren't connected or stopped to probe it, as far as they matter
+    /// for these events.
     async fn silences(
         &self,
+        id: BucketId,
         events: &[StatusEvent],
         until: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<Vec<NodeSilence>> {
         let Some(first) = events.first() else { return Ok(Vec::new()) };
         let nodes: BTreeSet<NodeId> = events.iter().map(|event| event.node_id).collect();
-        let mut silences = Vec::new();
+        let store = &self.inner.store;
+        let mut silences = store.report_withdrawals(id, first.at, MOST_EVENTS).await?;
         for node in nodes {
-            let found = self.inner.store.node_silences(node, first.at, now, MOST_EVENTS).await?;
-            // One that seems to have ended in the future is the work of a wrong clock.
-            let matters = |one: &NodeSilence| {
-                !is_ahead(one.until.unwrap_or(one.from), now) && until.is_none_or(|until| one.from <= until)
-            };
-            silences.extend(found.into_iter().filter(matters));
+            silences.extend(store.node_silences(node, first.at, now, MOST_EVENTS).await?);
         }
+        // One that seems to have ended in the future is the work of a wrong clock.
+        silences.retain(|one| {
+            !is_ahead(one.until.unwrap_or(one.from), now) && until.is_none_or(|until| one.from <= until)
+        });
         Ok(silences)
     }
 

@@ -5,6 +5,7 @@ mod inventories;
 mod keys;
 mod messages;
 mod private;
+mod probe_shares;
 mod refused_keys;
 mod reports;
 mod synchronisation;
@@ -14,6 +15,7 @@ pub use keys::{CreatedOrganizationKey, OrganizationKey, authorize_organization_k
 pub use messages::NodeMessage;
 use messages::VerifiedMessage;
 pub(crate) use messages::{LARGE_AT_ONCE, ReplayGuard};
+pub(crate) use probe_shares::ProbeShares;
 
 use bucketry_model::audit::{AuditAction, AuditActor, AuditEntry, AuditKind, RequestOrigin};
 use bucketry_model::id::{NodeId, NodeKeyId, OrgId};

@@ -27,6 +27,7 @@ impl Control {
         drop(message);
         let probes = heartbeat.buckets.len();
         check_batch("buckets", probes)?;
+        check_batch("released", heartbeat.released.len())?;
         let now = self.inner.environment.now();
         let interval =
             i64::try_from(heartbeat.probe_interval_ms).unwrap_or(i64::MAX).min(LONGEST_INTERVAL_MS);
@@ -54,6 +55,7 @@ impl Control {
             };
             self.inner.store.record_probes(&batch).await?;
         }
+        self.inner.store.withdraw_reports(node.id, &heartbeat.released, now).await?;
         Ok(probes)
     }
 

@@ -5,12 +5,14 @@
 //! found by querying the store every second.
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 use std::str::FromStr;
 use std::time::Duration;
 
 use bucketry_model::id::{BucketId, RepoId};
 use bucketry_model::node::Node;
 use bucketry_model::node_protocol::{LONG_POLL_SECONDS, NodeBucket, NodeRepository, SYNC_PATH, SyncAnswer};
+use bucketry_model::probe_share::ProbeShare;
 use bucketry_store::sync::{Change, Changes, Subject};
 use serde::Deserialize;
 
@@ -23,6 +25,9 @@ const PAGE: u32 = 500;
 const REPOSITORIES: u32 = 50;
 /// How often to query the store for changes that another control plane may have made without a signal that arrived.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Separates the parts of a cursor.
+const SHARE_MARK: char = '~';
 
 /// A node's position in the snapshot or in the changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +85,25 @@ impl FromStr for SyncCursor {
     }
 }
 
+/// A node's cursor: its position, and which share of the probes it has received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct NodeCursor {
+    position: SyncCursor,
+    /// The digest of the share.
+    share: Option<u64>,
+}
+
+impl FromStr for NodeCursor {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        let (position, share) = match text.split_once(SHARE_MARK) {
+            Some((position, share)) => (position, u64::from_str_radix(share, 16).ok()),
+            None => (text, None),
+        };
+        Ok(Self { position: position.parse()?, share })
+    }
+}
+
 impl Control {
     /// `GET /node/sync`: returns what changed after the cursor. Without changes, it waits for them for at most the
     /// requested number of seconds.
@@ -89,7 +113,7 @@ impl Control {
         let (node, message) = self.sender("GET", SYNC_PATH, message).await?;
         let asked: Asked = message.read()?;
         drop(message);
-        let cursor: SyncCursor = asked.cursor.parse()?;
+        let cursor: NodeCursor = asked.cursor.parse()?;
         let wait = asked.wait.parse().unwrap_or(0).min(LONG_POLL_SECONDS);
         let until = tokio::time::Instant::now() + Duration::from_secs(wait);
         loop {
@@ -99,10 +123,12 @@ impl Control {
             // From here on, no change is missed that happens while the store is read.
             changed.as_mut().enable();
             job.as_mut().enable();
-            let mut answer = self.answer(&node, cursor).await?;
+            let mut answer = self.answer(&node, cursor.position).await?;
+            let has_other_share = self.add_share(&node, cursor, &mut answer).await?;
             answer.jobs = self.jobs_for(node.id).await?;
             let look_again = tokio::time::Instant::now() + LOOK_AGAIN;
-            if has_news(&answer) || answer.snapshot || until <= tokio::time::Instant::now() {
+            if has_news(&answer) || has_other_share || answer.snapshot || until <= tokio::time::Instant::now()
+            {
                 return Ok(answer);
             }
             tokio::select! {
@@ -111,6 +137,19 @@ impl Control {
                 () = tokio::time::sleep_until(look_again.min(until)) => {}
             }
         }
+    }
+
+    /// Adds the node's share of the probes to a response, unless the node has it. Returns whether the node has another
+    /// one. For a node that has none, it can wait for the next response.
+    async fn add_share(&self, node: &Node, cursor: NodeCursor, answer: &mut SyncAnswer) -> Result<bool> {
+        let share = self.probe_share(node).await?;
+        let digest = share.as_ref().map(ProbeShare::digest).or(cursor.share);
+        if let Some(digest) = digest {
+            // Writing to a string can't fail.
+            let _ = write!(answer.cursor, "{SHARE_MARK}{digest:x}");
+        }
+        answer.probing = share.filter(|_| digest != cursor.share);
+        Ok(answer.probing.is_some() && cursor.share.is_some())
     }
 
     async fn answer(&self, node: &Node, cursor: SyncCursor) -> Result<SyncAnswer> {
@@ -136,12 +175,14 @@ impl Control {
         after: Option<BucketId>,
     ) -> Result<SyncAnswer> {
         let buckets = self.inner.store.node_buckets_after(node.org_id, after, PAGE).await?;
-        match buckets.last() {
-            Some(last) if buckets.len() >= PAGE as usize => {
-                let cursor = SyncCursor::Buckets { sequence, after: last.id };
+        let last = buckets.last().filter(|_| buckets.len() >= PAGE as usize).map(|last| last.id);
+        self.withdraw_earlier_reports(node, after, last).await?;
+        match last {
+            Some(after) => {
+                let cursor = SyncCursor::Buckets { sequence, after };
                 Ok(SyncAnswer { snapshot: true, more: true, buckets, ..empty(cursor) })
             }
-            _ => self.page_of_repositories(node, sequence, None, buckets).await,
+            None => self.page_of_repositories(node, sequence, None, buckets).await,
         }
     }
 
@@ -252,6 +293,7 @@ fn empty(cursor: SyncCursor) -> SyncAnswer {
         repositories: Vec::new(),
         removed_repositories: Vec::new(),
         jobs: Vec::new(),
+        probing: None,
     }
 }
 
@@ -280,6 +322,9 @@ mod tests {
         ] {
             assert_eq!(cursor.to_text().parse::<SyncCursor>().unwrap(), cursor);
         }
+        let cursor = NodeCursor { position: SyncCursor::Changes { sequence: 7 }, share: Some(255) };
+        assert_eq!("c.7~ff".parse::<NodeCursor>().unwrap(), cursor);
+        assert_eq!("c.7".parse::<NodeCursor>().unwrap(), NodeCursor { share: None, ..cursor });
         for wrong in ["c", "c.x", "s.1", "s.1.x", "c.1.2", "x.1", "r.1", "c.99999999999999999999"] {
             assert!(wrong.parse::<SyncCursor>().is_err(), "{wrong}");
         }

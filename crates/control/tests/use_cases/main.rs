@@ -17,6 +17,7 @@ mod moved_buckets;
 mod nodes;
 mod notifications;
 mod outages;
+mod probe_shares;
 mod registry;
 mod repositories;
 mod repository_keys;

@@ -250,12 +250,20 @@ impl FakeNode {
         &self,
         name: &str,
     ) -> bucketry_control::Result<bucketry_model::node::Node> {
+        self.register_in(name, "here").await
+    }
+
+    pub(crate) async fn register_in(
+        &self,
+        name: &str,
+        region: &str,
+    ) -> bucketry_control::Result<bucketry_model::node::Node> {
         let recipients = self.identities.lock().unwrap().recipients();
         let register = Register {
             ip: name.to_owned(),
             provider: "test".to_owned(),
             status: "active".to_owned(),
-            region: "here".to_owned(),
+            region: region.to_owned(),
             version: "1".to_owned(),
             id_org: None,
             node_services: Some(1),
@@ -274,6 +282,7 @@ impl FakeNode {
             buckets,
             census: StatusCounts::default(),
             waiting_batches: None,
+            released: Vec::new(),
         }
     }
 
@@ -299,7 +308,12 @@ impl FakeNode {
         self.sync_as("node-1", cursor, wait).await
     }
 
-    async fn sync_as(&self, name: &str, cursor: &str, wait: u64) -> bucketry_control::Result<SyncAnswer> {
+    pub(crate) async fn sync_as(
+        &self,
+        name: &str,
+        cursor: &str,
+        wait: u64,
+    ) -> bucketry_control::Result<SyncAnswer> {
         let mut query = vec![
             ("ip".to_owned(), name.to_owned()),
             ("cursor".to_owned(), cursor.to_owned()),

@@ -172,6 +172,10 @@ pub struct Heartbeat {
     /// Batches of counted traffic that wait at the node to be reported. Older nodes don't send it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_batches: Option<u64>,
+    /// Buckets that the node no longer probes, at most [`MAX_BATCH`]. Its reports on them are withdrawn, after the
+    /// probes of this message have been added. Older nodes don't send it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub released: Vec<BucketId>,
 }
 
 fn default_probe_interval_ms() -> u64 {

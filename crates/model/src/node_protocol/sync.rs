@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::jobs::Job;
 use crate::bucket::{BucketLocation, StorageType};
 use crate::id::{BucketId, OrgId, RepoId, RepoKeyId};
+use crate::probe_share::ProbeShare;
 use crate::repository::{Folder, KeyAccess, RepositoryMode};
 use crate::secret::SealedSecret;
 
@@ -55,6 +56,10 @@ pub struct SyncAnswer {
     pub removed_repositories: Vec<RepoId>,
     /// Jobs for the node. Each is delivered once.
     pub jobs: Vec<Job>,
+    /// Which of its buckets the node is to probe, if that changed. A node that has never received this probes all of
+    /// them. Older control planes don't send it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probing: Option<ProbeShare>,
 }
 
 /// A repository as nodes get it: the keys that may access it, and the buckets behind it.

@@ -115,6 +115,7 @@ pub(crate) fn nothing() -> SyncAnswer {
         repositories: Vec::new(),
         removed_repositories: Vec::new(),
         jobs: vec![],
+        probing: None,
     }
 }
 

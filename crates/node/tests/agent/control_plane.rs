@@ -144,6 +144,7 @@ impl ControlPlane for SharedControlPlane {
             repositories: Vec::new(),
             removed_repositories: Vec::new(),
             jobs: vec![],
+            probing: None,
         };
         let answer = timeout(wait, next).await.unwrap_or_else(|_| nothing());
         self.0.take(|_| Ok(answer)).await

@@ -291,6 +291,7 @@ macro_rules! contract_stories {
                 an_organization_has_as_many_live_nodes_as_its_quota
                 a_silence_is_stored_when_the_node_is_heard_from_again
                 a_removal_is_stored_when_the_node_registers_again
+                a_withdrawn_report_no_longer_counts_and_is_remembered
             }
             sync {
                 every_change_of_a_bucket_is_announced_in_order

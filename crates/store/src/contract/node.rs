@@ -1,6 +1,6 @@
 //! Nodes and their keys.
 
-use bucketry_model::id::{NodeId, NodeKeyId};
+use bucketry_model::id::{BucketId, NodeId, NodeKeyId};
 use bucketry_model::node_protocol::UsageBatch;
 use bucketry_model::node_silence::NodeSilence;
 use bucketry_model::time::Day;
@@ -286,4 +286,41 @@ pub async fn a_removal_is_stored_when_the_node_registers_again(store: &dyn Store
     assert_eq!(store.node_silences(node, at(0), at(200), 10).await.unwrap(), [removed(None)]);
     assert_eq!(context.node_at("node-1", at(300)).await, node);
     assert_eq!(store.node_silences(node, at(0), at(301), 10).await.unwrap(), [removed(Some(at(300)))]);
+}
+
+pub async fn a_withdrawn_report_no_longer_counts_and_is_remembered(store: &dyn Store) {
+    let context = TestContext::new(store).await;
+    let (node, other) = (context.node("node-1").await, context.node("node-2").await);
+    let mut buckets = vec![context.bucket("a").await, context.bucket("b").await, context.bucket("c").await];
+    buckets.sort_unstable();
+    for id in &buckets {
+        context.probe(node, *id, &[online(10, 5)]).await;
+        context.probe(other, *id, &[online(10, 5)]).await;
+    }
+    let reported =
+        async |after, until, limit| store.reported_buckets(node, after, until, limit).await.unwrap();
+    assert_eq!(reported(None, None, 10).await, buckets);
+    assert_eq!(reported(Some(buckets[0]), Some(buckets[1]), 10).await, buckets[1..2]);
+    assert_eq!(reported(None, None, 2).await, buckets[..2]);
+
+    let before = store.bucket_generation(context.org).await.unwrap();
+    let released = [buckets[0], buckets[2], fresh(BucketId::new)];
+    assert_eq!(store.withdraw_reports(node, &released, at(20)).await.unwrap(), 2);
+    assert_ne!(store.bucket_generation(context.org).await.unwrap(), before);
+    assert_eq!(reported(None, None, 10).await, buckets[1..2]);
+    let statuses = store.node_statuses(buckets[0]).await.unwrap();
+    assert_eq!(statuses.iter().map(|(node, _)| node.id).collect::<Vec<_>>(), [other]);
+    assert_eq!(store.day_records(buckets[0], Day::of(at(10))).await.unwrap().len(), 2, "history remains");
+
+    assert_eq!(store.withdraw_reports(node, &released, at(30)).await.unwrap(), 0, "there is nothing left");
+    assert_eq!(store.withdraw_reports(fresh(NodeId::new), &buckets, at(30)).await.unwrap(), 0);
+    let withdrawn = NodeSilence { node_id: node, from: at(20), until: Some(at(20)), was_removed: true };
+    assert_eq!(store.report_withdrawals(buckets[0], at(20), 10).await.unwrap(), [withdrawn]);
+    assert_eq!(store.report_withdrawals(buckets[0], at(21), 10).await.unwrap(), []);
+    assert_eq!(store.report_withdrawals(buckets[1], at(0), 10).await.unwrap(), []);
+    assert_eq!(store.purge_report_withdrawals(at(21), 1).await.unwrap(), 1);
+    assert_eq!(store.purge_report_withdrawals(at(21), 10).await.unwrap(), 1);
+    // It probes the bucket again.
+    context.probe(node, buckets[0], &[online(40, 5)]).await;
+    assert_eq!(store.node_statuses(buckets[0]).await.unwrap().len(), 2);
 }

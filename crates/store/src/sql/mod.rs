@@ -46,6 +46,7 @@ mod overview;
 mod page;
 mod probe;
 mod registration;
+mod report_withdrawal;
 mod repository;
 mod repository_change;
 mod repository_key;

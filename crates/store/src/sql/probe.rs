@@ -175,7 +175,7 @@ async fn take(write: &mut Write, batch: &ProbeBatch) -> Result<usize> {
 }
 
 /// Whether the node is live. Locks it until the transaction ends, so that its batches wait for each other.
-async fn is_registered(write: &mut Write, id: NodeId) -> Result<bool> {
+pub(super) async fn is_registered(write: &mut Write, id: NodeId) -> Result<bool> {
     let sql = concat!("SELECT id FROM nodes WHERE id = $1 AND removed_at IS NULL", for_update!());
     write.finds(query(sql).bind(id.to_string())).await
 }
