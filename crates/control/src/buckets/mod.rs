@@ -12,6 +12,7 @@ mod delete;
 mod diagnosis;
 mod history;
 mod input;
+mod nearest_nodes;
 mod node_hours;
 mod node_statistics;
 mod pasted;

@@ -227,7 +227,7 @@ impl Control {
             deadline_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
         });
         let mut outcome = Err(Error::NoNodeOnline);
-        for node in self.connected_nodes(org_id).await?.iter().take(NODES_ASKED) {
+        for node in self.nearest_nodes(org_id, bucket_id, location).await?.iter().take(NODES_ASKED) {
             if let Some(progress) = checks.progress {
                 progress.restart();
             }

@@ -7,9 +7,10 @@ use bucketry_control::validations::{LONGEST_WAIT, ValidationEnd, ValidationProgr
 use bucketry_control::{Error, Settings};
 use bucketry_model::diagnosis::{Check, CheckName, Diagnosis};
 use bucketry_model::id::{BucketId, JobId, ValidationId};
-use bucketry_model::node_protocol::{Job, JobProgress, JobResult, Outcome, Report};
+use bucketry_model::node_protocol::{BucketStatus, Job, JobProgress, JobResult, Outcome, Report};
 use bucketry_model::role::{Caller, WorkspaceRole};
-use bucketry_model::status::Status;
+use bucketry_model::status::{ProbedStatus, Status};
+use bucketry_model::time::Clock as _;
 use jiff::SignedDuration;
 
 use crate::support::{FakeNode, TestContext, sent};
@@ -313,4 +314,38 @@ async fn a_validation_whose_process_died_ends_at_the_others() {
     cx.clock.advance(SignedDuration::from_mins(2));
     let Some(ValidationEnd::Failed(error)) = there().await.unwrap().end else { panic!() };
     assert_eq!(error.code(), "NODE_TIMEOUT");
+}
+#[tokio::test]
+async fn the_nearest_node_validates_by_region_first_and_then_by_what_it_measured() {
+    let cx = TestContext::new().await;
+    cx.node.register_in("near", "eu-west-1").await.unwrap();
+    let input =
+        BucketInput { region: Some("eu-west-1".to_owned()), skip_validation: true, ..cx.bucket("Photos") };
+    let in_region = cx.control.create_bucket(&cx.owner, &input).await.unwrap().id;
+    let elsewhere = cx.unchecked("Films").await;
+    let probe = |latency_ms| BucketStatus {
+        bucket_id: elsewhere,
+        status: ProbedStatus::Online,
+        latency_ms: Some(latency_ms),
+        created_at: cx.clock.now(),
+        failure: None,
+        version: None,
+    };
+    cx.node.beat_as("near", vec![probe(9)]).await.unwrap();
+    cx.clock.advance(SignedDuration::from_secs(1));
+    cx.node.beat_as("node-1", vec![probe(90)]).await.unwrap();
+    for id in [in_region, elsewhere] {
+        let validating = cx.begin(id).await;
+        let waits_in_vain = cx.node.sync_as("node-1", "c.0", 0).await.unwrap().jobs;
+        assert!(waits_in_vain.is_empty(), "it is further away");
+        let job = loop {
+            if let Some(job) = cx.node.sync_as("near", "c.0", 1).await.unwrap().jobs.pop() {
+                break job;
+            }
+        };
+        assert!(cx.node.sync_as("node-1", "c.0", 0).await.unwrap().jobs.is_empty());
+        let outcome = Outcome::Validated { diagnosis: Diagnosis::new(vec![]), at: None };
+        cx.node.report_as("near", vec![], vec![JobResult { job_id: job.id, outcome }]).await;
+        cx.end(validating).await;
+    }
 }
