@@ -1,8 +1,10 @@
 //! `bucketry repo connect`: ready-to-paste settings for programs.
 
+use bucketry_api_types::node::RegisteredNode;
 use bucketry_api_types::repository_key::RepoKeyMade;
 use bucketry_model::client_settings::{ClientTool, RepositoryConnection};
 use bucketry_model::secret::Secret;
+use bucketry_model::status::Status;
 use serde::Serialize;
 
 use crate::failure::{Failure, Result};
@@ -16,6 +18,9 @@ pub(crate) use bucketry_model::client_settings::REGION;
 pub(crate) struct Connection {
     /// URL of the gateway.
     pub(crate) endpoint: String,
+    /// The gateways of all connected nodes, if no endpoint was given.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) endpoints: Vec<NodeEndpoint>,
     /// Region to sign requests for; the gateway accepts any.
     pub(crate) region: &'static str,
     /// Access key id.
@@ -27,7 +32,37 @@ pub(crate) struct Connection {
     pub(crate) buckets: Vec<String>,
 }
 
+/// Where a node serves the repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NodeEndpoint {
+    /// Name of the node.
+    pub(crate) node: String,
+    /// Region that the node runs in.
+    pub(crate) region: String,
+    /// URL of its gateway.
+    pub(crate) endpoint: String,
+}
+
+/// The gateways of the connected nodes, in the order of the nodes.
+pub(crate) fn endpoints(nodes: Vec<RegisteredNode>) -> Vec<NodeEndpoint> {
+    let connected = nodes.into_iter().filter(|node| node.status == Status::Online);
+    let endpoint = |node: RegisteredNode| {
+        let endpoint = node.gateway_url?.to_string();
+        Some(NodeEndpoint { node: node.ip, region: node.region, endpoint })
+    };
+    connected.filter_map(endpoint).collect()
+}
+
 impl Connection {
+    /// At which nodes applications reach the repository. `None` if there is no choice.
+    pub(crate) fn choice_of_nodes(&self) -> Option<String> {
+        let at = |one: &NodeEndpoint| format!("  {} ({}, {})", one.endpoint, one.node, one.region);
+        let nodes: Vec<String> = self.endpoints.iter().map(at).collect();
+        let is_choice = nodes.len() > 1;
+        is_choice.then(|| format!("Each of these nodes serves the repository:\n{}", nodes.join("\n")))
+    }
+
     /// The settings for a program, followed by a command or line to try.
     pub(crate) fn settings(&self, tool: Tool) -> String {
         ClientTool::from(tool).settings(&RepositoryConnection {
@@ -54,4 +89,45 @@ impl From<Tool> for ClientTool {
 /// The secret of a key that was just created.
 pub(crate) fn new_secret(made: &RepoKeyMade) -> Result<&Secret> {
     made.secret.as_ref().ok_or_else(|| Failure::failed("the server returned no secret for the key"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(name: &str, status: Status, gateway_url: Option<&str>) -> RegisteredNode {
+        let json = serde_json::json!({
+            "id": "0197a3b0-0000-7000-8000-0000000000aa", "ip": name, "region": "eu", "version": "1",
+            "status": status, "lastUpdated": "2026-03-01T10:00:00Z", "url": "https://a.example.com",
+            "gatewayUrl": gateway_url, "nodeServices": 1,
+        });
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn only_connected_nodes_with_a_gateway_are_named_and_only_if_there_is_a_choice() {
+        let of = |nodes| {
+            let endpoints = endpoints(nodes);
+            let endpoint = "https://a.example.com".to_owned();
+            Connection {
+                endpoint,
+                endpoints,
+                region: REGION,
+                key: String::new(),
+                secret: None,
+                buckets: Vec::new(),
+            }
+        };
+        let first = || node("a", Status::Online, Some("https://a.example.com"));
+        let others =
+            [node("b", Status::Disconnected, Some("https://b.example.com")), node("c", Status::Online, None)];
+        let only = of(std::iter::once(first()).chain(others).collect());
+        assert_eq!((only.endpoints.len(), only.choice_of_nodes()), (1, None));
+        let both = of(vec![first(), node("d", Status::Online, Some("https://d.example.com"))]);
+        let named = both.choice_of_nodes().unwrap();
+        assert!(
+            named.contains("https://a.example.com (a, eu)")
+                && named.contains("https://d.example.com (d, eu)")
+        );
+    }
 }

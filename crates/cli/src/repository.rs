@@ -11,7 +11,7 @@ use bucketry_model::status::Status;
 use serde_json::json;
 
 use crate::confirmation::Confirmation;
-use crate::connect::{Connection, REGION, new_secret};
+use crate::connect::{Connection, REGION, endpoints, new_secret};
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
 use crate::list_arguments::RepositoryListArguments;
@@ -279,9 +279,15 @@ async fn stats(remote: &Remote, client: &ApiClient, repo: Option<String>) -> Res
 
 async fn print_settings(remote: &Remote, client: &ApiClient, options: ConnectOptions) -> Result<()> {
     let repo = find_repository(client, &options.repo).await?;
-    let endpoint = match options.endpoint {
-        Some(endpoint) => endpoint.trim_end_matches('/').to_owned(),
-        None => gateway_url(client).await?,
+    let (endpoint, endpoints) = match options.endpoint {
+        Some(endpoint) => (endpoint.trim_end_matches('/').to_owned(), Vec::new()),
+        None => {
+            let endpoints = endpoints(client.nodes().await?);
+            let first = endpoints.first().ok_or_else(|| {
+                Failure::failed("no connected node reports the URL of its gateway: pass --endpoint URL")
+            })?;
+            (first.endpoint.clone(), endpoints)
+        }
     };
     let (key, secret) = if let Some(name) = options.new_key {
         let made = client.create_repository_key(repo.id, &name, options.access.into()).await?;
@@ -302,26 +308,21 @@ async fn print_settings(remote: &Remote, client: &ApiClient, options: ConnectOpt
         (key, None)
     };
     let buckets = repo.buckets.iter().filter_map(|one| Some(one.bucket.as_ref()?.bucket.to_string()));
-    let connection = Connection { endpoint, region: REGION, key, secret, buckets: buckets.collect() };
+    let connection =
+        Connection { endpoint, endpoints, region: REGION, key, secret, buckets: buckets.collect() };
     if remote.json {
         return output::json(&connection);
     }
     output::line(&connection.settings(options.tool))?;
+    if let Some(nodes) = connection.choice_of_nodes() {
+        output::remark(&nodes);
+    }
     if connection.secret.is_some() {
         output::remark("This is the only time the secret is shown.");
     } else {
         output::remark("The secret was shown when the key was created. --new-key NAME creates another key.");
     }
     Ok(())
-}
-
-/// The gateway URL that the first connected node reports.
-async fn gateway_url(client: &ApiClient) -> Result<String> {
-    let nodes = client.nodes().await?;
-    let mut connected = nodes.into_iter().filter(|node| node.status == Status::Online);
-    connected.find_map(|node| Some(node.gateway_url?.to_string())).ok_or_else(|| {
-        Failure::failed("no connected node reports the URL of its gateway: pass --endpoint URL")
-    })
 }
 
 fn mode_of(mode: Mode) -> String {
