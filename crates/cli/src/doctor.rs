@@ -125,7 +125,7 @@ const READINESS: [(&str, &str); 4] = [
     ("migrations", "the database has the schema of another version: run the version that created it"),
     (
         "node",
-        "no node is connected: start the server without --no-node, or start another one without it on the same database",
+        "no node is connected: start the server, or another one on the same database, without --no-node, or start a node with `bucketry node`",
     ),
 ];
 

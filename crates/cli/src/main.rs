@@ -66,6 +66,7 @@ mod logging;
 mod login;
 mod manual;
 mod migrate;
+mod moved_commands;
 mod named;
 mod nearest;
 mod node;
@@ -124,9 +125,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     command_options::complete();
     // clap prints `--help`, and exits with status 2 when the usage is wrong.
-    let matches = command_options::command_line()
-        .try_get_matches()
-        .unwrap_or_else(|error| environment_variables::name_source(error, std::env::args_os()).exit());
+    let matches = command_options::command_line().try_get_matches().unwrap_or_else(|error| {
+        let error = environment_variables::name_source(error, std::env::args_os());
+        moved_commands::name_replacement(error, std::env::args_os()).exit()
+    });
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     match command_options::refuse_unused(&matches).and_then(|()| run(arguments)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -198,15 +198,16 @@ pub enum Error {
     /// The node could not run the validation or another job on the bucket, such as because it is overloaded. Try again.
     #[error("{0}")]
     ValidationImpossible(String),
-    /// No node is connected. Start the server's own node, or store the bucket with `skipValidation`.
+    /// No node is connected. Start one, or store the bucket with `skipValidation`.
     #[error(
-        "no node is online to validate the bucket: start the server without --no-node, or send \"skipValidation\": \
-         true to store it without validation"
+        "no node is online to validate the bucket: start the server without --no-node, start a node with `bucketry \
+         node`, or send \"skipValidation\": true to store it without validation"
     )]
     NoNodeOnline,
     /// No node has ever registered, so there is no key to seal a secret to, not even with `skipValidation`.
     #[error(
-        "no node has registered yet, so there is no key to seal the secret to: start the server once without --no-node"
+        "no node has registered yet, so there is no key to seal the secret to: start the server once without --no-node, or \
+         start a node with `bucketry node`"
     )]
     NoRecipient,
     /// The node did not answer in time. Try again.

@@ -9,8 +9,8 @@ pub(crate) type Labels = [(&'static str, &'static str)];
 /// Advice about calls and commands, and what it is here.
 const ADVICE: [(&str, &str); 8] = [
     (
-        ": start the server without --no-node, or send \"skipValidation\": true to store it without validation",
-        ": start the server without --no-node",
+        ", start a node with `bucketry node`, or send \"skipValidation\": true to store it without validation",
+        ", or start a node with `bucketry node`",
     ),
     (" with POST /token or `bucketry token add`", " under Tokens"),
     ("read it again and repeat the change", "reload the page and repeat the change"),
@@ -108,7 +108,10 @@ mod tests {
         let wrong = FieldError::new("workspaceId", "is required, because `secret` is set");
         assert_eq!(field_sentence(&wrong, labels), "Workspace is required, because “Secret key” is set.");
         let message = message(&Error::NoNodeOnline);
-        assert_eq!(message, "No node is online to validate the bucket: start the server without --no-node.");
+        assert_eq!(
+            message,
+            "No node is online to validate the bucket: start the server without --no-node, or start a node with `bucketry node`."
+        );
         assert_eq!(sentence("éclair"), "Éclair.");
     }
 }

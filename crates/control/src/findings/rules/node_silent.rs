@@ -71,7 +71,8 @@ fn no_node() -> Finding {
         workspace_id: None,
         title: "No node is registered".to_owned(),
         sentence:
-            "Nothing probes buckets or serves S3 requests. Start a server without --no-node on this database."
+            "Nothing probes buckets or serves S3 requests. Start a server without --no-node on this database, or a node with \
+             `bucketry node`."
                 .to_owned(),
         command: Some("nodes list".to_owned()),
         since: None,
