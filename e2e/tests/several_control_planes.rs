@@ -1,12 +1,21 @@
 //! Several control planes on one PostgreSQL database: what runs once, although each of them could do it.
 
-use std::process::Command;
-use std::time::Duration;
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::process::Command;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bucketry_e2e::{
-    Error, OPEN_BUCKET, Options, Receiver, Result, SeaweedFs, Server, Stranger, eventually, new_database,
-    options, query, s3_bucket, text,
+    CommandLine, Error, OPEN_BUCKET, Options, Receiver, Result, SeaweedFs, Server, Stranger, eventually,
+    new_database, options, query, s3_bucket, text,
 };
+use ring::rand::SystemRandom;
+use ring::rsa::KeyPair;
+use ring::signature::RSA_PKCS1_SHA256;
+use rustls::pki_types::PrivatePkcs1KeyDer;
+use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -135,5 +144,42 @@ async fn a_request_with_one_idempotency_key_is_executed_once_whichever_control_p
         tokens["tokens"].as_array().into_iter().flatten().map(|one| text(&one["name"])).collect();
     let both = names.iter().filter(|name| name.starts_with("both ")).count();
     assert_eq!(both, 10, "{names:?}");
+    Ok(())
+}
+
+/// A registration of a node, signed by an organization's key as the public contract's installer does.
+fn registration(private_key: &str) -> Value {
+    let key = PrivatePkcs1KeyDer::from_pem_slice(private_key.as_bytes()).unwrap();
+    let key = KeyPair::from_der(key.secret_pkcs1_der()).unwrap();
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let mut signature = vec![0; key.public().modulus_len()];
+    let text = format!("remote-1|here|{seconds}");
+    key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature).unwrap();
+    json!({
+        "ip": "remote-1", "region": "here", "timestamp": seconds, "status": "running", "version": "0.0.28",
+        "signature": STANDARD.encode(signature),
+    })
+}
+
+#[tokio::test]
+async fn a_nodes_message_that_one_control_plane_has_accepted_is_refused_by_the_other() -> Result<()> {
+    let planes = ControlPlanes::start(|options| options).await?;
+    let owner = planes.with_node.owner().await?;
+    let terminal = CommandLine::with_token(&planes.with_node, owner.token())?;
+    let key = terminal.text(&["organization", "key", "add"]).await?;
+    let register =
+        async |server: &Server, message: &Value| server.post("/register").json(message).send().await;
+
+    // A control plane learns of a new key within a second.
+    let message = registration(&key);
+    let look = async || register(&planes.without_node, &message).await;
+    eventually("the registration", SOON, look, |answer| answer.status == 200).await?;
+    for server in [&planes.with_node, &planes.without_node] {
+        let refused = register(server, &message).await?.json_with_status(400)?;
+        assert_eq!(refused["error_code"], "INVALID_NODE_MESSAGE", "{refused}");
+        assert!(refused.to_string().contains("already received"), "{refused}");
+    }
+    let hashes = query(&planes.database, "SELECT count(*) > 0 FROM node_signatures").await?;
+    assert_eq!(hashes.trim(), "t");
     Ok(())
 }

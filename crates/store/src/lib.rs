@@ -38,6 +38,7 @@ pub mod listing;
 mod migrations;
 pub mod monitoring;
 pub mod node;
+pub mod node_signature;
 pub mod node_silence;
 pub mod notification;
 pub mod notification_channel;
@@ -86,6 +87,7 @@ pub trait Store:
     + status_event::StatusEventStore
     + usage::UsageStore
     + node::NodeStore
+    + node_signature::NodeSignatureStore
     + node_silence::NodeSilenceStore
     + report_withdrawal::ReportWithdrawalStore
     + sync::SyncStore
@@ -111,6 +113,9 @@ pub trait Store:
     + Sync
     + 'static
 {
+    /// Whether other processes may use the database at the same time.
+    fn is_shared(&self) -> bool;
+
     /// Checks that the database responds and that its schema is the one that this version needs.
     async fn check(&self) -> Result<()>;
 

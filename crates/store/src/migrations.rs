@@ -43,6 +43,7 @@ const SQLITE: &[File] = files! {
     "0027_jobs",
     "0028_leases",
     "0029_report_withdrawals",
+    "0030_node_signatures",
 };
 
 const POSTGRES: &[File] = files! {
@@ -74,6 +75,7 @@ const POSTGRES: &[File] = files! {
     "0028_jobs",
     "0029_leases",
     "0030_report_withdrawals",
+    "0031_node_signatures",
 };
 
 /// The migrations of a SQLite database.

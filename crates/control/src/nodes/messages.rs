@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use bucketry_model::id::{NodeKeyId, OrgId};
 use bucketry_model::json_error;
-use bucketry_model::node_protocol::{CLOCK_TOLERANCE_SECONDS, MAX_MESSAGE_BYTES, limits};
+use bucketry_model::node_protocol::{
+    CLOCK_TOLERANCE_SECONDS, MAX_MESSAGE_BYTES, REGISTER_PATH, UNREGISTER_PATH, limits,
+};
 use bucketry_vault::NodeVerifyingKey;
 use bucketry_vault::message::{SignatureCoverage, UnverifiedMessage, is_fresh};
 use bytes::Bytes;
@@ -39,9 +41,7 @@ type Signatures = HashMap<[u8; 32], Timestamp>;
 
 impl ReplayGuard {
     /// Remembers a signature made with a key of this organization. Returns whether it is new.
-    fn is_new(&self, org_id: Option<OrgId>, signature: &str, now: Timestamp) -> bool {
-        let mut hash = [0; 32];
-        hash.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, signature.as_bytes()).as_ref());
+    fn is_new(&self, org_id: Option<OrgId>, hash: [u8; 32], now: Timestamp) -> bool {
         let at_most = if org_id.is_some() { REMEMBERED_OF_ORGANIZATION } else { REMEMBERED_AT_MOST };
         let mut all = self.seen.lock();
         let seen = all.entry(org_id).or_default();
@@ -64,6 +64,12 @@ impl ReplayGuard {
             !seen.is_empty()
         });
     }
+}
+
+fn hash_of(signature: &str) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, signature.as_bytes()).as_ref());
+    hash
 }
 
 /// A message as received from a node. Until its signature is verified, nothing in it is trusted, and only as much
@@ -161,11 +167,38 @@ impl Control {
         .await?;
         let verified = verified.map_err(refused)?;
         let key = known.get(verified.key_index).ok_or_else(key_is_gone)?;
-        if !self.inner.replays.is_new(key.org_id, &message.signature, now) {
+        if !self.is_new_message(path, key.org_id, &message.signature, now).await? {
             return Err(refused("it was already received"));
         }
         drop((turn, lease));
         Ok(VerifiedMessage { text, ip: message.ip, key_id: key.id, org_id: key.org_id })
+    }
+}
+
+impl Control {
+    /// Whether no control plane has accepted a message with this signature. It is then remembered.
+    ///
+    /// The memory of this process is asked first. It also bounds the number of signatures in the store, because the store
+    /// gets only those that are new here. If other processes share the store, all messages are remembered there: a
+    /// repeated synchronisation would take the node's jobs and show which buckets it serves, and a repeated heartbeat or
+    /// report would show an absent node as present. Otherwise, only the messages that change which nodes there are, so
+    /// that they are refused after a restart, too; the others would cost the embedded database a write each.
+    async fn is_new_message(
+        &self,
+        path: &str,
+        org_id: Option<OrgId>,
+        signature: &str,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let hash = hash_of(signature);
+        if !self.inner.replays.is_new(org_id, hash, now) {
+            return Ok(false);
+        }
+        let store = &self.inner.store;
+        if store.is_shared() || matches!(path, REGISTER_PATH | UNREGISTER_PATH) {
+            return Ok(store.remember_signature(&hash, now, now + KEEP).await?);
+        }
+        Ok(true)
     }
 }
 
@@ -191,13 +224,13 @@ mod tests {
     fn a_signature_is_accepted_once_until_it_could_not_be_accepted_anyway() {
         let guard = ReplayGuard::default();
         let start = Timestamp::UNIX_EPOCH;
-        assert!(guard.is_new(None, "a", start));
-        assert!(!guard.is_new(None, "a", start + SignedDuration::from_secs(600)));
-        assert!(guard.is_new(None, "b", start));
+        assert!(guard.is_new(None, hash_of("a"), start));
+        assert!(!guard.is_new(None, hash_of("a"), start + SignedDuration::from_secs(600)));
+        assert!(guard.is_new(None, hash_of("b"), start));
         let later = start + SignedDuration::from_secs(602);
         guard.tidy(later);
         assert!(guard.seen.lock().is_empty());
-        assert!(guard.is_new(None, "a", later));
+        assert!(guard.is_new(None, hash_of("a"), later));
     }
 
     #[test]
@@ -205,9 +238,12 @@ mod tests {
         let guard = ReplayGuard::default();
         let now = Timestamp::UNIX_EPOCH;
         let ahead = now + SignedDuration::from_hours(48);
-        assert!(guard.is_new(None, "ahead", ahead));
+        assert!(guard.is_new(None, hash_of("ahead"), ahead));
         guard.tidy(now);
-        assert!(!guard.is_new(None, "ahead", ahead), "a recorded message can't be replayed two days later");
+        assert!(
+            !guard.is_new(None, hash_of("ahead"), ahead),
+            "a recorded message can't be replayed two days later"
+        );
         let mut all = guard.seen.lock();
         let seen = all.entry(None).or_default();
         for number in 0..REMEMBERED_AT_MOST {
@@ -216,8 +252,8 @@ mod tests {
             seen.insert(hash, ahead + KEEP);
         }
         drop(all);
-        assert!(guard.is_new(None, "now", now), "nodes are not refused until time has caught up");
-        assert!(!guard.is_new(None, "now", now));
+        assert!(guard.is_new(None, hash_of("now"), now), "nodes are not refused until time has caught up");
+        assert!(!guard.is_new(None, hash_of("now"), now));
     }
 
     #[test]
@@ -226,10 +262,10 @@ mod tests {
         let now = Timestamp::UNIX_EPOCH;
         let org = |number| Some(OrgId::new(now, [number; 10]));
         for number in 0..REMEMBERED_OF_ORGANIZATION {
-            assert!(guard.is_new(org(1), &number.to_string(), now));
+            assert!(guard.is_new(org(1), hash_of(&number.to_string()), now));
         }
-        assert!(!guard.is_new(org(1), "one more", now));
-        assert!(guard.is_new(org(2), "one more", now));
-        assert!(guard.is_new(None, "one more", now));
+        assert!(!guard.is_new(org(1), hash_of("one more"), now));
+        assert!(guard.is_new(org(2), hash_of("one more"), now));
+        assert!(guard.is_new(None, hash_of("one more"), now));
     }
 }

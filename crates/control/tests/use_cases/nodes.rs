@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::support::{FakeNode, TestContext, sent};
 use bucketry_control::buckets::BucketInput;
-use bucketry_control::{Error, ResourceKind};
+use bucketry_control::{Error, ResourceKind, Settings};
 use bucketry_model::audit::RequestOrigin;
 use bucketry_model::secret::Secret;
 use bucketry_model::time::Clock as _;
@@ -179,6 +179,23 @@ fn installed(key: &NodeSigningKey, name: &str, seconds: i64) -> serde_json::Valu
         "ip": name, "region": "here", "timestamp": seconds, "status": "running", "version": "0.0.28",
         "signature": signature,
     })
+}
+
+#[tokio::test]
+async fn a_registration_is_accepted_by_one_process() {
+    let cx = TestContext::new().await;
+    let private = cx.node.of_organization(&cx.owner, "a-private-node").await;
+    let other = cx.another_process(Settings::default());
+    let message = installed(&private.key, "installed", cx.clock.now().as_second());
+    cx.control.register_node(sent(&message), RequestOrigin::default()).await.unwrap();
+    refused(
+        other.register_node(sent(&message), RequestOrigin::default()).await.map(drop),
+        "already received",
+    );
+    refused(other.unregister_node(sent(&message), RequestOrigin::default()).await, "already received");
+    cx.clock.advance(SignedDuration::from_secs(602));
+    cx.control.tidy().await.unwrap();
+    refused(other.register_node(sent(&message), RequestOrigin::default()).await.map(drop), "clock");
 }
 
 #[tokio::test]

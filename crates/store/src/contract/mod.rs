@@ -37,6 +37,7 @@ pub mod lease;
 pub mod listing;
 pub mod monitoring;
 pub mod node;
+pub mod node_signature;
 pub mod notification;
 pub mod notification_channel;
 pub mod organization;
@@ -293,6 +294,11 @@ macro_rules! contract_stories {
                 a_removal_is_stored_when_the_node_registers_again
                 a_withdrawn_report_no_longer_counts_and_is_remembered
             }
+            node_signature {
+                a_signature_is_new_once_until_its_time_has_passed
+                of_two_processes_that_get_one_signature_one_accepts_it
+                signatures_are_forgotten_when_their_time_has_passed
+            }
             sync {
                 every_change_of_a_bucket_is_announced_in_order
                 nodes_of_an_organization_see_its_changes_only
@@ -411,6 +417,7 @@ mod tests {
             include_str!("key_check.rs"),
             include_str!("lease.rs"),
             include_str!("node.rs"),
+            include_str!("node_signature.rs"),
             include_str!("notification.rs"),
             include_str!("notification_channel.rs"),
             include_str!("organization.rs"),

@@ -74,6 +74,10 @@ impl std::fmt::Debug for PostgresStore {
 
 #[async_trait]
 impl Store for PostgresStore {
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     async fn check(&self) -> Result<()> {
         let is_fenced = || self.claim.as_ref().is_some_and(|claim| claim.fence().is_closed());
         if is_fenced() {

@@ -35,6 +35,7 @@ mod member;
 mod monitoring;
 mod multi_row;
 mod node;
+mod node_signature;
 mod node_silence;
 mod node_status;
 mod notification;

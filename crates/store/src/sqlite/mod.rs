@@ -91,6 +91,10 @@ impl SignalStore for SqliteStore {
 
 #[async_trait]
 impl Store for SqliteStore {
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     async fn check(&self) -> Result<()> {
         open::check_schema(&self.readers).await
     }
