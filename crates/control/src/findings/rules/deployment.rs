@@ -49,8 +49,8 @@ fn disk(disk: &DiskSpace) -> Option<Finding> {
     };
     let (free, all) = (free_bytes / (1 << 20), all_bytes / (1 << 20));
     let sentence = format!(
-        "{free} MiB of {all} MiB are free on the disk of {directory}. When it is full, changes are refused and traffic isn't \
-         counted. Free some space, or use a larger disk."
+        "{free} MiB of {all} MiB are free on the disk of {directory}. When it is full, changes are refused, and counted \
+         traffic stays in memory, where it is lost if the process ends. Free some space, or use a larger disk."
     );
     Some(deployment(FindingCode::DiskFull, severity, "data directory", "Disk is nearly full", sentence))
 }
