@@ -3,11 +3,13 @@
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use bucketry_e2e::{CommandLine, Error, Result, Running, eventually, new_database, query};
+use bucketry_e2e::{
+    CommandLine, Error, Result, Running, Server, binary, eventually, new_database, options, query,
+};
 use tokio::net::UnixDatagram;
 
 const SOON: Duration = Duration::from_mins(1);
@@ -196,23 +198,58 @@ async fn the_unit_that_init_writes_is_valid_for_systemd() -> Result<()> {
     Ok(())
 }
 
+/// The path of a unit in the repository.
+fn committed_unit(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/systemd").join(name)
+}
+
+#[test]
+fn the_unit_of_nodes_is_valid_for_systemd_and_its_command_for_the_program() -> Result<()> {
+    let terminal = CommandLine::new()?;
+    let program = binary()?;
+    let text = std::fs::read_to_string(committed_unit("bucketry-node.service")).map_err(Error::Files)?;
+    let installed = text.replace("/usr/bin/bucketry ", &format!("{} ", program.display()));
+    let unit = terminal.file("bucketry-node.service", &installed)?;
+    if let Some((is_valid, said)) = systemd_analyze(&["verify", "--man=no", &unit]) {
+        assert!(is_valid && said.trim().is_empty(), "{said}");
+    }
+    // The command, with the files that systemd would pass on.
+    terminal.file(
+        "node.toml",
+        "control_plane = \"https://bucketry.example.com\"\nnode_name = \"s3.example.com\"\n",
+    )?;
+    let command = text.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/bin/bucketry ")).unwrap();
+    let command = command.replace("${CREDENTIALS_DIRECTORY}", &terminal.home().to_string_lossy());
+    let arguments: Vec<&str> = command.split(' ').chain(["--print-config"]).collect();
+    let output = Command::new(program).args(&arguments).env_clear().output().map_err(Error::Files)?;
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && printed.contains("data_dir = \"/var/lib/bucketry-node\""),
+        "{output:?}"
+    );
+    assert!(text.contains("\nStateDirectory=bucketry-node\n"), "{text}");
+    Ok(())
+}
+
 /// The exposure level of systemd is from 0 to 10, and the threshold is in tenths.
 #[test]
-fn the_unit_is_hardened_as_systemd_measures_it() {
-    let unit = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/systemd/bucketry.service");
-    let security = ["security", "--offline=true", "--no-pager", "--threshold=15", unit];
-    if let Some((is_below, said)) = systemd_analyze(&security) {
-        assert!(is_below, "{said}");
+fn the_units_are_hardened_as_systemd_measures_it() {
+    for name in ["bucketry.service", "bucketry-node.service"] {
+        let unit = committed_unit(name);
+        let security =
+            ["security", "--offline=true", "--no-pager", "--threshold=15", &unit.to_string_lossy()];
+        if let Some((is_below, said)) = systemd_analyze(&security) {
+            assert!(is_below, "{said}");
+        }
     }
 }
 
-#[tokio::test]
-async fn a_service_manager_learns_when_the_server_is_ready_alive_and_stopping() -> Result<()> {
-    let terminal = CommandLine::new()?;
+/// Runs a service until it has reported that it is ready, alive and stopping. Returns its status text.
+async fn reports_its_life(terminal: CommandLine, arguments: &[&str]) -> Result<String> {
     let path = terminal.home().join("notify");
     let socket = UnixDatagram::bind(&path).map_err(Error::Files)?;
     let terminal = terminal.env("NOTIFY_SOCKET", &path.to_string_lossy()).env("WATCHDOG_USEC", "200000");
-    let mut server = terminal.start(&["serve", "--listen", "0", "--gateway-listen", "0"])?;
+    let mut service = terminal.start(arguments)?;
     let next = async |wanted: &str| -> Result<String> {
         let mut buffer = [0; 4096];
         let find = async {
@@ -228,12 +265,30 @@ async fn a_service_manager_learns_when_the_server_is_ready_alive_and_stopping() 
         tokio::time::timeout(SOON, find).await.map_err(late)?
     };
     let ready = next("READY=1").await?;
-    assert!(ready.contains("STATUS=serving the API at http://127.0.0.1:"), "{ready}");
-    assert!(server.output().contains("listening api="), "it serves requests: {}", server.output());
+    assert!(service.output().contains("listening "), "it serves requests: {}", service.output());
     next("WATCHDOG=1").await?;
     next("WATCHDOG=1").await?;
-    let (stopped, message) = tokio::join!(server.interrupt(), next("STOPPING=1"));
+    let (stopped, message) = tokio::join!(service.interrupt(), next("STOPPING=1"));
     message?;
     assert!(stopped?.success());
+    Ok(ready.lines().find_map(|line| line.strip_prefix("STATUS=")).unwrap_or_default().to_owned())
+}
+
+#[tokio::test]
+async fn a_service_manager_learns_when_the_server_is_ready_alive_and_stopping() -> Result<()> {
+    let arguments = ["serve", "--listen", "0", "--gateway-listen", "0"];
+    let status = reports_its_life(CommandLine::new()?, &arguments).await?;
+    assert!(status.starts_with("serving the API at http://127.0.0.1:"), "{status}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_service_manager_learns_the_same_of_a_node() -> Result<()> {
+    let server = Server::start(options()?).await?;
+    let key = server.data_dir().join("node.pem").to_string_lossy().into_owned();
+    let mut arguments = vec!["node", "--control-plane", server.api(), "--name", "watched", "--key", &*key];
+    arguments.extend(["--data-dir", "data", "--gateway-listen", "0", "--metrics-listen", "0"]);
+    let status = reports_its_life(CommandLine::new()?, &arguments).await?;
+    assert_eq!(status, format!("node watched of {}", server.api()));
     Ok(())
 }

@@ -192,7 +192,13 @@ async fn the_debian_package_installs_upgrades_and_leaves_the_data_when_it_is_rem
     let printed = debian.install(&package);
     assert!(printed.contains("bucketry init"), "without a configuration, it says what to do: {printed}");
     assert!(debian.run("bucketry", &["--version"]).starts_with("bucketry "));
-    for path in ["usr/share/man/man1/bucketry.1.gz", "usr/share/bash-completion/completions/bucketry"] {
+    for path in [
+        "usr/share/man/man1/bucketry.1.gz",
+        "usr/share/man/man1/bucketry-node.1.gz",
+        "usr/share/bash-completion/completions/bucketry",
+        "usr/lib/systemd/system/bucketry-node.service",
+        "usr/share/doc/bucketry/remote-nodes.md",
+    ] {
         assert!(debian.has(path), "{path}");
     }
 
@@ -278,6 +284,7 @@ fn tarballs_are_reproducible_and_their_checksums_are_signed() -> Result<()> {
         "deploy/helm/bucketry/Chart.yaml",
         "share/completions/zsh/_bucketry",
         "deploy/systemd/bucketry.service",
+        "deploy/systemd/bucketry-node.service",
         "share/man/man1/bucketry.1",
     ];
     for path in paths {

@@ -129,7 +129,7 @@ const OPTIONAL_TOOLS: [(&str, u64, &str); 7] = [
     ("a collector of traces", 1, "run the tests on Linux, with a Python before 3.14"),
     ("Helm's library", 3, "run the tests on Linux on x86-64"),
     ("a network namespace", 1, "run the tests as root, with Debian's package iproute2"),
-    ("systemd-analyze", 2, "install Debian's package systemd: apt-get install systemd"),
+    ("systemd-analyze", 4, "install Debian's package systemd: apt-get install systemd"),
 ];
 
 /// Counts an optional client that isn't installed as skipped, once for each kind of provider, and likewise the tests of

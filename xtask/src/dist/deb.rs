@@ -43,8 +43,10 @@ pub(super) fn make(release: &Release, common: &CommonFiles) -> Result<Option<Pat
 fn stage(release: &Release, common: &CommonFiles, root: &Path) -> Result {
     let share = root.join("usr/share");
     copy_file(&release.binary, &root.join("usr/bin/bucketry"), 0o755)?;
-    let unit = release.root.join("deploy/systemd/bucketry.service");
-    copy_file(&unit, &root.join("usr/lib/systemd/system/bucketry.service"), 0o644)?;
+    for unit in ["bucketry.service", "bucketry-node.service"] {
+        let from = release.root.join("deploy/systemd").join(unit);
+        copy_file(&from, &root.join("usr/lib/systemd/system").join(unit), 0o644)?;
+    }
     for page in fs::read_dir(&common.man)? {
         let page = page?;
         let to = share.join("man/man1").join(page.file_name());
