@@ -52,9 +52,13 @@ async fn a_server_continues_with_the_data_directory_the_node_key_and_the_spool_o
     let home = tempfile::tempdir().map_err(Error::Files)?;
     let data = home.path().join("data");
     copy(&older().join("data"), &data).map_err(Error::Files)?;
-    let credentials = read("credentials.json")?;
-    let server = Server::start(embedded_options()?.data_dir(&data)).await?;
+    continues_with(&data).await
+}
 
+/// A server on this data directory has everything that the older version left.
+async fn continues_with(data: &Path) -> Result<()> {
+    let credentials = read("credentials.json")?;
+    let server = Server::start(embedded_options()?.data_dir(data)).await?;
     let owner = Person::new(&server, text(&credentials["token"]));
     let login = json!({ "email": credentials["email"], "password": credentials["password"] });
     server.post("/user/login").json(&login).send().await?.json_with_status(200)?;
@@ -73,6 +77,32 @@ async fn a_server_continues_with_the_data_directory_the_node_key_and_the_spool_o
     let look = async || traffic(&owner).await;
     eventually("the traffic of the spool", SOON, look, |counted| *counted == (8, 8_000)).await?;
     Ok(())
+}
+
+/// When the new version is killed, in milliseconds after its start: often during its migrations, which an unoptimised build
+/// makes within a second, and at last when it serves and reports the traffic that it found.
+const KILLED_AFTER: [u64; 12] = [15, 22, 33, 50, 75, 113, 170, 256, 384, 576, 864, 1_300];
+
+#[tokio::test]
+async fn an_upgrade_that_is_killed_again_and_again_loses_nothing() -> Result<()> {
+    let terminal = CommandLine::new()?;
+    let data = terminal.home().join("data");
+    copy(&older().join("data"), &data).map_err(Error::Files)?;
+    let shown = data.to_string_lossy().into_owned();
+    let serve = ["serve", "--data-dir", &*shown, "--listen", "0", "--gateway-listen", "0"];
+    for after in KILLED_AFTER {
+        let mut server = terminal.start(&serve)?;
+        // Here, a moment is what is tested: nothing that could be waited for has happened yet.
+        let moment = tokio::time::timeout(Duration::from_millis(after), std::future::pending::<()>());
+        assert!(moment.await.is_err());
+        assert!(
+            !server.output().contains("error: "),
+            "killed before, it refuses to start: {}",
+            server.output()
+        );
+        server.kill_hard().await?;
+    }
+    continues_with(&data).await
 }
 
 #[tokio::test]

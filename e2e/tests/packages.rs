@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use bucketry_e2e::{OPEN_BUCKET, Options, Result, Server, binary, s3_bucket, shared_s3_endpoint};
+use bucketry_test_servers::bucketry_node::BucketryNode;
 use http::Method;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -117,7 +118,13 @@ async fn the_image_runs_without_root_on_a_read_only_file_system() -> Result<()> 
     }
     let output = health("http://127.0.0.1:1", &["--live"]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    drop(server);
+
+    // The image also runs a node, whose health check has another address.
+    let key = server.data_dir().join("node.pem");
+    let node = BucketryNode::start(&program, server.api(), &key, &["--name", "from-the-image"]).unwrap();
+    let output = health(node.status(), &[]);
+    assert!(output.status.success(), "{output:?}\n{}", node.log());
+    drop((node, server));
     run(buildah(store.path()).args(["rm", container.trim()]));
     Ok(())
 }
@@ -282,6 +289,8 @@ fn tarballs_are_reproducible_and_their_checksums_are_signed() -> Result<()> {
         "docs/operations.md",
         "deploy/compose.yaml",
         "deploy/helm/bucketry/Chart.yaml",
+        "deploy/helm/bucketry-node/templates/nodes.yaml",
+        "deploy/compose.node.yaml",
         "share/completions/zsh/_bucketry",
         "deploy/systemd/bucketry.service",
         "deploy/systemd/bucketry-node.service",
