@@ -279,15 +279,14 @@ async fn stats(remote: &Remote, client: &ApiClient, repo: Option<String>) -> Res
 
 async fn print_settings(remote: &Remote, client: &ApiClient, options: ConnectOptions) -> Result<()> {
     let repo = find_repository(client, &options.repo).await?;
-    let (endpoint, endpoints) = match options.endpoint {
-        Some(endpoint) => (endpoint.trim_end_matches('/').to_owned(), Vec::new()),
-        None => {
-            let endpoints = endpoints(client.nodes().await?);
-            let first = endpoints.first().ok_or_else(|| {
-                Failure::failed("no connected node reports the URL of its gateway: pass --endpoint URL")
-            })?;
-            (first.endpoint.clone(), endpoints)
-        }
+    let (endpoint, endpoints) = if let Some(endpoint) = options.endpoint {
+        (endpoint.trim_end_matches('/').to_owned(), Vec::new())
+    } else {
+        let endpoints = endpoints(client.nodes().await?);
+        let first = endpoints.first().ok_or_else(|| {
+            Failure::failed("no connected node reports the URL of its gateway: pass --endpoint URL")
+        })?;
+        (first.endpoint.clone(), endpoints)
     };
     let (key, secret) = if let Some(name) = options.new_key {
         let made = client.create_repository_key(repo.id, &name, options.access.into()).await?;

@@ -29,6 +29,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     (") counted", "counts up to its limit, in the order of an index"),
     ("DELETE FROM audit WHERE id IN", "reads as many rows as it may delete, in the order of the table"),
     ("INSERT INTO search_words", "reads the rows that it was given"),
+    ("INSERT INTO report_withdrawals", "reads the rows that it was given"),
     ("FROM facets f", "removes a node from all facets, which are few"),
     ("DISTINCT j.node_id FROM jobs j", "reads the jobs that wait for a node, which are few, in an index"),
     ("FROM unlisted", "has at most two rows"),
