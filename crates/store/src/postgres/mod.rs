@@ -95,7 +95,8 @@ impl Store for PostgresStore {
 
     async fn close(&self) {
         if let Some(listening) = &self.listening {
-            listening.pool.close().await;
+            // A server that doesn't respond must not delay the end.
+            _ = tokio::time::timeout(signals::CLOSED_WITHIN, listening.pool.close()).await;
         }
         self.readers.close().await;
         if let Some(claim) = &self.claim {

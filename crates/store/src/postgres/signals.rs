@@ -20,6 +20,8 @@ use crate::{Result, StoreError};
 const CHECK_AFTER: Duration = Duration::from_secs(15);
 /// A connection that doesn't respond within this time counts as lost.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+/// The connection is given up if it isn't closed within this time.
+pub(super) const CLOSED_WITHIN: Duration = Duration::from_secs(2);
 
 /// What a process needs to listen.
 #[derive(Clone)]
