@@ -16,8 +16,7 @@ const SOON: Duration = Duration::from_secs(30);
 /// Two servers on one database. Only the first has a node.
 struct TwoServers {
     database: String,
-    first: Server,
-    second: Server,
+    _running: [Server; 2],
     /// The owner at each.
     here: Person,
     there: Person,
@@ -39,7 +38,7 @@ async fn two_servers() -> Result<TwoServers> {
     let second = server_on(&database, options()?.data_dir(&data).arg("--no-node")).await?;
     let here = first.owner().await?;
     let there = here.again_at(&second);
-    Ok(TwoServers { database, first, second, here, there, _dir: dir })
+    Ok(TwoServers { database, _running: [first, second], here, there, _dir: dir })
 }
 
 impl TwoServers {
