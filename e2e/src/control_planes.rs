@@ -6,8 +6,8 @@ use std::process::ExitStatus;
 use bucketry_test_servers::Result;
 use bucketry_test_servers::bucketry::{Bucketry, Options};
 
+use crate::balancer::Balancer;
 use crate::environment::variable;
-use crate::spread::Spread;
 
 /// One or several processes. The first has the node and the gateway.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub(crate) struct ControlPlanes {
     first: Bucketry,
     others: Vec<Bucketry>,
     /// In front of all of them. `None` for one process, whose own address is used.
-    spread: Option<Spread>,
+    balancer: Option<Balancer>,
 }
 
 impl ControlPlanes {
@@ -24,12 +24,12 @@ impl ControlPlanes {
         let first = Bucketry::start(options.clone())?;
         let count = variable("BUCKETRY_TEST_CONTROL_PLANES").ok().and_then(|count| count.parse().ok());
         let count: usize = if first.database().is_some() { count.unwrap_or(1) } else { 1 };
-        let mut all = Self { first, others: Vec::new(), spread: None };
+        let mut all = Self { first, others: Vec::new(), balancer: None };
         for _ in 1..count {
             all.others.push(Bucketry::start_beside(&all.first, options.clone())?);
         }
         if count > 1 {
-            all.spread = Some(Spread::start(all.addresses())?);
+            all.balancer = Some(Balancer::start(all.addresses())?);
         }
         Ok(all)
     }
@@ -41,7 +41,7 @@ impl ControlPlanes {
 
     /// The API's URL.
     pub(crate) fn api(&self) -> String {
-        self.spread.as_ref().map_or_else(|| self.first.api().to_owned(), Spread::url)
+        self.balancer.as_ref().map_or_else(|| self.first.api().to_owned(), Balancer::url)
     }
 
     pub(crate) fn gateway(&self) -> Option<&str> {
@@ -88,8 +88,8 @@ impl ControlPlanes {
         for server in &mut self.others {
             server.start_again()?;
         }
-        if let Some(spread) = &self.spread {
-            spread.set(self.addresses());
+        if let Some(balancer) = &self.balancer {
+            balancer.set(self.addresses());
         }
         Ok(())
     }

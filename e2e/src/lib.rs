@@ -19,6 +19,7 @@
 mod alertmanager;
 mod authority;
 mod azure;
+mod balancer;
 mod call;
 mod clients;
 mod command_line;
@@ -43,11 +44,11 @@ mod reverse_proxy;
 mod s3;
 mod server;
 mod signed;
-mod spread;
 
 pub use alertmanager::Alertmanager;
 pub use authority::{CertificateAuthority, IssuedCertificate};
 pub use azure::{Azure, azure};
+pub use balancer::Balancer;
 pub use bucketry_test_servers::bucketry::{OWNER_EMAIL, OWNER_PASSWORD, Options};
 pub use bucketry_test_servers::hostile::{CONNECTIONS as HOSTILE_CONNECTIONS, Hostile};
 pub use bucketry_test_servers::ports::free as free_ports;
@@ -77,7 +78,6 @@ pub use remote_node::RemoteNode;
 pub use reverse_proxy::{ProxyProgram, ReverseProxy, documented_file};
 pub use s3::SeaweedFs;
 pub use server::Server;
-pub use spread::Spread;
 
 use std::fmt;
 use std::time::Duration;

@@ -25,7 +25,7 @@ impl NetworkHost {
             return Ok(None);
         }
         for (link, here, there) in [("c", 1, 2), ("d", 5, 6)] {
-            let (outer, inner) = (host.link(link), format!("{link}-inner"));
+            let (outer, inner) = (Self::link(link), format!("{link}-inner"));
             let (here, there) = (format!("{}/30", host.address(here)), format!("{}/30", host.address(there)));
             ip(&["link", "add", &outer, "type", "veth", "peer", "name", &inner, "netns", &host.name])?;
             ip(&["address", "add", &here, "dev", &outer])?;
@@ -59,12 +59,12 @@ impl NetworkHost {
 
     /// Cuts the link to the control plane. Connections on it hear nothing more.
     pub fn cut_off(&self) -> Result<()> {
-        ip(&["link", "set", &self.link("c"), "down"])
+        ip(&["link", "set", &Self::link("c"), "down"])
     }
 
     /// Restores that link.
     pub fn reconnect(&self) -> Result<()> {
-        ip(&["link", "set", &self.link("c"), "up"])
+        ip(&["link", "set", &Self::link("c"), "up"])
     }
 
     fn address(&self, last: u32) -> String {
@@ -72,7 +72,7 @@ impl NetworkHost {
     }
 
     /// The name of a link here: names of interfaces have at most 15 characters.
-    fn link(&self, which: &str) -> String {
+    fn link(which: &str) -> String {
         format!("bk{which}{}", std::process::id())
     }
 }

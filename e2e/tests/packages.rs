@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use bucketry_e2e::{OPEN_BUCKET, Options, Result, Server, binary, s3_bucket, shared_s3_endpoint};
-use bucketry_test_servers::bucketry_node::BucketryNode;
+use bucketry_test_servers::bucketry_node::{BucketryNode, NodePlace};
 use http::Method;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -121,7 +121,9 @@ async fn the_image_runs_without_root_on_a_read_only_file_system() -> Result<()> 
 
     // The image also runs a node, whose health check has another address.
     let key = server.data_dir().join("node.pem");
-    let node = BucketryNode::start(&program, server.api(), &key, &["--name", "from-the-image"]).unwrap();
+    let node =
+        BucketryNode::start(&program, NodePlace::here(), server.api(), &key, &["--name", "from-the-image"])
+            .unwrap();
     let output = health(node.status(), &[]);
     assert!(output.status.success(), "{output:?}\n{}", node.log());
     drop((node, server));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bucketry_e2e::{Error, NetworkHost, RemoteNode, Result, Spread, eventually, shared_s3_endpoint};
+use bucketry_e2e::{Balancer, Error, NetworkHost, RemoteNode, Result, eventually, shared_s3_endpoint};
 use bucketry_faults::{LineQuality, LongLine};
 
 use super::{ControlPlane, MISSED_WITHIN, SOON, control_plane, put};
@@ -24,7 +24,7 @@ async fn a_node_that_is_cut_off_is_missed_and_its_traffic_is_counted_once_it_is_
     // `cargo xtask test` counts this as skipped where namespaces aren't allowed.
     let Some(host) = NetworkHost::new()? else { return Ok(()) };
     let control_plane = control_plane().await?;
-    let near = |host: &str, to: String| Spread::start_at(host, vec![to]).map_err(Error::Files);
+    let near = |host: &str, to: String| Balancer::start_at(host, vec![to]).map_err(Error::Files);
     let api = near(&host.control_address(), address(&control_plane))?;
     let storage = near(&host.data_address(), shared_s3_endpoint()?.trim_start_matches("http://").to_owned())?;
     let node = RemoteNode::start_on(&host, &api.url(), &control_plane.key, &ARGUMENTS).await?;

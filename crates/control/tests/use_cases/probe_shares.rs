@@ -19,7 +19,7 @@ type Nodes = BTreeMap<String, (ProbeShare, String)>;
 
 async fn start(cx: &TestContext, name: &str) -> (ProbeShare, String) {
     cx.node.register_as(name).await.unwrap();
-    shared(cx, name, "").await.expect("a node that starts gets its share")
+    shared(cx, name, "").await.unwrap()
 }
 
 async fn shared(cx: &TestContext, name: &str, cursor: &str) -> Option<(ProbeShare, String)> {
@@ -49,7 +49,7 @@ async fn ten_nodes(cx: &TestContext) -> Nodes {
     nodes
 }
 
-fn probing<'n>(nodes: &'n Nodes, id: BucketId) -> Vec<&'n str> {
+fn probing(nodes: &Nodes, id: BucketId) -> Vec<&str> {
     nodes.iter().filter(|(_, (share, _))| share.contains(id)).map(|(name, _)| name.as_str()).collect()
 }
 

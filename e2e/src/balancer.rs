@@ -9,19 +9,19 @@ use std::thread;
 
 /// A running balancer. It serves until it is dropped; connections end with their clients or servers.
 #[derive(Debug)]
-pub struct Spread {
+pub struct Balancer {
     address: SocketAddr,
-    state: Arc<SpreadState>,
+    state: Arc<BalancerState>,
 }
 
 #[derive(Debug)]
-struct SpreadState {
+struct BalancerState {
     servers: Mutex<Vec<String>>,
     next: AtomicUsize,
     is_over: std::sync::atomic::AtomicBool,
 }
 
-impl Spread {
+impl Balancer {
     /// Listens on a free port of this machine, for servers at `HOST:PORT`.
     pub fn start(servers: Vec<String>) -> io::Result<Self> {
         Self::start_at("127.0.0.1", servers)
@@ -32,7 +32,7 @@ impl Spread {
         let listener = TcpListener::bind((host, 0))?;
         let address = listener.local_addr()?;
         let (next, is_over) = (AtomicUsize::new(0), false.into());
-        let state = Arc::new(SpreadState { servers: Mutex::new(servers), next, is_over });
+        let state = Arc::new(BalancerState { servers: Mutex::new(servers), next, is_over });
         let shared = Arc::clone(&state);
         thread::spawn(move || accept(&listener, &shared));
         Ok(Self { address, state })
@@ -49,7 +49,7 @@ impl Spread {
     }
 }
 
-impl Drop for Spread {
+impl Drop for Balancer {
     fn drop(&mut self) {
         self.state.is_over.store(true, Ordering::SeqCst);
         // Wakes the thread that accepts; if it doesn't, the thread ends with the test's process.
@@ -57,7 +57,7 @@ impl Drop for Spread {
     }
 }
 
-fn accept(listener: &TcpListener, state: &Arc<SpreadState>) {
+fn accept(listener: &TcpListener, state: &Arc<BalancerState>) {
     for client in listener.incoming() {
         if state.is_over.load(Ordering::SeqCst) {
             return;
@@ -73,7 +73,7 @@ fn accept(listener: &TcpListener, state: &Arc<SpreadState>) {
     }
 }
 
-impl SpreadState {
+impl BalancerState {
     /// Connects to the next server that accepts.
     fn connect(&self) -> Option<TcpStream> {
         let servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner).clone();
