@@ -22,12 +22,12 @@ use crate::connector::{BoundedConnector, GuardedConnector};
 use crate::dial::Dialer;
 use crate::error::ProviderError;
 use crate::identity::{NodeIdentity, TokenServices};
-use crate::lease::Leases;
 use crate::payload::{BodyTimeouts, Outgoing, Progress};
 use crate::policy::EndpointPolicy;
 use crate::pool::{Incoming, Origin, Pool};
 use crate::resolve::{Resolver, SystemResolver};
 use crate::sigv4::{Credentials, SigningKeys};
+use crate::temporary_credential::TemporaryCredentials;
 use crate::tls;
 pub use crate::tls::ConnectionsError;
 use crate::upstream_span;
@@ -104,8 +104,8 @@ struct ConnectionsInner {
     tls: Arc<rustls::ClientConfig>,
     settings: ConnectionSettings,
     signing_keys: SigningKeys,
-    tokens: Leases<HeaderValue>,
-    roles: Leases<Arc<Credentials>>,
+    tokens: TemporaryCredentials<HeaderValue>,
+    roles: TemporaryCredentials<Arc<Credentials>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -136,8 +136,8 @@ impl Connections {
             tls,
             settings,
             signing_keys: SigningKeys::new(),
-            tokens: Leases::new(),
-            roles: Leases::new(),
+            tokens: TemporaryCredentials::new(),
+            roles: TemporaryCredentials::new(),
             clock,
         });
         Ok(Self { inner, provider: Provider::Other })
@@ -167,12 +167,12 @@ impl Connections {
     }
 
     /// The bearer tokens of all identities.
-    pub(crate) fn tokens(&self) -> &Leases<HeaderValue> {
+    pub(crate) fn tokens(&self) -> &TemporaryCredentials<HeaderValue> {
         &self.inner.tokens
     }
 
     /// The assumed-role sessions of all roles.
-    pub(crate) fn roles(&self) -> &Leases<Arc<Credentials>> {
+    pub(crate) fn roles(&self) -> &TemporaryCredentials<Arc<Credentials>> {
         &self.inner.roles
     }
 

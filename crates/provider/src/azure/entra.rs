@@ -15,8 +15,8 @@ use crate::azure::open_error::AzureOpenError;
 use crate::connection::Connections;
 use crate::error::{ErrorAnswer, ErrorKind, ProviderError, kind_of_status};
 use crate::headers::clock_is_off;
-use crate::lease::{Held, Lease};
 use crate::payload::sha256;
+use crate::temporary_credential::{Held, TemporaryCredential};
 use crate::token::{self, Answer, TokenService};
 
 const PUBLIC: &str = "https://login.microsoftonline.com";
@@ -32,7 +32,7 @@ const SCOPE: &str = "https://storage.azure.com/.default";
 pub(super) struct Application {
     read: EntraApplication,
     service: Uri,
-    lease: Arc<Lease<HeaderValue>>,
+    lease: Arc<TemporaryCredential<HeaderValue>>,
 }
 
 impl Application {

@@ -16,9 +16,9 @@ use crate::error::{ErrorAnswer, ErrorKind, ProviderError, is_code, kind_of_statu
 use crate::gcs::open_error::GcsOpenError;
 use crate::gcs::service_account::{ServiceAccount, TOKEN_URI};
 use crate::headers::clock_is_off;
-use crate::lease::{Held, Lease};
 use crate::payload::sha256;
 use crate::target_error::TargetError;
+use crate::temporary_credential::{Held, TemporaryCredential};
 use crate::token::{self, Answer, TokenService};
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -31,7 +31,7 @@ const TOKEN_SERVICE: &str = "https://oauth2.googleapis.com";
 /// The lifetime of an impersonated account's tokens: the longest that needs no organization policy.
 const LIFETIME: SignedDuration = SignedDuration::from_hours(1);
 
-type TokenLease = Arc<Lease<HeaderValue>>;
+type SharedToken = Arc<TemporaryCredential<HeaderValue>>;
 
 /// The source of a bucket's tokens.
 pub(super) struct TokenSource {
@@ -44,14 +44,14 @@ struct AccountKey {
     account: ServiceAccount,
     scope: &'static str,
     service: Uri,
-    lease: TokenLease,
+    lease: SharedToken,
 }
 
 /// Another account, whose tokens are requested with the first account's token.
 struct Impersonation {
     email: Box<str>,
     service: Uri,
-    lease: TokenLease,
+    lease: SharedToken,
 }
 
 impl TokenSource {

@@ -17,11 +17,11 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::connection::Connections;
 use crate::error::{ErrorAnswer, ErrorKind, ProviderError, is_code, kind_of_status};
 use crate::headers::clock_is_off;
-use crate::lease::{Held, Lease};
 use crate::payload::sha256;
 use crate::s3::address::is_region;
 use crate::s3::open_error::S3OpenError;
 use crate::sigv4::{CredentialScope, Credentials, SigningTarget, sign};
+use crate::temporary_credential::{Held, TemporaryCredential};
 use crate::token::{self, Answer, TokenService};
 use crate::xml;
 
@@ -59,7 +59,7 @@ pub(super) struct Role {
     base: Credentials,
     service: Uri,
     region: Box<str>,
-    lease: Arc<Lease<Arc<Credentials>>>,
+    lease: Arc<TemporaryCredential<Arc<Credentials>>>,
 }
 
 impl Role {

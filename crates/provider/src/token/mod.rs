@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use crate::connection::{Connections, ResponseTimeout};
 use crate::error::{ErrorAnswer, ErrorKind, MAX_ERROR_BYTES, ProviderError};
-use crate::lease::Held;
 use crate::payload::{Outgoing, Payload};
+use crate::temporary_credential::Held;
 pub(crate) use crate::token::words::advice;
 pub use crate::token_service::TokenService;
 

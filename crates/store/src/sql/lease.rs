@@ -1,4 +1,4 @@
-//! Leases, and the check of their tokens in each write of a store that is bound to one.
+//! Leases. `statement` checks their tokens in each write of a store that is bound to one.
 
 use std::sync::Arc;
 
@@ -8,21 +8,9 @@ use sqlx::query;
 
 use super::SqlStore;
 use super::columns::Columns;
-use super::dialect::{for_share, lease_is_free, lease_now};
-use super::statement::Write;
+use super::dialect::{lease_is_free, lease_now};
 use crate::lease::{Lease, LeaseName, LeaseStore};
-use crate::{Result, Store, StoreError};
-
-/// Fails unless the lease still has this token. The row stays locked until the transaction ends, so that nobody else can
-/// acquire the lease before.
-pub(super) async fn check_lease(write: &mut Write, lease: &Lease) -> Result<()> {
-    let sql = concat!("SELECT l.token FROM leases l WHERE l.name = $1 AND l.token = $2", for_share!());
-    if write.finds(query(sql).bind(lease.name.as_str()).bind(lease.token)).await? {
-        Ok(())
-    } else {
-        Err(StoreError::LeaseLost(lease.name))
-    }
-}
+use crate::{Result, Store};
 
 #[async_trait]
 impl LeaseStore for SqlStore {

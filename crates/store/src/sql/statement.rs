@@ -8,15 +8,15 @@ use bucketry_model::audit::AuditEntry;
 use bucketry_model::id::OrgId;
 use bucketry_model::time::to_micros;
 use jiff::Timestamp;
-use sqlx::{AssertSqlSafe, Transaction};
+use sqlx::{AssertSqlSafe, Transaction, query};
 
 use super::SqlStore;
 use super::audit_row;
-use super::dialect::{self, BEGIN_WRITE, Db, Query, Row};
+use super::dialect::{self, BEGIN_WRITE, Db, Query, Row, for_share};
 use super::generation::{Generations, Touched};
-use super::lease::check_lease;
 pub(super) use super::multi_row::Rows;
 use super::row_values::RowValues;
+use crate::lease::Lease;
 use crate::signal::Signal;
 use crate::sync::Subject;
 use crate::{Result, StoreError};
@@ -66,7 +66,7 @@ impl SqlStore {
             skip_audit: self.skip_audit,
         };
         if let Some(lease) = &self.fence {
-            check_lease(&mut write, lease).await?;
+            write.check_lease(lease).await?;
         }
         Ok(write)
     }
@@ -92,6 +92,17 @@ pub(super) struct Write {
 }
 
 impl Write {
+    /// Fails unless the lease still has this token. The row stays locked until the transaction ends, so that nobody else
+    /// can acquire the lease before.
+    async fn check_lease(&mut self, lease: &Lease) -> Result<()> {
+        let sql = concat!("SELECT l.token FROM leases l WHERE l.name = $1 AND l.token = $2", for_share!());
+        if self.finds(query(sql).bind(lease.name.as_str()).bind(lease.token)).await? {
+            Ok(())
+        } else {
+            Err(StoreError::LeaseLost(lease.name))
+        }
+    }
+
     /// Runs a statement. Returns how many rows it changed.
     pub(super) async fn execute(&mut self, query: Query<'_>) -> Result<u64> {
         let done = query.execute(&mut *self.transaction).await.map_err(dialect::error)?;

@@ -20,16 +20,16 @@ const CACHED: usize = 4_096;
 
 /// The credentials of one kind by identity, so that buckets with the same identity share one. Limited in number; an
 /// evicted credential is requested again.
-pub(crate) struct Leases<T>(Cache<[u8; 32], Arc<Lease<T>>>);
+pub(crate) struct TemporaryCredentials<T>(Cache<[u8; 32], Arc<TemporaryCredential<T>>>);
 
-impl<T> Leases<T> {
+impl<T> TemporaryCredentials<T> {
     pub(crate) fn new() -> Self {
         Self(Cache::new(CACHED))
     }
 
-    pub(crate) fn of(&self, id: [u8; 32]) -> Arc<Lease<T>> {
+    pub(crate) fn of(&self, id: [u8; 32]) -> Arc<TemporaryCredential<T>> {
         self.0.get(&id).unwrap_or_else(|| {
-            let lease = Arc::new(Lease::default());
+            let lease = Arc::new(TemporaryCredential::default());
             self.0.insert(id, Arc::clone(&lease));
             lease
         })
@@ -62,13 +62,13 @@ impl<T> Held<T> {
 }
 
 /// The credential of one identity.
-pub(crate) struct Lease<T> {
-    state: Mutex<LeaseState<T>>,
+pub(crate) struct TemporaryCredential<T> {
+    state: Mutex<RenewalState<T>>,
     /// Locked by the caller that requests a credential. The others wait for its outcome.
     asking: tokio::sync::Mutex<()>,
 }
 
-struct LeaseState<T> {
+struct RenewalState<T> {
     held: Option<Held<T>>,
     /// How many requests have ended.
     answers: u64,
@@ -76,14 +76,14 @@ struct LeaseState<T> {
     failure: Option<ProviderError>,
 }
 
-impl<T> Default for Lease<T> {
+impl<T> Default for TemporaryCredential<T> {
     fn default() -> Self {
-        let state = LeaseState { held: None, answers: 0, failure: None };
+        let state = RenewalState { held: None, answers: 0, failure: None };
         Self { state: Mutex::new(state), asking: tokio::sync::Mutex::new(()) }
     }
 }
 
-impl<T: Clone> Lease<T> {
+impl<T: Clone> TemporaryCredential<T> {
     /// Returns a valid credential. One caller at a time requests it. Those that wait share the outcome, also a
     /// failure, so that they don't wait for a stalling service one after the other. One caller tries to renew the
     /// credential while the others use the current one. If renewal fails, that caller uses the current one too.
@@ -141,7 +141,7 @@ impl<T: Clone> Lease<T> {
     fn keep(&self, held: Held<T>) -> T {
         let value = held.value.clone();
         let mut state = self.state.lock();
-        *state = LeaseState { held: Some(held), answers: state.answers + 1, failure: None };
+        *state = RenewalState { held: Some(held), answers: state.answers + 1, failure: None };
         value
     }
 
@@ -200,7 +200,7 @@ mod tests {
     async fn it_is_asked_for_once_and_renewed_ahead_of_its_end() {
         let clock = clock();
         let service = Service::new(&clock);
-        let lease = Lease::default();
+        let lease = TemporaryCredential::default();
         let all = (0..16).map(|_| lease.get(&clock, service.ask()));
         for value in futures_util::future::join_all(all).await {
             assert_eq!(value.unwrap(), 1);
@@ -219,7 +219,7 @@ mod tests {
     async fn one_that_was_asked_for_in_the_future_is_asked_for_again() {
         let clock = clock();
         let service = Service::new(&clock);
-        let lease = Lease::default();
+        let lease = TemporaryCredential::default();
         let two_days = SignedDuration::from_hours(48);
         clock.advance(two_days);
         assert_eq!(lease.get(&clock, service.ask()).await.unwrap(), 1);
@@ -233,7 +233,7 @@ mod tests {
     async fn a_renewal_that_fails_leaves_the_old_one_until_its_end() {
         let clock = clock();
         let mut service = Service::new(&clock);
-        let lease = Lease::default();
+        let lease = TemporaryCredential::default();
         assert_eq!(lease.get(&clock, service.ask()).await.unwrap(), 1);
         service.down = true;
         clock.advance(SignedDuration::from_mins(56));
@@ -250,7 +250,7 @@ mod tests {
         let clock = clock();
         let mut service = Service::new(&clock);
         service.down = true;
-        let lease = Lease::<u32>::default();
+        let lease = TemporaryCredential::<u32>::default();
         let all = (0..16).map(|_| lease.get(&clock, service.ask()));
         for value in futures_util::future::join_all(all).await {
             assert!(matches!(value, Err(ProviderError::TimedOut)));
