@@ -250,7 +250,7 @@ async fn a_deployment_is_examined_and_described() -> Result<()> {
     let findings = terminal.json(&["doctor"]).await?;
     assert!(list(&findings).iter().all(|finding| finding["ok"] == true), "{findings}");
     let path = server.data_dir().join("vault.key");
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
     let ended = terminal.run(&["doctor", "--data-dir", &data_dir]).await?.with_status(1)?;
     assert!(ended.stdout.contains("✗ vault.key") && ended.stdout.contains("chmod 600"), "{ended:?}");
     let nowhere = terminal.run(&["doctor", "--url", "http://127.0.0.1:1"]).await?.with_status(1)?;
