@@ -265,3 +265,16 @@ async fn run(plan: Plan) -> Result {
     let missed: Vec<&str> = reports.iter().flat_map(Report::missed).collect();
     if missed.is_empty() { Ok(()) } else { Err(format!("missed: {}", missed.join("; ")).into()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_benchmark_with_bars_has_a_place_in_the_table() {
+        for benchmark in Benchmark::value_variants().iter().filter(|one| **one != Benchmark::Versions) {
+            let name = format!("{benchmark:?}").to_lowercase();
+            assert!(report::ORDER.contains(&name.as_str()), "{name}");
+        }
+    }
+}

@@ -13,12 +13,13 @@ use crate::{Plan, Result, machine};
 const TABLE_BEGINS: &str = "<!-- the table is written by `cargo xtask bench` -->";
 const TABLE_ENDS: &str = "<!-- end of the table -->";
 /// The order of the results in the table.
-const ORDER: [&str; 18] = [
+pub(crate) const ORDER: [&str; 20] = [
     "a1",
     "a2",
     "a3",
     "a4",
     "audit",
+    "backup",
     "e",
     "findings",
     "g",
@@ -31,6 +32,7 @@ const ORDER: [&str; 18] = [
     "s1",
     "search",
     "size",
+    "tls",
     "traces",
 ];
 
