@@ -508,7 +508,7 @@ pub(crate) struct RestoreOptions {
     /// Restore although vault.key is missing; every secret must be entered again
     #[arg(long)]
     pub(crate) without_keys: bool,
-    /// Restore although there are files in the data directory, which are moved into a directory beside
+    /// Restore although there are files in the data directory, which are moved into a new directory in it
     #[arg(long)]
     pub(crate) overwrite: bool,
     /// Only check whether the backup can be restored, and write nothing

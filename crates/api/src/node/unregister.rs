@@ -15,7 +15,7 @@ use crate::state::ApiState;
 pub(crate) const SAMPLE: RequestSample =
     RequestSample::post_json("/unregister", r#"{ "ip": "stranger", "timestamp": 1, "signature": "none" }"#);
 
-/// Unregisters a node permanently.
+/// Removes a node, until it registers again.
 #[utoipa::path(
     post,
     path = "/unregister",

@@ -52,7 +52,7 @@ pub(super) fn refuse_to_overwrite(
     }
     Err(Failure::failed(format!(
         "nothing was restored, because there are already: {}. Choose another --data-dir, or pass --overwrite, which moves them \
-         into a directory beside",
+         into a new directory in it",
         in_the_way.join(", ")
     )))
 }

@@ -104,7 +104,7 @@ impl Control {
         }
     }
 
-    /// `POST /unregister`: a node leaves permanently.
+    /// `POST /unregister`: a node leaves, and may register again.
     pub async fn unregister_node(&self, message: NodeMessage, origin: RequestOrigin) -> Result<()> {
         let (node, _) = self.sender("POST", UNREGISTER_PATH, message).await?;
         let actor = AuditActor::Node(node.name.clone());
