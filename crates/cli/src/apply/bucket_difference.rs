@@ -3,12 +3,14 @@
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::paste::clean;
 use bucketry_model::paste::fields::PastedFields;
+use bucketry_model::same_bucket::aws_partition;
 
 use super::current::CurrentBucket;
 use super::field_difference::FieldDifference;
 use crate::registry_file::{FileBucket, SecretSource};
 
-/// The fields whose stored secret is for their stored values only.
+/// The fields whose stored secret is for their stored values only. A region is one of them if it is in another partition
+/// of AWS (China, GovCloud), which has its own accounts.
 const MOVING: [&str; 4] = ["bucket", "type", "endpoint", "key"];
 
 /// The fields that differ, and the change to send. `None` if the registered bucket matches the file. A field that the
@@ -60,7 +62,9 @@ pub(super) fn bucket_difference(
     if differs("key", current.key.as_deref(), read.key.as_deref()) {
         change.key.clone_from(&wanted.key);
     }
-    let is_moving = fields.iter().any(|one| MOVING.contains(&one.field));
+    let leaves_partition = change.region.is_some()
+        && aws_partition(current.region.as_deref()) != aws_partition(read.region.as_deref());
+    let is_moving = leaves_partition || fields.iter().any(|one| MOVING.contains(&one.field));
     if let Some(source) = wanted.secret.as_ref().filter(|_| is_moving || update_secret) {
         change.secret = Some(source.clone());
         let from = current.has_secret.then_some("(hidden)");

@@ -181,7 +181,7 @@ settings! {
         /// Maximum number of nodes of its own that an organization may register; 0 means unlimited
         #[arg(value_name = "NUMBER")]
         node_quota: u64 = NODE_QUOTA,
-        /// How many nodes of the deployment probe each bucket, and how many of its organization's own nodes
+        /// How many of the deployment's nodes probe each bucket; the same number of its organization's own nodes do, too
         #[arg(value_name = "NUMBER", value_parser = value_parser!(u16).range(1..=1_000))]
         probing_nodes: u16 = PROBING_NODES,
         /// Days to retain traffic by minute; traffic by day is retained permanently

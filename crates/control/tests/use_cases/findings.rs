@@ -179,6 +179,8 @@ async fn buckets_that_are_repeated_or_unused_are_found_when_all_are_gone_through
     };
     let overlap = (BucketsOverlap, "Photos".to_owned());
     assert_eq!(look(&[photos, copy, namesake]).await, std::slice::from_ref(&overlap));
+    let sentence = found(&cx).await.remove(0).sentence;
+    assert!(sentence.contains("Copy") && !sentence.contains("Namesake"), "{sentence}");
     let outsider = cx.member("outsider@example.com", None).await;
     assert!(cx.control.findings(&outsider).await.unwrap().is_empty());
 

@@ -124,6 +124,11 @@ fn a_secret_is_sent_only_if_the_location_changes_or_on_request() {
         planned(moved, PlanRules::default()),
         ["~bucket Photos key:AKID>OTHER secret:(hidden)>(from the variable A)"]
     );
+    let to_china = "buckets:\n- name: Photos\n  region: cn-north-1\n  secretEnv: A\n";
+    assert_eq!(
+        planned(to_china, PlanRules::default()),
+        ["~bucket Photos region:eu-central-1>cn-north-1 secret:(hidden)>(from the variable A)"]
+    );
     let rules = PlanRules { update_secrets: true, ..PlanRules::default() };
     let only = "buckets:\n- name: Photos\n  secretEnv: A\n";
     assert_eq!(planned(only, rules), ["~bucket Photos secret:(hidden)>(from the variable A)"]);
