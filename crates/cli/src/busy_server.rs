@@ -1,4 +1,5 @@
-//! Calls that a busy server asks to repeat later: too many validations at the same time, or too many requests.
+//! Calls that a busy server asks to repeat later: too many validations at the same time, too many requests, or no node
+//! online at the moment.
 
 use std::time::Duration;
 
@@ -6,6 +7,9 @@ use bucketry_client::ClientError;
 
 /// How often a call is repeated.
 const REPETITIONS: u32 = 30;
+/// How often a call is repeated that needs a node while none is online. A node that restarts is back by then, and
+/// waiting longer would only hide that there is none.
+const REPETITIONS_WITHOUT_NODE: u32 = 1;
 /// The longest time to wait before a repetition, whatever the server says.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
@@ -19,7 +23,9 @@ impl BusyServer {
     /// Waits if the server refused the call for now, which means that it did nothing. Returns whether to repeat the call.
     pub(crate) async fn wait<T>(&mut self, response: &Result<T, ClientError>) -> bool {
         let wait = response.as_ref().err().and_then(wait_for);
-        let Some(wait) = wait.filter(|_| self.repetitions < REPETITIONS) else { return false };
+        let at_most =
+            if response.as_ref().is_err_and(lacks_node) { REPETITIONS_WITHOUT_NODE } else { REPETITIONS };
+        let Some(wait) = wait.filter(|_| self.repetitions < at_most) else { return false };
         self.repetitions += 1;
         tokio::time::sleep(wait).await;
         true
@@ -31,6 +37,11 @@ fn wait_for(error: &ClientError) -> Option<Duration> {
     let ClientError::Refused(refusal) = error else { return None };
     let is_for_now = matches!(refusal.status, 429 | 503);
     refusal.retry_after.filter(|_| is_for_now).map(|wait| wait.min(LONGEST_WAIT))
+}
+
+/// Whether a call was refused because no node is online.
+pub(crate) fn lacks_node(error: &ClientError) -> bool {
+    error.code() == Some("NO_NODE_ONLINE")
 }
 
 #[cfg(test)]
@@ -60,6 +71,15 @@ mod tests {
             assert!(busy.wait(&later).await);
         }
         assert!(!busy.wait(&later).await);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_needs_a_node_is_repeated_once() {
+        let ClientError::Refused(mut refusal) = refused(503, Some(0)) else { unreachable!() };
+        refusal.error_code = Some("NO_NODE_ONLINE".to_owned());
+        let (mut busy, without_node) = (BusyServer::default(), Err::<(), _>(ClientError::Refused(refusal)));
+        assert!(busy.wait(&without_node).await);
+        assert!(!busy.wait(&without_node).await);
     }
 
     #[test]

@@ -24,7 +24,7 @@ use super::ImportOptions;
 use super::candidate::ImportCandidate;
 use super::credential_files::ImportCredentials;
 use crate::apply::{FILE_FIELDS, in_file_terms};
-use crate::busy_server::BusyServer;
+use crate::busy_server::{BusyServer, lacks_node};
 use crate::failure::Result;
 use crate::named::search_for;
 use crate::refusal;
@@ -321,7 +321,8 @@ fn is_registration(found: &BucketInfo<'_>, bucket: &ReadBucket) -> bool {
 fn stops(error: &ClientError) -> bool {
     match error {
         ClientError::Refused(refusal) => {
-            refusal.status == 401 || refusal.error_code.as_deref() == Some("QUOTA_EXCEEDED")
+            let is_full = refusal.error_code.as_deref() == Some("QUOTA_EXCEEDED");
+            refusal.status == 401 || is_full || lacks_node(error)
         }
         ClientError::TimedOut { .. } | ClientError::TooLong { .. } => false,
         _ => true,
