@@ -62,7 +62,7 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
 /// Imports a list of buckets into a new deployment.
 async fn import(plan: &Plan, origin: &Origin, buckets: u32) -> Result<ImportCost> {
     let (data, home) = (tempfile::tempdir()?, tempfile::tempdir()?);
-    let deployment = Deployment::start(options(&plan.bucketry, data.path()).arg("--no-node")).await?;
+    let deployment = Deployment::start(options(&plan.bucketry, data.path())).await?;
     let output = home.path().join("output");
     let mut importing = start(plan, &deployment, &home, &output, &origin.endpoint, buckets)?;
     let watched = watch(&mut importing).await;

@@ -19,8 +19,9 @@ use crate::output;
 use crate::remote::Remote;
 use crate::sealed_secrets::{self, Extent};
 
-/// The priority of the process relative to others, so that a server on the same machine goes first.
-const NICE: i32 = 10;
+/// The lowest priority of a process, so that a server on the same machine goes first. With 10, which leaves the backup a
+/// tenth of a busy core, the slowest requests of a gateway took twice as long during a backup.
+const NICE: i32 = 19;
 
 /// Writes a backup of a registry, even while servers are using it.
 pub(crate) async fn run(remote: &Remote, options: BackupOptions) -> Result<()> {
