@@ -50,6 +50,16 @@ impl Deployment {
         Ok(deployment)
     }
 
+    /// Starts another control plane on the same database, without a node, and logs in there.
+    pub(crate) async fn start_beside(&self, options: Options) -> Result<Self> {
+        Self::of(Bucketry::start_beside(&self.server, options)?).await
+    }
+
+    /// Kills the server with SIGKILL.
+    pub(crate) fn kill(&mut self) -> Result {
+        Ok(self.server.kill_hard()?)
+    }
+
     /// The API's URL.
     pub(crate) fn url(&self) -> &str {
         self.server.api()

@@ -15,6 +15,7 @@ mod cores;
 mod deployment;
 mod events;
 mod findings;
+mod fleet;
 mod gateway;
 mod history;
 mod imports;
@@ -136,6 +137,8 @@ pub(crate) struct Plan {
     /// Another version's `bucketry` binary, to compare the gateway with
     #[arg(long, value_parser = absolute)]
     pub(crate) other_version: Option<PathBuf>,
+    #[command(flatten)]
+    fleet: fleet::FleetScale,
     /// The commit that the binary was built from
     #[arg(long)]
     pub(crate) commit: String,
@@ -167,6 +170,8 @@ enum Benchmark {
     E,
     /// The list of what needs attention, between changes
     Findings,
+    /// A thousand nodes and a million buckets at three control planes
+    Fleet,
     /// The data path (G1 to G5), compared with nginx, rclone and s3s-proxy
     G,
     /// Instructions per small GET, compared with nginx; needs valgrind
@@ -239,6 +244,7 @@ async fn run(plan: Plan) -> Result {
             Benchmark::Backup => gateway::backup::measure(&plan).await?,
             Benchmark::E => events::measure(&plan).await?,
             Benchmark::Findings => findings::measure(&plan).await?,
+            Benchmark::Fleet => fleet::measure(&plan).await?,
             Benchmark::G => gateway::measure(&plan).await?,
             Benchmark::Instructions => gateway::instructions::measure(&plan).await?,
             Benchmark::History => history::measure(&plan).await?,

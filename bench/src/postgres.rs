@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use bucketry_test_servers::postgres::{self as server, Settings};
 
+use crate::process::Process;
 use crate::{Plan, Result, report};
 
 /// Settings that differ from an unconfigured server. Writes are durable: a commit is acknowledged only after it was
@@ -52,9 +53,20 @@ impl Postgres {
         Ok(())
     }
 
+    /// Runs a statement and returns its rows as lines of columns separated by `|`.
+    pub(crate) fn query(&self, database: &str, sql: &str) -> Result<String> {
+        Ok(server::query(&self.programs, database, sql)?)
+    }
+
+    /// The server's main process.
+    pub(crate) fn process(&self) -> Result<Process> {
+        let file = std::fs::read_to_string(self.inner.data().join("postmaster.pid"))?;
+        Process::new(file.lines().next().unwrap_or_default().trim().parse()?)
+    }
+
     /// The server's version, and the size of a database in bytes.
     pub(crate) fn describe(&self, database: &str) -> Result<(String, u64)> {
-        let ask = |sql| server::query(&self.programs, database, sql);
+        let ask = |sql| self.query(database, sql);
         let size = ask("SELECT pg_database_size(current_database())")?;
         Ok((ask("SHOW server_version")?, size.parse()?))
     }

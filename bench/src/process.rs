@@ -32,6 +32,23 @@ impl Process {
         Ok(Duration::from_secs_f64(ticks as f64 / self.ticks_per_second))
     }
 
+    /// Like [`Self::cpu`], with the processes that it started, running or ended.
+    pub(crate) fn cpu_with_children(self) -> Result<Duration> {
+        let mut ticks = 0;
+        for entry in fs::read_dir("/proc")?.filter_map(std::result::Result::ok) {
+            let Ok(id) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };
+            // A process may have ended since.
+            let Ok(stat) = fs::read_to_string(format!("/proc/{id}/stat")) else { continue };
+            if id == self.id {
+                ticks +=
+                    cpu_ticks(&stat).unwrap_or_default() + ended_children_ticks(&stat).unwrap_or_default();
+            } else if parent(&stat) == Some(self.id) {
+                ticks += cpu_ticks(&stat).unwrap_or_default();
+            }
+        }
+        Ok(Duration::from_secs_f64(ticks as f64 / self.ticks_per_second))
+    }
+
     /// Current resident memory, in bytes.
     pub(crate) fn resident(self) -> Result<u64> {
         self.status("VmRSS:")
@@ -62,11 +79,25 @@ impl Process {
     }
 }
 
-/// `utime` and `stime` of `/proc/PID/stat`; the program's name before them may contain any characters.
+/// `utime` and `stime` of `/proc/PID/stat`.
 fn cpu_ticks(stat: &str) -> Option<u64> {
+    Some(field(stat, 11)? + field(stat, 12)?)
+}
+
+/// `cutime` and `cstime` of `/proc/PID/stat`.
+fn ended_children_ticks(stat: &str) -> Option<u64> {
+    Some(field(stat, 13)? + field(stat, 14)?)
+}
+
+/// `ppid` of `/proc/PID/stat`.
+fn parent(stat: &str) -> Option<u32> {
+    field(stat, 1)?.try_into().ok()
+}
+
+/// A field of `/proc/PID/stat`, counted from the one after the program's name, which may contain any characters.
+fn field(stat: &str, number: usize) -> Option<u64> {
     let (_, after_name) = stat.rsplit_once(") ")?;
-    let mut fields = after_name.split(' ').skip(11);
-    Some(fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?)
+    after_name.split(' ').nth(number)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -77,6 +108,7 @@ mod tests {
     fn times_are_found_behind_a_name_with_brackets_and_spaces() {
         let stat = "42 (a (b) c) S 1 42 42 0 -1 4194560 100 0 0 0 250 50 7 7 20 0 9 0 1000 0 0";
         assert_eq!(cpu_ticks(stat), Some(300));
+        assert_eq!((ended_children_ticks(stat), parent(stat)), (Some(14), Some(1)));
     }
 
     #[test]
@@ -84,6 +116,6 @@ mod tests {
         let process = Process::new(std::process::id()).unwrap();
         assert!(process.resident().unwrap() > 0);
         assert!(process.peak().unwrap() >= process.resident().unwrap() / 2);
-        assert!(process.cpu().is_ok());
+        assert!(process.cpu_with_children().unwrap() >= process.cpu().unwrap() / 2);
     }
 }

@@ -13,7 +13,7 @@ use crate::{Plan, Result, machine};
 const TABLE_BEGINS: &str = "<!-- the table is written by `cargo xtask bench` -->";
 const TABLE_ENDS: &str = "<!-- end of the table -->";
 /// The order of the results in the table.
-pub(crate) const ORDER: [&str; 20] = [
+pub(crate) const ORDER: [&str; 21] = [
     "a1",
     "a2",
     "a3",
@@ -22,6 +22,7 @@ pub(crate) const ORDER: [&str; 20] = [
     "backup",
     "e",
     "findings",
+    "fleet",
     "g",
     "history",
     "import",

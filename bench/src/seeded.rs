@@ -47,11 +47,22 @@ pub(crate) struct Sample {
 impl Seeded {
     /// Fills a new temporary directory in `place`.
     pub(crate) async fn new(plan: &Plan, buckets: u64, place: &Path) -> Result<Self> {
+        Self::of_organizations(plan, buckets, 1, place).await
+    }
+
+    /// Divides the buckets evenly among organizations. The samples are of the first one.
+    pub(crate) async fn of_organizations(
+        plan: &Plan,
+        buckets: u64,
+        organizations: u64,
+        place: &Path,
+    ) -> Result<Self> {
         report::complain(&format!("filling a data directory with {buckets} buckets"));
         let directory = tempfile::tempdir_in(place)?;
         Deployment::start(options(&plan.bucketry, directory.path())).await?.stop()?;
-        run(Command::new(&plan.seed).arg(directory.path()).arg(buckets.to_string()))?;
-        let samples = samples(directory.path(), buckets).await?;
+        let numbers = [buckets.to_string(), organizations.to_string()];
+        run(Command::new(&plan.seed).arg(directory.path()).args(numbers))?;
+        let samples = samples(directory.path(), buckets.div_ceil(organizations)).await?;
         Ok(Self { directory, buckets, samples, database: None })
     }
 

@@ -2,8 +2,10 @@
 //! and totals. Every second bucket is at AWS, the others are at the provider OTHER. Adds to the first organization, or creates one. The buckets go to its newest workspace.
 //!
 //! ```text
-//! cargo run --release -p bucketry-store --example seed -- DATA_DIR COUNT
+//! cargo run --release -p bucketry-store --example seed -- DATA_DIR COUNT [ORGANIZATIONS]
 //! ```
+//!
+//! With several organizations, each gets an equal share of the buckets. All but the first are created.
 //!
 //! Rows are written past the store, many at a time and without waiting for the disk. If the process dies, the data
 //! directory may be unusable.
@@ -20,7 +22,7 @@ use bucketry_model::time::{Day, to_micros};
 use bucketry_store::Store;
 use bucketry_store::contract::change;
 use bucketry_store::node::{NodeRegistered, NodeRegistration};
-use bucketry_store::organization::{NewOrganization, Organization};
+use bucketry_store::organization::{NewOrganization, Organization, OrganizationStore as _};
 use bucketry_store::sqlite::{DATABASE_FILE, Options, SqliteStore};
 use bucketry_store::user::NewUser;
 use bucketry_store::workspace::{NewWorkspace, WorkspaceStore};
@@ -36,7 +38,7 @@ const STATEMENTS: u64 = 100;
 /// About the size of a sealed secret.
 const SECRET_BYTES: usize = 600;
 
-/// The organization's number in rows of traffic. The numbers of series follow it.
+/// The first organization's number in rows of traffic. The numbers of series follow it, then those of other organizations.
 const ORG_NUMBER: i64 = 1;
 
 /// What the rows belong to.
@@ -44,6 +46,8 @@ struct SeedTarget {
     org: OrgId,
     workspace: WorkspaceId,
     node: NodeId,
+    /// The organization's number in rows of traffic.
+    number: i64,
 }
 
 /// A bucket by its number. One was created each second since the start of 2025.
@@ -75,7 +79,11 @@ impl Seeded {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [data_dir, count] = arguments.as_slice() else { return Err("usage: seed DATA_DIR COUNT".into()) };
+    let (data_dir, count, organizations) = match arguments.as_slice() {
+        [data_dir, count] => (data_dir, count, 1),
+        [data_dir, count, organizations] => (data_dir, count, organizations.parse::<u32>()?.max(1)),
+        _ => return Err("usage: seed DATA_DIR COUNT [ORGANIZATIONS]".into()),
+    };
     let (data_dir, count) = (PathBuf::from(data_dir), count.parse::<u64>()?);
 
     // The store stays open: it creates the schema, and keeps other processes out.
@@ -83,17 +91,31 @@ async fn main() -> Result<()> {
     let organization = first_organization(&store).await?;
     let visible = store.workspaces(organization.id, &Visibility::Organization, None, 1).await?;
     let workspace = visible.first().ok_or("the organization has no workspace")?.id;
-    let target = SeedTarget { org: organization.id, workspace, node: node(&store).await? };
+    let node = node(&store).await?;
+    let first = organization.bucket_count;
+    let end = first + count;
+    let mut targets = vec![SeedTarget { org: organization.id, workspace, node, number: ORG_NUMBER }];
+    for place in 1..organizations {
+        let new = new_organization(place, organization.created_at)?;
+        let number = ORG_NUMBER + 1 + i64::try_from(end)? + i64::from(place);
+        targets.push(SeedTarget { org: new.id, workspace: new.workspace.id, node, number });
+        store.insert_organization(&new, &change(organization.created_at)).await?;
+    }
 
     let mut connection = connect(&data_dir).await?;
-    let first = organization.bucket_count;
+    let share = count.div_ceil(u64::from(organizations));
     let mut number = first;
-    while number < first + count {
-        let until = (number + ROWS * STATEMENTS).min(first + count);
-        fill(&mut connection, &target, number, until).await?;
-        number = until;
-        println!("{} of {count}", number - first);
+    for target in &targets {
+        let last = (number + share).min(end);
+        while number < last {
+            let until = (number + ROWS * STATEMENTS).min(last);
+            fill(&mut connection, target, number, until).await?;
+            number = until;
+            println!("{} of {count}", number - first);
+        }
     }
+    note_last_number(&mut connection, ORG_NUMBER + 1 + i64::try_from(end)? + i64::from(organizations))
+        .await?;
     connection.close().await?;
     store.close().await;
     Ok(())
@@ -103,15 +125,25 @@ async fn first_organization(store: &dyn Store) -> Result<Organization> {
     if let Some(found) = store.organizations(1).await?.pop() {
         return Ok(found);
     }
-    let now = Timestamp::UNIX_EPOCH;
-    let new = NewOrganization {
-        id: OrgId::new(now, [0; 10]),
-        name: Name::parse("default")?,
+    let new = new_organization(0, Timestamp::UNIX_EPOCH)?;
+    store.insert_organization(&new, &change(Timestamp::UNIX_EPOCH)).await?;
+    store.organization(new.id).await?.ok_or_else(|| "the organization was not stored".into())
+}
+
+/// An organization whose owner can't log in. `place` distinguishes several: 0 is the first, and the others are younger.
+fn new_organization(place: u32, first: Timestamp) -> Result<NewOrganization> {
+    let now = first + SignedDuration::from_secs(i64::from(place));
+    let mut random = [0; 10];
+    random[6..].copy_from_slice(&place.to_be_bytes());
+    let suffix = if place == 0 { String::new() } else { format!("-{place}") };
+    Ok(NewOrganization {
+        id: OrgId::new(now, random),
+        name: Name::parse(&format!("default{suffix}"))?,
         bucket_quota: None,
         repo_quota: None,
         owner: NewUser {
-            id: UserId::new(now, [0; 10]),
-            email: "owner@example.com".to_owned(),
+            id: UserId::new(now, random),
+            email: format!("owner{suffix}@example.com"),
             first_name: Name::parse("Ada")?,
             last_name: Name::parse("Lovelace")?,
             org_role: OrgRole::Owner,
@@ -119,10 +151,8 @@ async fn first_organization(store: &dyn Store) -> Result<Organization> {
             password_hash: None,
             must_change_password: false,
         },
-        workspace: NewWorkspace { id: WorkspaceId::new(now, [0; 10]), name: Name::parse("default")? },
-    };
-    store.insert_organization(&new, &change(now)).await?;
-    store.organization(new.id).await?.ok_or_else(|| "the organization was not stored".into())
+        workspace: NewWorkspace { id: WorkspaceId::new(now, random), name: Name::parse("default")? },
+    })
 }
 
 /// The first node, or a new one.
@@ -175,12 +205,9 @@ async fn fill(connection: &mut SqliteConnection, target: &SeedTarget, from: u64,
     }
     sqlx::query("INSERT INTO usage_organizations (org_id, number) VALUES ($1, $2) ON CONFLICT DO NOTHING")
         .bind(target.org.to_string())
-        .bind(ORG_NUMBER)
+        .bind(target.number)
         .execute(&mut *transaction)
         .await?;
-    let number = "INSERT INTO usage_numbers (id, last_number) VALUES (1, $1) \
-                  ON CONFLICT (id) DO UPDATE SET last_number = excluded.last_number";
-    sqlx::query(number).bind(ORG_NUMBER + 1 + i64::try_from(until)?).execute(&mut *transaction).await?;
     // The next start adds the new buckets to what searches and filters read.
     sqlx::query("INSERT INTO unlisted (kind, last_id) VALUES ('BUCKET', '') ON CONFLICT DO NOTHING")
         .execute(&mut *transaction)
@@ -191,6 +218,14 @@ async fn fill(connection: &mut SqliteConnection, target: &SeedTarget, from: u64,
         .execute(&mut *transaction)
         .await?;
     transaction.commit().await?;
+    Ok(())
+}
+
+/// The highest number that is used in rows of traffic.
+async fn note_last_number(connection: &mut SqliteConnection, last: i64) -> Result<()> {
+    let number = "INSERT INTO usage_numbers (id, last_number) VALUES (1, $1) \
+                  ON CONFLICT (id) DO UPDATE SET last_number = excluded.last_number";
+    sqlx::query(number).bind(last).execute(connection).await?;
     Ok(())
 }
 
@@ -279,7 +314,7 @@ fn traffic(target: &SeedTarget, seeded: &[Seeded]) -> QueryBuilder<Sqlite> {
             .push_bind("")
             .push_bind(target.org.to_string())
             .push_bind(target.workspace.to_string())
-            .push_bind(ORG_NUMBER)
+            .push_bind(target.number)
             .push_bind(Day::of(one.created_at).number())
             .push_bind(one.created_at.as_second().div_euclid(60) * 60);
         for count in [10, 0, 8, 2, 0, 0, 1_000, 9_000, 500, 100, 80, 10, 1_000, 9_000, 500] {
