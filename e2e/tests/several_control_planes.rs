@@ -113,6 +113,20 @@ async fn a_watch_that_was_stopped_is_taken_over_and_stores_nothing_when_it_conti
 }
 
 #[tokio::test]
+async fn the_gateway_of_a_node_is_known_at_each_control_plane() -> Result<()> {
+    let planes = ControlPlanes::start(|options| options).await?;
+    let gateway = planes.with_node.gateway().map(str::to_owned);
+    assert!(gateway.is_some());
+    let there = planes.with_node.owner().await?.again_at(&planes.without_node);
+    let look = async || there.get("/node").send().await?.json_with_status(200);
+    let has_gateway = |nodes: &Value| nodes[0]["gatewayUrl"].as_str() == gateway.as_deref();
+    eventually("the address of the gateway", SOON, look, has_gateway).await?;
+    let metrics = planes.without_node.get("/metrics").send().await?;
+    assert!(metrics.text().contains("bucketry_node_buckets{"), "the node's own counts are there, too");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_request_with_one_idempotency_key_is_executed_once_whichever_control_plane_gets_it() -> Result<()> {
     let planes = ControlPlanes::start(|options| options).await?;
     let here = planes.with_node.owner().await?;

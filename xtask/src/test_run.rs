@@ -92,8 +92,7 @@ pub(crate) fn run(selection: &Selection) -> Result {
     match selection {
         Selection::Everything => {
             section(suites(&workspace, &environment, &[]));
-            section(journeys_on_postgres(&workspace, &environment, &ON_SEVERAL_CONTROL_PLANES, 3));
-            section(journeys_on_postgres(&workspace, &environment, &ON_BOTH_DATABASES, 1));
+            section(journeys_on_postgres(&workspace, &environment));
             section(doc_tests(&workspace));
             section(openapi_check(&workspace, &tools, &servers, &binary));
             section(Ok(not_installed(&tools)));
@@ -215,25 +214,23 @@ fn openapi_check(workspace: &Workspace, tools: &Tools, servers: &Servers, binary
 
 /// Journeys that must behave the same on both databases and with several control planes: those about the life of buckets and
 /// repositories, crashes, passwords and key rotation. The others don't depend on what differs.
-const ON_SEVERAL_CONTROL_PLANES: [&str; 5] =
-    ["a_bucket_goes_down", "crashes", "passwords", "register_a_bucket", "vault_rotation"];
+const ON_SEVERAL_CONTROL_PLANES: [&str; 6] = [
+    "a_bucket_goes_down",
+    "crashes",
+    "passwords",
+    "register_a_bucket",
+    "repository_commands",
+    "vault_rotation",
+];
 
-/// Journeys that must behave the same on both databases, but need a control plane that knows the addresses of gateways: only
-/// the one that a node's messages reach does.
-const ON_BOTH_DATABASES: [&str; 1] = ["repository_commands"];
-
-/// Runs these journeys again, each with this many control planes on a PostgreSQL database of its own.
-fn journeys_on_postgres(
-    workspace: &Workspace,
-    environment: &[(String, String)],
-    journeys: &[&str],
-    control_planes: usize,
-) -> Result<Tally> {
+/// Runs these journeys again, each with three control planes on a PostgreSQL database of its own.
+fn journeys_on_postgres(workspace: &Workspace, environment: &[(String, String)]) -> Result<Tally> {
     let mut environment = environment.to_vec();
     environment.push(("BUCKETRY_TEST_ENGINE".to_owned(), "postgres".to_owned()));
-    environment.push(("BUCKETRY_TEST_CONTROL_PLANES".to_owned(), control_planes.to_string()));
+    environment.push(("BUCKETRY_TEST_CONTROL_PLANES".to_owned(), "3".to_owned()));
     // Selects no package: a single package would be rebuilt, with different features of its dependencies.
-    let args = journeys.iter().flat_map(|journey| ["--test".to_owned(), (*journey).to_owned()]);
+    let args =
+        ON_SEVERAL_CONTROL_PLANES.iter().flat_map(|journey| ["--test".to_owned(), (*journey).to_owned()]);
     suites(workspace, &environment, &args.collect::<Vec<_>>())
 }
 

@@ -152,6 +152,7 @@ mod tests {
             key_id: NodeKeyId::new(Timestamp::UNIX_EPOCH, [1; 10]),
             created_at: Timestamp::UNIX_EPOCH,
             last_seen,
+            last_heartbeat: None,
         }
     }
 

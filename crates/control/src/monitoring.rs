@@ -159,6 +159,7 @@ mod tests {
             key_id: NodeKeyId::new(Timestamp::UNIX_EPOCH, [0; 10]),
             created_at: Timestamp::UNIX_EPOCH,
             last_seen: Timestamp::UNIX_EPOCH,
+            last_heartbeat: None,
         };
         let (b, a) = (node(1, "b"), node(2, "a"));
         let connected = HashMap::from([(b.id, &b), (a.id, &a)]);

@@ -1,8 +1,11 @@
 //! Nodes: gateways and probers next to buckets.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
+use crate::endpoint::Endpoint;
 use crate::id::{NodeId, NodeKeyId, OrgId};
+use crate::node_protocol::StatusCounts;
 
 /// A node as the control plane knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +30,41 @@ pub struct Node {
     pub created_at: Timestamp,
     /// Time of the last contact.
     pub last_seen: Timestamp,
+    /// `None` until the first heartbeat.
+    pub last_heartbeat: Option<LastHeartbeat>,
+}
+
+/// What a node's last heartbeat reported about the node itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LastHeartbeat {
+    /// The node's count of its buckets by status.
+    #[serde(default)]
+    pub census: StatusCounts,
+    /// URL of the node's gateway for applications; `None` without a gateway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway_url: Option<Endpoint>,
+    /// What waits at the node. `None` for older nodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<WaitingBatches>,
+}
+
+/// Batches of traffic that wait at a node to be reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingBatches {
+    /// How many there were at the last heartbeat.
+    pub number: u64,
+    /// Since when several have waited at each heartbeat. `None` if none or one did, which is usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+}
+
+impl WaitingBatches {
+    /// The batches that a heartbeat reports now, which continue what the previous heartbeat reported.
+    pub fn reported(number: u64, previous: Option<Self>, now: Timestamp) -> Self {
+        let since = previous.and_then(|one| one.since).unwrap_or(now);
+        Self { number, since: (number > 1).then_some(since) }
+    }
 }
 
 /// Whether a node serves an organization's buckets.
@@ -44,4 +82,42 @@ pub fn is_node_name(text: &str) -> bool {
         && text
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b':' | b'[' | b']'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn batches_wait_from_the_first_heartbeat_with_several_of_them() {
+        let mut last = None;
+        let mut next = |number, second| {
+            last = Some(WaitingBatches::reported(number, last, at(second)));
+            last.unwrap().since
+        };
+        assert_eq!(next(1, 10), None);
+        assert_eq!(next(2, 20), Some(at(20)));
+        assert_eq!(next(70, 40), Some(at(20)));
+        assert_eq!(next(0, 60), None);
+        assert_eq!(next(5, 80), Some(at(80)));
+    }
+
+    #[test]
+    fn a_heartbeat_of_another_version_is_read_as_far_as_it_is_known() {
+        let heartbeat = LastHeartbeat {
+            census: StatusCounts { online: 3, offline: 1, unknown: 0 },
+            gateway_url: Some("https://s3.example.com".parse().unwrap()),
+            waiting: Some(WaitingBatches { number: 5, since: Some(at(80)) }),
+        };
+        let text = serde_json::to_string(&heartbeat).unwrap();
+        assert_eq!(serde_json::from_str::<LastHeartbeat>(&text).unwrap(), heartbeat);
+        let newer = text.replacen('{', "{\"from the future\":1,", 1);
+        assert_eq!(serde_json::from_str::<LastHeartbeat>(&newer).unwrap(), heartbeat);
+        let older = serde_json::from_str::<LastHeartbeat>("{}").unwrap();
+        assert_eq!((older.gateway_url, older.waiting), (None, None));
+    }
 }

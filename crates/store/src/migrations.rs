@@ -44,6 +44,7 @@ const SQLITE: &[File] = files! {
     "0028_leases",
     "0029_report_withdrawals",
     "0030_node_signatures",
+    "0031_last_heartbeats",
 };
 
 const POSTGRES: &[File] = files! {
@@ -76,6 +77,7 @@ const POSTGRES: &[File] = files! {
     "0029_leases",
     "0030_report_withdrawals",
     "0031_node_signatures",
+    "0032_last_heartbeats",
 };
 
 /// The migrations of a SQLite database.

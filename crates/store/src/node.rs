@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use bucketry_model::audit::AuditEntry;
 use bucketry_model::id::{NodeId, NodeKeyId, OrgId};
-use bucketry_model::node::Node;
+use bucketry_model::node::{LastHeartbeat, Node};
 use jiff::Timestamp;
 
 use crate::Result;
@@ -92,8 +92,8 @@ pub trait NodeStore {
     /// All live nodes, by name.
     async fn nodes(&self) -> Result<Vec<Node>>;
 
-    /// Records that a node was heard from. Returns whether it is registered.
-    async fn touch_node(&self, id: NodeId, now: Timestamp) -> Result<bool>;
+    /// Records a node's heartbeat. Returns whether the node is registered.
+    async fn record_heartbeat(&self, id: NodeId, heartbeat: &LastHeartbeat, now: Timestamp) -> Result<bool>;
 
     /// Removes a node and its latest reports on buckets. Its day records are retained. Returns whether it was
     /// registered.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::Result;
 
-/// Reads and prunes the times in which nodes weren't connected. `NodeStore::touch_node` and `register_node` add them
+/// Reads and prunes the times in which nodes weren't connected. `NodeStore::record_heartbeat` and `register_node` add them
 /// when a node comes back.
 #[async_trait]
 pub trait NodeSilenceStore {

@@ -64,6 +64,7 @@ mod tests {
             key_id: NodeKeyId::new(Timestamp::UNIX_EPOCH, [0; 10]),
             created_at: Timestamp::UNIX_EPOCH,
             last_seen: Timestamp::UNIX_EPOCH,
+            last_heartbeat: None,
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use bucketry_model::bucket::StorageType;
 use bucketry_model::id::{BucketId, NodeId, WorkspaceId};
+use bucketry_model::node::WaitingBatches;
 use bucketry_model::provider::Provider;
 use bucketry_model::status::{ProbeFailure, ProbedStatus, Status};
 use bucketry_model::time::Day;
@@ -15,7 +16,6 @@ use bucketry_store::organization::Organization;
 use bucketry_store::usage::FailingMinute;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::presence::WaitingBatches;
 use crate::server_certificates::ServerCertificate;
 
 /// The values at one moment, limited to what a list of findings can show.

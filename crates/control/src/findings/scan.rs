@@ -36,7 +36,7 @@ impl Control {
                 id: view.node.id,
                 connected: view.connected,
                 last_seen: view.node.last_seen,
-                waiting: self.inner.presence.waiting(view.node.id),
+                waiting: view.node.last_heartbeat.and_then(|heartbeat| heartbeat.waiting),
                 name: view.node.name,
             })
             .collect();

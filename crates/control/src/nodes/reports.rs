@@ -1,6 +1,7 @@
 //! Heartbeats with probes, and reports with traffic, results and progress of jobs.
 
 use bucketry_model::id::OrgId;
+use bucketry_model::node::{LastHeartbeat, WaitingBatches};
 use bucketry_model::node_protocol::{
     BATCH_OUT_OF_ORDER, BucketStatus, Heartbeat, KeyUse, REPORT_PATH, Report, STATUS_PATH,
 };
@@ -11,7 +12,6 @@ use bucketry_store::usage::BatchCounted;
 use jiff::SignedDuration;
 
 use super::{NodeMessage, check_batch};
-use crate::presence::{Heard, WaitingBatches};
 use crate::{Control, Error, Result};
 
 /// The longest probe interval that a node may report, in milliseconds: one day.
@@ -31,13 +31,14 @@ impl Control {
         let now = self.inner.environment.now();
         let interval =
             i64::try_from(heartbeat.probe_interval_ms).unwrap_or(i64::MAX).min(LONGEST_INTERVAL_MS);
-        self.inner.store.touch_node(node.id, now).await?;
-        let response = Heard {
+        let waited = node.last_heartbeat.and_then(|previous| previous.waiting);
+        let last_heartbeat = LastHeartbeat {
             census: heartbeat.census,
             gateway_url: heartbeat.gateway_url,
-            waiting: heartbeat.waiting_batches.map(WaitingBatches::new),
+            waiting: heartbeat.waiting_batches.map(|number| WaitingBatches::reported(number, waited, now)),
         };
-        self.inner.presence.heard(node.id, Some(response), now);
+        self.inner.store.record_heartbeat(node.id, &last_heartbeat, now).await?;
+        self.inner.presence.heard(node.id, last_heartbeat, now);
         let samples: Vec<_> = heartbeat
             .buckets
             .into_iter()

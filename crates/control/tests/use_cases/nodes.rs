@@ -6,6 +6,7 @@ use crate::support::{FakeNode, TestContext, sent};
 use bucketry_control::buckets::BucketInput;
 use bucketry_control::{Error, ResourceKind, Settings};
 use bucketry_model::audit::RequestOrigin;
+use bucketry_model::node_protocol::{Heartbeat, StatusCounts};
 use bucketry_model::secret::Secret;
 use bucketry_model::time::Clock as _;
 use bucketry_vault::{NodeSigningKey, SecretContext};
@@ -44,6 +45,30 @@ async fn a_node_that_is_not_registered_is_told_so() {
     heartbeat.ip = "node-2".to_owned();
     let response = cx.control.heartbeat(sent(&cx.node.signed("/node/status", &heartbeat))).await;
     assert!(matches!(response, Err(Error::NotFound(ResourceKind::Node))), "{response:?}");
+}
+
+#[tokio::test]
+async fn what_a_heartbeat_reports_about_the_node_is_known_to_each_process() {
+    let cx = TestContext::new().await;
+    let there = cx.another_process(Settings::default());
+    let waits_since = async || {
+        let node = there.node_views().await.unwrap().remove(0).node;
+        node.last_heartbeat.and_then(|heartbeat| heartbeat.waiting?.since)
+    };
+    let began = cx.clock.now();
+    for process in [&cx.control, &there, &cx.control] {
+        let heartbeat = Heartbeat {
+            gateway_url: Some("https://s3.example.com".parse().unwrap()),
+            census: StatusCounts { online: 2, offline: 1, unknown: 0 },
+            waiting_batches: Some(7),
+            ..FakeNode::heartbeat(vec![])
+        };
+        process.heartbeat(sent(&cx.node.signed("/node/status", &heartbeat))).await.unwrap();
+        cx.clock.advance(SignedDuration::from_secs(20));
+        let view = there.node_views().await.unwrap().remove(0);
+        assert_eq!((view.gateway_url, view.census), (heartbeat.gateway_url, Some(heartbeat.census)));
+        assert_eq!(waits_since().await, Some(began), "whichever process the node sends its heartbeats to");
+    }
 }
 
 #[tokio::test]

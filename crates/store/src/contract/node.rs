@@ -1,7 +1,8 @@
 //! Nodes and their keys.
 
 use bucketry_model::id::{BucketId, NodeId, NodeKeyId};
-use bucketry_model::node_protocol::UsageBatch;
+use bucketry_model::node::{LastHeartbeat, WaitingBatches};
+use bucketry_model::node_protocol::{StatusCounts, UsageBatch};
 use bucketry_model::node_silence::NodeSilence;
 use bucketry_model::time::Day;
 use futures_util::future::join;
@@ -104,14 +105,38 @@ pub async fn removing_a_node_takes_its_words_and_keeps_its_days(store: &dyn Stor
     assert_eq!(store.day_records(bucket, Day::of(at(0))).await.unwrap().len(), 1);
 }
 
+fn heartbeat(gateway: Option<&str>) -> LastHeartbeat {
+    LastHeartbeat {
+        census: StatusCounts { online: 2, offline: 1, unknown: 0 },
+        gateway_url: gateway.map(|url| url.parse().unwrap()),
+        waiting: Some(WaitingBatches { number: 3, since: Some(at(20)) }),
+    }
+}
+
+pub async fn the_last_heartbeat_of_a_node_reads_back_until_the_node_is_removed(store: &dyn Store) {
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    let last = async || store.nodes().await.unwrap().remove(0).last_heartbeat;
+    assert_eq!(last().await, None);
+    for gateway in [Some("https://s3.example.com"), Some("http://10.0.0.7:9000"), None] {
+        store.record_heartbeat(node, &heartbeat(gateway), at(30)).await.unwrap();
+        assert_eq!(last().await, Some(heartbeat(gateway)));
+    }
+    context.node("node-1").await;
+    assert_eq!(last().await, Some(heartbeat(None)), "a node that starts again");
+    store.unregister_node(node, &audit(at(40))).await.unwrap();
+    context.node("node-1").await;
+    assert_eq!(last().await, None, "a node that was removed meanwhile");
+}
+
 pub async fn a_node_is_touched_while_it_is_registered(store: &dyn Store) {
     let context = TestContext::new(store).await;
     let node = context.node("node-1").await;
-    assert!(store.touch_node(node, at(30)).await.unwrap());
+    assert!(store.record_heartbeat(node, &heartbeat(None), at(30)).await.unwrap());
     assert_eq!(store.nodes().await.unwrap()[0].last_seen, at(30));
-    assert!(!store.touch_node(fresh(NodeId::new), at(30)).await.unwrap());
+    assert!(!store.record_heartbeat(fresh(NodeId::new), &heartbeat(None), at(30)).await.unwrap());
     store.unregister_node(node, &audit(at(40))).await.unwrap();
-    assert!(!store.touch_node(node, at(50)).await.unwrap());
+    assert!(!store.record_heartbeat(node, &heartbeat(None), at(50)).await.unwrap());
 }
 
 pub async fn keys_are_kept_by_organization(store: &dyn Store) {
@@ -180,12 +205,12 @@ pub async fn nodes_of_a_removed_key_must_register_again(store: &dyn Store) {
     store.register_node(&registration, &audit(at(1))).await.unwrap();
     let other = context.node("node-2").await;
     store.delete_node_keys(Some(context.org), &[(key.id, audit(at(0)))]).await.unwrap();
-    assert!(!store.touch_node(registration.id, at(2)).await.unwrap());
-    assert!(store.touch_node(other, at(2)).await.unwrap());
+    assert!(!store.record_heartbeat(registration.id, &heartbeat(None), at(2)).await.unwrap());
+    assert!(store.record_heartbeat(other, &heartbeat(None), at(2)).await.unwrap());
 
     let late = store.register_node(&registration, &audit(at(3))).await.unwrap();
     assert_eq!(late, NodeRegistered::KeyDeleted, "its message was verified before the key was deleted");
-    assert!(!store.touch_node(registration.id, at(4)).await.unwrap());
+    assert!(!store.record_heartbeat(registration.id, &heartbeat(None), at(4)).await.unwrap());
     let NodeRegistered::Registered(back) =
         store.register_node(&context.registration("node-1"), &audit(at(5))).await.unwrap()
     else {
@@ -204,7 +229,7 @@ pub async fn a_deleted_node_comes_back_with_a_newer_key_only(store: &dyn Store) 
     assert_eq!(delete(context.org, fresh(NodeId::new), 5).await, NodeDeleted::NotFound);
     assert_eq!(delete(context.org, node, 5).await, NodeDeleted::Deleted);
     assert_eq!(delete(context.org, node, 6).await, NodeDeleted::AlreadyGone);
-    assert!(!store.touch_node(node, at(6)).await.unwrap());
+    assert!(!store.record_heartbeat(node, &heartbeat(None), at(6)).await.unwrap());
 
     let register = async |key_id, seconds| {
         let registration = NodeRegistration { key_id, ..context.registration("node-1") };
@@ -258,18 +283,18 @@ pub async fn a_silence_is_stored_when_the_node_is_heard_from_again(store: &dyn S
     };
     assert_eq!(silences(0, 59).await, []);
     assert_eq!(silences(0, 60).await, [(60, None)], "it is silent now");
-    store.touch_node(node, at(59)).await.unwrap();
-    store.touch_node(node, at(118)).await.unwrap();
+    store.record_heartbeat(node, &heartbeat(None), at(59)).await.unwrap();
+    store.record_heartbeat(node, &heartbeat(None), at(118)).await.unwrap();
     assert_eq!(silences(0, 119).await, [], "it was never silent for long enough");
-    store.touch_node(node, at(500)).await.unwrap();
+    store.record_heartbeat(node, &heartbeat(None), at(500)).await.unwrap();
     assert_eq!(silences(0, 501).await, [(178, Some(500))]);
     assert_eq!(silences(0, 560).await, [(560, None), (178, Some(500))]);
     store.register_node(&context.registration("node-1"), &audit(at(600))).await.unwrap();
     assert_eq!(silences(0, 601).await, [(560, Some(600)), (178, Some(500))], "a start ends it too");
     assert_eq!(silences(500, 601).await, [(560, Some(600))]);
     // The clock is set back, and set right again.
-    store.touch_node(node, at(100)).await.unwrap();
-    store.touch_node(node, at(601)).await.unwrap();
+    store.record_heartbeat(node, &heartbeat(None), at(100)).await.unwrap();
+    store.record_heartbeat(node, &heartbeat(None), at(601)).await.unwrap();
     assert_eq!(silences(500, 602).await, [(560, Some(600)), (160, Some(601))]);
 
     assert_eq!(store.purge_node_silences(at(601), 1).await.unwrap(), 1);

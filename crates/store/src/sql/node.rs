@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use bucketry_model::audit::AuditEntry;
 use bucketry_model::id::{NodeId, NodeKeyId, OrgId};
-use bucketry_model::node::Node;
+use bucketry_model::node::{LastHeartbeat, Node};
 use bucketry_model::time::to_micros;
 use jiff::Timestamp;
 use sqlx::query;
@@ -19,7 +19,8 @@ use crate::node::{NodeDeleted, NodeKey, NodeKeyInserted, NodeRegistered, NodeReg
 /// The columns of a node.
 macro_rules! node_columns {
     () => {
-        "n.id, n.org_id, n.name, n.region, n.provider, n.version, n.recipients, n.key_id, n.created_at, n.last_seen"
+        "n.id, n.org_id, n.name, n.region, n.provider, n.version, n.recipients, n.key_id, n.created_at, n.last_seen, \
+         n.last_heartbeat"
     };
 }
 pub(super) use node_columns;
@@ -37,6 +38,8 @@ pub(super) fn read(columns: &mut Columns<'_>) -> Result<Node> {
         key_id: columns.parsed()?,
         created_at: columns.time()?,
         last_seen: columns.time()?,
+        // One of a newer version may have another form. The next heartbeat replaces it.
+        last_heartbeat: columns.optional_text()?.and_then(|text| serde_json::from_str(&text).ok()),
     })
 }
 
@@ -179,7 +182,7 @@ async fn update(
 
 /// Removes a live node with its latest reports.
 async fn remove(write: &mut Write, id: &str, org_id: Option<OrgId>, now: Timestamp) -> Result<()> {
-    let sql = "UPDATE nodes SET removed_at = $2 WHERE id = $1";
+    let sql = "UPDATE nodes SET removed_at = $2, last_heartbeat = NULL WHERE id = $1";
     write.execute(query(sql).bind(id).bind(to_micros(now))).await?;
     let forget = "DELETE FROM bucket_words WHERE node_id = $1";
     write.execute(query(forget).bind(id)).await?;
@@ -246,13 +249,14 @@ impl NodeStore for SqlStore {
         Ok(nodes)
     }
 
-    async fn touch_node(&self, id: NodeId, now: Timestamp) -> Result<bool> {
+    async fn record_heartbeat(&self, id: NodeId, heartbeat: &LastHeartbeat, now: Timestamp) -> Result<bool> {
+        let heartbeat = serde_json::json!(heartbeat).to_string();
         let mut write = self.write().await?;
         node_silence::end_of_silence(&mut write, &id.to_string(), now).await?;
-        let sql = "UPDATE nodes SET last_seen = $2 WHERE id = $1 AND removed_at IS NULL RETURNING org_id";
-        let Some(row) = write.row(query(sql).bind(id.to_string()).bind(to_micros(now))).await? else {
-            return Ok(false);
-        };
+        let sql = "UPDATE nodes SET last_seen = $2, last_heartbeat = $3 WHERE id = $1 AND removed_at IS NULL \
+                   RETURNING org_id";
+        let update = query(sql).bind(id.to_string()).bind(to_micros(now)).bind(heartbeat);
+        let Some(row) = write.row(update).await? else { return Ok(false) };
         write.bump_generation(Columns::of(&row).optional_parsed()?);
         write.commit().await?;
         Ok(true)

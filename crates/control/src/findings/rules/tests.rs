@@ -8,6 +8,7 @@ use bucketry_model::finding::{Finding, FindingCode, Severity, SubjectKind};
 use bucketry_model::freshness::FreshnessRule;
 use bucketry_model::id::{BucketId, NodeId, OrgId, WorkspaceId};
 use bucketry_model::name::Name;
+use bucketry_model::node::WaitingBatches;
 use bucketry_model::provider::Provider;
 use bucketry_model::status::{ProbeFailure, ProbedStatus, Status};
 use bucketry_model::time::Day;
@@ -25,7 +26,6 @@ use crate::findings::observations::{
     UnreachableBucket,
 };
 use crate::findings::outcome::FindingScan;
-use crate::presence::WaitingBatches;
 
 const NOW: i64 = 10_000_000;
 
