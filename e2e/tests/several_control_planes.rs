@@ -3,12 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::process::Command;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bucketry_e2e::{
-    CommandLine, Error, OPEN_BUCKET, Options, Receiver, Result, SeaweedFs, Server, Stranger, eventually,
+    CommandLine, Error, OPEN_BUCKET, OWNER_EMAIL, OWNER_PASSWORD, Options, Receiver, Result, SeaweedFs, Server, Stranger, eventually,
     new_database, options, query, s3_bucket, text,
 };
 use ring::rand::SystemRandom;
@@ -195,5 +195,37 @@ async fn a_nodes_message_that_one_control_plane_has_accepted_is_refused_by_the_o
     }
     let hashes = query(&planes.database, "SELECT count(*) > 0 FROM node_signatures").await?;
     assert_eq!(hashes.trim(), "t");
+    Ok(())
+}
+
+/// Logs in at a server, and returns the status.
+async fn log_in(server: &Server, email: &str) -> Result<u16> {
+    let body = json!({ "email": email, "password": OWNER_PASSWORD });
+    Ok(server.post("/user/login").json(&body).send().await?.status)
+}
+
+#[tokio::test]
+async fn wrong_passwords_at_two_control_planes_count_together_and_right_ones_store_nothing() -> Result<()> {
+    let planes = ControlPlanes::start(|options| options.env("BUCKETRY_RATE_LIMIT", "on")).await?;
+    let stored = async || query(&planes.database, "SELECT count(*) FROM login_failures").await;
+    assert_eq!(log_in(&planes.with_node, OWNER_EMAIL).await?, 200);
+    assert_eq!(stored().await?.trim(), "0");
+
+    // Also for an account that doesn't exist: ten in a burst, and another one each ten seconds. Counted separately, it would be twenty.
+    let began = Instant::now();
+    let mut wrong = 0;
+    for server in [&planes.with_node, &planes.without_node].into_iter().cycle() {
+        match log_in(server, "ann@example.com").await? {
+            401 => wrong += 1,
+            429 => break,
+            other => panic!("{other}"),
+        }
+    }
+    let at_most = 11 + began.elapsed().as_secs() / 10;
+    assert!((10..=at_most).contains(&wrong), "{wrong} wrong passwords were accepted, not {at_most}");
+    for server in [&planes.with_node, &planes.without_node] {
+        assert_eq!(log_in(server, OWNER_EMAIL).await?, 200, "another account");
+    }
+    assert_ne!(stored().await?.trim(), "0");
     Ok(())
 }

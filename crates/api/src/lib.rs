@@ -48,6 +48,7 @@ mod router;
 mod serve;
 mod session;
 mod settings;
+mod shared_failures;
 mod state;
 mod stats;
 mod systemevent;

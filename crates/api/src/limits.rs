@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bucketry_control::Control;
 use bucketry_model::id::{TokenId, UserId};
 use bucketry_web::accept::network;
-use bucketry_web::login_guard::{Attempt, LoginGuard};
+use bucketry_web::login_guard::{Attempt, LoginGuard, SharedFailures};
 use bucketry_web::rate::RateLimiter;
 
 use crate::error::ApiResult;
@@ -21,12 +21,18 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    pub(crate) fn new(rates: &RateLimits) -> Self {
+    /// With `failures`, wrong passwords are counted together with other processes.
+    pub(crate) fn new(rates: &RateLimits, failures: Option<Arc<dyn SharedFailures>>) -> Self {
+        let logins = LoginGuard::new(rates.login_per_account_and_network, rates.login_per_account);
+        let logins = match failures {
+            Some(failures) => logins.shared(failures),
+            None => logins,
+        };
         Self {
             tokens: RateLimiter::new("token", rates.per_token),
             addresses: RateLimiter::new("address", rates.per_address),
             login_addresses: RateLimiter::new("login-address", rates.login_per_address),
-            logins: Arc::new(LoginGuard::new(rates.login_per_account_and_network, rates.login_per_account)),
+            logins: Arc::new(logins),
         }
     }
 
@@ -57,22 +63,22 @@ impl Limits {
         email: &str,
         network: Option<&str>,
     ) -> ApiResult<Attempt<'_>> {
-        let refusal = match self.logins.admit(email, network) {
+        let refusal = match self.logins.admit(email, network).await {
             Ok(attempt) => return Ok(attempt),
             Err(refusal) => refusal,
         };
         // Query only where an allowance is used up, so that normal logins cost no extra query.
         match network {
             Some(network) if control.signed_in_from(email, network).await? => {
-                Ok(self.logins.admit_from_known_network(email, network)?)
+                Ok(self.logins.admit_from_known_network(email, network).await?)
             }
             _ => Err(refusal.into()),
         }
     }
 
     /// Admits or refuses an attempt to change a password by sending the current one.
-    pub(crate) fn admit_password_change(&self, user: UserId) -> ApiResult<Attempt<'_>> {
-        Ok(self.logins.admit_change(user)?)
+    pub(crate) async fn admit_password_change(&self, user: UserId) -> ApiResult<Attempt<'_>> {
+        Ok(self.logins.admit_change(user).await?)
     }
 }
 
@@ -85,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_burst_is_let_through_and_then_the_wait_is_told() {
-        let limits = Limits::new(&RateLimits { per_token: Rate::new(6, 2), ..RateLimits::default() });
+        let limits = Limits::new(&RateLimits { per_token: Rate::new(6, 2), ..RateLimits::default() }, None);
         let (a, b) = (TokenId::new(from_micros(1), [1; 10]), TokenId::new(from_micros(1), [2; 10]));
         assert!(limits.check_token(a).is_ok() && limits.check_token(a).is_ok());
         let refused = limits.check_token(a).unwrap_err().into_response();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bucketry_control::Control;
 use bucketry_web::body_budget::BodyBudget;
-use bucketry_web::login_guard::LoginGuard;
+use bucketry_web::login_guard::{LoginGuard, SharedFailures};
 use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +12,7 @@ use crate::limits::Limits;
 use crate::list_cache::ListCache;
 use crate::metrics::Metrics;
 use crate::settings::ApiSettings;
+use crate::shared_failures::StoredFailures;
 
 /// The state of the API. Cheap to clone.
 #[derive(Clone)]
@@ -32,10 +33,12 @@ struct ApiStateInner {
 impl ApiState {
     /// Creates the state over the use cases.
     pub fn new(control: Control, settings: ApiSettings) -> Self {
+        let shared = control.settings().shares_database;
+        let failures = || shared.then(|| Arc::new(StoredFailures(control.clone())) as Arc<dyn SharedFailures>);
         let inner = ApiStateInner {
+            limits: settings.rate_limits.as_ref().map(|rates| Limits::new(rates, failures())),
             metrics: Metrics::new(control.clock().now()),
             control,
-            limits: settings.rate_limits.as_ref().map(Limits::new),
             lists: ListCache::new(settings.list_cache_bytes),
             body_budget: BodyBudget::new(settings.unauthenticated_body_bytes),
             settings,

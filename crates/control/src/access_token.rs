@@ -92,15 +92,25 @@ impl AccessTokens {
     /// A keyed fingerprint of a request's body. Bodies may contain passwords, and a plain hash would let someone
     /// who stole the database guess them.
     pub fn fingerprint(&self, body: &[u8]) -> [u8; 32] {
-        let mut fingerprint = [0; 32];
+        self.keyed_hash(b"request body\0", body)
+    }
+
+    /// A keyed hash of what an allowance is for. It contains an e-mail address as somebody typed it, which a plain hash
+    /// would let someone who stole the database guess.
+    pub(crate) fn allowance_hash(&self, name: &str) -> [u8; 32] {
+        self.keyed_hash(b"allowance\0", name.as_bytes())
+    }
+
+    /// No token begins like a purpose, so a hash can't be used as a token's signature.
+    fn keyed_hash(&self, purpose: &[u8], text: &[u8]) -> [u8; 32] {
+        let mut hash = [0; 32];
         if let Some(key) = self.keys.first() {
             let mut context = hmac::Context::with_key(&key.key);
-            // No token begins like this, so a fingerprint can't be used as a token's signature.
-            context.update(b"request body\0");
-            context.update(body);
-            fingerprint.copy_from_slice(context.sign().as_ref());
+            context.update(purpose);
+            context.update(text);
+            hash.copy_from_slice(context.sign().as_ref());
         }
-        fingerprint
+        hash
     }
 
     /// Returns the claims of a token that one of the keys signed and that has not expired.

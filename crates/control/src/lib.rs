@@ -28,6 +28,7 @@ pub mod ids;
 pub mod inventories;
 pub mod jobs;
 mod leases;
+pub mod login_failures;
 pub mod maintenance;
 pub mod monitoring;
 pub mod nodes;

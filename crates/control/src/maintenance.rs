@@ -71,6 +71,7 @@ impl Control {
         store.purge_tokens(now - KEEP_TOKENS).await?;
         let full = u64::from(AT_MOST);
         while store.purge_signatures(now, AT_MOST).await? >= full {}
+        while store.purge_login_failures(now, AT_MOST).await? >= full {}
         while store.purge_changes(now - KEEP_CHANGES, AT_MOST).await? >= full {}
         let first_minute = now.as_second() - settings.keep_minutes_for_days * 86_400;
         while store.purge_usage_minutes(first_minute, AT_MOST).await? >= full {}

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bucketry_model::diagnosis::CheckName;
-use bucketry_model::id::{JobId, NodeId};
+use bucketry_model::id::{JobId, NodeId, OrgId};
 use bucketry_model::node_protocol::{Job, JobProgress, JobResult, Outcome, Task};
 use bucketry_model::time::ACCEPTED_SKEW;
-use bucketry_store::job::{JobReport, StoredJob, TakenJob};
+use bucketry_store::job::{JobAdded, JobReport, StoredJob, TakenJob, ValidationLimit};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::check_progress::ProgressSink;
@@ -30,7 +30,7 @@ const PURGED_AT_ONCE: u32 = 1_000;
 pub(crate) struct GivenJob {
     ticket: JobTicket,
     /// `None` if the job is only in this process's memory.
-    _row: Option<JobRow>,
+    row: Option<JobRow>,
 }
 
 impl GivenJob {
@@ -38,30 +38,47 @@ impl GivenJob {
     pub(crate) async fn outcome(&mut self) -> Option<Outcome> {
         self.ticket.outcome().await
     }
+
+    /// Removes the job. Unlike dropping it, this waits until it no longer counts among those that are in progress.
+    pub(crate) async fn end(self) {
+        if let Some(mut row) = self.row {
+            row.is_removed = remove(&row.control, row.id).await;
+        }
+    }
 }
 
 /// Removes a job from the database when it is dropped.
 struct JobRow {
     control: Control,
     id: JobId,
+    is_removed: bool,
 }
 
 impl Drop for JobRow {
     fn drop(&mut self) {
+        if self.is_removed {
+            return;
+        }
         // Without a runtime, the process ends. The job is purged after its deadline.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let (control, id) = (self.control.clone(), self.id);
-        runtime.spawn(async move {
-            if let Err(error) = control.inner.store.remove_job(id).await {
-                let error = &error as &dyn std::error::Error;
-                tracing::debug!(error, job_id = %id, "the job is removed later, after its deadline");
-            }
-        });
+        runtime.spawn(async move { remove(&control, id).await });
     }
 }
 
+/// Removes a job from the database. Returns whether that succeeded.
+async fn remove(control: &Control, id: JobId) -> bool {
+    let removed = control.inner.store.remove_job(id).await;
+    if let Err(error) = &removed {
+        let error = error as &dyn std::error::Error;
+        tracing::debug!(error, job_id = %id, "the job is removed later, after its deadline");
+    }
+    removed.is_ok()
+}
+
 impl Control {
-    /// Has a node do a job, whichever control plane it is connected to. Returns `None` if too many jobs wait for the node.
+    /// Has a node do a job, whichever control plane it is connected to. Returns `None` if too many jobs wait for the node. A
+    /// validation is refused if its organization has too many in progress, at all control planes together.
     ///
     /// The caller waits at most `within` for the outcome.
     pub(crate) async fn give_job(
@@ -74,19 +91,49 @@ impl Control {
         let id = self.inner.environment.id(JobId::new)?;
         if !self.inner.settings.shares_database {
             let ticket = self.inner.jobs.put(node_id, id, task, progress);
-            return Ok(ticket.map(|ticket| GivenJob { ticket, _row: None }));
+            return Ok(ticket.map(|ticket| GivenJob { ticket, row: None }));
         }
+        let now = self.inner.environment.now();
+        let validation = match &task {
+            Task::Validate(validation) => Some(self.validation_limit(validation.org_id, now)),
+            _ => None,
+        };
         let task = serde_json::to_string(&task).map_err(Error::internal)?;
-        let within = SignedDuration::try_from(within).map_err(Error::internal)?;
-        let deadline = self.inner.environment.now() + within;
+        let deadline = now + SignedDuration::try_from(within).map_err(Error::internal)?;
         let ticket = self.inner.jobs.expect(node_id, id, progress);
-        let row = JobRow { control: self.clone(), id };
+        let row = JobRow { control: self.clone(), id, is_removed: false };
         let at_most = u32::try_from(WAITING_AT_MOST).unwrap_or(u32::MAX);
-        if !self.inner.store.add_job(&StoredJob { id, node_id, task, deadline }, at_most).await? {
-            return Ok(None);
+        let job = StoredJob { id, node_id, task, deadline, validation };
+        match self.inner.store.add_job(&job, at_most).await? {
+            JobAdded::Added => {}
+            JobAdded::NodeIsBusy => return Ok(None),
+            JobAdded::TooManyValidations => return Err(self.too_many_validations()),
         }
         self.inner.jobs.note_stored([node_id]);
-        Ok(Some(GivenJob { ticket, _row: Some(row) }))
+        Ok(Some(GivenJob { ticket, row: Some(row) }))
+    }
+
+    fn validation_limit(&self, org_id: OrgId, now: Timestamp) -> ValidationLimit {
+        let at_most = u32::try_from(self.inner.settings.validations_at_once).unwrap_or(u32::MAX);
+        ValidationLimit { org_id, at_most, now }
+    }
+
+    fn too_many_validations(&self) -> Error {
+        Error::TooManyValidations(self.inner.settings.validations_at_once)
+    }
+
+    /// Refuses a validation that would have to be refused by [`Control::give_job`], because of those at other control planes.
+    pub(crate) async fn check_validations_elsewhere(&self, org_id: OrgId) -> Result<()> {
+        if !self.inner.settings.shares_database {
+            return Ok(());
+        }
+        let limit = self.validation_limit(org_id, self.inner.environment.now());
+        let in_progress = self.inner.store.validations_in_progress(org_id, limit.now, limit.at_most).await?;
+        if in_progress < self.inner.settings.validations_at_once {
+            Ok(())
+        } else {
+            Err(self.too_many_validations())
+        }
     }
 
     /// Takes the jobs that wait for a node.

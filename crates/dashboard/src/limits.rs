@@ -64,22 +64,22 @@ impl PageLimits {
         from: Option<&str>,
     ) -> Result<Option<Attempt<'_>>, PageError> {
         let Some(logins) = &self.logins else { return Ok(None) };
-        let refusal = match logins.admit(email, from) {
+        let refusal = match logins.admit(email, from).await {
             Ok(attempt) => return Ok(Some(attempt)),
             Err(refusal) => refusal,
         };
         match from {
             Some(from) if control.signed_in_from(email, from).await? => {
-                Ok(Some(logins.admit_from_known_network(email, from)?))
+                Ok(Some(logins.admit_from_known_network(email, from).await?))
             }
             _ => Err(refusal.into()),
         }
     }
 
     /// Admits or refuses an attempt to change a password by sending the current one.
-    pub(crate) fn admit_password_change(&self, user: UserId) -> Result<Option<Attempt<'_>>, PageError> {
+    pub(crate) async fn admit_password_change(&self, user: UserId) -> Result<Option<Attempt<'_>>, PageError> {
         match &self.logins {
-            Some(logins) => Ok(Some(logins.admit_change(user)?)),
+            Some(logins) => Ok(Some(logins.admit_change(user).await?)),
             None => Ok(None),
         }
     }

@@ -1,7 +1,7 @@
 //! Jobs for nodes, stored so that every control plane on the database can pass them on and receive their results.
 
 use async_trait::async_trait;
-use bucketry_model::id::{JobId, NodeId};
+use bucketry_model::id::{JobId, NodeId, OrgId};
 use jiff::Timestamp;
 
 use crate::Result;
@@ -17,6 +17,30 @@ pub struct StoredJob {
     pub task: String,
     /// When nobody waits for the outcome any more.
     pub deadline: Timestamp,
+    /// `None` if the job is no validation.
+    pub validation: Option<ValidationLimit>,
+}
+
+/// How many validations an organization may have in progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ValidationLimit {
+    /// The organization that the job validates a bucket for.
+    pub org_id: OrgId,
+    /// The maximum, including this job.
+    pub at_most: u32,
+    /// Validations whose deadline was before this time don't count.
+    pub now: Timestamp,
+}
+
+/// The outcome of adding a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobAdded {
+    /// The job was stored.
+    Added,
+    /// Too many jobs already wait for the node.
+    NodeIsBusy,
+    /// The organization already has the maximum number of validations in progress.
+    TooManyValidations,
 }
 
 /// A job that was taken to be passed to its node.
@@ -42,8 +66,13 @@ pub struct JobReport {
 /// Stores jobs.
 #[async_trait]
 pub trait JobStore {
-    /// Stores a job. Returns false if `at_most` jobs already wait for the node.
-    async fn add_job(&self, job: &StoredJob, at_most: u32) -> Result<bool>;
+    /// Stores a job, unless `at_most` jobs already wait for the node. Of validations of one organization that are added at
+    /// the same time, only as many are stored as it may have.
+    async fn add_job(&self, job: &StoredJob, at_most: u32) -> Result<JobAdded>;
+
+    /// How many validations of an organization are in progress, at most `limit`: those that aren't removed, and whose
+    /// deadline is after `now`.
+    async fn validations_in_progress(&self, org_id: OrgId, now: Timestamp, limit: u32) -> Result<usize>;
 
     /// The nodes for which jobs wait, at most `limit`.
     async fn nodes_with_jobs(&self, limit: u32) -> Result<Vec<NodeId>>;

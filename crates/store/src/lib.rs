@@ -35,6 +35,7 @@ pub mod job;
 pub mod key_check;
 pub mod lease;
 pub mod listing;
+pub mod login_failure;
 mod migrations;
 pub mod monitoring;
 pub mod node;
@@ -100,6 +101,7 @@ pub trait Store:
     + key_check::KeyCheckStore
     + lease::LeaseStore
     + listing::ListingStore
+    + login_failure::LoginFailureStore
     + monitoring::MonitoringStore
     + notification_channel::ChannelStore
     + notification::NotificationStore

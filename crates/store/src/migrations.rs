@@ -45,6 +45,7 @@ const SQLITE: &[File] = files! {
     "0029_report_withdrawals",
     "0030_node_signatures",
     "0031_last_heartbeats",
+    "0032_shared_limits",
 };
 
 const POSTGRES: &[File] = files! {
@@ -78,6 +79,7 @@ const POSTGRES: &[File] = files! {
     "0030_report_withdrawals",
     "0031_node_signatures",
     "0032_last_heartbeats",
+    "0033_shared_limits",
 };
 
 /// The migrations of a SQLite database.

@@ -35,6 +35,7 @@ pub mod serve;
 pub mod shared_body;
 pub mod stall;
 pub mod tls;
+mod token_bucket;
 pub mod unread_body;
 
 use std::time::Duration;

@@ -3,15 +3,22 @@
 //! Only failures count. Each network has a small allowance per account. An account has a much larger one for all
 //! networks together, against guesses from many networks. A network from which the account logged in recently has
 //! its own allowance, whatever others do.
+//!
+//! Several processes count together if they share what they know about failures ([`SharedFailures`]). Attempts that are in
+//! progress are counted by each process alone.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, Hash, RandomState};
+use std::fmt::Display;
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use parking_lot::Mutex;
 
 use crate::rate::{Rate, RateExceeded};
+use crate::token_bucket::TokenBucketSize;
 
 /// The most keys that an allowance remembers, a few MiB. Every failure is an attempt that was admitted, and rate
 /// limits by address and the cost of hashing passwords keep those far below this number.
@@ -27,67 +34,98 @@ pub fn network(address: IpAddr) -> String {
     }
 }
 
-/// What was left of an allowance at a point in time.
-#[derive(Debug, Clone, Copy)]
-struct Left {
-    attempts: f64,
-    at: Instant,
+/// What a failed attempt uses of an allowance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedAllowance {
+    /// What the allowance is for. Contains an e-mail address as it was entered.
+    pub name: String,
+    /// How much later the allowance is complete again because of the attempt.
+    pub recovers_in: Duration,
+    /// After how long it is complete again at the latest.
+    pub overdrawn_at_most: Duration,
 }
 
-/// The allowances of one rate, by hashed key.
+/// What several processes know together about failed attempts. If it can't be read or written, each process counts alone.
+#[async_trait]
+pub trait SharedFailures: Send + Sync {
+    /// How long it takes until each of these allowances is complete again, in their order: zero for those that are, and if
+    /// nothing is known.
+    async fn recovery(&self, names: &[String]) -> Vec<Duration>;
+
+    /// Records an attempt that failed, and what it used.
+    async fn record(&self, failed: &[FailedAllowance]);
+}
+
+/// Names what an allowance is for.
+struct AllowanceKey {
+    name: String,
+    hash: u64,
+}
+
+/// Stores when an allowance will be complete again, in bounded memory.
+fn store(all: &mut HashMap<u64, Instant>, hash: u64, complete_at: Instant, now: Instant) {
+    if all.len() >= MAX_KEYS && !all.contains_key(&hash) {
+        all.retain(|_, complete_at| *complete_at > now);
+        if all.len() >= MAX_KEYS {
+            all.clear();
+        }
+    }
+    all.insert(hash, complete_at);
+}
+
+/// The allowances of one rate.
 struct Allowances {
+    /// Distinguishes them from others that are for the same account.
+    kind: &'static str,
     rate: Rate,
-    left: Mutex<HashMap<u64, Left>>,
+    size: TokenBucketSize,
+    /// When each allowance that isn't complete will be so again, by hashed key.
+    complete_at: Mutex<HashMap<u64, Instant>>,
+    hasher: RandomState,
 }
 
 impl Allowances {
-    fn new(rate: Rate) -> Self {
-        Self { rate, left: Mutex::default() }
+    fn new(kind: &'static str, rate: Rate) -> Self {
+        let size = TokenBucketSize::new(rate.per_minute, rate.burst);
+        Self { kind, rate, size, complete_at: Mutex::default(), hasher: RandomState::new() }
     }
 
-    fn burst(&self) -> f64 {
-        f64::from(self.rate.burst.get())
-    }
-
-    fn per_second(&self) -> f64 {
-        f64::from(self.rate.per_minute.get()) / 60.0
-    }
-
-    fn now(&self, left: Left, now: Instant) -> f64 {
-        let refilled = now.saturating_duration_since(left.at).as_secs_f64() * self.per_second();
-        (left.attempts + refilled).min(self.burst())
+    fn key(&self, account: impl Display, network: &str) -> AllowanceKey {
+        let name = format!("{}\n{network}\n{account}", self.kind);
+        AllowanceKey { hash: self.hasher.hash_one(&name), name }
     }
 
     /// Takes an attempt, or returns the time until the next one is available.
-    fn take(&self, key: u64, now: Instant) -> Result<(), Duration> {
-        let mut all = self.left.lock();
-        if all.len() >= MAX_KEYS && !all.contains_key(&key) {
-            all.retain(|_, left| self.now(*left, now) < self.burst());
-            if all.len() >= MAX_KEYS {
-                all.clear();
-            }
-        }
-        let attempts = all.get(&key).map_or(self.burst(), |left| self.now(*left, now));
-        if attempts < 1.0 {
-            return Err(Duration::from_secs_f64((1.0 - attempts) / self.per_second()));
-        }
-        all.insert(key, Left { attempts: attempts - 1.0, at: now });
+    fn take(&self, hash: u64, now: Instant) -> Result<(), Duration> {
+        let mut all = self.complete_at.lock();
+        let complete_at = self.size.take(all.get(&hash).copied().unwrap_or(now), now)?;
+        store(&mut all, hash, complete_at, now);
         Ok(())
     }
 
-    /// Takes an attempt that has no other allowance.
-    fn admit(&self, key: u64, what: &'static str, now: Instant) -> Result<Attempt<'_>, TooManyFailures> {
-        match self.take(key, now) {
-            Ok(()) => Ok(Attempt(vec![(self, key)])),
-            Err(wait) => Err(TooManyFailures::new(self.rate, what, wait)),
+    /// Refunds an attempt that was not a failure.
+    fn refund(&self, hash: u64) {
+        if let Some(complete_at) = self.complete_at.lock().get_mut(&hash) {
+            *complete_at = self.size.put_back(*complete_at);
         }
     }
 
-    /// Refunds an attempt that was not a failure.
-    fn refund(&self, key: u64) {
-        let mut all = self.left.lock();
-        if let Some(left) = all.get_mut(&key) {
-            left.attempts = (left.attempts + 1.0).min(self.burst());
+    /// Takes into account that the allowance recovers later than this process knows.
+    fn learn(&self, hash: u64, recovery: Duration, now: Instant) {
+        // More than what failures can use comes from a wrong clock.
+        if recovery.is_zero() || recovery > self.size.longest_refill() + self.size.per_token() {
+            return;
+        }
+        let mut all = self.complete_at.lock();
+        let complete_at = all.get(&hash).map_or(now + recovery, |known| (*known).max(now + recovery));
+        store(&mut all, hash, complete_at, now);
+    }
+
+    fn failed(&self, key: AllowanceKey) -> FailedAllowance {
+        FailedAllowance {
+            name: key.name,
+            recovers_in: self.size.per_token(),
+            overdrawn_at_most: self.size.longest_refill(),
         }
     }
 }
@@ -98,18 +136,30 @@ pub struct LoginGuard {
     per_account: Allowances,
     known_networks: Allowances,
     changes: Allowances,
-    hasher: RandomState,
+    shared: Option<Arc<dyn SharedFailures>>,
 }
 
-/// An admitted attempt. If it is dropped, it counts as failed.
+/// An admitted attempt. If it is dropped, it counts as failed at this process.
 #[must_use = "an attempt that is not refunded counts as failed"]
-pub struct Attempt<'a>(Vec<(&'a Allowances, u64)>);
+pub struct Attempt<'a> {
+    used: Vec<(&'a Allowances, AllowanceKey)>,
+    shared: Option<&'a dyn SharedFailures>,
+}
 
 impl Attempt<'_> {
     /// The password was right, or was not checked.
     pub fn refund(self) {
-        for (allowances, key) in self.0 {
-            allowances.refund(key);
+        for (allowances, key) in self.used {
+            allowances.refund(key.hash);
+        }
+    }
+
+    /// The password was wrong. Other processes are to know this before the client does.
+    pub async fn fail(self) {
+        if let Some(shared) = self.shared {
+            let failed: Vec<FailedAllowance> =
+                self.used.into_iter().map(|(allowances, key)| allowances.failed(key)).collect();
+            shared.record(&failed).await;
         }
     }
 }
@@ -119,50 +169,87 @@ impl LoginGuard {
     /// all networks together, or from one network that it recently logged in from.
     pub fn new(per_account_and_network: Rate, per_account: Rate) -> Self {
         Self {
-            per_network: Allowances::new(per_account_and_network),
-            per_account: Allowances::new(per_account),
-            known_networks: Allowances::new(per_account),
-            changes: Allowances::new(per_account_and_network),
-            hasher: RandomState::new(),
+            per_network: Allowances::new("network", per_account_and_network),
+            per_account: Allowances::new("account", per_account),
+            known_networks: Allowances::new("known network", per_account),
+            changes: Allowances::new("change", per_account_and_network),
+            shared: None,
         }
+    }
+
+    /// Counts together with other processes.
+    #[must_use]
+    pub fn shared(self, failures: Arc<dyn SharedFailures>) -> Self {
+        Self { shared: Some(failures), ..self }
     }
 
     /// Admits an attempt to log in to the account with this e-mail address, which is remembered only as a hash.
     ///
     /// If the attempt is refused, and the account recently logged in from this network, try
     /// [`Self::admit_from_known_network`].
-    pub fn admit(&self, email: &str, network: Option<&str>) -> Result<Attempt<'_>, TooManyFailures> {
-        let (near, account) = self.keys(email, network);
-        self.take_both(near, account, Instant::now())
-            .map_err(|wait| TooManyFailures::new(self.per_network.rate, "this account", wait))
+    pub async fn admit(&self, email: &str, network: Option<&str>) -> Result<Attempt<'_>, TooManyFailures> {
+        let account = folded(email);
+        let near = self.per_network.key(&account, network.unwrap_or_default());
+        let all = self.per_account.key(&account, "");
+        let used = vec![(&self.per_network, near), (&self.per_account, all)];
+        self.take(used, self.per_network.rate, "this account").await
     }
 
     /// Admits an attempt to log in from a network from which the account recently logged in.
-    pub fn admit_from_known_network(
+    pub async fn admit_from_known_network(
         &self,
         email: &str,
         network: &str,
     ) -> Result<Attempt<'_>, TooManyFailures> {
-        let (near, _) = self.keys(email, Some(network));
-        self.known_networks.admit(near, "this account from your network", Instant::now())
+        let near = self.known_networks.key(folded(email), network);
+        let used = vec![(&self.known_networks, near)];
+        self.take(used, self.known_networks.rate, "this account from your network").await
     }
 
     /// Admits an attempt to change the password of this account by sending the current one.
-    pub fn admit_change(&self, account: impl Hash) -> Result<Attempt<'_>, TooManyFailures> {
-        let key = self.hasher.hash_one(account);
-        self.changes.admit(key, "the current password of this account", Instant::now())
+    pub async fn admit_change(&self, account: impl Display) -> Result<Attempt<'_>, TooManyFailures> {
+        let key = self.changes.key(account, "");
+        self.take(vec![(&self.changes, key)], self.changes.rate, "the current password of this account").await
     }
 
-    fn keys(&self, email: &str, network: Option<&str>) -> (u64, u64) {
-        let account = email.trim().to_lowercase();
-        (self.hasher.hash_one((&account, network)), self.hasher.hash_one(&account))
+    async fn take<'a>(
+        &'a self,
+        used: Vec<(&'a Allowances, AllowanceKey)>,
+        rate: Rate,
+        what: &'static str,
+    ) -> Result<Attempt<'a>, TooManyFailures> {
+        self.learn(&used).await;
+        take_all(&used, Instant::now()).map_err(|wait| TooManyFailures::new(rate, what, wait))?;
+        Ok(Attempt { used, shared: self.shared.as_deref() })
     }
 
-    fn take_both(&self, near: u64, account: u64, now: Instant) -> Result<Attempt<'_>, Duration> {
-        self.per_network.take(near, now)?;
-        self.per_account.take(account, now).inspect_err(|_| self.per_network.refund(near))?;
-        Ok(Attempt(vec![(&self.per_network, near), (&self.per_account, account)]))
+    /// Takes into account what failed at other processes.
+    async fn learn(&self, used: &[(&Allowances, AllowanceKey)]) {
+        let Some(shared) = &self.shared else { return };
+        let names: Vec<String> = used.iter().map(|(_, key)| key.name.clone()).collect();
+        let recovery = shared.recovery(&names).await;
+        let now = Instant::now();
+        for ((allowances, key), recovery) in used.iter().zip(recovery) {
+            allowances.learn(key.hash, recovery, now);
+        }
     }
+}
+
+fn folded(email: &str) -> String {
+    email.trim().to_lowercase()
+}
+
+/// Takes an attempt from each allowance, or from none.
+fn take_all(used: &[(&Allowances, AllowanceKey)], now: Instant) -> Result<(), Duration> {
+    for (position, (allowances, key)) in used.iter().enumerate() {
+        if let Err(wait) = allowances.take(key.hash, now) {
+            for (allowances, key) in &used[..position] {
+                allowances.refund(key.hash);
+            }
+            return Err(wait);
+        }
+    }
+    Ok(())
 }
 
 /// An attempt that was refused, because too many before it failed.
@@ -193,9 +280,28 @@ mod tests {
         assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
     }
 
+    /// Failures that several guards share.
+    #[derive(Default)]
+    struct Together(Mutex<HashMap<String, Duration>>);
+
+    #[async_trait]
+    impl SharedFailures for Together {
+        async fn recovery(&self, names: &[String]) -> Vec<Duration> {
+            let all = self.0.lock();
+            names.iter().map(|name| all.get(name).copied().unwrap_or_default()).collect()
+        }
+
+        async fn record(&self, failed: &[FailedAllowance]) {
+            let mut all = self.0.lock();
+            for one in failed {
+                *all.entry(one.name.clone()).or_default() += one.recovers_in;
+            }
+        }
+    }
+
     #[test]
     fn an_allowance_refills_and_what_is_given_back_can_be_taken_again() {
-        let (allowances, start) = (Allowances::new(Rate::new(6, 2)), Instant::now());
+        let (allowances, start) = (Allowances::new("network", Rate::new(6, 2)), Instant::now());
         let take = |key, after| allowances.take(key, start + Duration::from_secs(after));
         assert!(take(1, 0).is_ok() && take(1, 0).is_ok());
         assert_eq!(take(1, 0), Err(Duration::from_secs(10)));
@@ -209,20 +315,58 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_whatever_keys_come() {
-        let (allowances, now) = (Allowances::new(Rate::new(1, 10)), Instant::now());
+        let (allowances, now) = (Allowances::new("network", Rate::new(1, 10)), Instant::now());
         for key in 0..200_000 {
             allowances.take(key, now).unwrap();
         }
-        assert!(allowances.left.lock().len() <= MAX_KEYS);
+        assert!(allowances.complete_at.lock().len() <= MAX_KEYS);
     }
 
-    #[test]
-    fn attempts_at_once_are_all_counted_before_any_has_ended() {
+    #[tokio::test]
+    async fn attempts_at_once_are_all_counted_before_any_has_ended() {
         let guard = LoginGuard::new(Rate::new(1, 3), Rate::new(30, 300));
-        let now = Instant::now();
-        let under_way: Vec<_> = (0..5).map(|_| guard.take_both(1, 2, now)).collect();
+        let mut under_way = Vec::new();
+        for _ in 0..5 {
+            under_way.push(guard.admit("a@example.com", None).await);
+        }
         assert_eq!(under_way.iter().filter(|attempt| attempt.is_ok()).count(), 3);
         under_way.into_iter().flatten().for_each(Attempt::refund);
-        assert!(guard.take_both(1, 2, now).is_ok());
+        assert!(guard.admit("A@example.com ", None).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn failures_at_another_process_count_and_successes_store_nothing() {
+        let together = Arc::new(Together::default());
+        let guard = || LoginGuard::new(Rate::new(1, 3), Rate::new(30, 300)).shared(together.clone());
+        let (here, there) = (guard(), guard());
+        let (email, network) = ("a@example.com", Some("192.0.2.0/24"));
+        for _ in 0..5 {
+            here.admit(email, network).await.unwrap().refund();
+        }
+        assert!(together.0.lock().is_empty());
+        here.admit(email, network).await.unwrap().fail().await;
+        there.admit(email, network).await.unwrap().fail().await;
+        here.admit(email, network).await.unwrap().fail().await;
+        for guard in [&here, &there] {
+            let refused = guard.admit(email, network).await.map(drop).unwrap_err();
+            assert!((30..=61).contains(&refused.limit.retry_after), "{refused:?}");
+            assert!(guard.admit(email, Some("198.51.100.0/24")).await.is_ok(), "another network");
+            assert!(guard.admit("b@example.com", network).await.is_ok(), "another account");
+        }
+        here.admit_change(7).await.unwrap().fail().await;
+        here.admit_change(7).await.unwrap().fail().await;
+        there.admit_change(7).await.unwrap().fail().await;
+        assert!(there.admit_change(7).await.is_err() && here.admit_change(7).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn what_only_a_wrong_clock_can_have_stored_is_ignored() {
+        let together = Arc::new(Together::default());
+        let guard = LoginGuard::new(Rate::new(1, 3), Rate::new(30, 300)).shared(together.clone());
+        guard.admit("a@example.com", None).await.unwrap().fail().await;
+        for recovery in together.0.lock().values_mut() {
+            *recovery = Duration::from_hours(365 * 24);
+        }
+        assert!(guard.admit("a@example.com", None).await.is_ok());
     }
 }

@@ -46,10 +46,10 @@ pub(crate) async fn login(
     let device = login.device_info.map(|info| info.0);
     let session =
         state.control().login_from(&login.email, login.password, device.as_deref(), network, origin).await;
-    if let Some(attempt) = attempt
-        && !matches!(session, Err(bucketry_control::Error::Login(_)))
-    {
-        attempt.refund();
+    match attempt {
+        Some(attempt) if matches!(session, Err(bucketry_control::Error::Login(_))) => attempt.fail().await,
+        Some(attempt) => attempt.refund(),
+        None => {}
     }
     Ok(Json(session_of(session?)))
 }

@@ -43,7 +43,7 @@ pub(crate) async fn update(
     ChangeBody { value }: ChangeBody<AccountChanges>,
 ) -> ApiResult<Json<Message>> {
     let attempt = match (state.limits(), &value.current_password) {
-        (Some(limits), Some(_)) => Some(limits.admit_password_change(caller.user_id)?),
+        (Some(limits), Some(_)) => Some(limits.admit_password_change(caller.user_id).await?),
         _ => None,
     };
     let input = AccountInput {
@@ -53,10 +53,10 @@ pub(crate) async fn update(
         current_password: value.current_password,
     };
     let changed = state.control().update_account(&caller, id, input).await;
-    if let Some(attempt) = attempt
-        && !matches!(changed, Err(Error::CurrentPasswordWrong))
-    {
-        attempt.refund();
+    match attempt {
+        Some(attempt) if matches!(changed, Err(Error::CurrentPasswordWrong)) => attempt.fail().await,
+        Some(attempt) => attempt.refund(),
+        None => {}
     }
     changed?;
     Ok(Json(Message::new("the account was changed")))

@@ -239,7 +239,9 @@ impl Control {
                 ));
                 continue;
             };
-            outcome = match tokio::time::timeout(within, job.outcome()).await {
+            let ended = tokio::time::timeout(within, job.outcome()).await;
+            job.end().await;
+            outcome = match ended {
                 Ok(Some(Outcome::Validated { diagnosis, at })) => {
                     let now = self.inner.environment.now();
                     let at = at.filter(|at| at.duration_since(now).abs() <= ACCEPTED_SKEW).unwrap_or(now);

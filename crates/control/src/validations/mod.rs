@@ -161,6 +161,7 @@ impl Control {
         let followed =
             FollowedValidation { org_id: caller.org_id, subject, scope, progress, end: Arc::clone(&end) };
         let at_once = self.inner.settings.validations_at_once;
+        self.check_validations_elsewhere(caller.org_id).await?;
         if !self.inner.validations.add(id, followed.clone(), at_once, self.inner.environment.now()) {
             return Err(Error::TooManyValidations(at_once));
         }

@@ -12,6 +12,7 @@ mod credentials;
 mod event_storm;
 mod findings;
 mod inventories;
+mod login_failures;
 mod monitoring;
 mod moved_buckets;
 mod nodes;

@@ -235,6 +235,37 @@ async fn two_processes() -> (TestContext, FakeNode, tokio::task::JoinSet<()>) {
 }
 
 #[tokio::test]
+async fn validations_at_all_processes_together_are_bounded() {
+    let settings = || Settings { shares_database: true, validations_at_once: 2, ..Settings::default() };
+    let cx = TestContext::with(settings()).await;
+    let there = cx.another_process(settings());
+    let mut following = tokio::task::JoinSet::new();
+    for process in [cx.control.clone(), there.clone()] {
+        following.spawn(async move { process.follow_other_processes().await });
+    }
+    let id = cx.unchecked("Photos").await;
+    let begin_there = async || there.begin_validation(&cx.owner, id, &BucketInput::default()).await;
+    cx.begin(id).await;
+    begin_there().await.unwrap();
+    let jobs = cx.node.next_jobs(2).await;
+    for process in [&cx.control, &there] {
+        let begun = process.begin_validation(&cx.owner, id, &BucketInput::default()).await.map(drop);
+        assert!(matches!(begun, Err(Error::TooManyValidations(2))), "{begun:?}");
+        let validated = process.validate_bucket(&cx.owner, id, &BucketInput::default()).await.map(drop);
+        assert!(matches!(validated, Err(Error::TooManyValidations(2))), "{validated:?}");
+    }
+    for job in jobs {
+        cx.node.finish(job.id, vec![check(CheckName::Bucket, true)]).await;
+    }
+    let ended = async {
+        while begin_there().await.is_err() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(LONGEST_WAIT, ended).await.expect("another one may begin when these have ended");
+}
+
+#[tokio::test]
 async fn a_validation_runs_at_a_node_that_is_connected_to_another_process() {
     use CheckName::{Connect, Dns};
     let (cx, node, _following) = two_processes().await;

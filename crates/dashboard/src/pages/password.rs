@@ -62,7 +62,7 @@ async fn change(viewer: &Viewer, fields: &FieldValues) -> Result<Secret, PageErr
     let caller = &viewer.caller;
     let current = fields.secret("currentPassword");
     let attempt = match &current {
-        Some(_) => viewer.frame.app.limits().admit_password_change(caller.user_id)?,
+        Some(_) => viewer.frame.app.limits().admit_password_change(caller.user_id).await?,
         None => None,
     };
     let Some(new) = fields.secret("password") else {
@@ -70,10 +70,10 @@ async fn change(viewer: &Viewer, fields: &FieldValues) -> Result<Secret, PageErr
     };
     let input = AccountInput { password: Some(new), current_password: current, ..AccountInput::default() };
     let changed = viewer.control().update_account(caller, caller.user_id, input).await;
-    if let Some(attempt) = attempt
-        && !matches!(changed, Err(Error::CurrentPasswordWrong))
-    {
-        attempt.refund();
+    match attempt {
+        Some(attempt) if matches!(changed, Err(Error::CurrentPasswordWrong)) => attempt.fail().await,
+        Some(attempt) => attempt.refund(),
+        None => {}
     }
     changed?;
     Ok(viewer.control().renew_browser_value(caller).await?)

@@ -86,10 +86,10 @@ async fn sign_in(
     let password = fields.secret("password").unwrap_or_else(|| bucketry_model::secret::Secret::new(""));
     let session =
         app.control().sign_in_browser(email, password, Some(&frame.device), from, frame.origin()).await;
-    if let Some(attempt) = attempt
-        && !matches!(session, Err(Error::Login(_)))
-    {
-        attempt.refund();
+    match attempt {
+        Some(attempt) if matches!(session, Err(Error::Login(_))) => attempt.fail().await,
+        Some(attempt) => attempt.refund(),
+        None => {}
     }
     Ok(session?)
 }

@@ -60,7 +60,7 @@ async fn wrong_passwords_are_limited_together_with_those_at_the_api() {
         DashboardSettings { login_guard: Some(Arc::clone(&guard)), ..DashboardSettings::default() };
     let deployment = Deployment::with(settings, false).await;
     // One failure elsewhere, one here.
-    drop(guard.admit(OWNER, None).unwrap());
+    drop(guard.admit(OWNER, None).await.unwrap());
     let wrong = [("email", OWNER), ("password", "Wrong-Horse-1")];
     assert_eq!(deployment.post("", "/ui/sign-in", &wrong).await.status, StatusCode::UNPROCESSABLE_ENTITY);
     let page = deployment.post("", "/ui/sign-in", &[("email", OWNER), ("password", PASSWORD)]).await;

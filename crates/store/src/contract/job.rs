@@ -1,11 +1,11 @@
 //! Jobs that any control plane may pass to their nodes.
 
-use bucketry_model::id::{JobId, NodeId};
+use bucketry_model::id::{JobId, NodeId, OrgId};
 use futures_util::future::join;
 
-use super::fixture::{at, fresh};
+use super::fixture::{TestContext, at, fresh};
 use crate::Store;
-use crate::job::{JobReport, StoredJob};
+use crate::job::{JobAdded, JobReport, StoredJob, ValidationLimit};
 
 const WAITING: u32 = 3;
 
@@ -15,12 +15,13 @@ fn job(node_id: NodeId) -> StoredJob {
         node_id,
         task: r#"{"kind":"newIdentity"}"#.to_owned(),
         deadline: at(60),
+        validation: None,
     }
 }
 
 async fn added(store: &dyn Store, node_id: NodeId) -> JobId {
     let job = job(node_id);
-    assert!(store.add_job(&job, WAITING).await.unwrap());
+    assert_eq!(store.add_job(&job, WAITING).await.unwrap(), JobAdded::Added);
     job.id
 }
 
@@ -97,8 +98,37 @@ pub async fn only_so_many_jobs_wait_for_one_node(store: &dyn Store) {
     for _ in 0..WAITING {
         added(store, node).await;
     }
-    assert!(!store.add_job(&job(node), WAITING).await.unwrap());
+    assert_eq!(store.add_job(&job(node), WAITING).await.unwrap(), JobAdded::NodeIsBusy);
     added(store, other).await;
     taken(store, node).await;
     added(store, node).await;
+}
+
+fn validation(org_id: OrgId, now: i64) -> StoredJob {
+    let limit = ValidationLimit { org_id, at_most: 2, now: at(now) };
+    StoredJob { validation: Some(limit), ..job(fresh(NodeId::new)) }
+}
+
+pub async fn only_so_many_validations_of_one_organization_are_in_progress(store: &dyn Store) {
+    let (one, another) = (TestContext::new(store).await.org, TestContext::another(store).await.org);
+    let add = async |org, now| store.add_job(&validation(org, now), 10).await.unwrap();
+    let in_progress = async |org, now| store.validations_in_progress(org, at(now), 10).await.unwrap();
+    let first = validation(one, 0);
+    assert_eq!(store.add_job(&first, 10).await.unwrap(), JobAdded::Added);
+    assert_eq!((add(one, 0).await, add(one, 0).await), (JobAdded::Added, JobAdded::TooManyValidations));
+    assert_eq!(add(another, 0).await, JobAdded::Added);
+    assert_eq!((in_progress(one, 0).await, in_progress(another, 0).await), (2, 1));
+    assert_eq!(store.validations_in_progress(one, at(0), 1).await.unwrap(), 1);
+    store.remove_job(first.id).await.unwrap();
+    assert_eq!((add(one, 0).await, add(one, 0).await), (JobAdded::Added, JobAdded::TooManyValidations));
+    // Those of a process that died end with their deadline.
+    assert_eq!((in_progress(one, 60).await, add(one, 60).await), (0, JobAdded::Added));
+}
+
+pub async fn validations_that_begin_at_once_do_not_exceed_the_limit(store: &dyn Store) {
+    let org = TestContext::new(store).await.org;
+    let add = async || store.add_job(&validation(org, 0), 10).await.unwrap();
+    let ((a, b), (c, d)) = join(join(add(), add()), join(add(), add())).await;
+    let added = [a, b, c, d].into_iter().filter(|added| *added == JobAdded::Added).count();
+    assert_eq!(added, 2);
 }

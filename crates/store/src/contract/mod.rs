@@ -35,6 +35,7 @@ pub mod job;
 pub mod key_check;
 pub mod lease;
 pub mod listing;
+pub mod login_failure;
 pub mod monitoring;
 pub mod node;
 pub mod node_signature;
@@ -342,6 +343,14 @@ macro_rules! contract_stories {
                 reports_of_other_nodes_and_on_jobs_that_ended_change_nothing
                 a_withdrawn_job_is_gone_and_so_is_one_that_nobody_waits_for
                 only_so_many_jobs_wait_for_one_node
+                only_so_many_validations_of_one_organization_are_in_progress
+                validations_that_begin_at_once_do_not_exceed_the_limit
+            }
+            login_failure {
+                failures_add_up_until_the_allowance_is_complete_again
+                failures_at_once_are_all_counted
+                an_allowance_is_never_overdrawn_by_more_than_its_limit
+                failures_are_forgotten_when_the_allowance_is_complete
             }
             key_check {
                 each_key_is_checked_once_a_day

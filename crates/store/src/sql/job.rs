@@ -1,17 +1,18 @@
 //! Jobs for nodes that any control plane may pass on.
 
 use async_trait::async_trait;
-use bucketry_model::id::{JobId, NodeId};
+use bucketry_model::id::{JobId, NodeId, OrgId};
 use bucketry_model::time::to_micros;
 use jiff::Timestamp;
 use sqlx::query;
 
 use super::SqlStore;
 use super::columns::Columns;
-use super::dialect::Row;
+use super::dialect::{Query, Row};
+use super::node::lock_organization;
 use super::statement::{InList, texts};
 use crate::Result;
-use crate::job::{JobReport, JobStore, StoredJob, TakenJob};
+use crate::job::{JobAdded, JobReport, JobStore, StoredJob, TakenJob};
 use crate::signal::Signal;
 
 fn taken(row: &Row) -> Result<TakenJob> {
@@ -28,23 +29,45 @@ fn reported(row: &Row) -> Result<JobReport> {
     })
 }
 
+/// The validations of an organization that are in progress.
+fn in_progress(org_id: OrgId, now: Timestamp, limit: u32) -> Query<'static> {
+    let sql = "SELECT j.id FROM jobs j WHERE j.validation_of = $1 AND j.deadline > $2 LIMIT $3";
+    query(sql).bind(org_id.to_string()).bind(to_micros(now)).bind(i64::from(limit))
+}
+
 #[async_trait]
 impl JobStore for SqlStore {
-    async fn add_job(&self, job: &StoredJob, at_most: u32) -> Result<bool> {
+    async fn add_job(&self, job: &StoredJob, at_most: u32) -> Result<JobAdded> {
         let mut write = self.write().await?;
+        if let Some(limit) = job.validation {
+            lock_organization(&mut write, limit.org_id).await?;
+            let others = write.rows(in_progress(limit.org_id, limit.now, limit.at_most)).await?;
+            if others.len() >= limit.at_most as usize {
+                return Ok(JobAdded::TooManyValidations);
+            }
+        }
         let waiting =
             "SELECT j.id FROM jobs j WHERE j.node_id = $1 AND j.taken_at IS NULL ORDER BY j.id LIMIT $2";
         let waiting =
             write.rows(query(waiting).bind(job.node_id.to_string()).bind(i64::from(at_most))).await?;
         if waiting.len() >= at_most as usize {
-            return Ok(false);
+            return Ok(JobAdded::NodeIsBusy);
         }
-        let sql = "INSERT INTO jobs (id, node_id, task, deadline) VALUES ($1, $2, $3, $4)";
-        let insert = query(sql).bind(job.id.to_string()).bind(job.node_id.to_string());
-        write.execute(insert.bind(job.task.as_str()).bind(to_micros(job.deadline))).await?;
+        let sql = "INSERT INTO jobs (id, node_id, task, deadline, validation_of) VALUES ($1, $2, $3, $4, $5)";
+        let insert = query(sql)
+            .bind(job.id.to_string())
+            .bind(job.node_id.to_string())
+            .bind(job.task.as_str())
+            .bind(to_micros(job.deadline))
+            .bind(job.validation.map(|limit| limit.org_id.to_string()));
+        write.execute(insert).await?;
         write.signal(Signal::JobAdded(job.node_id));
         write.commit().await?;
-        Ok(true)
+        Ok(JobAdded::Added)
+    }
+
+    async fn validations_in_progress(&self, org_id: OrgId, now: Timestamp, limit: u32) -> Result<usize> {
+        Ok(self.rows(in_progress(org_id, now, limit)).await?.len())
     }
 
     async fn nodes_with_jobs(&self, limit: u32) -> Result<Vec<NodeId>> {

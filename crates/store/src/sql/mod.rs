@@ -31,6 +31,7 @@ mod key_check;
 mod lease;
 mod listing;
 mod live_workspace;
+mod login_failure;
 mod member;
 mod monitoring;
 mod multi_row;

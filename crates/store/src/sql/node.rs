@@ -92,7 +92,7 @@ async fn key_created(write: &mut Write, org_id: OrgId, id: NodeKeyId) -> Result<
 }
 
 /// Locks an organization, so that what is added to it at the same time is counted one after the other.
-async fn lock_organization(write: &mut Write, org_id: OrgId) -> Result<()> {
+pub(super) async fn lock_organization(write: &mut Write, org_id: OrgId) -> Result<()> {
     let sql = concat!("SELECT id FROM organizations WHERE id = $1", for_update!());
     write.row(query(sql).bind(org_id.to_string())).await.map(|_| ())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bucketry_model::id::{JobId, NodeId};
 use bucketry_store::bucket::BucketStore;
 use bucketry_store::contract::change;
-use bucketry_store::job::{JobStore, StoredJob};
+use bucketry_store::job::{JobAdded, JobStore, StoredJob};
 use bucketry_store::organization::OrganizationStore;
 use bucketry_store::postgres::{Options, PostgresStore};
 use bucketry_store::signal::{Signal, SignalStore, Signals};
@@ -31,7 +31,13 @@ async fn next(signals: &mut dyn Signals) -> Result<Signal> {
 
 fn job() -> StoredJob {
     let (id, node_id) = (JobId::new(now(), [1; 10]), NodeId::new(now(), [1; 10]));
-    StoredJob { id, node_id, task: "{}".to_owned(), deadline: now() + Duration::from_mins(1) }
+    StoredJob {
+        id,
+        node_id,
+        task: "{}".to_owned(),
+        deadline: now() + Duration::from_mins(1),
+        validation: None,
+    }
 }
 
 #[tokio::test]
@@ -41,7 +47,7 @@ async fn a_process_is_told_what_another_one_stored_and_not_what_it_stored_itself
     let job = job();
     there.insert_bucket(&bucket(1), &change(now())).await.unwrap();
     here.insert_bucket(&bucket(2), &change(now())).await.unwrap();
-    assert!(here.add_job(&job, 10).await.unwrap());
+    assert_eq!(here.add_job(&job, 10).await.unwrap(), JobAdded::Added);
     there.take_jobs(job.node_id, now(), now(), 10).await.unwrap();
     there.note_job_progress(job.node_id, job.id, "{}").await.unwrap();
     here.finish_job(job.node_id, job.id, "{}").await.unwrap();
