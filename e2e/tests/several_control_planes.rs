@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
@@ -227,5 +228,26 @@ async fn wrong_passwords_at_two_control_planes_count_together_and_right_ones_sto
         assert_eq!(log_in(server, OWNER_EMAIL).await?, 200, "another account");
     }
     assert_ne!(stored().await?.trim(), "0");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_client_that_has_used_its_rate_limit_at_one_control_plane_is_refused_by_the_other() -> Result<()> {
+    let planes = ControlPlanes::start(|options| options.env("BUCKETRY_RATE_LIMIT", "on")).await?;
+    // Refreshing is limited to 30 requests in a burst, and to one each two seconds from then on.
+    let refresh = async |server: &Server| {
+        let body = json!({ "refreshToken": "A".repeat(43) });
+        Ok(server.post("/user/refresh").json(&body).send().await?.status)
+    };
+    let first = async || refresh(&planes.with_node).await;
+    eventually("the limit at one", SOON, first, |status| *status == 429).await?;
+    let asked = AtomicU32::new(0);
+    let other = async || {
+        asked.fetch_add(1, Ordering::Relaxed);
+        refresh(&planes.without_node).await
+    };
+    eventually("the limit at the other", SOON, other, |status| *status == 429).await?;
+    let asked = asked.into_inner();
+    assert!(asked <= 20, "the other admitted {asked} requests, as if it counted alone");
     Ok(())
 }

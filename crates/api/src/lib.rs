@@ -49,6 +49,7 @@ mod serve;
 mod session;
 mod settings;
 mod shared_failures;
+mod shared_rates;
 mod state;
 mod stats;
 mod systemevent;

@@ -8,30 +8,45 @@ use bucketry_model::id::{TokenId, UserId};
 use bucketry_web::accept::network;
 use bucketry_web::login_guard::{Attempt, LoginGuard, SharedFailures};
 use bucketry_web::rate::RateLimiter;
+use bucketry_web::rate_exchange::RateExchange;
 
 use crate::error::ApiResult;
 use crate::settings::RateLimits;
 
 /// All limits of the API.
 pub(crate) struct Limits {
-    tokens: RateLimiter<TokenId>,
-    addresses: RateLimiter<IpAddr>,
-    login_addresses: RateLimiter<IpAddr>,
+    tokens: Arc<RateLimiter<TokenId>>,
+    addresses: Arc<RateLimiter<IpAddr>>,
+    login_addresses: Arc<RateLimiter<IpAddr>>,
     logins: Arc<LoginGuard>,
 }
 
 impl Limits {
-    /// With `failures`, wrong passwords are counted together with other processes.
-    pub(crate) fn new(rates: &RateLimits, failures: Option<Arc<dyn SharedFailures>>) -> Self {
+    /// Limits that this process applies alone.
+    pub(crate) fn new(rates: &RateLimits) -> Self {
         let logins = LoginGuard::new(rates.login_per_account_and_network, rates.login_per_account);
-        let logins = match failures {
-            Some(failures) => logins.shared(failures),
-            None => logins,
-        };
+        Self::with_guard(rates, logins)
+    }
+
+    /// Limits that this process applies together with others.
+    pub(crate) fn shared(
+        rates: &RateLimits,
+        failures: Arc<dyn SharedFailures>,
+        exchange: &RateExchange,
+    ) -> Self {
+        let logins = LoginGuard::new(rates.login_per_account_and_network, rates.login_per_account);
+        let limits = Self::with_guard(rates, logins.shared(failures));
+        exchange.add("token", &limits.tokens);
+        exchange.add("address", &limits.addresses);
+        exchange.add("login-address", &limits.login_addresses);
+        limits
+    }
+
+    fn with_guard(rates: &RateLimits, logins: LoginGuard) -> Self {
         Self {
-            tokens: RateLimiter::new("token", rates.per_token),
-            addresses: RateLimiter::new("address", rates.per_address),
-            login_addresses: RateLimiter::new("login-address", rates.login_per_address),
+            tokens: Arc::new(RateLimiter::new("token", rates.per_token)),
+            addresses: Arc::new(RateLimiter::new("address", rates.per_address)),
+            login_addresses: Arc::new(RateLimiter::new("login-address", rates.login_per_address)),
             logins: Arc::new(logins),
         }
     }
@@ -91,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_burst_is_let_through_and_then_the_wait_is_told() {
-        let limits = Limits::new(&RateLimits { per_token: Rate::new(6, 2), ..RateLimits::default() }, None);
+        let limits = Limits::new(&RateLimits { per_token: Rate::new(6, 2), ..RateLimits::default() });
         let (a, b) = (TokenId::new(from_micros(1), [1; 10]), TokenId::new(from_micros(1), [2; 10]));
         assert!(limits.check_token(a).is_ok() && limits.check_token(a).is_ok());
         let refused = limits.check_token(a).unwrap_err().into_response();

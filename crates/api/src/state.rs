@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use bucketry_control::Control;
 use bucketry_web::body_budget::BodyBudget;
-use bucketry_web::login_guard::{LoginGuard, SharedFailures};
+use bucketry_web::login_guard::LoginGuard;
+use bucketry_web::rate_exchange::RateExchange;
 use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +25,7 @@ struct ApiStateInner {
     control: Control,
     settings: ApiSettings,
     limits: Option<Limits>,
+    rate_exchange: Option<Arc<RateExchange>>,
     lists: ListCache,
     body_budget: BodyBudget,
     metrics: Metrics,
@@ -33,10 +35,15 @@ struct ApiStateInner {
 impl ApiState {
     /// Creates the state over the use cases.
     pub fn new(control: Control, settings: ApiSettings) -> Self {
-        let shared = control.settings().shares_database;
-        let failures = || shared.then(|| Arc::new(StoredFailures(control.clone())) as Arc<dyn SharedFailures>);
+        let has_others = control.settings().shares_database && settings.rate_limits.is_some();
+        let rate_exchange = has_others.then(Arc::<RateExchange>::default);
+        let limits = settings.rate_limits.as_ref().map(|rates| match &rate_exchange {
+            Some(exchange) => Limits::shared(rates, Arc::new(StoredFailures(control.clone())), exchange),
+            None => Limits::new(rates),
+        });
         let inner = ApiStateInner {
-            limits: settings.rate_limits.as_ref().map(|rates| Limits::new(rates, failures())),
+            limits,
+            rate_exchange,
             metrics: Metrics::new(control.clock().now()),
             control,
             lists: ListCache::new(settings.list_cache_bytes),
@@ -66,6 +73,12 @@ impl ApiState {
     /// What limits wrong passwords. Whoever else checks passwords must share it. `None` if there are no limits.
     pub fn login_guard(&self) -> Option<Arc<LoginGuard>> {
         self.limits().map(Limits::logins)
+    }
+
+    /// The rate limits that are applied together with other control planes. Whoever else limits requests adds theirs. `None`
+    /// if there can be no others, or no limits.
+    pub fn rate_exchange(&self) -> Option<Arc<RateExchange>> {
+        self.inner.rate_exchange.clone()
     }
 
     pub(crate) fn settings(&self) -> &ApiSettings {

@@ -117,7 +117,7 @@ impl Deployment {
             first_owner,
             node: None,
             server,
-            background: background_tasks(&control, audit_log),
+            background: background_tasks(&control, &state, audit_log),
             control,
             state,
             tracer,
@@ -332,6 +332,7 @@ async fn bind(address: SocketAddr, purpose: &str, flag: &str) -> Result<TcpListe
 fn dashboard(control: &Control, state: &ApiState, plan: Option<&DashboardPlan>) -> Option<Dashboard> {
     let settings = DashboardSettings {
         login_guard: state.login_guard(),
+        rate_exchange: state.rate_exchange(),
         closing: state.closing().clone(),
         ..plan?.settings.clone()
     };
@@ -399,7 +400,7 @@ async fn serve_dashboard(
 
 /// Starts what the control plane does without being asked. Other control planes on the same database do so too. What must
 /// not happen twice is under a lease (`control::leases`), or claims single rows.
-fn background_tasks(control: &Control, audit_log: Option<AuditLog>) -> JoinSet<()> {
+fn background_tasks(control: &Control, state: &ApiState, audit_log: Option<AuditLog>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     // Under a lease, as long as a rotation is in progress.
     let rotations = control.clone();
@@ -413,6 +414,9 @@ fn background_tasks(control: &Control, audit_log: Option<AuditLog>) -> JoinSet<(
     // In each process, for its own nodes and callers.
     let others = control.clone();
     tasks.spawn(async move { others.follow_other_processes().await });
+    // In each process, for its own clients.
+    let limits = state.clone();
+    tasks.spawn(async move { limits.share_rate_limits().await });
     // In each process, because each has its own log, which contains the records of all.
     if let Some(log) = audit_log {
         let control = control.clone();

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use bucketry_store::signal::{Signal, Signals};
+use tokio::sync::broadcast;
 
 use crate::{Control, Result};
 
@@ -16,6 +17,22 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
 /// The longest such delay.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+/// Requests that other processes have admitted. Whoever limits requests listens.
+pub(crate) struct AdmittedElsewhere(broadcast::Sender<String>);
+
+impl Default for AdmittedElsewhere {
+    fn default() -> Self {
+        Self(broadcast::channel(256).0)
+    }
+}
+
+impl AdmittedElsewhere {
+    fn heard(&self, requests: String) {
+        // Without limits, nobody listens.
+        _ = self.0.send(requests);
+    }
+}
+
 impl Control {
     /// Follows what other control planes on the same database do, until the future is dropped. Returns immediately if none
     /// can use it.
@@ -23,6 +40,18 @@ impl Control {
         if self.inner.settings.shares_database {
             tokio::join!(self.look_for_others(), self.listen_to_others());
         }
+    }
+
+    /// Tells other processes about requests that were admitted here, so that their limits apply to all together. If this
+    /// fails, they don't learn of these requests.
+    pub async fn tell_admitted(&self, requests: Vec<String>) -> Result<()> {
+        let signals = requests.into_iter().map(Signal::RequestsAdmitted).collect();
+        Ok(self.inner.store.send(signals).await?)
+    }
+
+    /// What other processes tell in this way from now on.
+    pub fn admitted_elsewhere(&self) -> broadcast::Receiver<String> {
+        self.inner.admitted_elsewhere.0.subscribe()
     }
 
     async fn look_for_others(&self) {
@@ -72,6 +101,7 @@ impl Control {
                 }
                 Signal::JobReported(_) => {}
                 Signal::ValidationMoved(id) => self.inner.validation_news.moved(id),
+                Signal::RequestsAdmitted(requests) => self.inner.admitted_elsewhere.heard(requests),
             }
         }
     }

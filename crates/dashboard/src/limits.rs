@@ -19,19 +19,25 @@ pub(crate) struct PageLimits {
 }
 
 struct RequestLimits {
-    sessions: RateLimiter<TokenId>,
-    addresses: RateLimiter<IpAddr>,
-    sign_ins: RateLimiter<IpAddr>,
+    sessions: Arc<RateLimiter<TokenId>>,
+    addresses: Arc<RateLimiter<IpAddr>>,
+    sign_ins: Arc<RateLimiter<IpAddr>>,
 }
 
 impl PageLimits {
     pub(crate) fn new(settings: &DashboardSettings) -> Self {
         let limits = |rates: &PageRates| RequestLimits {
-            sessions: RateLimiter::new("session", rates.per_session),
-            addresses: RateLimiter::new("address", rates.per_address),
-            sign_ins: RateLimiter::new("login-address", rates.sign_in_per_address),
+            sessions: Arc::new(RateLimiter::new("session", rates.per_session)),
+            addresses: Arc::new(RateLimiter::new("address", rates.per_address)),
+            sign_ins: Arc::new(RateLimiter::new("login-address", rates.sign_in_per_address)),
         };
-        Self { requests: settings.rates.as_ref().map(limits), logins: settings.login_guard.clone() }
+        let requests = settings.rates.as_ref().map(limits);
+        if let (Some(limits), Some(exchange)) = (&requests, &settings.rate_exchange) {
+            exchange.add("page-session", &limits.sessions);
+            exchange.add("page-address", &limits.addresses);
+            exchange.add("page-login-address", &limits.sign_ins);
+        }
+        Self { requests, logins: settings.login_guard.clone() }
     }
 
     /// Admits or refuses a request of an address.

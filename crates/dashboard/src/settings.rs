@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bucketry_web::login_guard::LoginGuard;
 use bucketry_web::rate::Rate;
+use bucketry_web::rate_exchange::RateExchange;
 use ipnet::IpNet;
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +34,8 @@ pub struct DashboardSettings {
     pub rates: Option<PageRates>,
     /// Limits wrong passwords. Share it with the API, so that nobody can guess twice as often by using both.
     pub login_guard: Option<Arc<LoginGuard>>,
+    /// Through which the rate limits apply to several servers together. `None`: each counts alone.
+    pub rate_exchange: Option<Arc<RateExchange>>,
     /// The time limit for receiving a form.
     pub body_timeout: Duration,
     /// Whether this server serves the API's page at `/docs`, too.
@@ -54,6 +57,7 @@ impl Default for DashboardSettings {
             trusted_proxies: Vec::new(),
             rates: None,
             login_guard: None,
+            rate_exchange: None,
             body_timeout: Duration::from_secs(30),
             has_docs: true,
             closing: CancellationToken::new(),

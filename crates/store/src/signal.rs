@@ -1,6 +1,6 @@
 //! What processes on one database tell each other, so that none has to wait until it looks again.
 //!
-//! A signal contains ids only. It may be lost: whoever listens also looks in the database from time to time.
+//! A signal contains nothing that has to be kept. It may be lost: whoever listens also looks in the database from time to time.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use bucketry_model::id::{JobId, NodeId, ValidationId};
 use crate::Result;
 
 /// What another process did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Signal {
     /// It stored a change event.
     Changed,
@@ -21,6 +21,9 @@ pub enum Signal {
     JobReported(JobId),
     /// It stored how far this validation has come.
     ValidationMoved(ValidationId),
+    /// It admitted requests, which count for the limits of all. The text is that of the limits. With the longest text, of
+    /// about 6,000 bytes, the signal has fewer than the 8,000 that PostgreSQL passes on.
+    RequestsAdmitted(String),
 }
 
 impl fmt::Display for Signal {
@@ -30,6 +33,7 @@ impl fmt::Display for Signal {
             Self::JobAdded(node_id) => write!(f, "job-added {node_id}"),
             Self::JobReported(job_id) => write!(f, "job-reported {job_id}"),
             Self::ValidationMoved(id) => write!(f, "validation-moved {id}"),
+            Self::RequestsAdmitted(text) => write!(f, "requests-admitted {text}"),
         }
     }
 }
@@ -48,6 +52,7 @@ impl FromStr for Signal {
             "changed" => Ok(Self::Changed),
             "job-added" => Ok(Self::JobAdded(id.parse().map_err(|_| UnknownSignal)?)),
             "job-reported" => Ok(Self::JobReported(id.parse().map_err(|_| UnknownSignal)?)),
+            "requests-admitted" => Ok(Self::RequestsAdmitted(id.to_owned())),
             "validation-moved" => Ok(Self::ValidationMoved(id.parse().map_err(|_| UnknownSignal)?)),
             _ => Err(UnknownSignal),
         }
@@ -66,6 +71,9 @@ pub trait Signals: Send {
 pub trait SignalStore {
     /// The signals from now on. `None` if no other process can use the database.
     async fn listen(&self) -> Result<Option<Box<dyn Signals>>>;
+
+    /// Sends signals about what isn't stored.
+    async fn send(&self, signals: Vec<Signal>) -> Result<()>;
 }
 
 #[cfg(test)]
@@ -81,9 +89,10 @@ mod tests {
             Signal::JobAdded(NodeId::new(now, [1; 10])),
             Signal::JobReported(JobId::new(now, [2; 10])),
             Signal::ValidationMoved(ValidationId::new(now, [3; 10])),
+            Signal::RequestsAdmitted("token 7 5 address 192.0.2.1 12".to_owned()),
         ];
         for signal in signals {
-            assert_eq!(signal.to_string().parse(), Ok(signal));
+            assert_eq!(signal.to_string().parse().as_ref(), Ok(&signal));
         }
         for other in ["", "x", "job-added", "job-added x", "job-reported "] {
             assert_eq!(other.parse::<Signal>(), Err(UnknownSignal), "{other}");

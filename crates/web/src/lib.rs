@@ -4,7 +4,8 @@
 //!   and [`in_process`] connects to a router without a network.
 //! - [`accept`], [`stall`], [`head_timer`], [`min_rate_body`] and [`min_rate_stream`] limit how long a client can keep
 //!   the server waiting; [`request_body`] and [`body_budget`] limit the memory that bodies take; [`rate`] and
-//!   [`login_guard`] limit how often a client may try something.
+//!   [`login_guard`] limit how often a client may try something, and [`rate_exchange`] makes several processes count
+//!   together.
 //! - [`tls`] encrypts connections, with certificates that can be replaced.
 //! - [`exposition`] writes metrics in the format that a client prefers.
 //! - [`access_log`] gives every request an id and a line in the log; [`panics`] turns a panic into a response.
@@ -28,6 +29,7 @@ pub mod min_rate_stream;
 pub mod origins;
 pub mod panics;
 pub mod rate;
+pub mod rate_exchange;
 pub mod request_body;
 pub mod request_id;
 pub mod response_headers;

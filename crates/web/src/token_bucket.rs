@@ -39,6 +39,12 @@ impl TokenBucketSize {
         if missing.is_zero() { Ok(full_at) } else { Err(missing) }
     }
 
+    /// Takes tokens that are gone already, even if the bucket doesn't have so many. Returns when it will be full again.
+    pub(crate) fn spend(&self, full_at: Instant, tokens: u32, now: Instant) -> Instant {
+        let full_at = full_at.max(now) + self.per_token.saturating_mul(tokens).min(self.longest_refill());
+        full_at.min(now + self.longest_refill())
+    }
+
     /// Puts a token back. Returns when the bucket will be full again.
     pub(crate) fn put_back(&self, full_at: Instant) -> Instant {
         full_at.checked_sub(self.per_token).unwrap_or(full_at)

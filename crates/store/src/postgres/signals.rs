@@ -92,4 +92,8 @@ impl SignalStore for PostgresStore {
         let shared = Arc::clone(&self.shared);
         Ok(Some(Box::new(PostgresSignals { listener, own, shared })))
     }
+
+    async fn send(&self, signals: Vec<Signal>) -> Result<()> {
+        self.send_signals(signals).await
+    }
 }

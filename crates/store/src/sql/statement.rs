@@ -71,6 +71,13 @@ impl SqlStore {
         Ok(write)
     }
 
+    /// Sends signals without a change.
+    pub(in super::super) async fn send_signals(&self, signals: Vec<Signal>) -> Result<()> {
+        let mut write = self.write().await?;
+        write.signals = signals;
+        write.commit().await
+    }
+
     /// Begins a write transaction whose commit also stores a record. If the record can't be stored, neither is the
     /// change.
     pub(super) async fn write_audited(&self, entry: &AuditEntry) -> Result<Write> {
@@ -185,7 +192,7 @@ impl Write {
     }
 
     /// A signal as it is sent, with the process that sends it.
-    fn message(&self, signal: Signal) -> String {
+    fn message(&self, signal: &Signal) -> String {
         format!("{} {signal}", self.generations.process())
     }
 
@@ -218,13 +225,13 @@ impl Write {
         let audited = std::mem::take(&mut self.audited);
         for signal in std::mem::take(&mut self.signals) {
             if let Some(send) = dialect::SIGNAL {
-                let message = self.message(signal);
+                let message = self.message(&signal);
                 self.execute(sqlx::query(send).bind(message)).await?;
             }
         }
         if !announced.is_empty() {
             if let Some(order) = dialect::ORDER_AND_SIGNAL {
-                let message = self.message(Signal::Changed);
+                let message = self.message(&Signal::Changed);
                 self.execute(sqlx::query(order).bind(message)).await?;
             }
         } else if !audited.is_empty()

@@ -25,7 +25,7 @@ use sqlx::Pool;
 
 use crate::data_dir::DataDirLock;
 use crate::lease::Lease;
-use crate::signal::{SignalStore, Signals};
+use crate::signal::{Signal, SignalStore, Signals};
 use crate::{Result, Store};
 use dialect::Db;
 use sql::Generations;
@@ -86,6 +86,10 @@ impl std::fmt::Debug for SqliteStore {
 impl SignalStore for SqliteStore {
     async fn listen(&self) -> Result<Option<Box<dyn Signals>>> {
         Ok(None)
+    }
+
+    async fn send(&self, signals: Vec<Signal>) -> Result<()> {
+        self.send_signals(signals).await
     }
 }
 

@@ -95,3 +95,13 @@ async fn a_process_whose_connection_was_cut_learns_that_it_missed_signals_and_li
     here.insert_bucket(&bucket(1), &change(now())).await.unwrap();
     assert_eq!(next(&mut *signals).await.unwrap(), Signal::Changed);
 }
+
+#[tokio::test]
+async fn what_is_not_stored_is_told_too_up_to_the_longest_text() {
+    let (_, here, there) = two_processes().await;
+    let mut signals = there.listen().await.unwrap().unwrap();
+    let long = Signal::RequestsAdmitted("token 7 5 ".repeat(650));
+    here.send(vec![long.clone(), Signal::RequestsAdmitted("token 8 1".to_owned())]).await.unwrap();
+    assert_eq!(next(&mut *signals).await.unwrap(), long);
+    assert_eq!(next(&mut *signals).await.unwrap(), Signal::RequestsAdmitted("token 8 1".to_owned()));
+}
