@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bucketry_e2e::{
-    CommandLine, Error, OPEN_BUCKET, OWNER_EMAIL, OWNER_PASSWORD, Options, Receiver, Result, SeaweedFs, Server, Stranger, eventually,
+    CommandLine, Error, OPEN_BUCKET, OWNER_EMAIL, OWNER_PASSWORD, Options, Person, Receiver, Result, SeaweedFs, Server, Stranger, eventually,
     new_database, options, query, s3_bucket, text,
 };
 use ring::rand::SystemRandom;
@@ -249,5 +249,27 @@ async fn a_client_that_has_used_its_rate_limit_at_one_control_plane_is_refused_b
     eventually("the limit at the other", SOON, other, |status| *status == 429).await?;
     let asked = asked.into_inner();
     assert!(asked <= 20, "the other admitted {asked} requests, as if it counted alone");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_token_that_one_control_plane_revokes_is_refused_by_the_other_at_once() -> Result<()> {
+    let planes = ControlPlanes::start(|options| options).await?;
+    let owner = planes.with_node.owner().await?;
+    let mut longest = Duration::ZERO;
+    for round in 0..3 {
+        let token = json!({ "name": format!("machine {round}") });
+        let token = owner.post("/token", &token).send().await?.json_with_status(201)?;
+        let machine = Person::new(&planes.without_node, text(&token["token"]));
+        // From here on, the other control plane knows the caller, for five seconds if it isn't told anything.
+        machine.get("/bucket").send().await?.json_with_status(200)?;
+        owner.delete(&format!("/token/{}", text(&token["id"]))).send().await?.json_with_status(200)?;
+        let revoked = Instant::now();
+        let look = async || Ok(machine.get("/bucket").send().await?.status);
+        eventually("the token being refused", SOON, look, |status| *status == 401).await?;
+        longest = longest.max(revoked.elapsed());
+    }
+    println!("a revoked token was refused after at most {longest:?}");
+    assert!(longest < Duration::from_secs(3), "{longest:?}");
     Ok(())
 }

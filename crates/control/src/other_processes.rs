@@ -77,6 +77,7 @@ impl Control {
                     pause = SHORTEST_PAUSE;
                     // What happened while nobody listened.
                     self.inner.changes.notify_waiters();
+                    self.inner.callers.forget_all();
                     note_failure(self.look_for_jobs().await, "can't look for jobs");
                     note_failure(
                         self.follow_signals(&mut *signals).await,
@@ -101,6 +102,7 @@ impl Control {
                 }
                 Signal::JobReported(_) => {}
                 Signal::ValidationMoved(id) => self.inner.validation_news.moved(id),
+                Signal::CallersChanged => self.inner.callers.forget_all(),
                 Signal::RequestsAdmitted(requests) => self.inner.admitted_elsewhere.heard(requests),
             }
         }

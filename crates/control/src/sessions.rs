@@ -18,8 +18,8 @@ use crate::access_token::Claims;
 use crate::error::{LoginFailure, TokenFault};
 use crate::{Control, Error, Result, api_token};
 
-/// How long a caller's rights are cached. Changes through this process take effect immediately, changes through
-/// another control plane after this time at the latest.
+/// How long a caller's rights are cached. Changes take effect immediately. Only while signals of other control planes are
+/// lost, their changes take effect after this time at the latest.
 pub const REMEMBER: SignedDuration = SignedDuration::from_secs(5);
 /// How long a network is trusted more than others after a user signed in from it.
 const LATELY: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -288,7 +288,7 @@ impl Control {
         let found = self.inner.store.caller(id, now).await?;
         let principal = Arc::new(found.ok_or(Error::Unauthenticated(ended))?);
         // A caller who must change the password isn't cached, because the change may be made at another control
-        // plane.
+        // plane, and the next request must not wait for its signal.
         if !principal.must_change_password {
             let remembered = Remembered { principal: Arc::clone(&principal), since: now, epoch };
             cache.callers.insert(credential, remembered);

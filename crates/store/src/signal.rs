@@ -21,6 +21,8 @@ pub enum Signal {
     JobReported(JobId),
     /// It stored how far this validation has come.
     ValidationMoved(ValidationId),
+    /// It changed what some caller may do, or ended a session or token.
+    CallersChanged,
     /// It admitted requests, which count for the limits of all. The text is that of the limits. With the longest text, of
     /// about 6,000 bytes, the signal has fewer than the 8,000 that PostgreSQL passes on.
     RequestsAdmitted(String),
@@ -33,6 +35,7 @@ impl fmt::Display for Signal {
             Self::JobAdded(node_id) => write!(f, "job-added {node_id}"),
             Self::JobReported(job_id) => write!(f, "job-reported {job_id}"),
             Self::ValidationMoved(id) => write!(f, "validation-moved {id}"),
+            Self::CallersChanged => write!(f, "callers-changed"),
             Self::RequestsAdmitted(text) => write!(f, "requests-admitted {text}"),
         }
     }
@@ -52,6 +55,7 @@ impl FromStr for Signal {
             "changed" => Ok(Self::Changed),
             "job-added" => Ok(Self::JobAdded(id.parse().map_err(|_| UnknownSignal)?)),
             "job-reported" => Ok(Self::JobReported(id.parse().map_err(|_| UnknownSignal)?)),
+            "callers-changed" => Ok(Self::CallersChanged),
             "requests-admitted" => Ok(Self::RequestsAdmitted(id.to_owned())),
             "validation-moved" => Ok(Self::ValidationMoved(id.parse().map_err(|_| UnknownSignal)?)),
             _ => Err(UnknownSignal),
@@ -89,6 +93,7 @@ mod tests {
             Signal::JobAdded(NodeId::new(now, [1; 10])),
             Signal::JobReported(JobId::new(now, [2; 10])),
             Signal::ValidationMoved(ValidationId::new(now, [3; 10])),
+            Signal::CallersChanged,
             Signal::RequestsAdmitted("token 7 5 address 192.0.2.1 12".to_owned()),
         ];
         for signal in signals {

@@ -16,6 +16,7 @@ use super::dialect::{Row, for_share, for_update};
 use super::statement::Write;
 use super::{SqlStore, user};
 use crate::Result;
+use crate::signal::Signal;
 use crate::token::{
     BrowserSession, NewToken, Rotation, TokenHash, TokenKind, TokenRecord, TokenState, TokenStore,
 };
@@ -224,6 +225,7 @@ impl TokenStore for SqlStore {
                    AND expires_at > $3";
         let update = query(sql).bind(id.to_string()).bind(hex::encode(hash)).bind(to_micros(now));
         let replaced = write.execute(update).await?;
+        write.signal(Signal::CallersChanged);
         write.commit_if(replaced > 0).await?;
         Ok(replaced > 0)
     }
@@ -258,6 +260,7 @@ impl TokenStore for SqlStore {
         let id_text = id.to_string();
         if !columns.flag()? {
             revoke(&mut write, &id_text, now).await?;
+            write.signal(Signal::CallersChanged);
             write.commit().await?;
             return Ok(Rotation::Reused { id, user_id, org_id });
         }
@@ -291,6 +294,7 @@ impl TokenStore for SqlStore {
                    AND (expires_at IS NULL OR expires_at > $3)";
         let update = query(sql).bind(id.to_string()).bind(user_id.to_string()).bind(to_micros(now));
         let revoked = write.execute(update).await?;
+        write.signal(Signal::CallersChanged);
         write.commit_if(revoked > 0).await?;
         Ok(revoked > 0)
     }

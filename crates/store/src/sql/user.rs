@@ -14,6 +14,7 @@ use super::columns::Columns;
 use super::dialect::{Row, for_update};
 use super::statement::Write;
 use crate::Result;
+use crate::signal::Signal;
 use crate::user::{
     NewPassword, NewUser, PasswordAuthority, User, UserChanged, UserChanges, UserInserted, UserStore,
     UserWithPassword,
@@ -215,6 +216,7 @@ impl UserStore for SqlStore {
             // The user's row is locked by now, so a concurrent sign-in has already inserted its session.
             end_sessions(&mut write, id, password).await?;
         }
+        write.signal(Signal::CallersChanged);
         write.commit().await?;
         Ok(UserChanged::Changed)
     }
@@ -237,6 +239,7 @@ impl UserStore for SqlStore {
         write.execute(query(leave).bind(&id)).await?;
         let revoke = "UPDATE tokens SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL";
         write.execute(query(revoke).bind(&id).bind(now)).await?;
+        write.signal(Signal::CallersChanged);
         write.commit().await?;
         Ok(UserChanged::Changed)
     }

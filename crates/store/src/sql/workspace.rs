@@ -14,6 +14,7 @@ use super::dialect::Row;
 use super::statement::{InList, Write, texts};
 use super::{SqlStore, live_workspace, member, notification_channel};
 use crate::Result;
+use crate::signal::Signal;
 use crate::workspace::{Member, MemberChanged, NewWorkspace, Workspace, WorkspaceChanged, WorkspaceStore};
 
 fn workspace(row: &Row) -> Result<Workspace> {
@@ -113,6 +114,7 @@ impl WorkspaceStore for SqlStore {
         let mut write = self.write_audited(audit).await?;
         insert(&mut write, org_id, new, now).await?;
         member::insert(&mut write, new.id, creator, WorkspaceRole::Admin, now).await?;
+        write.signal(Signal::CallersChanged);
         write.commit().await
     }
 
@@ -178,6 +180,7 @@ impl WorkspaceStore for SqlStore {
         let revoke = "UPDATE tokens SET revoked_at = $2 WHERE scope_workspace_id = $1 AND revoked_at IS NULL";
         write.execute(query(revoke).bind(&id).bind(now)).await?;
         notification_channel::delete_of_workspace(&mut write, workspace_id, org_id, now).await?;
+        write.signal(Signal::CallersChanged);
         write.commit().await?;
         Ok(WorkspaceChanged::Changed)
     }
@@ -201,6 +204,7 @@ impl WorkspaceStore for SqlStore {
         let now = audit.at;
         let mut write = self.write_audited(audit).await?;
         let added = member::add(&mut write, org_id, id, user, role, now).await?;
+        write.signal(Signal::CallersChanged);
         write.commit_if(added == MemberChanged::Changed).await?;
         Ok(added)
     }
@@ -215,6 +219,7 @@ impl WorkspaceStore for SqlStore {
     ) -> Result<MemberChanged> {
         let mut write = self.write_audited(audit).await?;
         let changed = member::set_role(&mut write, org_id, id, user, role).await?;
+        write.signal(Signal::CallersChanged);
         write.commit_if(changed == MemberChanged::Changed).await?;
         Ok(changed)
     }
@@ -228,6 +233,7 @@ impl WorkspaceStore for SqlStore {
     ) -> Result<MemberChanged> {
         let mut write = self.write_audited(audit).await?;
         let removed = member::remove(&mut write, org_id, id, user).await?;
+        write.signal(Signal::CallersChanged);
         write.commit_if(removed == MemberChanged::Changed).await?;
         Ok(removed)
     }

@@ -35,7 +35,7 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::UNIX_EPOCH
 }
 
-fn name(text: &str) -> Name {
+pub(crate) fn name(text: &str) -> Name {
     Name::parse(text).unwrap()
 }
 

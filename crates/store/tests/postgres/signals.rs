@@ -2,16 +2,18 @@
 
 use std::time::Duration;
 
-use bucketry_model::id::{JobId, NodeId};
+use bucketry_model::id::{JobId, NodeId, WorkspaceId};
 use bucketry_store::bucket::BucketStore;
 use bucketry_store::contract::change;
 use bucketry_store::job::{JobAdded, JobStore, StoredJob};
 use bucketry_store::organization::OrganizationStore;
 use bucketry_store::postgres::{Options, PostgresStore};
 use bucketry_store::signal::{Signal, SignalStore, Signals};
+use bucketry_store::user::{UserChanges, UserStore};
+use bucketry_store::workspace::{NewWorkspace, WorkspaceStore};
 use bucketry_store::{Result, Store, StoreError};
 
-use crate::engine::{bucket, now, organization};
+use crate::engine::{bucket, name, now, organization};
 use crate::server::{database, open, run};
 
 /// The time limit for what must happen eventually.
@@ -104,4 +106,21 @@ async fn what_is_not_stored_is_told_too_up_to_the_longest_text() {
     here.send(vec![long.clone(), Signal::RequestsAdmitted("token 8 1".to_owned())]).await.unwrap();
     assert_eq!(next(&mut *signals).await.unwrap(), long);
     assert_eq!(next(&mut *signals).await.unwrap(), Signal::RequestsAdmitted("token 8 1".to_owned()));
+}
+
+#[tokio::test]
+async fn whoever_caches_callers_is_told_when_one_changes() {
+    let (_, here, there) = two_processes().await;
+    let mut signals = there.listen().await.unwrap().unwrap();
+    let owner = organization().owner.id;
+    let org = organization().id;
+    let changes =
+        UserChanges { first_name: Some(name("Augusta")), last_name: None, org_role: None, password: None };
+    here.update_user(org, owner, &changes, &change(now())).await.unwrap();
+    assert_eq!(next(&mut *signals).await.unwrap(), Signal::CallersChanged);
+    let workspace = NewWorkspace { id: WorkspaceId::new(now(), [9; 10]), name: name("Films") };
+    here.insert_workspace(org, &workspace, owner, &change(now())).await.unwrap();
+    assert_eq!(next(&mut *signals).await.unwrap(), Signal::CallersChanged);
+    here.delete_workspace(org, workspace.id, &change(now())).await.unwrap();
+    assert_eq!(next(&mut *signals).await.unwrap(), Signal::CallersChanged);
 }
