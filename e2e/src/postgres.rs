@@ -75,6 +75,23 @@ impl Postgres {
         in_background(&mut self.inner, move |server| server.create_database(&name)).await
     }
 
+    /// Starts a standby of this server, which receives every write.
+    pub async fn start_standby(&mut self) -> Result<Self> {
+        let standby = in_background(&mut self.inner, |server| server.start_standby()).await?;
+        Ok(Self { inner: Some(standby) })
+    }
+
+    /// The URL of a database on the server.
+    pub fn url_of(&self, database: &str) -> String {
+        let address = self.inner.as_ref().map(Inner::address).unwrap_or_default();
+        format!("{address}/{database}")
+    }
+
+    /// Ends the server as a crash would.
+    pub async fn crash(&mut self) -> Result<()> {
+        in_background(&mut self.inner, Inner::crash).await
+    }
+
     /// Stops the server: open connections are cut and new ones refused.
     pub async fn stop(&mut self) -> Result<()> {
         in_background(&mut self.inner, Inner::stop).await

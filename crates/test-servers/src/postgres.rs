@@ -57,7 +57,8 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts an empty server on a free port. `programs` is the folder of `postgres`, `initdb` and `createdb`.
+    /// Starts an empty server on a free port. `programs` is the folder of `postgres`, `initdb` and PostgreSQL's other
+    /// programs.
     /// Returns when the server accepts connections, after about two seconds. It doesn't sync to disk: data survives
     /// a killed process, but not a power failure.
     ///
@@ -72,19 +73,9 @@ impl Postgres {
     /// # Errors
     /// See [`Postgres::start`].
     pub fn start_with(programs: &Path, settings: Settings) -> Result<Self> {
-        let place = settings.place.unwrap_or_else(std::env::temp_dir);
-        let dir = tempfile::Builder::new().prefix("bucketry-postgres-").tempdir_in(place)?;
-        let data = dir.path().join("data");
-        std::fs::create_dir(&data)?;
-        if is_root(&data)? {
-            // The unprivileged user must be able to reach its data.
-            std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755))?;
-            chown(&data, Some(UNPRIVILEGED), Some(UNPRIVILEGED))?;
-        }
-        let parameters = settings.parameters;
-        let mut server = Self { programs: programs.to_owned(), parameters, dir, port: 0, process: None };
+        let mut server = Self::prepare(programs, settings)?;
         let mut initdb = server.command("initdb")?;
-        initdb.arg("--pgdata").arg(&data).args([
+        initdb.arg("--pgdata").arg(server.data()).args([
             "--username",
             USER,
             "--auth",
@@ -96,11 +87,50 @@ impl Postgres {
             "--no-sync",
         ]);
         succeed("initdb", &mut initdb)?;
+        server.start_on_a_free_port()?;
+        Ok(server)
+    }
+
+    /// Starts a standby of this server, which must run with `wal_level=replica` (the default). The standby receives every
+    /// write and serves reads. It calls itself `standby`, the name that `synchronous_standby_names` of this server can
+    /// contain. To make it a primary, run `SELECT pg_promote()` in it.
+    ///
+    /// # Errors
+    /// See [`Postgres::start`], or the data can't be copied.
+    pub fn start_standby(&self) -> Result<Self> {
+        let mut standby = Self::prepare(&self.programs, Settings::default())?;
+        let from = format!("host=127.0.0.1 port={} user={USER} application_name=standby", self.port);
+        let mut copy = standby.command("pg_basebackup")?;
+        copy.arg("--pgdata").arg(standby.data()).args(["--dbname", &from]);
+        copy.args(["--wal-method=stream", "--checkpoint=fast", "--write-recovery-conf", "--no-sync"]);
+        succeed("pg_basebackup", &mut copy)?;
+        standby.start_on_a_free_port()?;
+        Ok(standby)
+    }
+
+    /// A server without data.
+    fn prepare(programs: &Path, settings: Settings) -> Result<Self> {
+        let place = settings.place.unwrap_or_else(std::env::temp_dir);
+        let dir = tempfile::Builder::new().prefix("bucketry-postgres-").tempdir_in(place)?;
+        let data = dir.path().join("data");
+        std::fs::create_dir(&data)?;
+        // The program refuses data that other users can change.
+        std::fs::set_permissions(&data, PermissionsExt::from_mode(0o700))?;
+        if is_root(&data)? {
+            // The unprivileged user must be able to reach its data.
+            std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755))?;
+            chown(&data, Some(UNPRIVILEGED), Some(UNPRIVILEGED))?;
+        }
+        let parameters = settings.parameters;
+        Ok(Self { programs: programs.to_owned(), parameters, dir, port: 0, process: None })
+    }
+
+    fn start_on_a_free_port(&mut self) -> Result<()> {
         let mut attempt = 1;
         loop {
-            [server.port] = ports::free()?;
-            match server.start_again() {
-                Ok(()) => return Ok(server),
+            [self.port] = ports::free()?;
+            match self.start_again() {
+                Ok(()) => return Ok(()),
                 Err(Error::Spawn { program, source }) => return Err(Error::Spawn { program, source }),
                 Err(error) if attempt == ATTEMPTS => return Err(error),
                 Err(_) => attempt += 1,
@@ -135,6 +165,19 @@ impl Postgres {
         match self.process.take() {
             // SIGINT is PostgreSQL's "fast shutdown". A killed server would leave a shared memory segment behind.
             Some(mut process) => process.interrupt(READY_WITHIN).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the server as a crash would: nothing is written and no standby is waited for. Does nothing if the server is
+    /// stopped.
+    ///
+    /// # Errors
+    /// The server doesn't end within a minute.
+    pub fn crash(&mut self) -> Result<()> {
+        match self.process.take() {
+            // SIGQUIT is PostgreSQL's "immediate shutdown". A killed server would leave a shared memory segment behind.
+            Some(mut process) => process.quit(READY_WITHIN).map(|_| ()),
             None => Ok(()),
         }
     }

@@ -120,6 +120,14 @@ impl Supervised {
         self.end_by("INT", within)
     }
 
+    /// Sends SIGQUIT and waits for the exit status.
+    ///
+    /// # Errors
+    /// See [`Supervised::terminate`].
+    pub fn quit(&mut self, within: Duration) -> Result<ExitStatus> {
+        self.end_by("QUIT", within)
+    }
+
     fn end_by(&mut self, signal: &str, within: Duration) -> Result<ExitStatus> {
         signal_group(signal, self.child.id())?;
         let what = format!("{} ending after SIG{signal}", self.name);
