@@ -212,15 +212,29 @@ fn openapi_check(workspace: &Workspace, tools: &Tools, servers: &Servers, binary
     Ok(Tally { passed: 1, ..Tally::default() })
 }
 
-/// Journeys that must behave the same on both databases and with several control planes: those about the life of buckets and
-/// repositories, crashes, passwords and key rotation. The others don't depend on what differs.
-const ON_SEVERAL_CONTROL_PLANES: [&str; 6] = [
+/// Journeys that must behave the same on both databases and with several control planes: those that use a deployment through its
+/// API, its gateway and the command line.
+///
+/// Left out are journeys with a data directory or a database of their own (`older_files`, `backups`, `postgres`, …); those that
+/// read what each process counts or logs by itself (`monitoring`, `traces`, `hostile_clients`); those that stop a single process
+/// and look at what it lost (`metering_survives`, `full_disk`); those about a listener, a proxy or a certificate; and those in a
+/// browser, which take long. `several_control_planes` starts its own control planes.
+const ON_SEVERAL_CONTROL_PLANES: [&str; 15] = [
     "a_bucket_goes_down",
+    "apply_and_export",
+    "changes_reach_the_gateway",
     "crashes",
+    "import",
+    "list_commands",
     "passwords",
     "register_a_bucket",
     "repository_commands",
+    "roles",
+    "statistics",
+    "validation_progress",
     "vault_rotation",
+    "wrong_registrations",
+    "wrong_requests",
 ];
 
 /// Runs these journeys again, each with three control planes on a PostgreSQL database of its own.
