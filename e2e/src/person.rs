@@ -12,6 +12,8 @@ use crate::{ADMIN, Answer, Call, Identity, RepositoryAccess, Result, Server, eve
 
 /// Longer than a change takes to reach a node.
 const SOON: Duration = Duration::from_secs(20);
+/// Longer than a node takes to start and to register.
+const REGISTERED_WITHIN: Duration = Duration::from_mins(1);
 
 /// A user with a token, which every call sends.
 #[derive(Debug, Clone)]
@@ -75,6 +77,19 @@ impl Person {
         let response = answer.json_with_status(200)?;
         let oldest = list(&response["workspaces"]).last();
         id(oldest.map(|oldest| &oldest["id"]), &answer)
+    }
+
+    /// Waits for a node to register, and approves the key that it has in use.
+    pub async fn approve_node(&self, name: &str) -> Result<()> {
+        let look = async || {
+            let nodes = self.get("/node").send().await?.json_with_status(200)?;
+            Ok(list(&nodes["data"]).iter().find(|node| node["ip"] == name).cloned())
+        };
+        let node = eventually("the node registering", REGISTERED_WITHIN, look, Option::is_some).await?;
+        let node = node.unwrap_or_default();
+        let path = format!("/node/{}/approval", text(&node["id"]));
+        let recipient = json!({ "recipient": node["recipient"] });
+        self.post(&path, &recipient).send().await?.json_with_status(200).map(drop)
     }
 
     /// Registers a bucket and returns its id.

@@ -9,7 +9,7 @@ use http::Method;
 use crate::environment::binary;
 use crate::network_host::NetworkHost;
 use crate::server::in_background;
-use crate::{Call, Result};
+use crate::{Call, Person, Result};
 
 /// A running `bucketry node`. Dropping it kills it and removes its data directory.
 #[derive(Debug)]
@@ -52,6 +52,22 @@ impl RemoteNode {
             data_dir: inner.data_dir(),
             inner: Some(inner),
         })
+    }
+
+    /// Starts a node like [`RemoteNode::start`], and approves it as this user.
+    pub async fn start_approved(
+        owner: &Person,
+        control_plane: &str,
+        key: &Path,
+        name: &str,
+        arguments: &[&str],
+    ) -> Result<Self> {
+        let arguments: Vec<_> = ["--name", name].iter().chain(arguments).copied().collect();
+        // A node is ready when it has been approved.
+        let (node, approved) =
+            tokio::join!(Self::start(control_plane, key, &arguments), owner.approve_node(name));
+        approved?;
+        node
     }
 
     /// The gateway's URL. A restart changes the port.

@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bucketry_e2e::{
-    ADMIN, Error, OPEN_BUCKET, Person, RemoteNode, Result, Server, embedded_options, eventually,
-    open_with_age, s3_bucket, sealed_secrets, shared_s3_endpoint, text,
+    ADMIN, CommandLine, Error, OPEN_BUCKET, Person, RemoteNode, Result, Server, embedded_options, eventually,
+    open_with_age, s3_bucket, sealed_secrets, shared_s3_endpoint, text, with,
 };
 use http::Method;
 use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_mins(1);
+/// A silent node counts as disconnected after a minute.
+const MISSED_WITHIN: Duration = Duration::from_mins(2);
 const CHANNEL_SECRET: &str = "channel-secret-4711-of-nobody";
 const CHANNEL_PATH: &str = "/hooks/address-4711-of-nobody";
 
@@ -50,9 +52,9 @@ fn nothing_is_readable(directory: &Path, secrets: &[&str]) -> Result<()> {
     Ok(())
 }
 
-async fn node_of(server: &Server, name: &str) -> Result<RemoteNode> {
+async fn node_of(server: &Server, owner: &Person, name: &str) -> Result<RemoteNode> {
     let key = server.data_dir().join("node.pem");
-    RemoteNode::start(server.api(), &key, &["--name", name, "--probe-interval", "5"]).await
+    RemoteNode::start_approved(owner, server.api(), &key, name, &["--probe-interval", "5"]).await
 }
 
 /// Stores a secret of each kind: of a bucket, of a repository with its sealing key, and of a channel. Returns the
@@ -78,7 +80,7 @@ async fn store_secrets(owner: &Person, node: &RemoteNode) -> Result<(String, Str
 async fn what_is_stolen_from_a_control_plane_without_a_node_opens_no_secret() -> Result<()> {
     let mut server = Server::start(embedded_options()?.arg("--no-node")).await?;
     let owner = server.owner().await?;
-    let node = node_of(&server, "far-away").await?;
+    let node = node_of(&server, &owner, "far-away").await?;
     let look =
         async || Ok(owner.get("/node").send().await?.json_with_status(200)?["data"][0]["status"].clone());
     eventually("the node being ONLINE", SOON, look, |status| status == "ONLINE").await?;
@@ -111,14 +113,52 @@ async fn what_is_stolen_from_a_control_plane_without_a_node_opens_no_secret() ->
 }
 
 #[tokio::test]
-async fn without_a_node_a_bucket_is_refused_with_what_is_missing() -> Result<()> {
+async fn without_a_node_that_opens_secrets_a_bucket_is_refused_with_what_is_missing() -> Result<()> {
     let server = Server::start(embedded_options()?.arg("--no-node")).await?;
     let owner = server.owner().await?;
     let body = s3_bucket("Photos", OPEN_BUCKET, &shared_s3_endpoint()?, &owner.workspace().await?);
-    let refused = owner.post("/bucket", &body).send().await?.json_with_status(503)?;
-    assert_eq!(refused["error_code"], "NO_NODE_ONLINE", "{refused}");
-    assert!(owner.buckets().await?.is_empty());
+    let unchecked = with(&body, &json!({ "skipValidation": true }));
+    for body in [&body, &unchecked] {
+        let refused = owner.post("/bucket", body).send().await?.json_with_status(503)?;
+        assert_eq!(refused["error_code"], "NO_NODE_ONLINE", "{refused}");
+    }
     assert!(server.data_dir().join("node.pem").exists(), "a node needs a copy of it");
     assert!(!server.data_dir().join("vault.key").exists());
+
+    let key = server.data_dir().join("node.pem");
+    let mut node = RemoteNode::start(server.api(), &key, &["--name", "new-node"]).await?;
+    for body in [&body, &unchecked] {
+        let refused = owner.post("/bucket", body).send().await?.json_with_status(503)?;
+        assert_eq!(refused["error_code"], "NO_NODE_ONLINE", "{refused}");
+        assert!(text(&refused["message"]).contains("bucketry nodes approve new-node"), "{refused}");
+    }
+    let look = async || Ok(node.log());
+    eventually("the node saying it", SOON, look, |log: &String| log.contains("isn't approved yet")).await?;
+
+    let terminal = CommandLine::with_token(&server, owner.token())?;
+    let listed = terminal.text(&["nodes", "list"]).await?;
+    assert!(listed.contains("waits for approval"), "{listed}");
+    let doctor = terminal.run(&["doctor"]).await?.with_status(1)?.stdout;
+    assert!(doctor.contains("✗ node approval") && doctor.contains("nodes approve new-node"), "{doctor}");
+    let other = "age13cktma0auwd9v32qnr6fgmlksfrhrc40x9z5ljhmaylf7vscdu8qcnd0cw";
+    let wrong = ["nodes", "approve", "new-node", "--recipient", other];
+    let refused = terminal.run(&wrong).await?.with_status(1)?;
+    assert!(refused.stderr.contains("another public key"), "{}", refused.stderr);
+    let approved = terminal.text(&["nodes", "approve", "new-node"]).await?;
+    assert!(approved.contains("approved new-node"), "{approved}");
+    let id = owner.register(&body).await?;
+    eventually("ONLINE", SOON, async || owner.status_of(&id).await, |status| status == "ONLINE").await?;
+
+    let refused = terminal.run(&["nodes", "rm", "new-node"]).await?.with_status(1)?;
+    assert!(refused.stderr.contains("--force"), "{}", refused.stderr);
+    node.terminate().await?;
+    let look =
+        async || Ok(owner.get("/node").send().await?.json_with_status(200)?["data"][0]["status"].clone());
+    eventually("the absence being noticed", MISSED_WITHIN, look, |status| status == "DISCONNECTED").await?;
+    let again = with(&body, &json!({ "name": "Other" }));
+    let refused = owner.post("/bucket", &again).send().await?.json_with_status(503)?;
+    assert_eq!(refused["error_code"], "NO_NODE_ONLINE", "{refused}");
+    let stored = with(&again, &json!({ "skipValidation": true }));
+    owner.post("/bucket", &stored).send().await?.json_with_status(200)?;
     Ok(())
 }

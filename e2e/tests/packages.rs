@@ -121,9 +121,14 @@ async fn the_image_runs_without_root_on_a_read_only_file_system() -> Result<()> 
 
     // The image also runs a node, whose health check has another address.
     let key = server.data_dir().join("node.pem");
-    let node =
-        BucketryNode::start(&program, NodePlace::here(), server.api(), &key, &["--name", "from-the-image"])
-            .unwrap();
+    let (api, start) = (server.api().to_owned(), program.clone());
+    let started = tokio::task::spawn_blocking(move || {
+        BucketryNode::start(&start, NodePlace::here(), &api, &key, &["--name", "from-the-image"])
+    });
+    let owner = server.owner().await?;
+    let (node, approved) = tokio::join!(started, owner.approve_node("from-the-image"));
+    approved?;
+    let node = node?.unwrap();
     let output = health(node.status(), &[]);
     assert!(output.status.success(), "{output:?}\n{}", node.log());
     drop((node, server));

@@ -58,6 +58,12 @@ pub(super) struct FleetCost {
     pub(super) database_cores: f64,
 }
 
+/// Approves each node as soon as it registers, in place of its owner.
+const APPROVE_NODES: &str = "CREATE FUNCTION approve_node() RETURNS trigger LANGUAGE plpgsql AS \
+                             $$ BEGIN NEW.approved := NEW.recipients; RETURN NEW; END $$; \
+                             CREATE TRIGGER approve_nodes BEFORE INSERT OR UPDATE OF recipients ON nodes \
+                             FOR EACH ROW EXECUTE FUNCTION approve_node()";
+
 impl FleetPlanes {
     /// Fills a registry, moves it to PostgreSQL, and starts control planes without nodes on it. None without
     /// PostgreSQL.
@@ -73,6 +79,7 @@ impl FleetPlanes {
                     SELECT gen_random_uuid()::text, o.id, k.public_key, k.created_at FROM organizations o, \
                     (SELECT * FROM node_keys WHERE org_id IS NULL LIMIT 1) k";
         postgres.query(&database, keys)?;
+        postgres.query(&database, APPROVE_NODES)?;
         // The node that ran when the registry was created doesn't come back.
         postgres.query(&database, "UPDATE nodes SET removed_at = last_seen")?;
         let ids = postgres.query(&database, "SELECT id FROM organizations ORDER BY created_at, id")?;

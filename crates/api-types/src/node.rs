@@ -40,6 +40,57 @@ pub struct RegisteredNode {
     pub id_org: Option<OrgId>,
     /// The services that the node offers, as a bit mask: 1 is storage.
     pub node_services: u32,
+    /// Whether secrets are sealed to the node. A node without a public key needs no approval, and opens none.
+    #[serde(default)]
+    pub approval: NodeApproval,
+    /// The public key of the node that is in use: an age recipient. Absent if the node has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(example = "age1…"))]
+    pub recipient: Option<String>,
+    /// The progress of sealing the stored secrets to the current nodes, after one was approved or removed. Absent if
+    /// that is complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rewrap: Option<RewrapProgress>,
+}
+
+/// Whether secrets may be sealed to a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum NodeApproval {
+    /// The node waits for approval.
+    Pending,
+    /// The node gets every secret that it serves.
+    #[default]
+    Approved,
+}
+
+/// How far the deployment's stored secrets have been sealed to the current nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", tag = "state")]
+pub enum RewrapProgress {
+    /// In progress.
+    Running {
+        /// The share of the secrets that were examined, from 0 to 99.
+        #[cfg_attr(feature = "openapi", schema(maximum = 99))]
+        percent: u8,
+    },
+    /// No connected node could open some of them. It continues when another node is connected.
+    Waiting {
+        /// How many. Absent unless the caller belongs to the deployment's first organization.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failed: Option<u64>,
+    },
+}
+
+/// The approval of a node.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ApproveNode {
+    /// The public key that is approved, as `GET /node` shows it. Another one isn't.
+    pub recipient: String,
 }
 
 /// A list of nodes.

@@ -238,6 +238,8 @@ fn status_of(error: &ControlError) -> StatusCode {
         ControlError::TooManyValidations(_) | ControlError::QuotaExceeded(_) => StatusCode::TOO_MANY_REQUESTS,
         ControlError::NoNodeOnline
         | ControlError::NoRecipient
+        | ControlError::NodesPending(_)
+        | ControlError::NodeNotApproved(_)
         | ControlError::NodeTimeout
         | ControlError::ValidationImpossible(_)
         | ControlError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -265,9 +267,10 @@ impl From<ControlError> for ApiError {
                 base.with_checks(diagnosis.checks, "OFFLINE", diagnosis.latency_ms)
             }
             // Nodes send a heartbeat every 20 s.
-            ControlError::NoNodeOnline | ControlError::NoRecipient | ControlError::NodeTimeout => {
-                base.retry_after(20)
-            }
+            ControlError::NoNodeOnline
+            | ControlError::NoRecipient
+            | ControlError::NodesPending(_)
+            | ControlError::NodeTimeout => base.retry_after(20),
             ControlError::ValidationImpossible(_) => base.retry_after(5),
             ControlError::TooManyValidations(_) => base.retry_after(1),
             ControlError::Unavailable(cause) => {

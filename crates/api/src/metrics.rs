@@ -343,6 +343,7 @@ mod tests {
             provider: "p".into(),
             version: "1".into(),
             recipients: vec![],
+            approved: vec![],
             key_id: NodeKeyId::new(Timestamp::UNIX_EPOCH, [1; 10]),
             created_at: Timestamp::UNIX_EPOCH,
             last_seen: Timestamp::UNIX_EPOCH,
@@ -353,6 +354,7 @@ mod tests {
             connected,
             census: Some(StatusCounts { online: 3, offline: 1, unknown: 0 }),
             gateway_url: None,
+            secrets: bucketry_control::secret_access::SecretAccess::Complete,
         }
     }
 

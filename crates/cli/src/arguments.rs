@@ -455,6 +455,26 @@ pub(crate) enum NodesCommand {
         /// Name or id of the node
         node: String,
     },
+    /// Let a node open secrets: stored ones are sealed again by nodes that can open them
+    Approve {
+        /// Name or id of the node
+        node: String,
+        /// Public key (age1…) that the node must have in use, as its log shows it
+        #[arg(long, value_name = "AGE_KEY", value_parser = recipient)]
+        recipient: Option<Recipient>,
+        #[command(flatten)]
+        confirmation: Confirmation,
+    },
+    /// Remove a node that serves all organizations: stored secrets are sealed again without it
+    Rm {
+        /// Name or id of the node
+        node: String,
+        /// Remove the node even if no other one opens the stored secrets
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        confirmation: Confirmation,
+    },
 }
 
 #[derive(Debug, Subcommand)]

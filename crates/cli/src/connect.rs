@@ -1,6 +1,6 @@
 //! `bucketry repo connect`: ready-to-paste settings for programs.
 
-use bucketry_api_types::node::RegisteredNode;
+use bucketry_api_types::node::{NodeApproval, RegisteredNode};
 use bucketry_api_types::repository_key::RepoKeyMade;
 use bucketry_model::client_settings::{ClientTool, RepositoryConnection};
 use bucketry_model::secret::Secret;
@@ -44,9 +44,11 @@ pub(crate) struct NodeEndpoint {
     pub(crate) endpoint: String,
 }
 
-/// The gateways of the connected nodes, in the order of the nodes.
+/// The gateways of the connected nodes that are approved, in the order of the nodes.
 pub(crate) fn endpoints(nodes: Vec<RegisteredNode>) -> Vec<NodeEndpoint> {
-    let connected = nodes.into_iter().filter(|node| node.status == Status::Online);
+    let connected = nodes
+        .into_iter()
+        .filter(|node| node.status == Status::Online && node.approval == NodeApproval::Approved);
     let endpoint = |node: RegisteredNode| {
         let endpoint = node.gateway_url?.to_string();
         Some(NodeEndpoint { node: node.ip, region: node.region, endpoint })
@@ -105,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn only_connected_nodes_with_a_gateway_are_named_and_only_if_there_is_a_choice() {
+    fn only_connected_and_approved_nodes_with_a_gateway_are_named_and_only_if_there_is_a_choice() {
         let of = |nodes| {
             let endpoints = endpoints(nodes);
             let endpoint = "https://a.example.com".to_owned();
@@ -121,7 +123,11 @@ mod tests {
         let first = || node("a", Status::Online, Some("https://a.example.com"));
         let others =
             [node("b", Status::Disconnected, Some("https://b.example.com")), node("c", Status::Online, None)];
-        let only = of(std::iter::once(first()).chain(others).collect());
+        let pending = RegisteredNode {
+            approval: NodeApproval::Pending,
+            ..node("e", Status::Online, Some("https://e.example.com"))
+        };
+        let only = of([first(), pending].into_iter().chain(others).collect());
         assert_eq!((only.endpoints.len(), only.choice_of_nodes()), (1, None));
         let both = of(vec![first(), node("d", Status::Online, Some("https://d.example.com"))]);
         let named = both.choice_of_nodes().unwrap();

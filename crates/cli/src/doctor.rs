@@ -16,10 +16,11 @@ use crate::credentials;
 use crate::data_directory::{NODE_KEY, TOKEN_KEYS, VAULT_KEY, is_used, lacks_its_database, open_to_others};
 use crate::database::DatabaseUrl;
 use crate::doctor_findings::{self, DoctorFinding};
+use crate::doctor_nodes;
 use crate::failure::{Failure, Result};
 use crate::output;
 use crate::remote::Remote;
-use crate::sealed_secrets::{self, Extent};
+use crate::sealed_secrets::{self, Examined, Extent};
 use crate::settings::DEFAULT_NODE_NAME;
 
 /// A larger difference between clocks is reported, in seconds. It would soon break signatures.
@@ -86,6 +87,8 @@ async fn server(remote: &Remote, findings: &mut Vec<DoctorFinding>) -> Result<()
         && has_token
         && login(&client, findings).await
     {
+        findings.extend(doctor_nodes::pending(&client).await);
+        findings.extend(doctor_nodes::unsent_messages(&client, SystemClock.now()).await);
         findings.extend(doctor_findings::of_server(&client, SystemClock.now()).await);
     }
     Ok(())
@@ -236,17 +239,17 @@ fn directory(data_dir: &Path, findings: &mut Vec<DoctorFinding>) {
     }
 }
 
-/// Checks whether the directory's keys open the registry's secrets, even while a server uses both. Returns `None`
-/// for a directory that was never used, which another check reports.
-async fn secrets(data_dir: &Path, url: Option<&DatabaseUrl>) -> Result<Option<DoctorFinding>> {
-    let finding = |ok, message: String| Some(DoctorFinding::new("secrets", ok, message));
+/// Checks whether the directory's keys open the registry's secrets, even while a server uses both. Finds nothing in a
+/// directory that was never used, which another check reports.
+async fn secrets(data_dir: &Path, url: Option<&DatabaseUrl>) -> Result<Vec<DoctorFinding>> {
+    let finding = |ok, message: String| vec![DoctorFinding::new("secrets", ok, message)];
     let opened: std::result::Result<Box<dyn Store>, StoreError> = match url {
         Some(url) => PostgresStore::open_to_read(&url.address()?).await.map(|store| Box::new(store) as _),
         None if lacks_its_database(data_dir) => {
             let message = "the directory contains keys but no bucketry.db: restore it, or pass the PostgreSQL database with --database-url";
             return Ok(finding(false, message.to_owned()));
         }
-        None if !is_used(data_dir) => return Ok(None),
+        None if !is_used(data_dir) => return Ok(Vec::new()),
         None => SqliteStore::open_to_read(data_dir).await.map(|store| Box::new(store) as _),
     };
     let path = data_dir.join(VAULT_KEY);
@@ -266,15 +269,41 @@ async fn secrets(data_dir: &Path, url: Option<&DatabaseUrl>) -> Result<Option<Do
         Err(error) => {
             finding(false, Failure::because("can't read the registry", &error).message().to_owned())
         }
-        Ok(found) if found.unopened == 0 => {
-            finding(true, format!("vault.key opens {} of {}", found.secrets, found.secrets))
+        Ok(found) => {
+            let ok = found.unopened == 0 || found.others;
+            let mut findings = finding(ok, opens(&path, &found));
+            // A server without a node sends no messages.
+            if found.unopened_channels > 0 && keys.is_some() {
+                findings.push(DoctorFinding::new("notifications", false, unopened_channels(&found)));
+            }
+            findings
         }
-        Ok(found) if found.others => finding(
-            true,
-            format!("{} of {} are for other nodes, which are connected", found.unopened, found.secrets),
-        ),
-        Ok(found) => finding(false, sealed_secrets::explain(&path, path.exists(), &found)),
     })
+}
+
+/// Says which secrets the key file opens.
+fn opens(path: &Path, found: &Examined) -> String {
+    let Examined { secrets, unopened, others, .. } = found;
+    match (unopened, others) {
+        (0, _) => format!("vault.key opens {secrets} of {secrets}"),
+        (_, true) => format!("{unopened} of {secrets} are for other nodes, which are connected"),
+        (_, false) => sealed_secrets::explain(path, path.exists(), found),
+    }
+}
+
+/// Says which messages the server can't send. Another node may be able to open what they need, but doesn't send them.
+fn unopened_channels(found: &Examined) -> String {
+    let how = if found.others {
+        "If a connected node opens them, it seals them to this server's key too: wait until `bucketry nodes list` shows \
+         `sealed`. Otherwise, enter them again"
+    } else {
+        "Enter them again"
+    };
+    format!(
+        "vault.key doesn't open the address and secret of {} notification channels, so the server can't send their \
+         messages. {how} with `bucketry notify update`",
+        found.unopened_channels
+    )
 }
 
 #[cfg(test)]
@@ -295,5 +324,19 @@ mod tests {
         assert!(provider_clocks(&[]).0);
         let (ok, message) = provider_clocks(&["Photos", "Films"]);
         assert!(!ok && message.contains("\"Photos\" and of 1 more") && message.contains("NTP"), "{message}");
+    }
+
+    #[test]
+    fn channels_that_the_server_cannot_open_are_reported_even_if_other_nodes_open_all_secrets() {
+        let found =
+            Examined { secrets: 5, unopened: 2, unopened_channels: 1, others: true, ..Examined::default() };
+        assert!(opens(Path::new("vault.key"), &found).contains("2 of 5 are for other nodes"));
+        let message = unopened_channels(&found);
+        assert!(
+            message.contains("of 1 notification channels") && message.contains("nodes list"),
+            "{message}"
+        );
+        let alone = unopened_channels(&Examined { others: false, ..found });
+        assert!(alone.contains("Enter them again") && !alone.contains("nodes list"), "{alone}");
     }
 }

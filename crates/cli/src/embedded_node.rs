@@ -31,6 +31,7 @@ pub(crate) async fn start(
         .map_err(|error| failed(&error))?;
     let public = keys.verifying_key().map_err(|error| failed(&error))?;
     control.trust_deployment_key(&public).await.map_err(|error| failed(&error))?;
+    control.trust_vault_keys(keys.recipients());
     let connector = PipeConnector::new(move || api.connect());
     let control_plane = ControlPlaneAddress::InProcess { url: url.to_owned(), connector };
     let settings = node_settings(plan, control_plane, data_dir.join(SPOOL), gateway, tracer)?;

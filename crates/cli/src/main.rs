@@ -44,6 +44,7 @@ mod deployment;
 mod disk_metrics;
 mod doctor;
 mod doctor_findings;
+mod doctor_nodes;
 mod embedded_node;
 mod entered_time;
 mod environment_variables;

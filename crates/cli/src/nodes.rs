@@ -1,8 +1,12 @@
 //! `bucketry nodes …`.
 
-use bucketry_api_types::node::RegisteredNode;
+use bucketry_api_types::node::{NodeApproval, RegisteredNode, RewrapProgress};
+use bucketry_client::ApiClient;
+use bucketry_vault::Recipient;
+use serde_json::json;
 
 use crate::arguments::NodesCommand;
+use crate::confirmation::Confirmation;
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
 use crate::output;
@@ -15,6 +19,7 @@ const COLUMNS: &[Column] = &[
     Column::text("VERSION", "version", 4, 8),
     Column::new("STATUS", "status", 1),
     Column::new("LAST SEEN", "last_seen", 2),
+    Column::new("SECRETS", "secrets", 1),
     Column::only_wide("ID", "id"),
 ];
 
@@ -27,6 +32,69 @@ pub(crate) async fn run(remote: &Remote, command: NodesCommand) -> Result<()> {
             let node = find(client.nodes().await?, node.trim())?;
             if remote.json { output::json(&node) } else { show(&node) }
         }
+        NodesCommand::Approve { node, recipient, confirmation } => {
+            let node = find(client.nodes().await?, node.trim())?;
+            approve(remote, &client, &node, recipient, &confirmation).await
+        }
+        NodesCommand::Rm { node, force, confirmation } => {
+            let node = find(client.nodes().await?, node.trim())?;
+            confirmation.ask(&format!(
+                "Remove the node {}? Stop it first. Stored secrets are sealed again without it; replace the provider keys that \
+                 it has seen if its machine may be compromised.",
+                node.ip
+            ))?;
+            client.delete_node(node.id, force).await?;
+            output::done(remote.json, &json!({ "deleted": node.id }), &format!("removed {}", node.ip))
+        }
+    }
+}
+
+async fn approve(
+    remote: &Remote,
+    client: &ApiClient,
+    node: &RegisteredNode,
+    recipient: Option<Recipient>,
+    confirmation: &Confirmation,
+) -> Result<()> {
+    let Some(key) = node.recipient.as_deref() else {
+        return Err(Failure::failed(format!(
+            "the node {} has no public key, so it needs no approval",
+            node.ip
+        )));
+    };
+    match recipient {
+        Some(expected) if expected.to_string() != key => {
+            return Err(Failure::failed(format!(
+                "the node {} has another public key in use: {key}. It was not approved",
+                node.ip
+            )));
+        }
+        Some(_) => {}
+        None => confirmation.ask(&format!(
+            "Let the node {} open secrets? Compare its public key with the one that the node logs: {key}",
+            node.ip
+        ))?,
+    }
+    client.approve_node(node.id, key).await?;
+    output::done(
+        remote.json,
+        &json!({ "approved": node.id, "recipient": key }),
+        &format!(
+            "approved {}; `bucketry nodes list` shows how far the stored secrets are sealed to it",
+            node.ip
+        ),
+    )
+}
+
+/// Whether the node can open the stored secrets.
+fn secrets(node: &RegisteredNode) -> String {
+    match (node.approval, node.rewrap) {
+        (NodeApproval::Pending, _) => "waits for approval".to_owned(),
+        (_, Some(RewrapProgress::Running { percent })) => format!("sealing, {percent}%"),
+        (_, Some(RewrapProgress::Waiting { failed: Some(failed) })) => format!("{failed} not sealed again"),
+        (_, Some(RewrapProgress::Waiting { failed: None })) => "some not sealed again".to_owned(),
+        _ if node.recipient.is_none() => "none".to_owned(),
+        _ => "sealed".to_owned(),
     }
 }
 
@@ -42,6 +110,7 @@ pub(crate) fn list(remote: &Remote, nodes: &[RegisteredNode]) -> Result<()> {
             Cell::text(&node.version),
             Cell::status(node.status),
             Cell::time(Some(node.last_updated)),
+            Cell::text(secrets(node)),
             Cell::text(node.id),
         ]
     };
@@ -71,5 +140,7 @@ fn show(node: &RegisteredNode) -> Result<()> {
         ("version", node.version.clone()),
         ("gateway", gateway),
         ("serves", serves),
+        ("secrets", secrets(node)),
+        ("public key", node.recipient.clone().unwrap_or_else(|| "none".to_owned())),
     ])
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use bucketry_model::node::Node;
+use bucketry_model::node_protocol::SecretOwner;
 use bucketry_model::status::is_connected;
 use bucketry_store::{Store, StoreError};
 use bucketry_vault::{Identities, SecretContext, VaultError, open};
@@ -30,6 +31,8 @@ pub(crate) struct Examined {
     pub(crate) secrets: u64,
     /// How many of them the keys don't open.
     pub(crate) unopened: u64,
+    /// How many of those are addresses and secrets of notification channels, which only servers open.
+    pub(crate) unopened_channels: u64,
     /// Public keys that nodes of the deployment have registered but that are not among the keys.
     pub(crate) missing: Vec<String>,
     /// Whether the deployment's node of that name has registered one of the keys.
@@ -69,6 +72,7 @@ pub(crate) async fn examine(
             });
             found.secrets += 1;
             found.unopened += u64::from(!opens);
+            found.unopened_channels += u64::from(!opens && matches!(bound.owner, SecretOwner::Channel(_)));
         }
         after = page.last().map(|(bound, _)| bound.owner);
         if after.is_none() || extent == Extent::FirstPage {
@@ -84,9 +88,9 @@ fn of_nodes(nodes: &[Node], own: &[String], node_name: &str, now: Timestamp) -> 
         let is_own = node.org_id.is_none() && node.name == node_name;
         let knows = node.recipients.iter().any(|one| own.contains(one));
         found.registered |= is_own && knows;
-        found.others |= !is_own && !node.recipients.is_empty() && is_connected(node.last_seen, now);
+        found.others |= !is_own && node.sealing_recipient().is_some() && is_connected(node.last_seen, now);
         if node.org_id.is_none() && !knows {
-            found.missing.extend(node.recipients.iter().cloned());
+            found.missing.extend(node.approved.iter().cloned());
         }
     }
     found
@@ -149,6 +153,7 @@ mod tests {
             provider: String::new(),
             version: String::new(),
             recipients: recipients.iter().map(|one| (*one).to_owned()).collect(),
+            approved: recipients.iter().map(|one| (*one).to_owned()).collect(),
             key_id: NodeKeyId::new(Timestamp::UNIX_EPOCH, [1; 10]),
             created_at: Timestamp::UNIX_EPOCH,
             last_seen,
@@ -171,6 +176,8 @@ mod tests {
         assert!(lost(std::slice::from_ref(&before), &["new"]), "the file is another one");
         assert!(lost(&[], &["new"]), "no node has registered");
         assert!(lost(&[before.clone(), node("other", &["x"], long_ago)], &["new"]), "the other node is gone");
+        let pending = Node { approved: Vec::new(), ..node("other", &["x"], now) };
+        assert!(lost(&[before.clone(), pending], &["new"]), "nothing is sealed to the other node yet");
         assert!(!lost(&[before, node("other", &["x"], now)], &["new"]), "the other node may open them");
     }
 

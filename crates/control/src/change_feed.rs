@@ -9,7 +9,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bucketry_model::id::{NodeId, OrgId};
-use bucketry_model::node::serves;
+use bucketry_model::node::is_meant_for;
 use bucketry_model::role::Caller;
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -231,7 +231,8 @@ impl Control {
     async fn change_marks(&self, org_id: OrgId) -> Result<ChangeMarks> {
         let generation = self.generation_of(org_id).await?;
         let views = self.node_views().await?;
-        let is_connected = |view: &&crate::presence::NodeView| view.connected && serves(&view.node, org_id);
+        let is_connected =
+            |view: &&crate::presence::NodeView| view.connected && is_meant_for(&view.node, org_id);
         let connected = views.iter().filter(is_connected).map(|view| view.node.id).collect();
         Ok(ChangeMarks { generation, connected })
     }

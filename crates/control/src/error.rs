@@ -2,7 +2,7 @@
 
 use bucketry_model::diagnosis::Diagnosis;
 use bucketry_model::id::UserId;
-use bucketry_model::node_protocol::INVALID_NODE_MESSAGE;
+use bucketry_model::node_protocol::{INVALID_NODE_MESSAGE, NODE_NOT_APPROVED};
 use bucketry_store::StoreError;
 use bucketry_store::token::TokenKind;
 
@@ -210,6 +210,17 @@ pub enum Error {
          start a node with `bucketry node`"
     )]
     NoRecipient,
+    /// All nodes that could open the secret wait for approval. Approve the named one.
+    #[error(
+        "no node may open the secret yet: the node {0} waits for approval. Compare its public key, and run `bucketry nodes \
+         approve {0}`"
+    )]
+    NodesPending(String),
+    /// The node that sent the message isn't approved. Approve it, or wait.
+    #[error(
+        "the node {0} isn't approved yet: compare its public key, and run `bucketry nodes approve {0}` as an OWNER"
+    )]
+    NodeNotApproved(String),
     /// The node did not answer in time. Try again.
     #[error("the node did not finish the checks in time: try again")]
     NodeTimeout,
@@ -303,7 +314,8 @@ impl Error {
             Self::InUse(_) => "BUCKET_IN_USE",
             Self::ValidationFailed(_) => "VALIDATION_FAILED",
             Self::ValidationImpossible(_) => "NODE_FAILED",
-            Self::NoNodeOnline | Self::NoRecipient => "NO_NODE_ONLINE",
+            Self::NoNodeOnline | Self::NoRecipient | Self::NodesPending(_) => "NO_NODE_ONLINE",
+            Self::NodeNotApproved(_) => NODE_NOT_APPROVED,
             Self::NodeTimeout => "NODE_TIMEOUT",
             Self::TooManyValidations(_) => "TOO_MANY_VALIDATIONS",
             Self::QuotaExceeded(_) => "QUOTA_EXCEEDED",

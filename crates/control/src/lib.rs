@@ -42,6 +42,7 @@ pub mod readiness;
 pub mod repositories;
 pub mod role_grantors;
 mod sealing;
+pub mod secret_access;
 pub mod server_certificates;
 pub mod sessions;
 pub mod settings;
@@ -50,7 +51,8 @@ pub mod tokens;
 pub mod traffic;
 pub mod users;
 pub mod validations;
-pub mod vault_rotation;
+mod vault_rewrap;
+mod vault_rotation;
 pub mod workspaces;
 
 use std::sync::Arc;
@@ -99,6 +101,7 @@ struct Inner {
     /// Messages that wait to be sent.
     outbox: tokio::sync::Notify,
     rotation: tokio::sync::Notify,
+    own_keys: nodes::OwnKeys,
     server_certificates: server_certificates::ReportedCertificates,
 }
 
@@ -140,6 +143,7 @@ impl Control {
             changes: tokio::sync::Notify::new(),
             outbox: tokio::sync::Notify::new(),
             rotation: tokio::sync::Notify::new(),
+            own_keys: nodes::OwnKeys::default(),
             server_certificates: server_certificates::ReportedCertificates::default(),
         };
         Self { inner: Arc::new(inner) }

@@ -156,6 +156,7 @@ mod tests {
             provider: String::new(),
             version: String::new(),
             recipients: Vec::new(),
+            approved: Vec::new(),
             key_id: NodeKeyId::new(Timestamp::UNIX_EPOCH, [0; 10]),
             created_at: Timestamp::UNIX_EPOCH,
             last_seen: Timestamp::UNIX_EPOCH,

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::id::{NodeId, OrgId};
-use bucketry_model::node::{LastHeartbeat, Node, serves};
+use bucketry_model::node::{LastHeartbeat, Node, is_meant_for, serves};
 use bucketry_model::node_protocol::StatusCounts;
 use bucketry_model::status::is_connected;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 
-use crate::{Control, Result};
+use crate::secret_access::SecretAccess;
+use crate::{Control, Error, Result};
 
 /// How long the list of nodes is cached. A change by another control plane is seen after this time at the latest; a
 /// change by this one, immediately.
@@ -59,6 +60,16 @@ pub struct NodeView {
     pub census: Option<StatusCounts>,
     /// URL of the node's gateway for applications, if it has one.
     pub gateway_url: Option<Endpoint>,
+    /// How far the node can open the stored secrets. Only `nodes` and `private_nodes` know about those that are being sealed
+    /// again.
+    pub secrets: SecretAccess,
+}
+
+impl NodeView {
+    /// Whether applications can use the node's gateway.
+    pub fn serves_applications(&self) -> bool {
+        self.connected && self.secrets != SecretAccess::Pending
+    }
 }
 
 impl Control {
@@ -83,11 +94,22 @@ impl Control {
         let mut connected: Vec<Node> = nodes
             .iter()
             .filter(|node| serves(node, org_id) && is_connected(node.last_seen, now))
-            .filter(|node| !node.recipients.is_empty())
+            .filter(|node| node.sealing_recipient().is_some())
             .cloned()
             .collect();
         connected.sort_by_key(|node| std::cmp::Reverse(node.last_seen));
         Ok(connected)
+    }
+
+    /// `error`, or the one that says that all nodes which could open secrets wait for approval.
+    pub(crate) async fn why_no_node(&self, org_id: OrgId, error: Error) -> Result<Error> {
+        let nodes = self.known_nodes().await?;
+        let meant = || nodes.iter().filter(|node| is_meant_for(node, org_id));
+        if meant().any(|node| node.sealing_recipient().is_some()) {
+            return Ok(error);
+        }
+        let pending = meant().find(|node| node.is_pending());
+        Ok(pending.map_or(error, |node| Error::NodesPending(node.name.clone())))
     }
 
     /// All registered nodes with their current state, for metrics and `doctor`.
@@ -98,6 +120,7 @@ impl Control {
             connected: is_connected(node.last_seen, now),
             census: node.last_heartbeat.as_ref().map(|heartbeat| heartbeat.census),
             gateway_url: node.last_heartbeat.as_ref().and_then(|heartbeat| heartbeat.gateway_url.clone()),
+            secrets: SecretAccess::of(node, None),
             node: node.clone(),
         };
         Ok(nodes.iter().map(view).collect())

@@ -1,7 +1,7 @@
 //! Seals secrets of buckets, repositories and notification channels to the nodes that may have to open them.
 
 use bucketry_model::id::OrgId;
-use bucketry_model::node::serves;
+use bucketry_model::node::{Node, serves};
 use bucketry_model::node_protocol::SecretOwner;
 use bucketry_model::secret::Secret;
 use bucketry_store::bucket::StoredSecret;
@@ -19,7 +19,7 @@ impl Control {
     ) -> Result<StoredSecret> {
         let recipients = self.recipients(org_id).await?;
         if recipients.is_empty() {
-            return Err(Error::NoRecipient);
+            return Err(self.why_no_node(org_id, Error::NoRecipient).await?);
         }
         let context = SecretContext::of(org_id, owner);
         let sealed = bucketry_vault::seal(secret, &context, &recipients).map_err(Error::internal)?;
@@ -45,12 +45,9 @@ impl Control {
     /// The current public keys of the nodes that serve an organization.
     pub(crate) async fn recipients(&self, org_id: OrgId) -> Result<Vec<Recipient>> {
         let nodes = self.known_nodes().await?;
-        let mut texts: Vec<&String> = nodes
-            .iter()
-            .filter(|node| serves(node, org_id))
-            .filter_map(|node| node.recipients.first())
-            .collect();
-        texts.sort();
+        let mut texts: Vec<&str> =
+            nodes.iter().filter(|node| serves(node, org_id)).filter_map(Node::sealing_recipient).collect();
+        texts.sort_unstable();
         texts.dedup();
         texts.into_iter().map(|text| text.parse().map_err(Error::internal)).collect()
     }

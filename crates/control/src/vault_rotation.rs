@@ -23,16 +23,15 @@ use bucketry_vault::Identities;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 
+use crate::vault_rewrap::{LostKeys, PAGE, TriedNodes};
 use crate::{Control, Error, Result};
 
-/// How many secrets a node gets at once.
-const PAGE: u32 = 200;
 /// How long a node may take for a page.
 const JOB_DEADLINE: Duration = Duration::from_mins(1);
 /// How long to wait before a failed step is retried.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
-/// How often to look for a rotation that another control plane began and doesn't drive any more.
-const LOOK_AGAIN: Duration = Duration::from_secs(15);
+/// How often to look for work that another control plane began and doesn't drive any more.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// The maximum number of passes over the secrets. Each finds the secrets that were stored during the previous one.
 const MOST_WALKS: u32 = 5;
 
@@ -88,9 +87,7 @@ impl Control {
     }
 
     async fn may_rotate(&self, caller: &Caller) -> Result<()> {
-        let first = self.inner.store.organizations(1).await?;
-        let is_first = first.first().is_some_and(|first| first.id == caller.org_id);
-        if is_first && caller.may_in_org(OrgRole::Owner) {
+        if self.operates_deployment(caller).await? {
             return Ok(());
         }
         Err(Error::Forbidden(
@@ -98,12 +95,23 @@ impl Control {
         ))
     }
 
-    /// Drives rotations until the future is dropped. That loses at most the page in progress.
+    /// Whether the caller is an owner of the deployment's first organization.
+    pub(crate) async fn operates_deployment(&self, caller: &Caller) -> Result<bool> {
+        Ok(caller.may_in_org(OrgRole::Owner) && self.is_first_organization(caller.org_id).await?)
+    }
+
+    /// Whether the organization is the deployment's first one, whose owners operate the deployment.
+    pub(crate) async fn is_first_organization(&self, id: OrgId) -> Result<bool> {
+        let first = self.inner.store.organizations(1).await?;
+        Ok(first.first().is_some_and(|first| first.id == id))
+    }
+
+    /// Drives rotations and rewraps until the future is dropped. That loses at most the page in progress.
     pub async fn drive_rotations(&self) {
-        let mut asked = AskedNodes::default();
+        let (mut asked, mut tried) = (AskedNodes::default(), TriedNodes::default());
         loop {
             let news = self.inner.rotation.notified();
-            if let Err(error) = self.drive_rotation(&mut asked).await {
+            if let Err(error) = self.drive_rotation(&mut asked, &mut tried).await {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "the rotation step failed and will be retried"
@@ -118,13 +126,16 @@ impl Control {
         }
     }
 
-    /// Drives a rotation to its end, unless another control plane does or there is none.
-    async fn drive_rotation(&self, asked: &mut AskedNodes) -> Result<()> {
-        if self.inner.store.rotation().await?.is_none_or(|state| state.phase == RotationPhase::Done) {
+    /// Drives a rotation or a rewrap to its end, unless another control plane does or there is none. Never both at the
+    /// same time, because a rotation ends with the destruction of keys.
+    async fn drive_rotation(&self, asked: &mut AskedNodes, tried: &mut TriedNodes) -> Result<()> {
+        let is_done = |state: RotationState| state.phase == RotationPhase::Done;
+        if self.inner.store.rotation().await?.is_none_or(is_done) && !self.has_rewrap(tried).await? {
             return Ok(());
         }
         let work = async |store: Arc<dyn Store>| {
-            while self.advance_rotation(&*store, asked).await? {}
+            while self.advance_rotation(&*store, asked).await? || self.advance_rewrap(&*store, tried).await? {
+            }
             Ok(())
         };
         let driven = self.under_lease(LeaseName::VaultRotation, work).await;
@@ -204,7 +215,14 @@ impl Control {
 
     /// Whether a node is to be asked to do a task of the rotation.
     fn takes_part(&self, node: &Node, task: &Task) -> bool {
-        if node.recipients.is_empty() {
+        if node.sealing_recipient().is_none() {
+            return false;
+        }
+        // It would destroy the key that secrets are sealed to.
+        if *task == Task::RetireIdentities
+            && node.sealing_recipient() != node.recipients.first().map(String::as_str)
+        {
+            tracing::warn!(node = node.name, "the node's newest key isn't approved: its keys don't change");
             return false;
         }
         if !is_connected(node.last_seen, self.inner.environment.now()) {
@@ -243,7 +261,7 @@ impl Control {
                 let Some((last, _)) = page.last() else { break };
                 state.cursor = Some(last.owner);
                 let looked_at = u64::try_from(page.len()).unwrap_or(u64::MAX);
-                let (resealed, failed) = self.reseal_page(store, page).await?;
+                let (resealed, failed) = self.reseal_page(store, page, LostKeys::Replace).await?;
                 waiting += resealed;
                 state.failed += failed;
                 if walk == 0 {
@@ -265,7 +283,12 @@ impl Control {
     }
 
     /// Seals the stale secrets of a page again. Returns how many succeeded and how many failed.
-    async fn reseal_page(&self, store: &dyn Store, page: Vec<(BoundSecret, String)>) -> Result<(u64, u64)> {
+    pub(crate) async fn reseal_page(
+        &self,
+        store: &dyn Store,
+        page: Vec<(BoundSecret, String)>,
+        lost: LostKeys,
+    ) -> Result<(u64, u64)> {
         let mut by_org: HashMap<OrgId, Vec<(BoundSecret, String)>> = HashMap::new();
         for entry in page {
             by_org.entry(entry.0.org_id).or_default().push(entry);
@@ -283,7 +306,7 @@ impl Control {
                 continue;
             }
             let count = u64::try_from(stale.len()).unwrap_or(u64::MAX);
-            let done = self.reseal(store, org_id, stale, &recipients, &fingerprint).await?;
+            let done = self.reseal(store, org_id, stale, &recipients, lost).await?;
             resealed += done;
             failed += count - done;
         }
@@ -296,15 +319,16 @@ impl Control {
         org_id: OrgId,
         stale: Vec<BoundSecret>,
         recipients: &[bucketry_vault::Recipient],
-        fingerprint: &str,
+        lost: LostKeys,
     ) -> Result<u64> {
+        let fingerprint = bucketry_vault::fingerprint(recipients);
         let mut nodes = self.known_nodes().await?.to_vec();
         // The deployment's nodes first: what they have sealed again doesn't depend on the organization's own ones.
         nodes.sort_by_key(|node| node.org_id.is_some());
         let mut old = stale;
         let mut done = 0;
         let mut asked_all = true;
-        for node in nodes.iter().filter(|node| serves(node, org_id) && !node.recipients.is_empty()) {
+        for node in nodes.iter().filter(|node| serves(node, org_id) && node.sealing_recipient().is_some()) {
             if old.is_empty() {
                 break;
             }
@@ -330,7 +354,7 @@ impl Control {
                 let Some(after) = secrets.iter().find(|after| after.owner == before.owner) else {
                     return true;
                 };
-                let stored = StoredSecret { sealed: after.secret.clone(), sealed_to: fingerprint.to_owned() };
+                let stored = StoredSecret { sealed: after.secret.clone(), sealed_to: fingerprint.clone() };
                 replacements.push((before.owner, before.secret.clone(), stored));
                 false
             });
@@ -338,7 +362,7 @@ impl Control {
             store.replace_secrets(&replacements, self.inner.environment.now()).await?;
             self.inner.changes.notify_waiters();
         }
-        if asked_all {
+        if asked_all && lost == LostKeys::Replace {
             done += self.replace_lost_sealing_keys(store, org_id, &old).await?;
         }
         Ok(done)

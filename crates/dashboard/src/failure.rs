@@ -157,7 +157,11 @@ fn status_of(error: &Error) -> StatusCode {
             StatusCode::UNAUTHORIZED
         }
         Error::TooManyValidations(_) => StatusCode::TOO_MANY_REQUESTS,
-        Error::Unavailable(_) | Error::NoNodeOnline | Error::NoRecipient => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Unavailable(_)
+        | Error::NoNodeOnline
+        | Error::NoRecipient
+        | Error::NodesPending(_)
+        | Error::NodeNotApproved(_) => StatusCode::SERVICE_UNAVAILABLE,
         Error::NodeTimeout => StatusCode::GATEWAY_TIMEOUT,
         Error::ValidationImpossible(_) => StatusCode::BAD_GATEWAY,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,

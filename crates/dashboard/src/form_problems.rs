@@ -38,6 +38,7 @@ impl FormProblems {
             | Error::Repository { .. }
             | Error::QuotaExceeded(_)
             | Error::NoRecipient
+            | Error::NodesPending(_)
             | Error::NotFound(ResourceKind::User | ResourceKind::Member)) => {
                 problems.general.push(wording::message(&error));
             }

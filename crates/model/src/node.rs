@@ -22,8 +22,10 @@ pub struct Node {
     pub provider: String,
     /// Bucketry version of the node.
     pub version: String,
-    /// Public keys to seal secrets to; the first one is in use.
+    /// Public keys with whose private halves the node opens secrets; the first one is in use.
     pub recipients: Vec<String>,
+    /// Those of them to which secrets may be sealed.
+    pub approved: Vec<String>,
     /// The key that signed the node's latest registration.
     pub key_id: NodeKeyId,
     /// When the node first registered.
@@ -67,8 +69,25 @@ impl WaitingBatches {
     }
 }
 
-/// Whether a node serves an organization's buckets.
+impl Node {
+    /// The public key to seal secrets to: the newest one that is approved.
+    pub fn sealing_recipient(&self) -> Option<&str> {
+        self.recipients.iter().find(|one| self.approved.contains(one)).map(String::as_str)
+    }
+
+    /// Whether the node waits for the approval of its key. A node without a key opens nothing, and needs none.
+    pub fn is_pending(&self) -> bool {
+        !self.recipients.is_empty() && self.sealing_recipient().is_none()
+    }
+}
+
+/// Whether a node serves an organization's buckets. A node whose key isn't approved serves nothing.
 pub fn serves(node: &Node, org_id: OrgId) -> bool {
+    is_meant_for(node, org_id) && !node.is_pending()
+}
+
+/// Whether a node serves an organization's buckets, or will do so as soon as its key is approved.
+pub fn is_meant_for(node: &Node, org_id: OrgId) -> bool {
     node.org_id.is_none_or(|own| own == org_id)
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bucketry_client::{ClientError, NodeClient};
 use bucketry_model::node_protocol::{
-    Heartbeat, INVALID_NODE_MESSAGE, InventoryOrders, InventoryReport, MAX_BATCH_BYTES, Register, Report,
-    SyncAnswer,
+    Heartbeat, INVALID_NODE_MESSAGE, InventoryOrders, InventoryReport, MAX_BATCH_BYTES, NODE_NOT_APPROVED,
+    Register, Report, SyncAnswer,
 };
 
 /// Why the control plane didn't accept a message, classified by what the node has to do next.
@@ -19,6 +19,9 @@ pub enum ControlPlaneError {
     /// registration is rejected too, an operator has to check the node's key and clock.
     #[error("{0}")]
     Unregistered(String),
+    /// The node's public key isn't approved, so it gets no configuration. Ask again: an operator has to approve it.
+    #[error("{0}")]
+    NotApproved(String),
     /// The control plane will never accept this message. Don't repeat it.
     #[error("{message}")]
     Refused {
@@ -84,6 +87,9 @@ fn judge(error: ClientError) -> ControlPlaneError {
             _ if refusal.error_code.as_deref() == Some(INVALID_NODE_MESSAGE) => {
                 ControlPlaneError::Unregistered(response)
             }
+            _ if refusal.error_code.as_deref() == Some(NODE_NOT_APPROVED) => {
+                ControlPlaneError::NotApproved(response)
+            }
             408 | 425 | 429 | 500.. => ControlPlaneError::Unavailable(response),
             _ => ControlPlaneError::Refused { code: refusal.error_code.clone(), message: response },
         },
@@ -118,6 +124,7 @@ mod tests {
         for status in [408, 429, 500, 503] {
             assert!(matches!(refused(status, "X"), ControlPlaneError::Unavailable(_)), "{status}");
         }
+        assert!(matches!(refused(503, NODE_NOT_APPROVED), ControlPlaneError::NotApproved(_)));
         let ControlPlaneError::Refused { code, .. } = refused(400, BATCH_OUT_OF_ORDER) else { panic!() };
         assert_eq!(code.as_deref(), Some(BATCH_OUT_OF_ORDER));
     }

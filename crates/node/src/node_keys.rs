@@ -25,6 +25,11 @@ impl NodeKeys {
         Ok(Self { signing, identities: Identities::load_or_create(identities)? })
     }
 
+    /// The public keys with whose private halves the node opens secrets, the one in use first.
+    pub fn recipients(&self) -> Vec<String> {
+        self.identities.recipients().iter().map(ToString::to_string).collect()
+    }
+
     /// The public key that verifies the node's messages. The control plane must know it.
     ///
     /// # Errors

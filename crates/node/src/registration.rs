@@ -103,7 +103,8 @@ impl Registration {
             let since = Instant::now();
             match attempt {
                 Ok(()) => {
-                    tracing::info!(node = self.node.name, "registered with the control plane");
+                    let recipient = self.identities.read().in_use().to_string();
+                    tracing::info!(node = self.node.name, recipient, "registered with the control plane");
                     self.registered.send_replace(true);
                     tokio::select! {
                         () = stop.cancelled() => return,

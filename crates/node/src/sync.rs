@@ -60,6 +60,7 @@ impl Sync {
         let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30), jitter);
         let mut catalog = Catalog::default();
         let mut cursor: Option<String> = None;
+        let mut knows_to_wait = false;
         self.serve_stored(&mut catalog).await;
         loop {
             self.registration.wait().await;
@@ -67,6 +68,7 @@ impl Sync {
             match self.control_plane.sync(cursor.as_deref(), self.long_poll).await {
                 Ok(mut answer) => {
                     backoff.reset();
+                    knows_to_wait = false;
                     self.metrics.note_sync(self.clock.now());
                     let is_idle = is_idle(&answer);
                     let is_whole = !answer.more;
@@ -90,6 +92,14 @@ impl Sync {
                 Err(ControlPlaneError::Unregistered(_)) => self.registration.invalidate(),
                 Err(ControlPlaneError::Unavailable(error)) => {
                     tracing::warn!(error, "can't sync with the control plane");
+                }
+                Err(ControlPlaneError::NotApproved(message)) => {
+                    // The control plane has made the node wait, so approval is noticed soon.
+                    backoff.reset();
+                    if !std::mem::replace(&mut knows_to_wait, true) {
+                        let recipient = self.identities.read().in_use().to_string();
+                        tracing::warn!(recipient, "waiting for approval: {message}");
+                    }
                 }
                 Err(ControlPlaneError::Refused { message, .. }) => {
                     tracing::warn!(

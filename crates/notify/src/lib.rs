@@ -16,5 +16,5 @@ mod smtp;
 mod text;
 mod webhook;
 
-pub use sender::{NotificationSender, SenderSettings};
+pub use sender::{NotificationSender, SenderSettings, UNOPENED};
 pub use webhook::{EVENT_ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER};

@@ -33,6 +33,9 @@ const LEASE: SignedDuration = SignedDuration::from_secs(45);
 /// How long a receiver may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
+/// Why an attempt failed if no key of the server opens the channel's address and secret.
+pub const UNOPENED: &str = "no key of this server opens the channel's address and secret: enter them again";
+
 /// What the sender needs.
 #[derive(Debug, Clone)]
 pub struct SenderSettings {
@@ -183,9 +186,7 @@ impl NotificationSender {
             bucketry_vault::open(&sealed, &context, &keys).ok()
         });
         let opened = opened.await.ok().flatten();
-        opened.as_ref().and_then(ChannelSecret::from_plain).ok_or_else(|| {
-            SendFailure::new("no key of this server opens the channel's address and secret: enter them again")
-        })
+        opened.as_ref().and_then(ChannelSecret::from_plain).ok_or_else(|| SendFailure::new(UNOPENED))
     }
 }
 

@@ -169,6 +169,7 @@ async fn node(store: &dyn Store) -> Result<NodeId> {
         provider: "OTHER".to_owned(),
         version: "0".to_owned(),
         recipients: Vec::new(),
+        approval: bucketry_store::node::KeyApproval::AsBefore,
         key_id: NodeKeyId::new(now, [0; 10]),
         quota: None,
     };

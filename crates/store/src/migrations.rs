@@ -46,6 +46,7 @@ const SQLITE: &[File] = files! {
     "0030_node_signatures",
     "0031_last_heartbeats",
     "0032_shared_limits",
+    "0033_approved_nodes",
 };
 
 const POSTGRES: &[File] = files! {
@@ -80,6 +81,7 @@ const POSTGRES: &[File] = files! {
     "0031_node_signatures",
     "0032_last_heartbeats",
     "0033_shared_limits",
+    "0034_approved_nodes",
 };
 
 /// The migrations of a SQLite database.

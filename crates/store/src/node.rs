@@ -36,12 +36,38 @@ pub struct NodeRegistration {
     pub provider: String,
     /// The version of the node's software.
     pub version: String,
-    /// The public keys to seal secrets to, the current one first.
+    /// The node's public keys, the current one first.
     pub recipients: Vec<String>,
+    /// Which of them secrets may be sealed to.
+    pub approval: KeyApproval,
     /// The key that verified the message.
     pub key_id: NodeKeyId,
     /// The most live nodes that the organization may have. `None` for no limit.
     pub quota: Option<u64>,
+}
+
+/// Which keys of a registration are approved with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyApproval {
+    /// Those that were approved before. The others wait for an operator.
+    AsBefore,
+    /// All, if one of them was approved before: the node replaces its keys because it was asked to.
+    Rotating,
+    /// All: the keys of the server's own node.
+    All,
+}
+
+/// The outcome of approving a node's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeApproved {
+    /// Secrets are sealed to the key from now on, and existing ones are sealed again.
+    Approved,
+    /// It was approved before.
+    AlreadyApproved,
+    /// The node has another key in use.
+    OtherKey,
+    /// There is no such node.
+    NotFound,
 }
 
 /// The outcome of a registration.
@@ -92,6 +118,10 @@ pub trait NodeStore {
     /// All live nodes, by name.
     async fn nodes(&self) -> Result<Vec<Node>>;
 
+    /// Approves the key that a node has in use, if it is `recipient`, and requests that existing secrets are sealed
+    /// again.
+    async fn approve_node(&self, id: NodeId, recipient: &str, audit: &AuditEntry) -> Result<NodeApproved>;
+
     /// Records a node's heartbeat. Returns whether the node is registered.
     async fn record_heartbeat(&self, id: NodeId, heartbeat: &LastHeartbeat, now: Timestamp) -> Result<bool>;
 
@@ -99,9 +129,11 @@ pub trait NodeStore {
     /// registered.
     async fn unregister_node(&self, id: NodeId, audit: &AuditEntry) -> Result<bool>;
 
-    /// Deletes a node of an organization, like [`NodeStore::unregister_node`]. It can't register again with a key
-    /// that exists now.
-    async fn delete_node(&self, org_id: OrgId, id: NodeId, audit: &AuditEntry) -> Result<NodeDeleted>;
+    /// Deletes a node of an organization, or with `None` one of the deployment, like [`NodeStore::unregister_node`].
+    /// A node of an organization can't register again with a key that exists now; one of the deployment can, and waits
+    /// for approval then.
+    async fn delete_node(&self, org_id: Option<OrgId>, id: NodeId, audit: &AuditEntry)
+    -> Result<NodeDeleted>;
 
     /// Adds a key. An organization may have `at_most` keys; the deployment's own keys are not limited.
     async fn insert_node_key(

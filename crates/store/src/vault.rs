@@ -72,4 +72,11 @@ pub trait VaultStore {
 
     /// Stores how far a rotation has come.
     async fn set_rotation(&self, state: &RotationState) -> Result<()>;
+
+    /// The latest *rewrap*: existing secrets are sealed again because nodes were approved or removed. `None` if there
+    /// was none yet. Its phase is [`RotationPhase::Resealing`] or [`RotationPhase::Done`].
+    async fn rewrap(&self) -> Result<Option<RotationState>>;
+
+    /// Stores how far a rewrap has come, unless another one was requested since it began. Returns whether it was stored.
+    async fn set_rewrap(&self, state: &RotationState) -> Result<bool>;
 }

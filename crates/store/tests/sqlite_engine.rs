@@ -9,6 +9,8 @@ mod backup;
 mod backups;
 #[path = "shared/older_listings.rs"]
 mod older_listings;
+#[path = "shared/older_nodes.rs"]
+mod older_nodes;
 #[path = "shared/older_traffic.rs"]
 mod older_traffic;
 
@@ -208,6 +210,17 @@ async fn what_an_older_version_stored_is_found_after_an_upgrade() {
     // Nothing is left to do, and a later start doesn't begin again.
     run(directory.path(), "DELETE FROM search_words").await;
     assert_eq!(older_listings::counts(&open(directory.path()).await, organization.id, "bucket").await[2], 0);
+}
+
+#[tokio::test]
+async fn a_node_that_exists_at_an_upgrade_continues_to_get_secrets() {
+    let directory = TempDir::new().unwrap();
+    let store = open(directory.path()).await;
+    older_nodes::add(&store).await;
+    store.close().await;
+    drop(store);
+    run(directory.path(), &older_nodes::undo(33)).await;
+    older_nodes::are_approved(&open(directory.path()).await).await;
 }
 
 #[tokio::test]

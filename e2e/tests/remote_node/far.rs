@@ -11,8 +11,8 @@ use super::{ControlPlane, MISSED_WITHIN, SOON, control_plane, put};
 const FAR_AWAY: LineQuality =
     LineQuality { delay: Duration::from_millis(100), lost_one_in: 50, stall: Duration::from_secs(1) };
 
-const ARGUMENTS: [&str; 8] =
-    ["--name", "far", "--region", "eu-west-1", "--provider", "AWS", "--probe-interval", "5"];
+const NAME: &str = "far";
+const ARGUMENTS: [&str; 6] = ["--region", "eu-west-1", "--provider", "AWS", "--probe-interval", "5"];
 
 /// `HOST:PORT` of the control plane.
 fn address(control_plane: &ControlPlane) -> String {
@@ -27,8 +27,13 @@ async fn a_node_that_is_cut_off_is_missed_and_its_traffic_is_counted_once_it_is_
     let near = |host: &str, to: String| Balancer::start_at(host, vec![to]).map_err(Error::Files);
     let api = near(&host.control_address(), address(&control_plane))?;
     let storage = near(&host.data_address(), shared_s3_endpoint()?.trim_start_matches("http://").to_owned())?;
-    let node = RemoteNode::start_on(&host, &api.url(), &control_plane.key, &ARGUMENTS).await?;
-    let status = async || control_plane.node_status("far").await;
+    let arguments = [&["--name", NAME][..], &ARGUMENTS[..]].concat();
+    let url = api.url();
+    let started = RemoteNode::start_on(&host, &url, &control_plane.key, &arguments);
+    let (node, approved) = tokio::join!(started, control_plane.owner.approve_node(NAME));
+    approved?;
+    let node = node?;
+    let status = async || control_plane.node_status(NAME).await;
     eventually("the node being ONLINE", SOON, status, |status| status == "ONLINE").await?;
     let (bucket, access) = control_plane.serve_bucket_at(&storage.url(), &node, "Far").await?;
     assert_eq!(put(&access, "before.txt", 1_000).await?, 200);
@@ -52,8 +57,9 @@ async fn at_the_end_of_a_long_lossy_line_a_node_validates_serves_and_counts_exac
     let control_plane = control_plane().await?;
     let line = LongLine::start(address(&control_plane).parse().unwrap(), FAR_AWAY).await;
     let line = line.map_err(Error::Files)?;
-    let node = RemoteNode::start(&line.url(), &control_plane.key, &ARGUMENTS).await?;
-    let status = async || control_plane.node_status("far").await;
+    let ControlPlane { owner, key, .. } = &control_plane;
+    let node = RemoteNode::start_approved(owner, &line.url(), key, NAME, &ARGUMENTS).await?;
+    let status = async || control_plane.node_status(NAME).await;
     eventually("the node being ONLINE", SOON, status, |status| status == "ONLINE").await?;
     let (bucket, access) = control_plane.serve_bucket(&node, "Far").await?;
     // Each report is a message more that the line may lose.

@@ -42,9 +42,8 @@ async fn control_plane() -> Result<ControlPlane> {
 
 impl ControlPlane {
     async fn node(&self, name: &str) -> Result<RemoteNode> {
-        let arguments =
-            ["--name", name, "--region", "eu-west-1", "--provider", "AWS", "--probe-interval", "5"];
-        RemoteNode::start(self.server.api(), &self.key, &arguments).await
+        let arguments = ["--region", "eu-west-1", "--provider", "AWS", "--probe-interval", "5"];
+        RemoteNode::start_approved(&self.owner, self.server.api(), &self.key, name, &arguments).await
     }
 
     async fn node_status(&self, name: &str) -> Result<String> {

@@ -1,8 +1,9 @@
 //! A node in a response.
 
 use bucketry_api_types::moment::Moment;
-use bucketry_api_types::node::RegisteredNode;
+use bucketry_api_types::node::{NodeApproval, RegisteredNode, RewrapProgress};
 use bucketry_control::presence::NodeView;
+use bucketry_control::secret_access::SecretAccess;
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::status::Status;
 
@@ -22,5 +23,16 @@ pub(crate) fn registered_node(view: &NodeView) -> RegisteredNode {
         gateway_url: view.gateway_url.clone(),
         id_org: node.org_id,
         node_services: STORAGE,
+        approval: if view.secrets == SecretAccess::Pending {
+            NodeApproval::Pending
+        } else {
+            NodeApproval::Approved
+        },
+        recipient: node.recipients.first().cloned(),
+        rewrap: match view.secrets {
+            SecretAccess::Sealing { percent } => Some(RewrapProgress::Running { percent }),
+            SecretAccess::Incomplete { failed } => Some(RewrapProgress::Waiting { failed }),
+            SecretAccess::Pending | SecretAccess::Complete => None,
+        },
     }
 }

@@ -1,6 +1,8 @@
 //! Nodes: their signed calls, which carry no bearer token, and the list of nodes.
 
 pub(crate) mod answer;
+mod approve;
+mod delete;
 mod inventory;
 mod list;
 mod message;
@@ -20,4 +22,6 @@ endpoints!(
     [inventory::inventory],
     [sync::sync],
     [list::list],
+    [approve::approve],
+    [delete::delete],
 );

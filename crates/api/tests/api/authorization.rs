@@ -122,7 +122,9 @@ pub(crate) async fn request(
     if has("{keyId}") {
         fill("{keyId}", context.fresh_organization_key(ownership).await);
     }
-    if has("{nodeId}") {
+    if has("{nodeId}") && !has("{orgId}") {
+        fill("{nodeId}", context.fresh_deployment_node().await);
+    } else if has("{nodeId}") {
         fill("{nodeId}", context.fresh_private_node(ownership).await);
     }
     if has("{tokenId}") {

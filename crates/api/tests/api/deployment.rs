@@ -249,8 +249,9 @@ impl TestNode {
     async fn register(&mut self) {
         let recipient = Identities::generate().in_use().to_string();
         let message = json!({
-            "provider": "AWS", "status": "active", "region": "eu", "version": "1", "recipients": [recipient],
+            "provider": "AWS", "status": "active", "region": "eu", "version": "1", "recipients": [&recipient],
         });
+        self.control.trust_vault_keys([recipient]);
         let message = self.signed("/register", message);
         self.control.register_node(sent(&message), RequestOrigin::default()).await.unwrap();
         let census = json!({ "region": "eu", "census": { "online": 2, "offline": 1, "unknown": 0 } });

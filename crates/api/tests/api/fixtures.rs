@@ -18,7 +18,7 @@ use bucketry_model::name::Name;
 use bucketry_model::role::{OrgRole, WorkspaceRole};
 use bucketry_model::secret::Secret;
 use bucketry_model::time::Clock as _;
-use bucketry_store::node::{NodeKey, NodeKeyInserted, NodeRegistered, NodeRegistration};
+use bucketry_store::node::{KeyApproval, NodeKey, NodeKeyInserted, NodeRegistered, NodeRegistration};
 use bucketry_store::user::NewUser;
 use jiff::SignedDuration;
 
@@ -291,18 +291,35 @@ impl TestContext {
         let control = &self.deployment.control;
         let owner = control.authenticate(self.owner_of(ownership)).await.unwrap();
         let key_id = self.fresh_organization_key(ownership).await.parse().unwrap();
+        self.fresh_node(Some(owner.org_id), key_id, Vec::new()).await
+    }
+
+    /// A new node of the deployment, which waits for the approval of the key `age13cktma0auwd9v32qnr6fgmlksfrhrc40x9z5ljhmaylf7vscdu8qcnd0cw`.
+    pub(crate) async fn fresh_deployment_node(&self) -> String {
+        let keys = self.deployment.control.store().node_keys(None).await.unwrap();
+        self.fresh_node(
+            None,
+            keys[0].id,
+            vec!["age13cktma0auwd9v32qnr6fgmlksfrhrc40x9z5ljhmaylf7vscdu8qcnd0cw".to_owned()],
+        )
+        .await
+    }
+
+    async fn fresh_node(&self, org_id: Option<OrgId>, key_id: NodeKeyId, recipients: Vec<String>) -> String {
+        let control = &self.deployment.control;
         let now = self.deployment.clock.now();
         let number = u32::try_from(self.made.fetch_add(1, Ordering::SeqCst)).unwrap().to_be_bytes();
         let mut random = [5; 10];
         random[..4].copy_from_slice(&number);
         let registration = NodeRegistration {
             id: NodeId::new(now, random),
-            org_id: Some(owner.org_id),
+            org_id,
             name: self.fresh_name(),
             region: "eu".to_owned(),
             provider: "AWS".to_owned(),
             version: "1".to_owned(),
-            recipients: Vec::new(),
+            recipients,
+            approval: KeyApproval::AsBefore,
             key_id,
             quota: None,
         };

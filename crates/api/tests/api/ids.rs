@@ -227,6 +227,7 @@ async fn an_id_in_a_path_that_names_nothing_is_not_found() {
             }
             (_, path) if path.starts_with("/workspace/{workspaceId}/users") => json!({ "role": "READ" }),
             (_, path) if path.contains("/apikey") => json!({ "name": "n", "accessType": "READ" }),
+            (_, path) if path.ends_with("/approval") => json!({ "recipient": "age1" }),
             _ => json!({ "name": "n" }),
         };
         let body = matches!(method.as_str(), "POST" | "PUT").then_some(body);

@@ -80,14 +80,21 @@ async fn nodes_are_listed_and_filtered_by_any_common_bit() {
             "{query}"
         );
     }
-    let node = deployment.get("/node").await.body["data"][0].clone();
+    let mut node = deployment.get("/node").await.body["data"][0].clone();
+    let recipient = node.as_object_mut().unwrap().remove("recipient").unwrap();
+    assert!(recipient.as_str().unwrap().starts_with("age1"), "{recipient}");
     insta::assert_compact_json_snapshot!(Redactions::default().apply(&node), @r#"
     {
+      "approval": "APPROVED",
       "id": "id 1",
       "ip": "node-1",
       "lastUpdated": "2026-03-01T12:00:00.000Z",
       "nodeServices": 1,
       "region": "eu",
+      "rewrap": {
+        "percent": 0,
+        "state": "RUNNING"
+      },
       "status": "ONLINE",
       "url": "https://node-1",
       "version": "1"

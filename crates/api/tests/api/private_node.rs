@@ -61,7 +61,10 @@ impl<'d> PrivateNode<'d> {
         })
     }
 
+    /// Registers the node as one that needs no approval.
     pub(crate) async fn register(&self) -> Answer {
+        let keys = self.identities.recipients();
+        self.deployment.control.trust_vault_keys(keys.iter().map(ToString::to_string));
         self.post("/register", self.registration()).await
     }
 

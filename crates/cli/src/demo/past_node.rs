@@ -57,6 +57,7 @@ impl PastNode {
             node_services: None,
             recipients: identities.recipients().iter().map(ToString::to_string).collect(),
         };
+        control.trust_vault_keys(registration.recipients.iter().cloned());
         client.register(&registration).await?;
         Ok(Self { client, name: node.name.clone(), region: node.region.clone() })
     }

@@ -61,6 +61,7 @@ mod tests {
             provider: "AWS".to_owned(),
             version: "1".to_owned(),
             recipients: Vec::new(),
+            approved: Vec::new(),
             key_id: NodeKeyId::new(Timestamp::UNIX_EPOCH, [0; 10]),
             created_at: Timestamp::UNIX_EPOCH,
             last_seen: Timestamp::UNIX_EPOCH,

@@ -226,7 +226,7 @@ impl Control {
             scope: checks.scope,
             deadline_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
         });
-        let mut outcome = Err(Error::NoNodeOnline);
+        let mut outcome = Err(self.why_no_node(org_id, Error::NoNodeOnline).await?);
         for node in self.nearest_nodes(org_id, bucket_id, location).await?.iter().take(NODES_ASKED) {
             if let Some(progress) = checks.progress {
                 progress.restart();

@@ -33,6 +33,9 @@ impl Control {
         let (node, message) = self.sender("POST", INVENTORY_PATH, message).await?;
         let report: InventoryReport = message.read()?;
         drop(message);
+        if node.is_pending() {
+            return Err(Error::NodeNotApproved(node.name));
+        }
         if report.walks.len() > MAX_WALKS {
             return Err(Error::field("walks", format!("must have at most {MAX_WALKS} entries")));
         }

@@ -139,7 +139,7 @@ impl Control {
         };
         let keys: Vec<(NodeKeyId, AuditEntry)> = keys.iter().map(record).collect();
         let removed = self.inner.store.delete_node_keys(Some(org_id), &keys).await?;
-        self.inner.presence.forget_nodes();
+        self.nodes_changed();
         Ok(removed)
     }
 

@@ -1,6 +1,7 @@
 //! The requests of nodes: registration, heartbeats, synchronisation, reports. `docs/nodes.md` describes the
 //! protocol.
 
+mod approval;
 mod inventories;
 mod keys;
 mod messages;
@@ -10,6 +11,7 @@ mod refused_keys;
 mod reports;
 mod synchronisation;
 
+pub(crate) use approval::OwnKeys;
 pub(crate) use keys::KeyGenerator;
 pub use keys::{CreatedOrganizationKey, OrganizationKey, authorize_organization_key};
 pub use messages::NodeMessage;
@@ -19,7 +21,7 @@ pub(crate) use probe_shares::ProbeShares;
 
 use bucketry_model::audit::{AuditAction, AuditActor, AuditEntry, AuditKind, RequestOrigin};
 use bucketry_model::id::{NodeId, NodeKeyId, OrgId};
-use bucketry_model::node::{Node, is_node_name};
+use bucketry_model::node::{Node, is_meant_for, is_node_name};
 use bucketry_model::node_protocol::{MAX_BATCH, REGISTER_PATH, Register, UNREGISTER_PATH};
 use bucketry_model::role::Caller;
 use bucketry_store::node::{NodeKey, NodeRegistered, NodeRegistration};
@@ -27,10 +29,13 @@ use bucketry_vault::{Identities, NodeVerifyingKey, Recipient};
 
 use crate::audit::Described;
 use crate::presence::NodeView;
+use crate::secret_access::SecretAccess;
 use crate::{Control, Error, ResourceKind, Result};
 
 /// The longest accepted texts of a registration, in bytes.
 const MOST_TEXT: usize = 128;
+/// How often to look whether a node has been approved.
+const LOOK_FOR_APPROVAL: std::time::Duration = std::time::Duration::from_millis(500);
 
 impl Control {
     /// Stores the key that the deployment's own nodes sign with, unless it is known already.
@@ -63,6 +68,7 @@ impl Control {
         let register: Register = sender.read()?;
         check_registration(&register)?;
         let audit = self.audit_of_registration(sender.org_id, &register).await?.from_origin(origin);
+        let approval = self.approval_of(&register).await?;
         let registration = NodeRegistration {
             id: self.inner.environment.id(NodeId::new)?,
             org_id: sender.org_id,
@@ -71,17 +77,15 @@ impl Control {
             provider: register.provider,
             version: register.version,
             recipients: register.recipients,
+            approval,
             key_id: sender.key_id,
             quota: self.inner.settings.node_quota,
         };
         let registered = self.inner.store.register_node(&registration, &audit).await?;
-        self.inner.presence.forget_nodes();
+        // The node may have new recipients that a rotation is waiting for.
+        self.nodes_changed();
         match registered {
-            NodeRegistered::Registered(node) => {
-                // The node may have new recipients that a rotation is waiting for.
-                self.inner.rotation.notify_waiters();
-                Ok(*node)
-            }
+            NodeRegistered::Registered(node) => Ok(*node),
             NodeRegistered::NameTaken => Err(Error::Rule {
                 code: "NODE_NAME_TAKEN",
                 message: "a node of another organization already has this name: choose another".to_owned(),
@@ -113,7 +117,7 @@ impl Control {
             .of(node.id, &node.name)
             .from_origin(origin);
         self.inner.store.unregister_node(node.id, &audit).await?;
-        self.inner.presence.forget_nodes();
+        self.nodes_changed();
         Ok(())
     }
 
@@ -133,10 +137,26 @@ impl Control {
         })
     }
 
-    /// The nodes that serve the caller's organization, by name.
+    /// The nodes that serve the caller's organization, or will do so when they are approved, by name.
     pub async fn nodes(&self, caller: &Caller) -> Result<Vec<NodeView>> {
-        let serves = |view: &NodeView| bucketry_model::node::serves(&view.node, caller.org_id);
-        Ok(self.node_views().await?.into_iter().filter(serves).collect())
+        self.views_with_secrets(caller, |node| is_meant_for(node, caller.org_id)).await
+    }
+
+    /// Some of the nodes, with what the caller may know about the stored secrets.
+    async fn views_with_secrets(
+        &self,
+        caller: &Caller,
+        is_included: impl Fn(&Node) -> bool,
+    ) -> Result<Vec<NodeView>> {
+        let mut views = self.node_views().await?;
+        views.retain(|view| is_included(&view.node));
+        let rewrap = self.inner.store.rewrap().await?;
+        let is_operator = self.is_first_organization(caller.org_id).await?;
+        for view in &mut views {
+            let secrets = SecretAccess::of(&view.node, rewrap.as_ref());
+            view.secrets = if is_operator { secrets } else { secrets.without_numbers() };
+        }
+        Ok(views)
     }
 
     /// Verifies a message, and finds the registered node that sent it.
@@ -157,6 +177,20 @@ impl Control {
         self.inner.presence.forget_nodes();
         let node = found(&self.known_nodes().await?).ok_or(Error::NotFound(ResourceKind::Node))?;
         Ok((node, message))
+    }
+
+    /// Waits until a node is approved, at the latest until `until`.
+    async fn approved(&self, mut node: Node, until: tokio::time::Instant) -> Result<Node> {
+        while node.is_pending() {
+            if until <= tokio::time::Instant::now() {
+                return Err(Error::NodeNotApproved(node.name));
+            }
+            tokio::time::sleep(LOOK_FOR_APPROVAL).await;
+            let nodes = self.known_nodes().await?;
+            let found = nodes.iter().find(|one| one.id == node.id);
+            node = found.cloned().ok_or(Error::NotFound(ResourceKind::Node))?;
+        }
+        Ok(node)
     }
 
     /// The keys that may have signed a message: those of the organization; without one, those of the deployment and

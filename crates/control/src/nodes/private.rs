@@ -17,8 +17,7 @@ impl Control {
         if caller.org_id != org_id {
             return Err(Error::NotFound(ResourceKind::Organization));
         }
-        let mut views = self.node_views().await?;
-        views.retain(|view| view.node.org_id == Some(org_id));
+        let mut views = self.views_with_secrets(caller, |node| node.org_id == Some(org_id)).await?;
         views.sort_by_key(|view| std::cmp::Reverse(view.node.id));
         Ok(views)
     }
@@ -32,8 +31,8 @@ impl Control {
         let name = live.iter().find(|node| node.id == id).map(|node| node.name.as_str());
         let audit =
             self.audit_of(caller, AuditKind::Node, AuditAction::Deleted).of(id, name.unwrap_or_default());
-        let deleted = self.inner.store.delete_node(org_id, id, &audit).await?;
-        self.inner.presence.forget_nodes();
+        let deleted = self.inner.store.delete_node(Some(org_id), id, &audit).await?;
+        self.nodes_changed();
         match deleted {
             NodeDeleted::Deleted => Ok(()),
             NodeDeleted::NotFound => Err(Error::NotFound(ResourceKind::Node)),

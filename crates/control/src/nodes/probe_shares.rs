@@ -41,7 +41,7 @@ impl ProbeShares {
 
     /// Whether the node takes part.
     fn counts(&self, node: &Node, now: Timestamp) -> bool {
-        if node.recipients.is_empty() {
+        if node.sealing_recipient().is_none() {
             return false;
         }
         // While no control plane was running, no node could be heard from.

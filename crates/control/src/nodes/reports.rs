@@ -31,7 +31,7 @@ impl Control {
         let now = self.inner.environment.now();
         let interval =
             i64::try_from(heartbeat.probe_interval_ms).unwrap_or(i64::MAX).min(LONGEST_INTERVAL_MS);
-        let waited = node.last_heartbeat.and_then(|previous| previous.waiting);
+        let waited = node.last_heartbeat.as_ref().and_then(|previous| previous.waiting);
         let last_heartbeat = LastHeartbeat {
             census: heartbeat.census,
             gateway_url: heartbeat.gateway_url,
@@ -46,7 +46,8 @@ impl Control {
             .filter(|probe| !is_ahead(probe.created_at, now))
             .map(|probe| (probe.bucket_id, sample(probe)))
             .collect();
-        if !samples.is_empty() {
+        // What a node reports that can open nothing says nothing about the buckets.
+        if !samples.is_empty() && !node.is_pending() {
             let batch = ProbeBatch {
                 node_id: node.id,
                 org_id: node.org_id,

@@ -116,6 +116,7 @@ impl Control {
         let cursor: NodeCursor = asked.cursor.parse()?;
         let wait = asked.wait.parse().unwrap_or(0).min(LONG_POLL_SECONDS);
         let until = tokio::time::Instant::now() + Duration::from_secs(wait);
+        let node = self.approved(node, until).await?;
         loop {
             let changed = self.inner.changes.notified();
             let job = self.inner.jobs.news();

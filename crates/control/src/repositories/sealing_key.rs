@@ -25,7 +25,7 @@ impl Control {
         let key = Secret::new(URL_SAFE_NO_PAD.encode(random));
         match self.seal(org_id, SecretOwner::Repository(id), &key).await {
             Ok(sealed) => Ok(Some(sealed)),
-            Err(Error::NoRecipient) => Ok(None),
+            Err(Error::NoRecipient | Error::NodesPending(_)) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
 mod accounts;
+mod approvals;
 mod backups;
 mod browser_sessions;
 mod change_feed;

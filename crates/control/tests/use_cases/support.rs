@@ -143,6 +143,29 @@ impl TestContext {
         }
     }
 
+    /// Waits until no secrets have to be sealed again.
+    pub(crate) async fn sealed_again(&self) -> RotationState {
+        let done = async {
+            loop {
+                match self.control.store().rewrap().await.unwrap() {
+                    Some(state) if state.finished_at.is_some() => break state,
+                    _ => tokio::time::sleep(Duration::from_millis(5)).await,
+                }
+            }
+        };
+        tokio::select! {
+            () = self.control.drive_rotations() => unreachable!("it runs until it is dropped"),
+            state = tokio::time::timeout(Duration::from_secs(30), done) => state.unwrap(),
+        }
+    }
+
+    /// Whether the node can open the secret of the bucket.
+    pub(crate) async fn opens(&self, node: &FakeNode, id: BucketId) -> bool {
+        let bucket = self.control.store().bucket(self.owner.org_id, id).await.unwrap().unwrap();
+        let context = SecretContext::of_bucket(bucket.org_id, id);
+        bucketry_vault::open(&bucket.secret.unwrap(), &context, &node.identities.lock().unwrap()).is_ok()
+    }
+
     /// Registers a bucket without validation.
     pub(crate) async fn unchecked(&self, name: &str) -> BucketId {
         let input = BucketInput { skip_validation: true, ..self.bucket(name) };
@@ -213,6 +236,12 @@ impl FakeNode {
         Self { control: control.clone(), ..self.clone() }
     }
 
+    /// Makes it the node of its own process: its keys need no approval.
+    pub(crate) fn trust(&self) {
+        let keys = self.identities.lock().unwrap().recipients();
+        self.control.trust_vault_keys(keys.iter().map(ToString::to_string));
+    }
+
     fn new(control: Control, clock: Arc<ManualClock>) -> Self {
         Self {
             control,
@@ -243,6 +272,7 @@ impl FakeNode {
     }
 
     pub(crate) async fn register(&self) -> bucketry_control::Result<bucketry_model::node::Node> {
+        self.trust();
         self.register_as("node-1").await
     }
 
@@ -404,6 +434,19 @@ impl FakeNode {
         }
     }
 
+    /// Another node of the deployment with this name, whose key nobody has approved.
+    pub(crate) async fn elsewhere(&self, name: &str) -> Self {
+        let identities = Arc::new(Mutex::new(Identities::generate()));
+        let node = Self { identities, ..self.clone() };
+        node.register_as(name).await.unwrap();
+        node
+    }
+
+    /// The public key that the node has in use.
+    pub(crate) fn recipient(&self) -> String {
+        self.identities.lock().unwrap().in_use().to_string()
+    }
+
     /// Another node with this name, which signs with a key of the caller's organization.
     pub(crate) async fn of_organization(&self, owner: &Caller, name: &str) -> Self {
         let made = self.control.create_organization_key(owner, owner.org_id).await.unwrap();
@@ -412,6 +455,7 @@ impl FakeNode {
             identities: Arc::new(Mutex::new(Identities::generate())),
             ..self.clone()
         };
+        node.trust();
         let registered = node.register_as(name).await.unwrap();
         assert_eq!(registered.org_id, Some(owner.org_id));
         node

@@ -83,7 +83,7 @@ async fn revoke(viewer: &Viewer, id: &str, key: &str) -> Result<FormOutcome, Pag
 /// The gateway's URL of a connected node.
 async fn endpoint(viewer: &Viewer) -> Result<Option<String>, PageError> {
     let nodes = viewer.control().nodes(&viewer.caller).await?;
-    let connected = nodes.iter().filter(|node| node.connected);
+    let connected = nodes.iter().filter(|node| node.serves_applications());
     Ok(connected.filter_map(|node| node.gateway_url.as_ref()).map(ToString::to_string).next())
 }
 

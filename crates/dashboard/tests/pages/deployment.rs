@@ -16,7 +16,7 @@ use bucketry_control::{Control, Environment, Settings};
 use bucketry_dashboard::{Dashboard, DashboardSettings, router};
 use bucketry_model::audit::RequestOrigin;
 use bucketry_model::bucket::StorageType;
-use bucketry_model::id::{BucketId, ChannelId, SilenceId, UserId, WorkspaceId};
+use bucketry_model::id::{BucketId, ChannelId, NodeId, SilenceId, UserId, WorkspaceId};
 use bucketry_model::inventory::WalkState;
 use bucketry_model::node_protocol::{InventoryOrders, InventoryReport, Register, WalkEnd, WalkReport};
 use bucketry_model::role::{Caller, OrgRole, WorkspaceRole};
@@ -234,6 +234,13 @@ impl Deployment {
         self.control.create_bucket(&self.owner, &input).await.unwrap().id
     }
 
+    /// A node whose public key waits for approval, and the key.
+    pub(crate) async fn pending_node(&self, name: &str) -> (NodeId, String) {
+        let recipient = Identities::generate().in_use().to_string();
+        let id = register(&self.control, &self.clock, &self.node, name, vec![recipient.clone()]).await;
+        (id, recipient)
+    }
+
     /// Measures how full a bucket is, as the node would.
     pub(crate) async fn measure(&self, id: BucketId, bytes: u64) {
         self.control.start_inventory(&self.owner, id).await.unwrap();
@@ -268,21 +275,33 @@ fn settings_of_tests() -> Settings {
 async fn register_node(control: &Control, clock: &ManualClock) -> NodeSigningKey {
     let key = NodeSigningKey::generate().unwrap();
     control.trust_deployment_key(&key.verifying_key().unwrap()).await.unwrap();
+    let recipients: Vec<_> = Identities::generate().recipients().iter().map(ToString::to_string).collect();
+    control.trust_vault_keys(recipients.iter().cloned());
+    register(control, clock, &key, NODE, recipients).await;
+    key
+}
+
+async fn register(
+    control: &Control,
+    clock: &ManualClock,
+    key: &NodeSigningKey,
+    name: &str,
+    recipients: Vec<String>,
+) -> NodeId {
     let register = Register {
-        ip: NODE.to_owned(),
+        ip: name.to_owned(),
         provider: "test".to_owned(),
         status: "active".to_owned(),
         region: "here".to_owned(),
         version: "1".to_owned(),
         id_org: None,
         node_services: Some(1),
-        recipients: Identities::generate().recipients().iter().map(ToString::to_string).collect(),
+        recipients,
     };
     let mut message = serde_json::to_value(register).unwrap();
-    sign_message(&key, "POST", "/register", &mut message, clock.now()).unwrap();
+    sign_message(key, "POST", "/register", &mut message, clock.now()).unwrap();
     let message = NodeMessage::new(Bytes::from(message.to_string()), ());
-    control.register_node(message, RequestOrigin::default()).await.unwrap();
-    key
+    control.register_node(message, RequestOrigin::default()).await.unwrap().id
 }
 
 /// Fields as a form sends them.

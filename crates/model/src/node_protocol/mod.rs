@@ -60,6 +60,8 @@ pub const INVENTORY_PATH: &str = "/node/inventory";
 
 /// Error code of a message whose signature or time is rejected, or that is a repetition.
 pub const INVALID_NODE_MESSAGE: &str = "INVALID_NODE_MESSAGE";
+/// Error code of a request from a node whose public key nobody has approved.
+pub const NODE_NOT_APPROVED: &str = "NODE_NOT_APPROVED";
 /// Error code of a usage batch whose number isn't the expected one.
 pub const BATCH_OUT_OF_ORDER: &str = "BATCH_OUT_OF_ORDER";
 

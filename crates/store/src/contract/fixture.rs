@@ -19,7 +19,7 @@ use crate::Store;
 use crate::bucket::{
     BucketInserted, BucketQuery, BucketUpdate, NewBucket, PageStart, SecretUpdate, StoredSecret,
 };
-use crate::node::{NodeKey, NodeKeyInserted, NodeRegistered, NodeRegistration};
+use crate::node::{KeyApproval, NodeKey, NodeKeyInserted, NodeRegistered, NodeRegistration};
 use crate::organization::{NewOrganization, OrganizationInserted};
 use crate::repository::{NewRepository, RepositoryInserted, RepositoryUpdate};
 use crate::repository_key::{KeyInserted, NewRepositoryKey};
@@ -278,6 +278,7 @@ impl<'s> TestContext<'s> {
             provider: "HETZNER".to_owned(),
             version: "0.1.0".to_owned(),
             recipients: vec!["age1first".to_owned(), "age1second".to_owned()],
+            approval: KeyApproval::AsBefore,
             key_id: self.node_key,
             quota: None,
         }

@@ -295,6 +295,9 @@ macro_rules! contract_stories {
                 a_silence_is_stored_when_the_node_is_heard_from_again
                 a_removal_is_stored_when_the_node_registers_again
                 a_withdrawn_report_no_longer_counts_and_is_remembered
+                secrets_are_sealed_to_approved_keys_only
+                a_rewrap_that_is_requested_again_begins_again
+                an_approval_survives_a_registration_at_the_same_time
             }
             node_signature {
                 a_signature_is_new_once_until_its_time_has_passed

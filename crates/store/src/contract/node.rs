@@ -11,8 +11,11 @@ use jiff::Timestamp;
 use super::fixture::{TestContext, at, audit, fresh, node_key, online};
 use super::usage::row;
 use crate::Store;
-use crate::node::{NodeDeleted, NodeKeyInserted, NodeRegistered, NodeRegistration};
+use crate::node::{
+    KeyApproval, NodeApproved, NodeDeleted, NodeKeyInserted, NodeRegistered, NodeRegistration,
+};
 use crate::usage::BatchCounted;
+use crate::vault::RotationState;
 
 pub async fn a_node_registers_and_is_updated_by_name(store: &dyn Store) {
     let context = TestContext::new(store).await;
@@ -224,7 +227,7 @@ pub async fn a_deleted_node_comes_back_with_a_newer_key_only(store: &dyn Store) 
     let other = TestContext::another(store).await;
     let node = context.node("node-1").await;
     let delete =
-        async |org_id, id, seconds| store.delete_node(org_id, id, &audit(at(seconds))).await.unwrap();
+        async |org_id, id, seconds| store.delete_node(Some(org_id), id, &audit(at(seconds))).await.unwrap();
     assert_eq!(delete(other.org, node, 5).await, NodeDeleted::NotFound);
     assert_eq!(delete(context.org, fresh(NodeId::new), 5).await, NodeDeleted::NotFound);
     assert_eq!(delete(context.org, node, 5).await, NodeDeleted::Deleted);
@@ -348,4 +351,82 @@ pub async fn a_withdrawn_report_no_longer_counts_and_is_remembered(store: &dyn S
     // It probes the bucket again.
     context.probe(node, buckets[0], &[online(40, 5)]).await;
     assert_eq!(store.node_statuses(buckets[0]).await.unwrap().len(), 2);
+}
+
+pub async fn secrets_are_sealed_to_approved_keys_only(store: &dyn Store) {
+    let context = TestContext::new(store).await;
+    let register = async |approval, recipients: &[&str], seconds| {
+        let recipients = recipients.iter().map(|key| (*key).to_owned()).collect();
+        let registration = NodeRegistration { recipients, approval, ..context.registration("node-1") };
+        match store.register_node(&registration, &audit(at(seconds))).await.unwrap() {
+            NodeRegistered::Registered(node) => node,
+            refused => panic!("{refused:?}"),
+        }
+    };
+    let node = register(KeyApproval::AsBefore, &["age1a"], 1).await;
+    assert!(node.is_pending() && node.sealing_recipient().is_none());
+    let approve =
+        async |key: &str, seconds| store.approve_node(node.id, key, &audit(at(seconds))).await.unwrap();
+    assert_eq!(approve("age1b", 2).await, NodeApproved::OtherKey);
+    assert_eq!(store.rewrap().await.unwrap(), None, "nothing to seal again yet");
+    assert_eq!(approve("age1a", 3).await, NodeApproved::Approved);
+    assert_eq!(approve("age1a", 4).await, NodeApproved::AlreadyApproved);
+    let stranger = store.approve_node(fresh(NodeId::new), "age1a", &audit(at(4))).await.unwrap();
+    assert_eq!(stranger, NodeApproved::NotFound);
+    let state = store.rewrap().await.unwrap().unwrap();
+    assert_eq!((state.started_at, state.finished_at, state.done), (at(3), None, 0));
+
+    // Whoever signs with the node's key can't slip in another one.
+    let node = register(KeyApproval::AsBefore, &["age1new", "age1a"], 5).await;
+    assert_eq!((node.sealing_recipient(), node.approved.len()), (Some("age1a"), 1));
+    let node = register(KeyApproval::Rotating, &["age1new", "age1a"], 6).await;
+    assert_eq!(node.sealing_recipient(), Some("age1new"));
+    let node = register(KeyApproval::Rotating, &["age1other"], 7).await;
+    assert!(node.is_pending(), "it has none of the approved keys");
+    let node = register(KeyApproval::All, &["age1own"], 8).await;
+    assert_eq!(node.sealing_recipient(), Some("age1own"));
+
+    // A removed node that comes back waits for approval again.
+    store.unregister_node(node.id, &audit(at(9))).await.unwrap();
+    assert_eq!(store.rewrap().await.unwrap().unwrap().started_at, at(9));
+    assert!(register(KeyApproval::AsBefore, &["age1own"], 10).await.is_pending());
+}
+
+pub async fn a_rewrap_that_is_requested_again_begins_again(store: &dyn Store) {
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    store.approve_node(node, "age1first", &audit(at(1))).await.unwrap();
+    let state = store.rewrap().await.unwrap().unwrap();
+    let later = RotationState { done: 2, total: 3, ..state.clone() };
+    assert!(store.set_rewrap(&later).await.unwrap());
+    assert_eq!(store.rewrap().await.unwrap(), Some(later.clone()));
+    // Another request at the same instant.
+    store.unregister_node(node, &audit(at(1))).await.unwrap();
+    assert!(!store.set_rewrap(&later).await.unwrap(), "it belongs to the previous one");
+    let again = store.rewrap().await.unwrap().unwrap();
+    assert_eq!((again.done, again.finished_at), (0, None));
+    assert!(again.started_at > state.started_at);
+    assert_eq!(store.rotation().await.unwrap(), None, "it is not a rotation");
+}
+
+pub async fn an_approval_survives_a_registration_at_the_same_time(store: &dyn Store) {
+    let context = TestContext::new(store).await;
+    for number in 0..20 {
+        let recipients = vec!["age1a".to_owned()];
+        let registration = NodeRegistration { recipients, ..context.registration(&format!("node-{number}")) };
+        let audit = audit(at(number));
+        let NodeRegistered::Registered(node) = store.register_node(&registration, &audit).await.unwrap()
+        else {
+            panic!("it was refused")
+        };
+        let (approved, registered) = tokio::join!(
+            store.approve_node(node.id, "age1a", &audit),
+            store.register_node(&registration, &audit)
+        );
+        assert_eq!(approved.unwrap(), NodeApproved::Approved);
+        registered.unwrap();
+        let nodes = store.nodes().await.unwrap();
+        let node = nodes.iter().find(|one| one.id == node.id).unwrap();
+        assert_eq!(node.sealing_recipient(), Some("age1a"), "{number}");
+    }
 }

@@ -212,6 +212,29 @@ async fn replace_of_channel(
     Ok(write.execute(update).await? > 0)
 }
 
+/// Asks for existing secrets to be sealed again. One that is in progress begins again: `started_at` tells them apart.
+pub(super) async fn request_rewrap(write: &mut Write, now: Timestamp) -> Result<()> {
+    let sql = "INSERT INTO vault_rotation (id, phase, last_secret, total, done, failed, started_at, finished_at) \
+               VALUES (2, 'RESEALING', NULL, 0, 0, 0, $1, NULL) ON CONFLICT (id) DO UPDATE SET phase = excluded.phase, \
+               last_secret = NULL, total = 0, done = 0, failed = 0, finished_at = NULL, \
+               started_at = CASE WHEN excluded.started_at > vault_rotation.started_at THEN excluded.started_at \
+               ELSE vault_rotation.started_at + 1 END";
+    write.execute(query(sql).bind(to_micros(now))).await.map(|_| ())
+}
+
+fn rotation_state(row: &Row) -> Result<RotationState> {
+    let mut columns = Columns::of(row);
+    Ok(RotationState {
+        phase: columns.read(phase)?,
+        cursor: columns.optional_read(position)?,
+        total: columns.narrow()?,
+        done: columns.narrow()?,
+        failed: columns.narrow()?,
+        started_at: columns.time()?,
+        finished_at: columns.optional_time()?,
+    })
+}
+
 async fn store_rotation(write: &mut Write, state: &RotationState) -> Result<()> {
     let sql = "INSERT INTO vault_rotation (id, phase, last_secret, total, done, failed, started_at, finished_at) \
                VALUES (1, $1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET phase = excluded.phase, \
@@ -293,17 +316,7 @@ impl VaultStore for SqlStore {
     async fn rotation(&self) -> Result<Option<RotationState>> {
         let sql = "SELECT phase, last_secret, total, done, failed, started_at, finished_at FROM vault_rotation \
                    WHERE id = 1";
-        let Some(row) = self.row(query(sql)).await? else { return Ok(None) };
-        let mut columns = Columns::of(&row);
-        Ok(Some(RotationState {
-            phase: columns.read(phase)?,
-            cursor: columns.optional_read(position)?,
-            total: columns.narrow()?,
-            done: columns.narrow()?,
-            failed: columns.narrow()?,
-            started_at: columns.time()?,
-            finished_at: columns.optional_time()?,
-        }))
+        self.row(query(sql)).await?.as_ref().map(rotation_state).transpose()
     }
 
     async fn begin_rotation(&self, state: &RotationState, audit: &AuditEntry) -> Result<()> {
@@ -316,5 +329,28 @@ impl VaultStore for SqlStore {
         let mut write = self.write().await?;
         store_rotation(&mut write, state).await?;
         write.commit().await
+    }
+
+    async fn rewrap(&self) -> Result<Option<RotationState>> {
+        let sql = "SELECT phase, last_secret, total, done, failed, started_at, finished_at FROM vault_rotation \
+                   WHERE id = 2";
+        self.row(query(sql)).await?.as_ref().map(rotation_state).transpose()
+    }
+
+    async fn set_rewrap(&self, state: &RotationState) -> Result<bool> {
+        let mut write = self.write().await?;
+        let sql = "UPDATE vault_rotation SET phase = $2, last_secret = $3, total = $4, done = $5, failed = $6, \
+                   finished_at = $7 WHERE id = 2 AND started_at = $1";
+        let update = query(sql)
+            .bind(to_micros(state.started_at))
+            .bind(phase_text(state.phase))
+            .bind(state.cursor.map(position_text))
+            .bind(stored(state.total))
+            .bind(stored(state.done))
+            .bind(stored(state.failed))
+            .bind(state.finished_at.map(to_micros));
+        let is_stored = write.execute(update).await? > 0;
+        write.commit().await?;
+        Ok(is_stored)
     }
 }

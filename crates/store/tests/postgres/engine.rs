@@ -25,7 +25,7 @@ use sqlx::Connection as _;
 use sqlx::migrate::Migrator;
 
 use crate::server::{address_of, connect, database, empty_database, open, run};
-use crate::{older_listings, older_traffic};
+use crate::{older_listings, older_nodes, older_traffic};
 
 /// The time limit for what must happen eventually.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -369,6 +369,16 @@ async fn what_an_older_version_stored_is_found_after_an_upgrade() {
     let store = open(&database, &Options::default()).await;
     assert_eq!(older_listings::counts(&store, organization.id, "bucket 7").await, before);
     assert_eq!(before, [9, 0, 1, 1]);
+}
+
+#[tokio::test]
+async fn a_node_that_exists_at_an_upgrade_continues_to_get_secrets() {
+    let database = database().await;
+    let store = open(&database, &Options::default()).await;
+    older_nodes::add(&store).await;
+    store.close().await;
+    run(&database, &older_nodes::undo(34)).await;
+    older_nodes::are_approved(&open(&database, &Options::default()).await).await;
 }
 
 #[tokio::test]

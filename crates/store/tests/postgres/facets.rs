@@ -33,6 +33,7 @@ async fn two_nodes_that_report_on_a_bucket_at_once_are_both_in_its_facet() {
             provider: "AWS".to_owned(),
             version: "1".to_owned(),
             recipients: Vec::new(),
+            approval: bucketry_store::node::KeyApproval::AsBefore,
             key_id: NodeKeyId::new(now(), [1; 10]),
             quota: None,
         };

@@ -11,6 +11,8 @@ mod engine;
 mod facets;
 #[path = "../shared/older_listings.rs"]
 mod older_listings;
+#[path = "../shared/older_nodes.rs"]
+mod older_nodes;
 #[path = "../shared/older_traffic.rs"]
 mod older_traffic;
 mod server;

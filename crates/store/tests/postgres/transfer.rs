@@ -35,6 +35,7 @@ async fn furnished() -> SqliteStore {
         provider: "OTHER".to_owned(),
         version: "0".to_owned(),
         recipients: Vec::new(),
+        approval: bucketry_store::node::KeyApproval::AsBefore,
         key_id: NodeKeyId::new(now(), [1; 10]),
         quota: None,
     };

@@ -26,7 +26,7 @@ async fn screen(viewer: &Viewer, id: &str) -> Result<Screen, PageError> {
     let nodes = viewer.control().nodes(&viewer.caller).await?;
     let gateways: Vec<(String, String)> = nodes
         .iter()
-        .filter(|node| node.connected)
+        .filter(|node| node.serves_applications())
         .filter_map(|node| Some((node.node.name.clone(), node.gateway_url.as_ref()?.to_string())))
         .collect();
     let key = first_key(viewer, &view).await?;
