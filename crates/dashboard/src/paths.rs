@@ -1,7 +1,7 @@
 //! All addresses, for the tests of what each role may open.
 
 /// An address with its method. `{id}` stands for the id of a bucket; `{repository}`, `{key}`, `{bucket}`, `{token}`,
-/// `{workspace}`, `{user}`, `{channel}`, `{silence}` and `{validation}` for others.
+/// `{workspace}`, `{user}`, `{channel}`, `{silence}`, `{validation}` and `{node}` for others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PagePath {
     /// `GET` or `POST`.
@@ -65,6 +65,7 @@ const ALL: &[PagePath] = &[
     post("/ui/repositories/{repository}/keys"),
     post("/ui/repositories/{repository}/keys/{key}/revoke"),
     get("/ui/nodes"),
+    post("/ui/nodes/{node}/approval"),
     get("/ui/tokens"),
     post("/ui/tokens"),
     post("/ui/tokens/{token}/revoke"),

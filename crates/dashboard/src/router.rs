@@ -66,6 +66,7 @@ fn pages() -> Router<Dashboard> {
         .route("/ui/repositories/{id}/keys", post(repository::create_key))
         .route("/ui/repositories/{id}/keys/{key}/revoke", post(repository::revoke_key))
         .route("/ui/nodes", get(nodes::show))
+        .route("/ui/nodes/{node}/approval", post(nodes::approve))
         .route("/ui/live", get(live::show))
         .route("/ui/tokens", get(tokens::show).post(tokens::submit))
         .route("/ui/tokens/{id}/revoke", post(tokens::revoke))

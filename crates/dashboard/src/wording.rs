@@ -22,7 +22,7 @@ const ADVICE: [(&str, &str); 8] = [
 ];
 
 /// What forms have led to, by the name in the query of the page that follows.
-const CONFIRMATIONS: [(&str, &str); 27] = [
+const CONFIRMATIONS: [(&str, &str); 28] = [
     ("password-changed", "Your password was changed. Your other sessions have ended."),
     ("names-changed", "Your names were changed."),
     ("bucket-added", "The bucket was added. Next, put it into a repository, through which clients reach it."),
@@ -53,6 +53,7 @@ const CONFIRMATIONS: [(&str, &str); 27] = [
     ("person-removed", "The account was removed."),
     ("token-revoked", "The token was revoked."),
     ("rotation-started", "The rotation has started."),
+    ("node-approved", "The node was approved. The stored secrets are being sealed to it."),
 ];
 
 /// What a form has led to. `None` if the name is unknown: a link can't put words into a page.

@@ -80,6 +80,9 @@ async fn address(deployment: &Deployment, path: &str, name: &str) -> (String, Ve
             .unwrap();
         ids.push(("{user}", user.to_string()));
     }
+    if path.contains("{node}") {
+        ids.push(("{node}", deployment.pending_node(name).await.0.to_string()));
+    }
     if path.contains("{channel}") {
         ids.push(("{channel}", deployment.channel(name).await.to_string()));
     }

@@ -8,6 +8,7 @@ mod cross_site;
 mod deployment;
 mod escaping;
 mod live;
+mod nodes;
 mod notifications;
 mod pages;
 mod people;
