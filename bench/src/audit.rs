@@ -107,6 +107,7 @@ impl Renamed {
             secret: SecretUpdate::Keep,
             record_change: false,
             first_report: None,
+            pinned_to: bucket.pinned_to,
         };
         let start = Instant::now();
         let updated = store.update_bucket(&update, &audit).await?;

@@ -235,7 +235,7 @@ impl SimulatedNode {
             ids.for_each(|id| arrivals.entry(id).or_default().push(now));
         }
         if answer.probing.is_some() {
-            (state.share, state.round) = (answer.probing, None);
+            (state.share, state.round) = (answer.probing.map(|assigned| assigned.share), None);
         }
         state.cursor = Some(answer.cursor);
     }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::count::Count;
 use crate::moment::Moment;
+use crate::pinned_to::PinnedTo;
 
 /// A registered bucket. Its secret is never returned.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -99,6 +100,10 @@ pub struct BucketInfo<'a> {
     /// The repositories that contain the bucket.
     #[cfg_attr(feature = "openapi", schema(inline = false))]
     pub repos: Vec<RepoOfBucket<'a>>,
+    /// What the bucket is pinned to. Absent if all nodes of the organization serve it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(inline = false))]
+    pub pinned_to: Option<PinnedTo>,
 }
 
 /// A repository that contains a bucket.

@@ -5,6 +5,7 @@ use bucketry_model::secret::Secret;
 use bucketry_model::storage_name::StorageName;
 use serde::{Deserialize, Serialize};
 
+use crate::pinned_to::PinnedTo;
 use crate::secret::expose_optional;
 
 /// A bucket to register.
@@ -76,6 +77,10 @@ pub struct NewBucketRequest {
     /// The checks to make before the bucket is registered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checks: Option<CheckScope>,
+    /// The nodes and regions that are to serve the bucket. Without this field, all nodes of the organization do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(inline = false))]
+    pub pinned_to: Option<PinnedTo>,
 }
 
 /// Changes to a bucket. Absent fields stay unchanged. An empty `endpoint` or `region` deletes the value. An empty
@@ -131,6 +136,10 @@ pub struct BucketChanges {
     /// The checks to make if credentials or configuration change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checks: Option<CheckScope>,
+    /// The nodes and regions that are to serve the bucket, in place of the present ones. Two empty lists remove the pins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(inline = false))]
+    pub pinned_to: Option<PinnedTo>,
 }
 
 /// Fields to validate in place of the stored ones. None of them is stored.
@@ -172,4 +181,8 @@ pub struct TrialFields {
     /// The checks to make.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checks: Option<CheckScope>,
+    /// The nodes and regions of which one is to validate the bucket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(inline = false))]
+    pub pinned_to: Option<PinnedTo>,
 }

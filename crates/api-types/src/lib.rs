@@ -27,6 +27,7 @@ pub mod organization;
 pub mod organization_key;
 pub mod organization_user;
 pub mod outcome;
+pub mod pinned_to;
 pub mod repository;
 pub mod repository_key;
 mod secret;

@@ -47,6 +47,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("apiKeyUuid", CHANGE_BUCKET),
     ("skipValidation", CHANGE_BUCKET),
     ("checks", CHANGE_BUCKET),
+    ("pinnedTo", CHANGE_BUCKET),
     ("storageType", "is changed with PUT /bucket/{bucketId} or PUT /repo/{repoId}"),
     ("mode", CHANGE_REPOSITORY),
     ("repoBuckets", CHANGE_REPOSITORY),

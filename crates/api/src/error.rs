@@ -237,6 +237,7 @@ fn status_of(error: &ControlError) -> StatusCode {
         ControlError::Conflict => StatusCode::CONFLICT,
         ControlError::TooManyValidations(_) | ControlError::QuotaExceeded(_) => StatusCode::TOO_MANY_REQUESTS,
         ControlError::NoNodeOnline
+        | ControlError::NoPinnedNodeOnline
         | ControlError::NoRecipient
         | ControlError::NodesPending(_)
         | ControlError::NodeNotApproved(_)
@@ -268,6 +269,7 @@ impl From<ControlError> for ApiError {
             }
             // Nodes send a heartbeat every 20 s.
             ControlError::NoNodeOnline
+            | ControlError::NoPinnedNodeOnline
             | ControlError::NoRecipient
             | ControlError::NodesPending(_)
             | ControlError::NodeTimeout => base.retry_after(20),

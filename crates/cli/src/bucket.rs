@@ -5,6 +5,7 @@ use std::fmt::Display;
 use bucketry_api_types::bucket::{AlsoRegistered, BucketCreated, BucketInfo, ReadField};
 use bucketry_api_types::bucket_fields::TrialFields;
 use bucketry_api_types::history::StoredDiagnosis;
+use bucketry_api_types::pinned_to::PinnedTo;
 use bucketry_api_types::validation::ValidationState;
 use bucketry_client::{ApiClient, ClientError};
 use bucketry_model::status::Status;
@@ -22,8 +23,8 @@ use crate::table::{Cell, Column, Table, bytes_text, money};
 use crate::validation::{self, Followed};
 use crate::workspace_choice::{chosen_workspace, given_workspace};
 use crate::{
-    bucket_content, bucket_fields, bucket_list, bucket_paste, bucket_statistics, history, inventory, output,
-    usage,
+    bucket_content, bucket_fields, bucket_list, bucket_paste, bucket_pins, bucket_statistics, history,
+    inventory, output, usage,
 };
 
 const STATUS_COLUMNS: &[Column] = &[
@@ -45,9 +46,10 @@ pub(crate) async fn run(remote: &Remote, command: BucketCommand) -> Result<()> {
             add(remote, &client, name, *fields, registration).await
         }
         BucketCommand::Show { bucket } => show(remote, &client, &find_bucket(&client, &bucket).await?).await,
-        BucketCommand::Update { bucket_ref, name, fields, registration } => {
+        BucketCommand::Update { bucket_ref, name, fields, registration, unpin } => {
             let bucket = find_bucket(&client, &bucket_ref).await?;
-            update(remote, &client, &bucket, name, *fields, registration).await
+            let pins = if unpin { Some(PinnedTo::default()) } else { None };
+            update(remote, &client, &bucket, name, *fields, registration, pins).await
         }
         BucketCommand::Rm { bucket, confirmation } => remove(remote, &client, &bucket, confirmation).await,
         BucketCommand::Validate { bucket_ref, fields } => {
@@ -98,11 +100,13 @@ async fn add(
     // A missing workspace is reported before anybody types a secret.
     let workspace =
         chosen_workspace(remote, client, registration.workspace.as_deref(), "with --workspace NAME").await?;
+    let pins = bucket_pins::chosen(client, &registration.pins).await?;
     let EnteredBucket { mut changes, read } = bucket_fields::read(&fields, None)?;
     changes.name = Some(name);
     changes.storage_type = changes.storage_type.or_else(|| Some(storage_type_of(&changes).into()));
     changes.workspace_id = Some(workspace.to_string());
     changes.skip_validation = registration.skip_validation.then_some(true);
+    changes.pinned_to = pins;
     let new = new_bucket(changes);
     let is_followed = !remote.json && !registration.skip_validation;
     let followed = if is_followed { validation::follow_registration(client, &new).await? } else { None };
@@ -148,16 +152,19 @@ async fn update(
     name: Option<String>,
     fields: BucketFields,
     registration: RegistrationFields,
+    unpinned: Option<PinnedTo>,
 ) -> Result<()> {
     let workspace = given_workspace(client, registration.workspace.as_deref()).await?;
+    let pins = bucket_pins::chosen(client, &registration.pins).await?;
     let EnteredBucket { mut changes, read } = bucket_fields::read(&fields, Some(bucket.storage_type))?;
     changes.name = name;
     changes.workspace_id = workspace.map(|id| id.to_string());
     changes.skip_validation = registration.skip_validation.then_some(true);
+    changes.pinned_to = pins.or(unpinned);
     if bucket_fields::is_empty(&changes) {
         return Err(Failure::usage(
-            "nothing to change: pass --name, --workspace, or a flag for the bucket's location or credential, such as \
-             --secret-file",
+            "nothing to change: pass --name, --workspace, --pin-node, --pin-region, --unpin, or a flag for the bucket's \
+             location or credential, such as --secret-file",
         ));
     }
     let stored = client.update_bucket(bucket.id, &changes).await;
@@ -255,6 +262,11 @@ async fn show(remote: &Remote, client: &ApiClient, bucket: &BucketInfo<'_>) -> R
         ("stored", stored(bucket)),
         ("repositories", repositories(bucket)),
         ("workspace", workspace),
+    ]);
+    if let Some(pins) = &bucket.pinned_to {
+        rows.push(("pinned to", bucket_pins::shown(pins, &client.nodes().await?)));
+    }
+    rows.extend([
         ("registered", bucket.created_at.to_string()),
         ("changed", bucket.updated_at.to_string()),
         ("validated", diagnosis.as_ref().map_or_else(|| "never".to_owned(), validated)),

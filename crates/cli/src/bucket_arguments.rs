@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::argument_values::{day, past};
+use crate::bucket_pins::{NODES, PinFields};
 use crate::completion::{buckets, repositories, workspaces};
 use crate::confirmation::Confirmation;
 use crate::content_arguments::{CleanArguments, FreshnessCommand};
@@ -58,6 +59,8 @@ pub(crate) struct RegistrationFields {
     /// Store the bucket without validating it
     #[arg(long, help_heading = REGISTRATION)]
     pub(crate) skip_validation: bool,
+    #[command(flatten)]
+    pub(crate) pins: PinFields,
 }
 
 #[derive(Debug, Subcommand)]
@@ -94,6 +97,9 @@ pub(crate) enum BucketCommand {
         fields: Box<BucketFields>,
         #[command(flatten)]
         registration: RegistrationFields,
+        /// Remove all pins: all nodes of the organization serve the bucket
+        #[arg(long, conflicts_with_all = ["pin_nodes", "pin_regions"], help_heading = NODES)]
+        unpin: bool,
     },
     /// Remove a bucket from the registry; the provider's bucket is not touched
     #[command(visible_alias = "delete")]

@@ -38,6 +38,7 @@ pub(crate) fn read(fields: &BucketFields, stored: Option<StorageType>) -> Result
         api_key_uuid: None,
         skip_validation: None,
         checks: fields.read_only.then_some(CheckScope::ReadOnly),
+        pinned_to: None,
     };
     let mut read = Vec::new();
     if let Some(path) = &fields.paste {
@@ -84,6 +85,7 @@ pub(crate) fn new_bucket(fields: BucketChanges) -> NewBucketRequest {
         api_key_uuid: None,
         skip_validation: fields.skip_validation,
         checks: fields.checks,
+        pinned_to: fields.pinned_to,
     }
 }
 
@@ -97,6 +99,7 @@ pub(crate) fn trial(fields: BucketChanges) -> TrialFields {
         endpoint: fields.endpoint,
         api_key_uuid: None,
         checks: fields.checks,
+        pinned_to: fields.pinned_to,
     }
 }
 
@@ -110,7 +113,10 @@ pub(crate) fn is_empty(changes: &BucketChanges) -> bool {
         &changes.region,
         &changes.workspace_id,
     ];
-    texts.into_iter().all(Option::is_none) && changes.storage_type.is_none() && changes.secret.is_none()
+    texts.into_iter().all(Option::is_none)
+        && changes.storage_type.is_none()
+        && changes.secret.is_none()
+        && changes.pinned_to.is_none()
 }
 
 /// What to ask at a terminal for a secret that is missing. `None` if there is no reason to ask: a stored bucket keeps its

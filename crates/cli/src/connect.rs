@@ -1,8 +1,10 @@
 //! `bucketry repo connect`: ready-to-paste settings for programs.
 
 use bucketry_api_types::node::{NodeApproval, RegisteredNode};
+use bucketry_api_types::repository::{Repo, RepoBucket};
 use bucketry_api_types::repository_key::RepoKeyMade;
 use bucketry_model::client_settings::{ClientTool, RepositoryConnection};
+use bucketry_model::repository::RepositoryMode;
 use bucketry_model::secret::Secret;
 use bucketry_model::status::Status;
 use serde::Serialize;
@@ -18,7 +20,8 @@ pub(crate) use bucketry_model::client_settings::REGION;
 pub(crate) struct Connection {
     /// URL of the gateway.
     pub(crate) endpoint: String,
-    /// The gateways of all connected nodes, if no endpoint was given.
+    /// The gateways of all connected nodes that serve the repository, if no endpoint was given. Those that serve all of
+    /// its buckets come first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) endpoints: Vec<NodeEndpoint>,
     /// Region to sign requests for; the gateway accepts any.
@@ -42,27 +45,68 @@ pub(crate) struct NodeEndpoint {
     pub(crate) region: String,
     /// URL of its gateway.
     pub(crate) endpoint: String,
+    /// Names of the buckets that the node doesn't serve, because they are pinned to others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) not_served: Vec<String>,
 }
 
-/// The gateways of the connected nodes that are approved, in the order of the nodes.
-pub(crate) fn endpoints(nodes: Vec<RegisteredNode>) -> Vec<NodeEndpoint> {
+/// The gateways of the connected and approved nodes that serve the repository, in the order of the nodes. Those that serve
+/// all of its buckets come first.
+pub(crate) fn endpoints(nodes: Vec<RegisteredNode>, repo: &Repo<'_>) -> Vec<NodeEndpoint> {
     let connected = nodes
         .into_iter()
         .filter(|node| node.status == Status::Online && node.approval == NodeApproval::Approved);
     let endpoint = |node: RegisteredNode| {
+        let not_served = not_served(&node, repo);
+        if !not_served.is_empty() && not_served.len() == repo.buckets.len() {
+            return None;
+        }
         let endpoint = node.gateway_url?.to_string();
-        Some(NodeEndpoint { node: node.ip, region: node.region, endpoint })
+        Some(NodeEndpoint { node: node.ip, region: node.region, endpoint, not_served })
     };
-    connected.filter_map(endpoint).collect()
+    let mut endpoints: Vec<NodeEndpoint> = connected.filter_map(endpoint).collect();
+    endpoints.sort_by_key(|one| one.not_served.len());
+    endpoints
+}
+
+/// The names of the buckets that a node doesn't serve. In mode MIRROR, all names lead to the master bucket.
+fn not_served(node: &RegisteredNode, repo: &Repo<'_>) -> Vec<String> {
+    let is_served = |attached: &RepoBucket<'_>| {
+        let pins = attached.bucket.as_ref().and_then(|bucket| bucket.pinned_to.as_ref());
+        pins.is_none_or(|pins| pins.pins().admit(node.id, &node.region))
+    };
+    let name = |attached: &RepoBucket<'_>| {
+        attached.bucket.as_ref().map_or_else(String::new, |bucket| bucket.bucket.to_string())
+    };
+    let all = &repo.buckets;
+    match repo.mode {
+        RepositoryMode::Normal => all.iter().filter(|one| !is_served(one)).map(name).collect(),
+        RepositoryMode::Mirror => {
+            let master = all.iter().find(|one| one.master).or(all.first());
+            if master.is_none_or(is_served) { Vec::new() } else { all.iter().map(name).collect() }
+        }
+    }
 }
 
 impl Connection {
-    /// At which nodes applications reach the repository. `None` if there is no choice.
+    /// At which nodes applications reach the repository. `None` if there is no choice, and nothing is missing.
     pub(crate) fn choice_of_nodes(&self) -> Option<String> {
-        let at = |one: &NodeEndpoint| format!("  {} ({}, {})", one.endpoint, one.node, one.region);
+        let at = |one: &NodeEndpoint| {
+            let without = match one.not_served.as_slice() {
+                [] => String::new(),
+                missing => format!(", without {}", missing.join(", ")),
+            };
+            format!("  {} ({}, {}{without})", one.endpoint, one.node, one.region)
+        };
         let nodes: Vec<String> = self.endpoints.iter().map(at).collect();
-        let is_choice = nodes.len() > 1;
+        let is_choice = nodes.len() > 1 || self.endpoints.iter().any(|one| !one.not_served.is_empty());
         is_choice.then(|| format!("Each of these nodes serves the repository:\n{}", nodes.join("\n")))
+    }
+
+    /// A bucket that the endpoint serves.
+    fn bucket(&self) -> Option<&str> {
+        let missing = self.endpoints.first().map_or(&[][..], |first| &first.not_served);
+        self.buckets.iter().find(|name| !missing.contains(name)).map(String::as_str)
     }
 
     /// The settings for a program, followed by a command or line to try.
@@ -71,7 +115,7 @@ impl Connection {
             endpoint: &self.endpoint,
             key: &self.key,
             secret: self.secret.as_deref(),
-            bucket: self.buckets.first().map(String::as_str),
+            bucket: self.bucket(),
         })
     }
 }
@@ -95,6 +139,8 @@ pub(crate) fn new_secret(made: &RepoKeyMade) -> Result<&Secret> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     fn node(name: &str, status: Status, gateway_url: Option<&str>) -> RegisteredNode {
@@ -106,10 +152,52 @@ mod tests {
         serde_json::from_value(json).unwrap()
     }
 
+    fn repository(buckets: &Value) -> Repo<'static> {
+        let json = json!({
+            "id": "0197a3b0-0000-7000-8000-0000000000cc", "name": "Media", "storageType": "S3", "mode": "NORMAL",
+            "workspaceId": "0197a3b0-0000-7000-8000-0000000000dd", "status": "ONLINE", "buckets": buckets, "apiKeys": [],
+            "createdAt": "2026-03-01T10:00:00Z", "updatedAt": "2026-03-01T10:00:00Z",
+        });
+        serde_json::from_value(json).unwrap()
+    }
+
+    fn attached(name: &str, region: Option<&str>) -> Value {
+        let id = "0197a3b0-0000-7000-8000-0000000000bb";
+        let pinned = region.map(|region| json!({ "nodes": [], "regions": [region] }));
+        json!({ "bucketId": id, "folder": "", "master": false, "bucket": {
+            "id": id, "name": name, "bucket": name, "storageType": "S3", "hasSecret": true, "provider": "OTHER",
+            "status": "ONLINE", "createdAt": "2026-03-01T10:00:00Z", "updatedAt": "2026-03-01T10:00:00Z",
+            "workspaceId": "0197a3b0-0000-7000-8000-0000000000dd", "repos": [], "pinnedTo": pinned,
+        } })
+    }
+
+    #[test]
+    fn nodes_that_serve_all_buckets_come_first_and_those_that_serve_none_are_left_out() {
+        let at = |region: &str, url: &str| {
+            let region = region.to_owned();
+            RegisteredNode { region, ..node("a", Status::Online, Some(url)) }
+        };
+        let nodes = || vec![at("us", "https://us.example.com"), at("eu", "https://eu.example.com")];
+        let named = |buckets: &Value| {
+            let endpoint = |one: NodeEndpoint| (one.region, one.not_served.join(" "));
+            endpoints(nodes(), &repository(buckets)).into_iter().map(endpoint).collect::<Vec<_>>()
+        };
+        let text = |region: &str, missing: &str| (region.to_owned(), missing.to_owned());
+        let mixed = named(&json!([attached("photos", Some("EU")), attached("logs", None)]));
+        assert_eq!(mixed, [text("eu", ""), text("us", "photos")]);
+        assert_eq!(named(&json!([attached("photos", Some("EU"))])), [text("eu", "")]);
+        assert_eq!(named(&json!([])), [text("us", ""), text("eu", "")]);
+        let mut mirror = repository(&json!([attached("replica", None), attached("main", Some("eu"))]));
+        mirror.mode = RepositoryMode::Mirror;
+        mirror.buckets[1].master = true;
+        let found = endpoints(nodes(), &mirror);
+        assert_eq!(found.iter().map(|one| one.region.as_str()).collect::<Vec<_>>(), ["eu"]);
+    }
+
     #[test]
     fn only_connected_and_approved_nodes_with_a_gateway_are_named_and_only_if_there_is_a_choice() {
         let of = |nodes| {
-            let endpoints = endpoints(nodes);
+            let endpoints = endpoints(nodes, &repository(&json!([])));
             let endpoint = "https://a.example.com".to_owned();
             Connection {
                 endpoint,

@@ -18,6 +18,7 @@ mod bucket_fields;
 mod bucket_list;
 mod bucket_names;
 mod bucket_paste;
+mod bucket_pins;
 mod bucket_statistics;
 mod busy_server;
 mod certificate_orders;

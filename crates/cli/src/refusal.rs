@@ -12,6 +12,8 @@ const FLAGS: &Flags = &[
     ("name", "the name"),
     ("bucket", "--bucket"),
     ("storageType", "--type"),
+    ("pinnedTo.nodes", "--pin-node"),
+    ("pinnedTo.regions", "--pin-region"),
     ("key", "--key"),
     ("secret", "--secret-file (or BUCKETRY_BUCKET_SECRET)"),
     ("region", "--region"),
@@ -54,7 +56,8 @@ const FLAGS: &Flags = &[
 ];
 
 /// What a message advises to send, and the flag for it.
-const ADVICE: [(&str, &str); 2] = [
+const ADVICE: [(&str, &str); 3] = [
+    ("pin the bucket to others with pinnedTo", "pin the bucket to others with --pin-node or --pin-region"),
     ("send \"skipValidation\": true", "pass --skip-validation"),
     ("set \"master\": true for the bucket", "pass --master with the bucket"),
 ];

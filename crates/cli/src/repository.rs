@@ -282,9 +282,11 @@ async fn print_settings(remote: &Remote, client: &ApiClient, options: ConnectOpt
     let (endpoint, endpoints) = if let Some(endpoint) = options.endpoint {
         (endpoint.trim_end_matches('/').to_owned(), Vec::new())
     } else {
-        let endpoints = endpoints(client.nodes().await?);
+        let endpoints = endpoints(client.nodes().await?, &repo);
         let first = endpoints.first().ok_or_else(|| {
-            Failure::failed("no connected node reports the URL of its gateway: pass --endpoint URL")
+            Failure::failed(
+                "no connected node that serves the repository reports the URL of its gateway: pass --endpoint URL",
+            )
         })?;
         (first.endpoint.clone(), endpoints)
     };

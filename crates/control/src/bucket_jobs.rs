@@ -5,6 +5,7 @@ use std::time::Duration;
 use bucketry_model::diagnosis::{Check, Diagnosis};
 use bucketry_model::id::OrgId;
 use bucketry_model::node_protocol::{Outcome, Task};
+use bucketry_model::pinning::BucketPins;
 
 use crate::{Control, Error, Result};
 
@@ -42,16 +43,22 @@ impl From<BucketJobFailure> for Error {
 }
 
 impl Control {
-    /// Has a connected node do a job. The outcome is never [`Outcome::Failed`]. If several nodes fail, the error is the one
-    /// that is about the bucket. Dropping the future withdraws the job; a node that has already fetched it finishes it.
+    /// Has a connected node do a job that serves buckets with these pins. The outcome is never [`Outcome::Failed`]. If
+    /// several nodes fail, the error is the one that is about the bucket. Dropping the future withdraws the job; a node that
+    /// has already fetched it finishes it.
     pub(crate) async fn run_bucket_job(
         &self,
         org_id: OrgId,
+        pins: &BucketPins,
         task: Task,
         within: Duration,
     ) -> Result<std::result::Result<Outcome, BucketJobFailure>> {
-        let mut failure = BucketJobFailure::of_node("No node is connected.");
-        for node in self.connected_nodes(org_id).await?.iter().take(NODES_TRIED) {
+        let mut failure = BucketJobFailure::of_node(if pins.is_empty() {
+            "No node is connected."
+        } else {
+            "None of the nodes that the bucket is pinned to is connected."
+        });
+        for node in self.connected_nodes(org_id, pins).await?.iter().take(NODES_TRIED) {
             let within = within + self.inner.settings.validation_round_trip;
             let Some(mut job) = self.give_job(node.id, task.clone(), within, None).await? else {
                 failure = failure.or(BucketJobFailure::of_node("The node has too many jobs."));

@@ -204,6 +204,12 @@ pub enum Error {
          node`, or send \"skipValidation\": true to store it without validation"
     )]
     NoNodeOnline,
+    /// None of the nodes that the bucket is pinned to is connected. Start one, or change the pins.
+    #[error(
+        "none of the nodes that the bucket is pinned to is online to validate it: start one of them, pin the bucket to \
+         others with pinnedTo, or send \"skipValidation\": true to store it without validation"
+    )]
+    NoPinnedNodeOnline,
     /// No node has ever registered, so there is no key to seal a secret to, not even with `skipValidation`.
     #[error(
         "no node has registered yet, so there is no key to seal the secret to: start the server once without --no-node, or \
@@ -314,7 +320,9 @@ impl Error {
             Self::InUse(_) => "BUCKET_IN_USE",
             Self::ValidationFailed(_) => "VALIDATION_FAILED",
             Self::ValidationImpossible(_) => "NODE_FAILED",
-            Self::NoNodeOnline | Self::NoRecipient | Self::NodesPending(_) => "NO_NODE_ONLINE",
+            Self::NoNodeOnline | Self::NoPinnedNodeOnline | Self::NoRecipient | Self::NodesPending(_) => {
+                "NO_NODE_ONLINE"
+            }
             Self::NodeNotApproved(_) => NODE_NOT_APPROVED,
             Self::NodeTimeout => "NODE_TIMEOUT",
             Self::TooManyValidations(_) => "TOO_MANY_VALIDATIONS",

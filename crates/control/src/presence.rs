@@ -6,6 +6,7 @@ use bucketry_model::endpoint::Endpoint;
 use bucketry_model::id::{NodeId, OrgId};
 use bucketry_model::node::{LastHeartbeat, Node, is_meant_for, serves};
 use bucketry_model::node_protocol::StatusCounts;
+use bucketry_model::pinning::BucketPins;
 use bucketry_model::status::is_connected;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
@@ -86,15 +87,15 @@ impl Control {
         Ok(nodes)
     }
 
-    /// The connected nodes that can open an organization's secrets, the most recently seen first. A node without a
-    /// public key to seal to can't do anything with a bucket.
-    pub(crate) async fn connected_nodes(&self, org_id: OrgId) -> Result<Vec<Node>> {
+    /// The connected nodes that serve a bucket with these pins and can open secrets, the most recently seen first. A node
+    /// without a public key to seal to can't do anything with a bucket.
+    pub(crate) async fn connected_nodes(&self, org_id: OrgId, pins: &BucketPins) -> Result<Vec<Node>> {
         let now = self.inner.environment.now();
         let nodes = self.known_nodes().await?;
         let mut connected: Vec<Node> = nodes
             .iter()
             .filter(|node| serves(node, org_id) && is_connected(node.last_seen, now))
-            .filter(|node| node.sealing_recipient().is_some())
+            .filter(|node| node.sealing_recipient().is_some() && pins.admit(node.id, &node.region))
             .cloned()
             .collect();
         connected.sort_by_key(|node| std::cmp::Reverse(node.last_seen));

@@ -159,6 +159,7 @@ fn status_of(error: &Error) -> StatusCode {
         Error::TooManyValidations(_) => StatusCode::TOO_MANY_REQUESTS,
         Error::Unavailable(_)
         | Error::NoNodeOnline
+        | Error::NoPinnedNodeOnline
         | Error::NoRecipient
         | Error::NodesPending(_)
         | Error::NodeNotApproved(_) => StatusCode::SERVICE_UNAVAILABLE,

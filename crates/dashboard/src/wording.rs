@@ -7,10 +7,14 @@ use bucketry_control::{Error, FieldError};
 pub(crate) type Labels = [(&'static str, &'static str)];
 
 /// Advice about calls and commands, and what it is here.
-const ADVICE: [(&str, &str); 8] = [
+const ADVICE: [(&str, &str); 9] = [
     (
         ", start a node with `bucketry node`, or send \"skipValidation\": true to store it without validation",
         ", or start a node with `bucketry node`",
+    ),
+    (
+        " with pinnedTo, or send \"skipValidation\": true to store it without validation",
+        " with the command line",
     ),
     (" with POST /token or `bucketry token add`", " under Tokens"),
     ("read it again and repeat the change", "reload the page and repeat the change"),

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::endpoint::Endpoint;
 use crate::id::{BucketId, OrgId, WorkspaceId};
 use crate::name::Name;
+use crate::pinning::BucketPins;
 use crate::secret::{SealedSecret, Secret};
 
 /// The storage protocol that a bucket's provider speaks. `AZURE` is accepted as `BLOB` and never returned.
@@ -111,6 +112,8 @@ pub struct Bucket {
     pub updated_at: Timestamp,
     /// When the secret was entered and when it expires.
     pub credential: CredentialTimes,
+    /// The nodes and regions that serve the bucket. Empty if all nodes of its organization do.
+    pub pinned_to: BucketPins,
 }
 
 /// The times of a stored secret.

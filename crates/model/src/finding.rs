@@ -23,6 +23,8 @@ pub enum FindingCode {
     NodeIsolated,
     /// The node hasn't reported for longer than the deployment's limit.
     NodeSilent,
+    /// None of the nodes that buckets are pinned to is connected.
+    PinnedNodesMissing,
     /// The node holds measurements that it could not report.
     ReportsWaiting,
     /// No key in the vault opens the bucket's stored secret.
@@ -63,11 +65,12 @@ pub enum FindingCode {
 
 impl FindingCode {
     /// All codes.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::BucketOffline,
         Self::EndpointOffline,
         Self::NodeIsolated,
         Self::NodeSilent,
+        Self::PinnedNodesMissing,
         Self::ReportsWaiting,
         Self::SecretUnreadable,
         Self::CredentialExpiring,

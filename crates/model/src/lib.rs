@@ -28,6 +28,7 @@ pub mod node_protocol;
 pub mod node_silence;
 pub mod notification;
 pub mod paste;
+pub mod pinning;
 pub mod price_sheet;
 pub mod probe_share;
 pub mod provider;

@@ -3,6 +3,9 @@
 //! Buckets are divided into *slots* by their ids, and rendezvous hashing chooses the nodes of each slot. So the probes
 //! of a bucket don't depend on the number of nodes, and when a node joins or leaves, only its share moves. There are
 //! few slots, because buckets that are probed by the same nodes have few different combinations of reports.
+//!
+//! A bucket that is pinned (`pinning`) is probed by nodes that serve it: by each node that its pins name, and in each
+//! region that they name by a few of the region's nodes, which are chosen in the same way.
 
 use std::collections::BTreeMap;
 
@@ -40,6 +43,73 @@ impl ProbeShare {
         let numbers = std::iter::once(&self.slots).chain(&self.mine);
         numbers.fold(0, |digest, number| mix(digest.wrapping_add(STEP) ^ u64::from(*number)))
     }
+}
+
+/// With which other nodes a node shares the probes of a bucket that it serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProbeGroup {
+    /// The bucket isn't pinned: with all nodes.
+    All,
+    /// The bucket is pinned to the node's region: with the nodes in this region.
+    Region,
+    /// The bucket is pinned to the node: with none.
+    Alone,
+}
+
+/// Which of its buckets a node probes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProbeAssignment {
+    /// Its share of the buckets that aren't pinned.
+    #[serde(flatten)]
+    pub share: ProbeShare,
+    /// Its share of the buckets that are pinned to its region. `None` if it is the same one, because all nodes are in this
+    /// region. Older control planes don't send it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_region: Option<ProbeShare>,
+}
+
+impl ProbeAssignment {
+    /// Whether the node probes a bucket that it serves.
+    pub fn contains(&self, id: BucketId, group: ProbeGroup) -> bool {
+        match group {
+            ProbeGroup::All => self.share.contains(id),
+            ProbeGroup::Region => self.in_region.as_ref().unwrap_or(&self.share).contains(id),
+            ProbeGroup::Alone => true,
+        }
+    }
+
+    /// A number that distinguishes assignments.
+    pub fn digest(&self) -> u64 {
+        let in_region = self.in_region.as_ref().map_or(0, ProbeShare::digest);
+        self.share.digest() ^ mix(in_region.wrapping_add(STEP))
+    }
+}
+
+impl From<ProbeShare> for ProbeAssignment {
+    fn from(share: ProbeShare) -> Self {
+        Self { share, in_region: None }
+    }
+}
+
+/// What nodes probe that serve the same organizations. Each node comes with its region; letter case is ignored there.
+pub fn assignments(nodes: &[(NodeId, &str)], probing: usize) -> BTreeMap<NodeId, ProbeAssignment> {
+    let ids = |nodes: &[(NodeId, &str)]| nodes.iter().map(|(id, _)| *id).collect::<Vec<_>>();
+    let mut regions: BTreeMap<String, Vec<(NodeId, &str)>> = BTreeMap::new();
+    for (id, region) in nodes {
+        regions.entry(region.to_ascii_lowercase()).or_default().push((*id, *region));
+    }
+    let shared = shares(&ids(nodes), probing).into_iter();
+    let mut assignments: BTreeMap<NodeId, ProbeAssignment> =
+        shared.map(|(id, share)| (id, share.into())).collect();
+    if regions.len() > 1 {
+        for (id, share) in regions.values().flat_map(|nodes| shares(&ids(nodes), probing)) {
+            if let Some(assignment) = assignments.get_mut(&id) {
+                assignment.in_region = Some(share);
+            }
+        }
+    }
+    assignments
 }
 
 /// The shares of nodes, if `probing` of them are to probe each bucket, or all if there are fewer. Doesn't depend on the
@@ -190,6 +260,28 @@ mod tests {
             assert!(from.len() <= 1, "{slots} slots: {from:?}");
         }
         assert_eq!(slot_of(buckets[0], 0), 0);
+    }
+
+    #[test]
+    fn a_node_whose_region_is_the_only_one_has_one_share() {
+        let ids = nodes(4, 5);
+        let all = |region: fn(usize) -> &'static str| {
+            let nodes: Vec<_> = ids.iter().enumerate().map(|(n, id)| (*id, region(n))).collect();
+            assignments(&nodes, 3)
+        };
+        let alone = all(|n| if n == 0 { "EU" } else { "eu" });
+        assert!(alone.values().all(|one| one.in_region.is_none()));
+        let json = serde_json::to_value(&alone[&ids[0]]).unwrap();
+        assert_eq!(json, serde_json::to_value(&alone[&ids[0]].share).unwrap(), "older nodes read it");
+        let divided = all(|n| if n == 0 { "us" } else { "eu" });
+        assert_eq!(
+            divided[&ids[0]].in_region.as_ref().unwrap().mine.len(),
+            64,
+            "the only node of its region"
+        );
+        assert_ne!(divided[&ids[0]].digest(), alone[&ids[0]].digest());
+        let json = serde_json::to_string(&divided[&ids[1]]).unwrap();
+        assert_eq!(serde_json::from_str::<ProbeAssignment>(&json).unwrap(), divided[&ids[1]]);
     }
 
     #[test]

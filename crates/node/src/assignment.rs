@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use bucketry_model::id::BucketId;
-use bucketry_model::probe_share::ProbeShare;
+use bucketry_model::probe_share::{ProbeAssignment, ProbeGroup};
 use tokio::time::Instant;
 
 /// How many validated buckets that the node may never receive are remembered.
@@ -12,8 +12,8 @@ const MOST_UNKNOWN: usize = 1_024;
 
 /// Decides which buckets the node probes.
 pub(crate) struct Assignment {
-    /// `None` until the control plane has assigned one: the node then probes all buckets.
-    share: Option<ProbeShare>,
+    /// `None` until the control plane has assigned something: the node then probes all buckets.
+    assigned: Option<ProbeAssignment>,
     /// Buckets outside the share that are probed until then: those that were in it before, so that other nodes have
     /// probed them by the time this node's report is withdrawn, and those on which something else made this node report.
     until: HashMap<BucketId, Instant>,
@@ -22,31 +22,26 @@ pub(crate) struct Assignment {
 
 impl Assignment {
     pub(crate) fn new(extra_time: Duration) -> Self {
-        Self { share: None, until: HashMap::new(), extra_time }
+        Self { assigned: None, until: HashMap::new(), extra_time }
     }
 
-    /// Replaces the share.
-    pub(crate) fn assign(&mut self, share: ProbeShare) {
-        self.share = Some(share);
-        let Self { share: Some(share), until, .. } = self else { return };
-        until.retain(|id, _| !share.contains(*id));
+    /// Replaces what is assigned.
+    pub(crate) fn assign(&mut self, assigned: ProbeAssignment) {
+        self.assigned = Some(assigned);
     }
 
     /// Whether the bucket is in the share.
-    pub(crate) fn is_own(&self, id: BucketId) -> bool {
-        self.share.as_ref().is_none_or(|share| share.contains(id))
+    pub(crate) fn is_own(&self, id: BucketId, group: ProbeGroup) -> bool {
+        self.assigned.as_ref().is_none_or(|assigned| assigned.contains(id, group))
     }
 
     /// Whether the bucket is to be probed now.
-    pub(crate) fn includes(&self, id: BucketId, now: Instant) -> bool {
-        self.is_own(id) || self.until.get(&id).is_some_and(|until| now < *until)
+    pub(crate) fn includes(&self, id: BucketId, group: ProbeGroup, now: Instant) -> bool {
+        self.is_own(id, group) || self.until.get(&id).is_some_and(|until| now < *until)
     }
 
-    /// Extends the time in which a bucket outside the share is probed.
+    /// Probes a bucket for a limited time if it isn't in the share. The node may not have received it yet.
     pub(crate) fn extend(&mut self, id: BucketId, now: Instant) {
-        if self.is_own(id) {
-            return;
-        }
         if self.until.len() >= MOST_UNKNOWN {
             self.until.retain(|_, until| now < *until);
         }

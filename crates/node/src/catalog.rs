@@ -172,6 +172,7 @@ impl<Id: Copy + Eq + Hash> Versions<Id> {
 mod tests {
     use bucketry_model::bucket::{BucketLocation, StorageType};
     use bucketry_model::id::OrgId;
+    use bucketry_model::pinning::BucketPins;
     use bucketry_model::repository::RepositoryMode;
     use jiff::Timestamp;
 
@@ -196,6 +197,7 @@ mod tests {
             config_version: version,
             location,
             secret: None,
+            pinned_to: BucketPins::default(),
         }
     }
 

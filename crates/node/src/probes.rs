@@ -10,7 +10,7 @@ use std::time::Duration;
 use bucketry_model::diagnosis::CheckCode;
 use bucketry_model::id::BucketId;
 use bucketry_model::node_protocol::{BucketStatus, StatusCounts};
-use bucketry_model::probe_share::ProbeShare;
+use bucketry_model::probe_share::{ProbeAssignment, ProbeGroup};
 use bucketry_model::status::{ProbeFailure, ProbeHistory, ProbedStatus};
 use bucketry_model::time::Clock;
 use bucketry_provider::probe::Probe;
@@ -39,8 +39,8 @@ const GRACE: Duration = Duration::from_millis(500);
 
 /// A change to the set of buckets that are probed.
 pub(crate) enum Change {
-    /// The node's share of the probes.
-    Assign(ProbeShare),
+    /// Which of its buckets the node probes.
+    Assign(ProbeAssignment),
     /// Serve this bucket, or this newer version of it, and probe it if it is assigned to the node.
     Serve(Box<Served>),
     /// Stop serving it.
@@ -58,6 +58,8 @@ pub(crate) struct Served {
     pub(crate) version: i64,
     /// The version that last set the location and the secret.
     pub(crate) config_version: i64,
+    /// With which other nodes this one shares the probes of the bucket.
+    pub(crate) group: ProbeGroup,
     /// The location and the opened secret. `None` if the bucket couldn't be opened.
     pub(crate) target: Option<TargetDigest>,
     /// The open bucket, or a placeholder if it couldn't be opened.
@@ -68,6 +70,7 @@ struct Entry {
     generation: u64,
     version: i64,
     config_version: i64,
+    group: ProbeGroup,
     target: Option<TargetDigest>,
     prober: Arc<dyn Prober>,
     host: Arc<str>,
@@ -157,7 +160,7 @@ impl Probes {
 
     fn take(&mut self, change: Change) {
         match change {
-            Change::Assign(share) => self.assign(share),
+            Change::Assign(assigned) => self.assign(assigned),
             Change::Serve(served) => self.serve(*served),
             Change::Forget(id) => {
                 self.forget(id);
@@ -169,15 +172,16 @@ impl Probes {
         self.outbox.set_census(self.census);
     }
 
-    fn assign(&mut self, share: ProbeShare) {
-        self.assignment.assign(share);
+    fn assign(&mut self, assigned: ProbeAssignment) {
+        self.assignment.assign(assigned);
         let now = Instant::now();
         let mut own = Vec::new();
         for (id, entry) in &self.entries {
-            match (entry.is_probed, self.assignment.is_own(*id)) {
+            match (entry.is_probed, self.assignment.is_own(*id, entry.group)) {
                 (false, true) => own.push(*id),
+                (true, true) => self.assignment.forget(*id),
                 (true, false) => self.assignment.hand_over(*id, now),
-                _ => {}
+                (false, false) => {}
             }
         }
         for id in own {
@@ -185,9 +189,25 @@ impl Probes {
         }
     }
 
+    /// Applies other pins to a bucket that the node continues to serve.
+    fn regroup(&mut self, id: BucketId, group: ProbeGroup) {
+        let Some(entry) = self.entries.get_mut(&id).filter(|entry| entry.group != group) else { return };
+        entry.group = group;
+        match (entry.is_probed, self.assignment.is_own(id, group)) {
+            (false, true) => self.begin_probing(id),
+            (true, true) => self.assignment.forget(id),
+            (true, false) => self.assignment.hand_over(id, Instant::now()),
+            (false, false) => {}
+        }
+    }
+
     /// Probes a bucket for a limited time if it isn't in the share.
     fn take_over(&mut self, id: BucketId) {
-        self.assignment.extend(id, Instant::now());
+        let entry = self.entries.get(&id);
+        // A bucket that was just registered may not have arrived yet.
+        if entry.is_none_or(|entry| !self.assignment.is_own(id, entry.group)) {
+            self.assignment.extend(id, Instant::now());
+        }
         if self.entries.get(&id).is_some_and(|entry| !entry.is_probed) {
             self.begin_probing(id);
         }
@@ -232,6 +252,7 @@ impl Probes {
                     self.probe_out_of_turn(served.id);
                 }
             }
+            self.regroup(served.id, served.group);
             return;
         }
         self.forget(served.id);
@@ -240,6 +261,7 @@ impl Probes {
             generation: 0,
             version: served.version,
             config_version: served.config_version,
+            group: served.group,
             target: served.target,
             prober: served.open.prober,
             host: served.open.host,
@@ -248,7 +270,10 @@ impl Probes {
             is_probed: false,
         };
         self.entries.insert(id, entry);
-        if self.assignment.includes(id, Instant::now()) {
+        if self.assignment.is_own(id, served.group) {
+            self.assignment.forget(id);
+        }
+        if self.assignment.includes(id, served.group, Instant::now()) {
             self.begin_probing(id);
         }
     }
@@ -265,7 +290,9 @@ impl Probes {
     fn suspect(&mut self, id: BucketId) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         let now = Instant::now();
-        self.assignment.extend(id, now);
+        if !self.assignment.is_own(id, entry.group) {
+            self.assignment.extend(id, now);
+        }
         if !entry.is_probed {
             self.begin_probing(id);
         }
@@ -306,9 +333,9 @@ impl Probes {
         self.schedule
             .advance(Instant::now(), |ticket| current(entries, ticket).map(|entry| Arc::clone(&entry.host)));
         while let Some((ticket, host)) = self.schedule.begin() {
-            let is_over = !self.assignment.includes(ticket.bucket, Instant::now());
+            let now = Instant::now();
             match current(&self.entries, ticket) {
-                Some(entry) if !is_over => {
+                Some(entry) if self.assignment.includes(ticket.bucket, entry.group, now) => {
                     let (prober, deadline) = (Arc::clone(&entry.prober), self.config.timeout);
                     self.running.spawn(async move {
                         let probe = AssertUnwindSafe(probe(&*prober, deadline)).catch_unwind().await.ok();

@@ -45,6 +45,8 @@ pub(crate) struct Sync {
     /// `None` if the node serves no applications.
     pub(crate) gateway: Option<Gateway>,
     pub(crate) long_poll: Duration,
+    /// The region of the node.
+    pub(crate) region: String,
     /// `None` if the node doesn't store what it serves.
     pub(crate) stored: Option<Arc<StoredConfiguration>>,
 }
@@ -125,8 +127,8 @@ impl Sync {
 
     async fn apply(&self, catalog: &mut Catalog, mut answer: SyncAnswer) {
         // Before the buckets that it is about.
-        if let Some(share) = answer.probing.take() {
-            _ = self.probes.send(Change::Assign(share)).await;
+        if let Some(assigned) = answer.probing.take() {
+            _ = self.probes.send(Change::Assign(assigned)).await;
         }
         let changes = catalog.take(answer);
         if let Some(stored) = &self.stored {
@@ -195,10 +197,11 @@ impl Sync {
         }
         let ids: Vec<_> = buckets.iter().map(|bucket| bucket.id).collect();
         let (identities, cloud) = (Arc::clone(&self.identities), Arc::clone(&self.cloud));
+        let region = self.region.clone();
         // Opening a secret takes some tenths of a millisecond of CPU time, and a page contains many.
         let opening = spawn_blocking(move || {
             let identities = identities.read();
-            buckets.into_iter().map(|bucket| open(bucket, &identities, &*cloud)).collect::<Vec<_>>()
+            buckets.into_iter().map(|bucket| open(bucket, &region, &identities, &*cloud)).collect::<Vec<_>>()
         });
         let Ok(opened) = opening.await else {
             tracing::error!(buckets = ids.len(), "opening buckets panicked; they are not probed");
@@ -271,9 +274,15 @@ const HOW_TO_SEAL: &str = "Run `bucketry vault rotate` to seal all secrets to al
                            secret, enter it again.";
 
 /// Opens a bucket for probes, and for jobs if the cloud has a driver for it.
-fn open(bucket: NodeBucket, identities: &Identities, cloud: &dyn Cloud) -> (Served, Option<ReceivedBucket>) {
-    let NodeBucket { id, org_id, version, config_version, location, secret } = bucket;
-    let served = |target, open| Served { id, version, config_version, target, open };
+fn open(
+    bucket: NodeBucket,
+    region: &str,
+    identities: &Identities,
+    cloud: &dyn Cloud,
+) -> (Served, Option<ReceivedBucket>) {
+    let NodeBucket { id, org_id, version, config_version, location, secret, pinned_to } = bucket;
+    let group = pinned_to.probe_group(region);
+    let served = |target, open| Served { id, version, config_version, group, target, open };
     let context = SecretContext::of_bucket(org_id, id);
     let secret = match secret.map(|sealed| bucketry_vault::open(&sealed, &context, identities)).transpose() {
         Ok(secret) => secret,

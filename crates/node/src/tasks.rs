@@ -201,6 +201,7 @@ impl Tasks {
             jobs,
             gateway,
             long_poll,
+            region: parts.node.region.clone(),
             stored,
         };
         self.work.tasks.spawn(sync.run(jitter, self.work.stop.clone()));

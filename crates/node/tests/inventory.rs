@@ -144,6 +144,7 @@ fn start(stub: &ListingStub, order: WalkOrder) -> TestContext {
         config_version: 1,
         location,
         secret: Some(secret),
+        pinned_to: bucketry_model::pinning::BucketPins::default(),
     };
     let control_plane = Arc::new(OneBucket::default());
     *control_plane.bucket.lock().unwrap() = Some(bucket);

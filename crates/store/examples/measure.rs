@@ -136,6 +136,7 @@ async fn inserts(store: &dyn Store, org_id: OrgId, workspace_id: WorkspaceId) ->
             }),
             secret_expires_at: None,
             first_report: None,
+            pinned_to: bucketry_model::pinning::BucketPins::default(),
         };
         store.insert_bucket(&new, &change(now)).await?;
         inserted.push(id);

@@ -5,6 +5,7 @@ use bucketry_model::audit::AuditEntry;
 use bucketry_model::bucket::{Bucket, BucketLocation, StorageType};
 use bucketry_model::id::{BucketId, NodeId, OrgId, WorkspaceId};
 use bucketry_model::name::Name;
+use bucketry_model::pinning::BucketPins;
 use bucketry_model::role::Visibility;
 use bucketry_model::secret::SealedSecret;
 use bucketry_model::status::{ProbeFailure, ProbedStatus};
@@ -39,6 +40,7 @@ pub struct NewBucket {
     pub secret_expires_at: Option<Timestamp>,
     /// The outcome of the validation, if one was made.
     pub first_report: Option<FirstReport>,
+    pub pinned_to: BucketPins,
 }
 
 /// The outcome of a validation, stored as the first report of its node on a new bucket or a new configuration.
@@ -82,6 +84,9 @@ pub struct BucketUpdate {
     pub record_change: bool,
     /// The outcome of the validation, if one was made.
     pub first_report: Option<FirstReport>,
+    /// If these aren't the stored ones, nodes get change events of the bucket and its repositories, and earlier reports of
+    /// nodes that no longer serve the bucket don't count.
+    pub pinned_to: BucketPins,
 }
 
 /// What an update does with the stored secret.
@@ -227,9 +232,10 @@ pub trait BucketStore {
 
     /// Changes a bucket.
     ///
-    /// If its name at the provider changes, the repositories that contain it get change events too, because clients
-    /// address the bucket by that name. If location or secret change, nodes' reports are removed and the first
-    /// report is stored in the same transaction. Later reports on earlier versions are ignored.
+    /// If its name at the provider or its pins change, the repositories that contain it get change events too, because
+    /// clients address the bucket by that name, and a node has routes only to buckets that it serves. If location or secret
+    /// change, nodes' reports are removed and the first report is stored in the same transaction. Later reports on earlier
+    /// versions are ignored.
     async fn update_bucket(&self, update: &BucketUpdate, audit: &AuditEntry) -> Result<BucketUpdated>;
 
     /// Soft-deletes a bucket that no live repository contains: deletes its secret, frees its name and its place in

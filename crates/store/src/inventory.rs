@@ -168,8 +168,16 @@ pub trait InventoryStore {
     /// there is no such bucket.
     async fn request_walk(&self, org_id: OrgId, bucket_id: BucketId, audit: &AuditEntry) -> Result<bool>;
 
-    /// What is due at buckets that a node of an organization serves (`None` means all), longest due first.
-    async fn due_walks(&self, org_id: Option<OrgId>, now: Timestamp, limit: u32) -> Result<Vec<WalkPlan>>;
+    /// What is due at buckets of an organization (`None` means all), longest due first. With a node and its region, leaves
+    /// out buckets that are pinned to others, so that they don't fill the result. A region whose name is contained in
+    /// that of another is taken for it, so the caller has to check the pins of the result.
+    async fn due_walks(
+        &self,
+        org_id: Option<OrgId>,
+        node: Option<(NodeId, &str)>,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<WalkPlan>>;
 
     /// The plans of an organization that something is wrong with: walks that have been due since before `due_before`, the
     /// longest due first, and those that could not be made. At most `limit` of each.

@@ -46,6 +46,7 @@ pub mod notification_channel;
 pub mod notification_silence;
 pub mod organization;
 pub mod overview;
+pub mod pin;
 pub mod postgres;
 pub mod registration;
 mod registry_copy;
@@ -107,6 +108,7 @@ pub trait Store:
     + notification::NotificationStore
     + notification_silence::NotificationSilenceStore
     + overview::OverviewStore
+    + pin::PinStore
     + backup_record::BackupRecordStore
     + freshness::FreshnessStore
     + registration::RegistrationStore

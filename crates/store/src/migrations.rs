@@ -47,6 +47,7 @@ const SQLITE: &[File] = files! {
     "0031_last_heartbeats",
     "0032_shared_limits",
     "0033_approved_nodes",
+    "0034_bucket_pins",
 };
 
 const POSTGRES: &[File] = files! {
@@ -82,6 +83,7 @@ const POSTGRES: &[File] = files! {
     "0032_last_heartbeats",
     "0033_shared_limits",
     "0034_approved_nodes",
+    "0035_bucket_pins",
 };
 
 /// The migrations of a SQLite database.

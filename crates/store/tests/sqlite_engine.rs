@@ -90,6 +90,7 @@ fn bucket(number: u16, sealed: &str) -> NewBucket {
         secret: Some(StoredSecret { sealed: SealedSecret::from_text(sealed), sealed_to: "r".into() }),
         secret_expires_at: None,
         first_report: None,
+        pinned_to: bucketry_model::pinning::BucketPins::default(),
     }
 }
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use bucketry_api_types::bucket::{AlsoRegistered, BucketInfo, EstimatedStorageCost, ReadField, RepoOfBucket};
 use bucketry_api_types::count::Count;
 use bucketry_api_types::moment::Moment;
+use bucketry_api_types::pinned_to::PinnedTo;
 use bucketry_control::buckets::{BucketView, OtherRegistration};
 use bucketry_model::paste::fields::PasteReading;
 use bucketry_model::status::Status;
@@ -52,6 +53,7 @@ pub(crate) fn bucket_info(view: &BucketView) -> BucketInfo<'_> {
         updated_at: Moment(bucket.updated_at),
         workspace_id: bucket.workspace_id,
         repos: view.repositories.iter().map(repo_of_bucket).collect(),
+        pinned_to: PinnedTo::of(&bucket.pinned_to),
     }
 }
 

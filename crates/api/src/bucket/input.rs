@@ -1,7 +1,12 @@
 //! Request bodies about buckets, as input of `control`.
 
 use bucketry_api_types::bucket_fields::{BucketChanges, NewBucketRequest, TrialFields};
-use bucketry_control::buckets::BucketInput;
+use bucketry_api_types::pinned_to::PinnedTo;
+use bucketry_control::buckets::{BucketInput, PinsInput};
+
+fn pins(pins: PinnedTo) -> PinsInput {
+    PinsInput { nodes: pins.nodes, regions: pins.regions }
+}
 
 pub(super) fn new_bucket(new: NewBucketRequest) -> BucketInput {
     BucketInput {
@@ -17,6 +22,7 @@ pub(super) fn new_bucket(new: NewBucketRequest) -> BucketInput {
         api_key_uuid: new.api_key_uuid,
         skip_validation: new.skip_validation.unwrap_or(false),
         scope: new.checks.unwrap_or_default(),
+        pinned_to: new.pinned_to.map(pins),
     }
 }
 
@@ -34,6 +40,7 @@ pub(super) fn bucket_changes(changes: BucketChanges) -> BucketInput {
         api_key_uuid: changes.api_key_uuid,
         skip_validation: changes.skip_validation.unwrap_or(false),
         scope: changes.checks.unwrap_or_default(),
+        pinned_to: changes.pinned_to.map(pins),
     }
 }
 
@@ -48,6 +55,7 @@ pub(super) fn trial(fields: TrialFields) -> BucketInput {
         endpoint: fields.endpoint,
         api_key_uuid: fields.api_key_uuid,
         scope: fields.checks.unwrap_or_default(),
+        pinned_to: fields.pinned_to.map(pins),
         ..BucketInput::default()
     }
 }

@@ -34,6 +34,7 @@ async fn fill(deployment: &Deployment, count: u16) {
             secret: None,
             secret_expires_at: None,
             first_report: None,
+            pinned_to: bucketry_model::pinning::BucketPins::default(),
         };
         deployment
             .control

@@ -21,6 +21,7 @@ mod openapi;
 mod operation;
 mod organization_keys;
 mod organization_nodes;
+mod pins;
 mod private_node;
 mod rate_limits;
 mod refusals;

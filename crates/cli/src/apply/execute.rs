@@ -176,6 +176,7 @@ impl Executor {
             api_key_uuid: None,
             skip_validation: self.skip_validation.then_some(true),
             checks: bucket.read_only.then_some(CheckScope::ReadOnly),
+            pinned_to: None,
         })
     }
 

@@ -217,6 +217,7 @@ impl Registrar {
             api_key_uuid: None,
             skip_validation: self.settings.skip_validation.then_some(true),
             checks: bucket.read_only.then_some(CheckScope::ReadOnly),
+            pinned_to: None,
         }
     }
 

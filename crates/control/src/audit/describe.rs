@@ -6,6 +6,7 @@ use bucketry_model::id::WorkspaceId;
 use bucketry_model::name::Name;
 use bucketry_model::node_protocol::Register;
 use bucketry_model::notification::{ChannelRules, ChannelTarget};
+use bucketry_model::pinning::BucketPins;
 use bucketry_model::repository::{KeyAccess, Repository, RepositoryBucket, RepositoryKey, RepositoryMode};
 use bucketry_model::role::{OrgRole, TokenScope, WorkspaceRole};
 use bucketry_store::notification_channel::NotificationChannel;
@@ -53,6 +54,7 @@ pub(crate) struct AuditedBucket<'a> {
     pub(crate) workspace_id: WorkspaceId,
     pub(crate) location: &'a BucketLocation,
     pub(crate) secret: Masked,
+    pub(crate) pinned_to: &'a BucketPins,
 }
 
 impl<'a> AuditedBucket<'a> {
@@ -63,6 +65,7 @@ impl<'a> AuditedBucket<'a> {
             workspace_id: bucket.workspace_id,
             location: &bucket.location,
             secret: Masked::stored(bucket.secret.is_some()),
+            pinned_to: &bucket.pinned_to,
         }
     }
 }
@@ -79,6 +82,7 @@ impl Described for AuditedBucket<'_> {
             "endpoint": location.endpoint.as_ref().map(ToString::to_string),
             "region": location.region,
             "secret": self.secret.value(),
+            "pinnedTo": if self.pinned_to.is_empty() { Value::Null } else { json!(self.pinned_to) },
         }))
     }
 }
@@ -269,7 +273,8 @@ mod tests {
         };
         let workspace_id = WorkspaceId::new(jiff::Timestamp::UNIX_EPOCH, [1; 10]);
         let of = |secret| {
-            let fields = AuditedBucket { name: &name, workspace_id, location: &location, secret };
+            let pinned_to = &BucketPins::default();
+            let fields = AuditedBucket { name: &name, workspace_id, location: &location, secret, pinned_to };
             let read: Value = serde_json::from_str(fields.described().as_text()).unwrap();
             read["secret"].clone()
         };

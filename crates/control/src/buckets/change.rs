@@ -59,10 +59,12 @@ impl Control {
         if self.inner.store.bucket_name_taken(caller.org_id, &name, Some(id)).await? {
             return Err(name_taken(name.as_str()));
         }
+        let pinned_to = self.read_pins(caller.org_id, input.pinned_to.as_ref(), &stored.pinned_to).await?;
+        let is_repinned = pinned_to != stored.pinned_to;
         let record_change =
             changes.location != stored.location || !matches!(changes.secret, SecretInput::Keep);
-        let checks = (record_change && !input.skip_validation)
-            .then_some(ChecksToMake { scope: input.scope, progress: None });
+        let checks = ChecksToMake { scope: input.scope, pinned_to: &pinned_to, progress: None };
+        let checks = (record_change && !input.skip_validation).then_some(checks);
         let (secret, report) =
             self.validate_and_seal(caller.org_id, id, &changes, stored.secret.clone(), checks).await?;
         let update = BucketUpdate {
@@ -75,6 +77,7 @@ impl Control {
             secret,
             record_change,
             first_report: report.as_ref().map(ValidationReport::first_report),
+            pinned_to,
         };
         let audit = self.audit_of_update(caller, &stored, &update);
         match self.inner.store.update_bucket(&update, &audit).await? {
@@ -97,8 +100,10 @@ impl Control {
             BucketUpdated::NotFound => return Err(Error::NotFound(ResourceKind::Bucket)),
             BucketUpdated::Conflict => return Err(Error::Conflict),
         }
-        if record_change {
+        if record_change || is_repinned {
             self.inner.changes.notify_waiters();
+        }
+        if record_change {
             self.request_key_check(caller.org_id, id);
         }
         if let Some(report) = &report {
@@ -124,6 +129,7 @@ impl Control {
                 SecretUpdate::Replace { .. } => Masked::Replaced,
                 SecretUpdate::Clear => Masked::Absent,
             },
+            pinned_to: &update.pinned_to,
         };
         self.audit_of(caller, AuditKind::Bucket, AuditAction::Updated)
             .of(stored.id, &update.name)

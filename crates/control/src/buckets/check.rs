@@ -2,6 +2,7 @@
 
 use bucketry_model::id::BucketId;
 use bucketry_model::node_protocol::SecretOwner;
+use bucketry_model::pinning::BucketPins;
 use bucketry_model::role::Caller;
 
 use super::input::BucketInput;
@@ -34,6 +35,9 @@ impl Control {
             bucket_id: id,
             location: fields.location,
             secret: sealed,
+            pinned_to: self
+                .read_pins(caller.org_id, input.pinned_to.as_ref(), &BucketPins::default())
+                .await?,
             scope: input.scope,
             stored_version: None,
             read: input.readings(None),

@@ -63,7 +63,7 @@ impl Control {
             .in_workspace(bucket.workspace_id);
         let control = self.clone();
         let job = tokio::spawn(async move {
-            let outcome = control.run_bucket_job(bucket.org_id, task, WITHIN).await?;
+            let outcome = control.run_bucket_job(bucket.org_id, &bucket.pinned_to, task, WITHIN).await?;
             if !dry_run {
                 let record = audit.after(AuditDetail::new(&described(begun_before, &outcome)));
                 control.inner.store.record(&[record]).await?;

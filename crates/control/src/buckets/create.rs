@@ -6,6 +6,7 @@ use bucketry_model::audit::{AuditAction, AuditKind};
 use bucketry_model::diagnosis::Diagnosis;
 use bucketry_model::id::BucketId;
 use bucketry_model::paste::fields::PasteReading;
+use bucketry_model::pinning::BucketPins;
 use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_store::bucket::{BucketInserted, NewBucket, SecretUpdate};
 
@@ -75,8 +76,11 @@ impl Control {
         let secret = self.delegated_secret(caller, &fields.location, fields.secret).await?;
         let secret = secret.map_or(SecretInput::Clear, SecretInput::Replace);
         let changes = LocationChanges { location: fields.location, secret };
+        let none = BucketPins::default();
+        let pinned_to = self.read_pins(caller.org_id, input.pinned_to.as_ref(), &none).await?;
         let id = self.inner.environment.id(BucketId::new)?;
-        let checks = (!input.skip_validation).then_some(ChecksToMake { scope: input.scope, progress });
+        let checks = ChecksToMake { scope: input.scope, pinned_to: &pinned_to, progress };
+        let checks = (!input.skip_validation).then_some(checks);
         let (secret, report) = self.validate_and_seal(caller.org_id, id, &changes, None, checks).await?;
         let (secret, secret_expires_at) = match secret {
             SecretUpdate::Replace { secret, expires_at } => (Some(secret), expires_at),
@@ -91,12 +95,14 @@ impl Control {
             secret,
             secret_expires_at,
             first_report: report.as_ref().map(ValidationReport::first_report),
+            pinned_to,
         };
         let fields = AuditedBucket {
             name: &new.name,
             workspace_id: new.workspace_id,
             location: &new.location,
             secret: if new.secret.is_some() { Masked::Replaced } else { Masked::Absent },
+            pinned_to: &new.pinned_to,
         };
         let audit = self
             .audit_of(caller, AuditKind::Bucket, AuditAction::Created)

@@ -14,6 +14,7 @@ use super::credential_fields::{
     read_secret, take_session_key, unread,
 };
 use super::delegated_identity::is_role;
+use super::pins::PinsInput;
 use super::stored_secret::{moved, must_be_sent_again};
 use crate::error::{Error, FieldError, ResourceKind, Result};
 use crate::ids::read_id;
@@ -42,6 +43,8 @@ pub struct BucketInput {
     pub skip_validation: bool,
     /// Which checks the validation makes.
     pub scope: CheckScope,
+    /// The nodes and regions that are to serve the bucket.
+    pub pinned_to: Option<PinsInput>,
 }
 
 /// The parsed fields of a new bucket.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use bucketry_model::bucket::BucketLocation;
 use bucketry_model::id::{BucketId, NodeId, OrgId};
 use bucketry_model::node::Node;
+use bucketry_model::pinning::BucketPins;
 use bucketry_model::status::ProbedStatus;
 
 use crate::{Control, Result};
@@ -16,8 +17,9 @@ impl Control {
         org_id: OrgId,
         id: BucketId,
         location: &BucketLocation,
+        pins: &BucketPins,
     ) -> Result<Vec<Node>> {
-        let nodes = self.connected_nodes(org_id).await?;
+        let nodes = self.connected_nodes(org_id, pins).await?;
         if nodes.len() < 2 {
             return Ok(nodes);
         }

@@ -7,6 +7,7 @@ use bucketry_model::diagnosis::{CheckScope, Diagnosis};
 use bucketry_model::id::{BucketId, NodeId, OrgId};
 use bucketry_model::node_protocol::{Outcome, SecretOwner, Task, Validation};
 use bucketry_model::paste::fields::PasteReading;
+use bucketry_model::pinning::BucketPins;
 use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_model::secret::SealedSecret;
 use bucketry_model::status::{ProbedStatus, Status};
@@ -37,16 +38,19 @@ pub(crate) struct PreparedValidation {
     pub(super) bucket_id: BucketId,
     pub(super) location: BucketLocation,
     pub(super) secret: Option<SealedSecret>,
+    pub(super) pinned_to: BucketPins,
     pub(super) scope: CheckScope,
     /// The version of the bucket, if it is validated as stored.
     pub(super) stored_version: Option<i64>,
     pub(super) read: Vec<PasteReading>,
 }
 
-/// Which checks a node is to make, and who follows them.
+/// Which checks a node is to make, which nodes may, and who follows them.
 #[derive(Clone, Copy)]
 pub(super) struct ChecksToMake<'a> {
     pub(super) scope: CheckScope,
+    /// The pins of the bucket.
+    pub(super) pinned_to: &'a BucketPins,
     pub(super) progress: Option<&'a Arc<ProgressSink>>,
 }
 
@@ -124,6 +128,7 @@ impl Control {
             bucket_id: id,
             location: changes.location,
             secret,
+            pinned_to: self.read_pins(caller.org_id, input.pinned_to.as_ref(), &stored.pinned_to).await?,
             scope: input.scope,
             stored_version: as_stored.then_some(stored.version),
             read: input.readings(Some(&stored.location)),
@@ -136,9 +141,17 @@ impl Control {
         prepared: PreparedValidation,
         progress: Option<&Arc<ProgressSink>>,
     ) -> Result<Validated> {
-        let PreparedValidation { org_id, bucket_id, location, secret, scope, stored_version, read } =
-            prepared;
-        let checks = ChecksToMake { scope, progress };
+        let PreparedValidation {
+            org_id,
+            bucket_id,
+            location,
+            secret,
+            pinned_to,
+            scope,
+            stored_version,
+            read,
+        } = prepared;
+        let checks = ChecksToMake { scope, pinned_to: &pinned_to, progress };
         let report = self.run_validation(org_id, bucket_id, &location, secret, checks).await?;
         if let Some(version) = stored_version {
             self.remember_diagnosis(bucket_id, version, &report).await;
@@ -226,8 +239,13 @@ impl Control {
             scope: checks.scope,
             deadline_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
         });
-        let mut outcome = Err(self.why_no_node(org_id, Error::NoNodeOnline).await?);
-        for node in self.nearest_nodes(org_id, bucket_id, location).await?.iter().take(NODES_ASKED) {
+        let pins = checks.pinned_to;
+        let mut outcome = Err(if pins.is_empty() {
+            self.why_no_node(org_id, Error::NoNodeOnline).await?
+        } else {
+            Error::NoPinnedNodeOnline
+        });
+        for node in self.nearest_nodes(org_id, bucket_id, location, pins).await?.iter().take(NODES_ASKED) {
             if let Some(progress) = checks.progress {
                 progress.restart();
             }

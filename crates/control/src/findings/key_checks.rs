@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bucketry_model::id::{BucketId, OrgId};
 use bucketry_model::node_protocol::{KeyChecks, MAX_KEY_CHECKS, Outcome, Task};
+use bucketry_model::pinning::BucketPins;
 use bucketry_store::key_check::DueKeyCheck;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
@@ -82,14 +83,18 @@ impl Control {
         if let Ok(left @ 1..) = u32::try_from(MAX_KEY_CHECKS - due.len()) {
             due.extend(self.inner.store.claim_key_checks(now, left).await?);
         }
-        let mut by_organization: BTreeMap<OrgId, Vec<BucketId>> = BTreeMap::new();
+        let ids: Vec<BucketId> = due.iter().map(|one| one.bucket_id).collect();
+        let pins = self.inner.store.pins_of(&ids).await?;
+        // Buckets that the same nodes serve.
+        let mut served_together: BTreeMap<(OrgId, BucketPins), Vec<BucketId>> = BTreeMap::new();
         for one in &due {
-            by_organization.entry(one.org_id).or_default().push(one.bucket_id);
+            let pins = pins.get(&one.bucket_id).cloned().unwrap_or_default();
+            served_together.entry((one.org_id, pins)).or_default().push(one.bucket_id);
         }
-        for (org_id, bucket_ids) in by_organization {
+        for ((org_id, pins), bucket_ids) in served_together {
             let deadline_ms = u64::try_from(WITHIN.as_millis()).unwrap_or(u64::MAX);
             let task = Task::CheckKeys(KeyChecks { bucket_ids, deadline_ms });
-            match self.run_bucket_job(org_id, task, WITHIN).await? {
+            match self.run_bucket_job(org_id, &pins, task, WITHIN).await? {
                 Ok(Outcome::CheckedKeys { keys }) => {
                     let now = self.inner.environment.now();
                     self.inner.store.record_key_checks(org_id, &keys, now).await?;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use bucketry_model::bucket::StorageType;
 use bucketry_model::id::{BucketId, NodeId, WorkspaceId};
 use bucketry_model::node::WaitingBatches;
+use bucketry_model::pinning::BucketPins;
 use bucketry_model::provider::Provider;
 use bucketry_model::status::{ProbeFailure, ProbedStatus, Status};
 use bucketry_model::time::Day;
@@ -123,6 +124,7 @@ pub(super) struct DiskSpace {
 pub(super) struct ObservedNode {
     pub(super) id: NodeId,
     pub(super) name: String,
+    pub(super) region: String,
     pub(super) connected: bool,
     pub(super) last_seen: Timestamp,
     /// What waits to be reported, if the node said so.
@@ -150,6 +152,7 @@ pub(super) struct UnreachableBucket {
     pub(super) endpoint: String,
     /// The names of the repositories that use it.
     pub(super) repositories: Vec<String>,
+    pub(super) pinned_to: BucketPins,
 }
 
 impl Observations {

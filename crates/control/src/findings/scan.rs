@@ -38,6 +38,7 @@ impl Control {
                 last_seen: view.node.last_seen,
                 waiting: view.node.last_heartbeat.and_then(|heartbeat| heartbeat.waiting),
                 name: view.node.name,
+                region: view.node.region,
             })
             .collect();
         let connected = self.connected_node_ids().await?;
@@ -140,6 +141,7 @@ fn unreachable_bucket(view: BucketView, reports: Vec<(NodeId, ProbedStatus)>) ->
         reports,
         endpoint: endpoint(&view.bucket.location, view.provider),
         repositories,
+        pinned_to: view.bucket.pinned_to,
     }
 }
 

@@ -69,7 +69,8 @@ impl Control {
             fresh_since: started_at - rule.rule.max_age + rule.rule.interval(),
             deadline_ms: u64::try_from(WITHIN.as_millis()).unwrap_or(u64::MAX),
         });
-        let outcome = self.run_bucket_job(rule.org_id, task, WITHIN).await?;
+        let pins = self.inner.store.pins_of(&[rule.bucket_id]).await?.remove(&rule.bucket_id);
+        let outcome = self.run_bucket_job(rule.org_id, &pins.unwrap_or_default(), task, WITHIN).await?;
         let check = judge(rule, outcome, self.inner.environment.now());
         self.inner.store.record_freshness(rule, &check).await?;
         Ok(())

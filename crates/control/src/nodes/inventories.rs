@@ -138,9 +138,16 @@ impl Control {
         if free == 0 {
             return Ok(orders);
         }
-        for plan in self.inner.store.due_walks(node.org_id, now, LOOK_AT).await? {
+        let served = Some((node.id, node.region.as_str()));
+        let due = self.inner.store.due_walks(node.org_id, served, now, LOOK_AT).await?;
+        let ids: Vec<BucketId> = due.iter().map(|plan| plan.bucket_id).collect();
+        let pins = self.inner.store.pins_of(&ids).await?;
+        for plan in due {
             if orders.len() >= free {
                 break;
+            }
+            if pins.get(&plan.bucket_id).is_some_and(|pins| !pins.admit(node.id, &node.region)) {
+                continue;
             }
             let Some(due_at) = plan.due_at else { continue };
             match decide(&plan, now) {

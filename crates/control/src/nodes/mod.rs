@@ -9,6 +9,7 @@ mod private;
 mod probe_shares;
 mod refused_keys;
 mod reports;
+mod served;
 mod synchronisation;
 
 pub(crate) use approval::OwnKeys;

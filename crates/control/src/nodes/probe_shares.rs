@@ -1,13 +1,14 @@
 //! Which nodes probe which buckets. The rule is `model::probe_share`; here is which nodes take part: those that are
 //! connected and can open secrets. The deployment's nodes share all buckets, and the nodes of an organization share the
-//! organization's, so that what only they can reach is probed too.
+//! organization's, so that what only they can reach is probed too. What is pinned to a region is shared by the nodes there.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bucketry_model::id::{BucketId, NodeId, OrgId};
 use bucketry_model::node::Node;
-use bucketry_model::probe_share::{ProbeShare, shares};
+use bucketry_model::pinning::BucketPins;
+use bucketry_model::probe_share::{ProbeAssignment, assignments};
 use bucketry_model::status::{SILENCE, is_connected};
 use bucketry_model::time::is_ahead;
 use jiff::{SignedDuration, Timestamp};
@@ -30,8 +31,9 @@ pub(crate) struct ProbeShares {
 
 /// The shares of the deployment's nodes, or of those of one organization.
 struct SharedBuckets {
-    nodes: Vec<NodeId>,
-    shares: Arc<BTreeMap<NodeId, ProbeShare>>,
+    /// The nodes with their regions.
+    nodes: Vec<(NodeId, String)>,
+    shares: Arc<BTreeMap<NodeId, ProbeAssignment>>,
 }
 
 impl ProbeShares {
@@ -58,20 +60,21 @@ impl ProbeShares {
         all: &[Node],
         probing: usize,
         now: Timestamp,
-    ) -> Arc<BTreeMap<NodeId, ProbeShare>> {
+    ) -> Arc<BTreeMap<NodeId, ProbeAssignment>> {
         let group = || all.iter().filter(|node| node.org_id == org_id && self.counts(node, now));
-        let ids = || group().map(|node| node.id);
+        let nodes = || group().map(|node| (node.id, node.region.as_str()));
         let mut state = self.state.lock();
         if let Some(known) = state.get(&org_id)
-            && known.nodes.iter().copied().eq(ids())
+            && known.nodes.iter().map(|(id, region)| (*id, region.as_str())).eq(nodes())
         {
             return Arc::clone(&known.shares);
         }
-        let nodes: Vec<NodeId> = ids().collect();
-        let shares = Arc::new(shares(&nodes, probing));
+        let nodes: Vec<(NodeId, &str)> = nodes().collect();
+        let shares = Arc::new(assignments(&nodes, probing));
         if nodes.is_empty() {
             state.remove(&org_id);
         } else {
+            let nodes = nodes.into_iter().map(|(id, region)| (id, region.to_owned())).collect();
             state.insert(org_id, SharedBuckets { nodes, shares: Arc::clone(&shares) });
         }
         shares
@@ -80,7 +83,7 @@ impl ProbeShares {
 
 impl Control {
     /// The node's share of the probes. `None` for a node that takes no part; it probes what it likes.
-    pub(super) async fn probe_share(&self, node: &Node) -> Result<Option<ProbeShare>> {
+    pub(super) async fn probe_share(&self, node: &Node) -> Result<Option<ProbeAssignment>> {
         let nodes = self.known_nodes().await?;
         let probing = usize::from(self.inner.settings.probing_nodes);
         let now = self.inner.environment.now();
@@ -98,12 +101,18 @@ impl Control {
     ) -> Result<()> {
         let Some(share) = self.probe_share(node).await? else { return Ok(()) };
         let store = &self.inner.store;
+        let none = BucketPins::default();
         let mut after = after;
         loop {
             let reported = store.reported_buckets(node.id, after, until, AT_ONCE).await?;
             let is_last = reported.len() < AT_ONCE as usize;
             after = reported.last().copied();
-            let outdated: Vec<BucketId> = reported.into_iter().filter(|id| !share.contains(*id)).collect();
+            let pins = store.pins_of(&reported).await?;
+            let is_probed = |id: &BucketId| {
+                let pins = pins.get(id).unwrap_or(&none);
+                pins.admit(node.id, &node.region) && share.contains(*id, pins.probe_group(&node.region))
+            };
+            let outdated: Vec<BucketId> = reported.into_iter().filter(|id| !is_probed(id)).collect();
             store.withdraw_reports(node.id, &outdated, self.inner.environment.now()).await?;
             if is_last {
                 return Ok(());

@@ -12,11 +12,13 @@ use std::time::Duration;
 use bucketry_model::id::{BucketId, RepoId};
 use bucketry_model::node::Node;
 use bucketry_model::node_protocol::{LONG_POLL_SECONDS, NodeBucket, NodeRepository, SYNC_PATH, SyncAnswer};
-use bucketry_model::probe_share::ProbeShare;
+use bucketry_model::pinning::BucketPins;
+use bucketry_model::probe_share::ProbeAssignment;
 use bucketry_store::sync::{Change, Changes, Subject};
 use serde::Deserialize;
 
 use super::NodeMessage;
+use super::served::retain_served;
 use crate::{Control, Error, Result};
 
 /// Buckets per page.
@@ -144,7 +146,7 @@ impl Control {
     /// one. For a node that has none, it can wait for the next response.
     async fn add_share(&self, node: &Node, cursor: NodeCursor, answer: &mut SyncAnswer) -> Result<bool> {
         let share = self.probe_share(node).await?;
-        let digest = share.as_ref().map(ProbeShare::digest).or(cursor.share);
+        let digest = share.as_ref().map(ProbeAssignment::digest).or(cursor.share);
         if let Some(digest) = digest {
             // Writing to a string can't fail.
             let _ = write!(answer.cursor, "{SHARE_MARK}{digest:x}");
@@ -175,8 +177,9 @@ impl Control {
         sequence: i64,
         after: Option<BucketId>,
     ) -> Result<SyncAnswer> {
-        let buckets = self.inner.store.node_buckets_after(node.org_id, after, PAGE).await?;
+        let mut buckets = self.inner.store.node_buckets_after(node.org_id, after, PAGE).await?;
         let last = buckets.last().filter(|_| buckets.len() >= PAGE as usize).map(|last| last.id);
+        buckets.retain(|bucket| bucket.pinned_to.admit(node.id, &node.region));
         self.withdraw_earlier_reports(node, after, last).await?;
         match last {
             Some(after) => {
@@ -197,6 +200,7 @@ impl Control {
     ) -> Result<SyncAnswer> {
         let store = &self.inner.store;
         let repositories = store.node_repositories_after(node.org_id, after, REPOSITORIES).await?;
+        let repositories = self.with_served_buckets(node, repositories).await?;
         let more = repositories.len() >= REPOSITORIES as usize;
         let cursor = match repositories.last() {
             Some(last) if more => SyncCursor::Repositories { sequence, after: last.id },
@@ -231,7 +235,8 @@ impl Control {
             return Ok((Vec::new(), Vec::new()));
         }
         let ids: Vec<BucketId> = ids.into_iter().collect();
-        let live = self.inner.store.node_buckets(node.org_id, &ids).await?;
+        let mut live = self.inner.store.node_buckets(node.org_id, &ids).await?;
+        live.retain(|bucket| bucket.pinned_to.admit(node.id, &node.region));
         let found: HashSet<BucketId> = live.iter().map(|bucket| bucket.id).collect();
         Ok((live, ids.into_iter().filter(|id| !found.contains(id)).collect()))
     }
@@ -246,8 +251,27 @@ impl Control {
         }
         let ids: Vec<RepoId> = ids.into_iter().collect();
         let live = self.inner.store.node_repositories(node.org_id, &ids).await?;
+        let live = self.with_served_buckets(node, live).await?;
         let found: HashSet<RepoId> = live.iter().map(|repository| repository.id).collect();
         Ok((live, ids.into_iter().filter(|id| !found.contains(id)).collect()))
+    }
+
+    /// Leaves out the buckets that are pinned to other nodes. If pins change in between, there is a change event of the
+    /// repository, too, and its version is higher.
+    async fn with_served_buckets(
+        &self,
+        node: &Node,
+        mut repositories: Vec<NodeRepository>,
+    ) -> Result<Vec<NodeRepository>> {
+        let attached = repositories.iter().flat_map(|repository| &repository.buckets);
+        let ids: Vec<BucketId> = attached.map(|bucket| bucket.bucket_id).collect();
+        let pins = self.inner.store.pins_of(&ids).await?;
+        let is_served =
+            |id: BucketId| pins.get(&id).is_none_or(|pins: &BucketPins| pins.admit(node.id, &node.region));
+        for repository in &mut repositories {
+            retain_served(repository.mode, &mut repository.buckets, is_served);
+        }
+        Ok(repositories)
     }
 }
 

@@ -226,6 +226,7 @@ mod tests {
         for error in [
             Error::NodeTimeout,
             Error::NoNodeOnline,
+            Error::NoPinnedNodeOnline,
             Error::NameTaken("Photos is taken".to_owned()),
             Error::TooManyValidations(3),
             Error::Conflict,

@@ -38,6 +38,7 @@ async fn buckets(cx: &TestContext) -> Vec<BucketId> {
             secret: None,
             secret_expires_at: None,
             first_report: None,
+            pinned_to: bucketry_model::pinning::BucketPins::default(),
         };
         let (kind, action) = (AuditKind::Bucket, AuditAction::Created);
         let audit = AuditEntry::new(cx.clock.now(), AuditActor::System, kind, action);

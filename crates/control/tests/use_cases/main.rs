@@ -19,6 +19,7 @@ mod moved_buckets;
 mod nodes;
 mod notifications;
 mod outages;
+mod pins;
 mod probe_shares;
 mod registry;
 mod repositories;

@@ -7,7 +7,7 @@ use bucketry_control::Settings;
 use bucketry_model::diagnosis::CheckCode;
 use bucketry_model::id::BucketId;
 use bucketry_model::node_protocol::{BucketStatus, Heartbeat};
-use bucketry_model::probe_share::ProbeShare;
+use bucketry_model::probe_share::{ProbeAssignment, ProbeGroup};
 use bucketry_model::status::{ProbeFailure, ProbedStatus, Status};
 use bucketry_model::time::Clock as _;
 use jiff::SignedDuration;
@@ -15,14 +15,14 @@ use jiff::SignedDuration;
 use crate::support::{FakeNode, TestContext, sent};
 
 /// The nodes with their shares and the cursors after them.
-type Nodes = BTreeMap<String, (ProbeShare, String)>;
+type Nodes = BTreeMap<String, (ProbeAssignment, String)>;
 
-async fn start(cx: &TestContext, name: &str) -> (ProbeShare, String) {
+async fn start(cx: &TestContext, name: &str) -> (ProbeAssignment, String) {
     cx.node.register_as(name).await.unwrap();
     shared(cx, name, "").await.unwrap()
 }
 
-async fn shared(cx: &TestContext, name: &str, cursor: &str) -> Option<(ProbeShare, String)> {
+async fn shared(cx: &TestContext, name: &str, cursor: &str) -> Option<(ProbeAssignment, String)> {
     let answer = cx.node.sync_as(name, cursor, 0).await.unwrap();
     answer.probing.map(|share| (share, answer.cursor))
 }
@@ -50,7 +50,11 @@ async fn ten_nodes(cx: &TestContext) -> Nodes {
 }
 
 fn probing(nodes: &Nodes, id: BucketId) -> Vec<&str> {
-    nodes.iter().filter(|(_, (share, _))| share.contains(id)).map(|(name, _)| name.as_str()).collect()
+    nodes
+        .iter()
+        .filter(|(_, (share, _))| share.contains(id, ProbeGroup::All))
+        .map(|(name, _)| name.as_str())
+        .collect()
 }
 
 fn probe(cx: &TestContext, bucket_id: BucketId, status: ProbedStatus) -> BucketStatus {
@@ -107,14 +111,14 @@ async fn three_of_ten_nodes_probe_each_bucket_and_one_that_leaves_hands_over_onl
 async fn a_waiting_node_learns_at_once_that_its_share_changed() {
     let cx = TestContext::with(Settings { probing_nodes: 1, ..Settings::default() }).await;
     let (share, cursor) = shared(&cx, "node-1", "").await.unwrap();
-    assert_eq!(share.mine.len(), 64, "it is alone");
+    assert_eq!(share.share.mine.len(), 64, "it is alone");
     let node = cx.node.clone();
     let waiting = tokio::spawn(async move { node.sync(&cursor, 25).await.unwrap() });
     let (other, _) = start(&cx, "node-2").await;
     let answer = tokio::time::timeout(Duration::from_secs(10), waiting).await.unwrap().unwrap();
     let share = answer.probing.unwrap();
-    assert!(!share.mine.is_empty() && share.mine.len() + other.mine.len() == 64);
-    assert!(share.mine.iter().all(|slot| !other.mine.contains(slot)));
+    assert!(!share.share.mine.is_empty() && share.share.mine.len() + other.share.mine.len() == 64);
+    assert!(share.share.mine.iter().all(|slot| !other.share.mine.contains(slot)));
 }
 
 #[tokio::test]
@@ -131,7 +135,7 @@ async fn a_restarted_control_plane_gives_no_share_to_others_before_nodes_could_r
     cx.clock.advance(SignedDuration::from_secs(61));
     cx.node.beat_as("node-3", vec![]).await.unwrap();
     let (share, _) = shared(&cx, "node-3", &nodes["node-3"].1).await.unwrap();
-    assert_eq!(share.mine.len(), 64, "the others are gone");
+    assert_eq!(share.share.mine.len(), 64, "the others are gone");
 }
 
 #[tokio::test]

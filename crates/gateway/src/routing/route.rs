@@ -91,8 +91,8 @@ impl Routes {
         self.by_name.get(name).ok_or_else(|| {
             Failure::new(
                 FailureKind::BucketNotFound,
-                "The repository of this access key has no bucket with this name. ListBuckets returns the names that it \
-                 has.",
+                "The repository of this access key has no bucket with this name, or the bucket is pinned to other nodes than \
+                 this one. ListBuckets returns the names that this node serves.",
             )
         })
     }

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::jobs::Job;
 use crate::bucket::{BucketLocation, StorageType};
 use crate::id::{BucketId, OrgId, RepoId, RepoKeyId};
-use crate::probe_share::ProbeShare;
+use crate::pinning::BucketPins;
+use crate::probe_share::ProbeAssignment;
 use crate::repository::{Folder, KeyAccess, RepositoryMode};
 use crate::secret::SealedSecret;
 
@@ -27,6 +28,9 @@ pub struct NodeBucket {
     /// Secret that opens the bucket, sealed to the nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<SealedSecret>,
+    /// What the bucket is pinned to. A node gets only buckets that it serves; the pins decide which of them it probes.
+    #[serde(default, skip_serializing_if = "BucketPins::is_empty")]
+    pub pinned_to: BucketPins,
 }
 
 /// The response to `GET /node/sync`.
@@ -46,7 +50,7 @@ pub struct SyncAnswer {
     pub more: bool,
     /// New and changed buckets.
     pub buckets: Vec<NodeBucket>,
-    /// Deleted buckets.
+    /// Buckets that the node serves no longer: deleted, or pinned to other nodes.
     pub removed: Vec<BucketId>,
     /// New and changed repositories. If a node doesn't know the buckets of one yet, it waits for them.
     #[serde(default)]
@@ -59,7 +63,7 @@ pub struct SyncAnswer {
     /// Which of its buckets the node is to probe, if that changed. A node that has never received this probes all of
     /// them. Older control planes don't send it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub probing: Option<ProbeShare>,
+    pub probing: Option<ProbeAssignment>,
 }
 
 /// A repository as nodes get it: the keys that may access it, and the buckets behind it.

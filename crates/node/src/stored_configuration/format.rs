@@ -157,6 +157,7 @@ mod tests {
 
     use bucketry_model::bucket::{BucketLocation, StorageType};
     use bucketry_model::id::{BucketId, RepoId};
+    use bucketry_model::pinning::BucketPins;
     use bucketry_model::repository::RepositoryMode;
     use tempfile::TempDir;
 
@@ -177,7 +178,9 @@ mod tests {
             region: None,
         };
         let id = BucketId::new(Timestamp::UNIX_EPOCH, [2; 10]);
-        let bucket = NodeBucket { id, org_id, version: 3, config_version: 2, location, secret: None };
+        let pinned_to = BucketPins::new([], ["eu".to_owned()]).unwrap();
+        let bucket =
+            NodeBucket { id, org_id, version: 3, config_version: 2, location, secret: None, pinned_to };
         let repository = NodeRepository {
             id: RepoId::new(Timestamp::UNIX_EPOCH, [3; 10]),
             org_id,

@@ -4,6 +4,7 @@ use std::fs;
 
 use bucketry_model::bucket::{BucketLocation, StorageType};
 use bucketry_model::id::OrgId;
+use bucketry_model::pinning::BucketPins;
 use tempfile::TempDir;
 
 use super::*;
@@ -37,7 +38,15 @@ fn bucket(n: u8, version: i64) -> NodeBucket {
     };
     let (id, org_id) =
         (BucketId::new(Timestamp::UNIX_EPOCH, [n; 10]), OrgId::new(Timestamp::UNIX_EPOCH, [1; 10]));
-    NodeBucket { id, org_id, version, config_version: version, location, secret: None }
+    NodeBucket {
+        id,
+        org_id,
+        version,
+        config_version: version,
+        location,
+        secret: None,
+        pinned_to: BucketPins::default(),
+    }
 }
 
 /// The disk and the keys of a node, which survive its restarts.

@@ -1,9 +1,11 @@
 //! Which buckets an agent probes when the control plane gives it a share.
 
 use bucketry_model::diagnosis::CheckScope;
-use bucketry_model::id::BucketId;
-use bucketry_model::node_protocol::{StatusCounts, SyncAnswer, Task, Validation};
-use bucketry_model::probe_share::{ProbeShare, slot_of};
+use bucketry_model::id::{BucketId, NodeId};
+use bucketry_model::node_protocol::{NodeBucket, StatusCounts, SyncAnswer, Task, Validation};
+use bucketry_model::pinning::BucketPins;
+use bucketry_model::probe_share::{ProbeAssignment, ProbeShare, slot_of};
+use jiff::Timestamp;
 
 use crate::context::{TestContext, bucket, id, location, nothing, org, seconds};
 
@@ -21,7 +23,7 @@ fn share_without(id: BucketId) -> ProbeShare {
 }
 
 fn assign(context: &TestContext, share: ProbeShare) {
-    context.control_plane.announce(SyncAnswer { probing: Some(share), ..nothing() });
+    context.control_plane.announce(SyncAnswer { probing: Some(share.into()), ..nothing() });
 }
 
 fn released(context: &TestContext) -> Vec<BucketId> {
@@ -45,7 +47,7 @@ async fn only_buckets_of_the_share_are_probed_and_counted() {
     context.control_plane.announce(SyncAnswer {
         snapshot: true,
         buckets,
-        probing: Some(share.clone()),
+        probing: Some(share.clone().into()),
         ..nothing()
     });
     seconds(200).await;
@@ -120,4 +122,52 @@ async fn what_the_node_validated_is_probed_for_a_while_because_it_counts_as_a_re
     let after = context.cloud.probes("b1").len();
     seconds(300).await;
     assert_eq!(context.cloud.probes("b1").len(), after);
+}
+
+/// A bucket that is pinned to a node, and to a region if one is given. The node of the tests is in the region `eu`.
+fn pinned(n: u16, version: i64, region: Option<&str>) -> NodeBucket {
+    let node = NodeId::new(Timestamp::UNIX_EPOCH, [1; 10]);
+    let pinned_to = BucketPins::new([node], region.map(str::to_owned)).unwrap();
+    NodeBucket { pinned_to, ..bucket(n, version) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_that_is_pinned_to_the_node_is_probed_whatever_its_share() {
+    let context = TestContext::start();
+    assign(&context, share_without(id(1)));
+    seconds(1).await;
+    context.change(vec![pinned(1, 1, None)]);
+    seconds(300).await;
+    assert!(context.cloud.probes("b1").len() > 3);
+    assert_eq!(released(&context), []);
+
+    context.change(vec![bucket(1, 2)]);
+    seconds(200).await;
+    heartbeat().await;
+    assert_eq!(released(&context), [id(1)], "others probe it when it isn't pinned any more");
+    let after = context.cloud.probes("b1").len();
+    context.change(vec![pinned(1, 3, None)]);
+    seconds(5).await;
+    assert_eq!(context.cloud.probes("b1").len(), after + 1, "probed at once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn buckets_that_are_pinned_to_a_region_are_divided_among_its_nodes() {
+    let context = TestContext::start();
+    let divided = |share, in_region| ProbeAssignment { share, in_region: Some(in_region) };
+    context.control_plane.announce(SyncAnswer {
+        snapshot: true,
+        buckets: vec![bucket(1, 1), pinned(2, 1, Some("EU"))],
+        probing: Some(divided(share_with(id(1)), share_without(id(2)))),
+        ..nothing()
+    });
+    seconds(100).await;
+    assert!(!context.cloud.probes("b1").is_empty());
+    assert_eq!(context.cloud.probes("b2").len(), 0, "another node of the region probes it");
+    let probing = Some(divided(share_without(id(1)), share_with(id(2))));
+    context.control_plane.announce(SyncAnswer { probing, ..nothing() });
+    seconds(300).await;
+    heartbeat().await;
+    assert!(!context.cloud.probes("b2").is_empty());
+    assert_eq!(released(&context), [id(1)]);
 }

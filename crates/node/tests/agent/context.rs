@@ -8,6 +8,7 @@ use bucketry_model::bucket::{BucketLocation, StorageType};
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::id::{BucketId, JobId, OrgId};
 use bucketry_model::node_protocol::{Job, NodeBucket, SyncAnswer, Task};
+use bucketry_model::pinning::BucketPins;
 use bucketry_model::secret::{SealedSecret, Secret};
 use bucketry_model::time::Clock;
 use bucketry_node::{Agent, AgentConfig, AgentHandle, Dependencies, NodeInfo};
@@ -142,7 +143,15 @@ pub(crate) fn id(n: u16) -> BucketId {
 /// A bucket without a secret, named `b` and its number.
 pub(crate) fn bucket(n: u16, version: i64) -> NodeBucket {
     let location = location(&format!("b{n}"), None);
-    NodeBucket { id: id(n), org_id: org(), version, config_version: 1, location, secret: None }
+    NodeBucket {
+        id: id(n),
+        org_id: org(),
+        version,
+        config_version: 1,
+        location,
+        secret: None,
+        pinned_to: BucketPins::default(),
+    }
 }
 
 pub(crate) fn location(bucket: &str, endpoint: Option<&str>) -> BucketLocation {

@@ -8,6 +8,7 @@ use bucketry_model::id::{
     BucketId, NodeId, NodeKeyId, OrgId, RepoId, RepoKeyId, TokenId, UserId, WorkspaceId,
 };
 use bucketry_model::name::Name;
+use bucketry_model::pinning::BucketPins;
 use bucketry_model::repository::{Folder, KeyAccess, RepositoryBucket, RepositoryMode};
 use bucketry_model::role::{OrgRole, Visibility, WorkspaceRole};
 use bucketry_model::secret::SealedSecret;
@@ -180,6 +181,7 @@ impl<'s> TestContext<'s> {
             secret: Some(secret(&format!("sealed {label}"))),
             secret_expires_at: None,
             first_report: None,
+            pinned_to: BucketPins::default(),
         }
     }
 
@@ -206,6 +208,7 @@ impl<'s> TestContext<'s> {
             secret: SecretUpdate::Keep,
             record_change: false,
             first_report: None,
+            pinned_to: bucket.pinned_to,
         }
     }
 

@@ -78,11 +78,11 @@ pub async fn a_walk_is_given_to_one_node_saved_and_finished(store: &dyn Store) {
     let context = TestContext::new(store).await;
     let (bucket, node) = (context.bucket("photos").await, context.node("node-1").await);
     let another = context.node("node-2").await;
-    assert!(store.due_walks(None, at(100), 10).await.unwrap().is_empty());
+    assert!(store.due_walks(None, None, at(100), 10).await.unwrap().is_empty());
     let owner = claimed(&context, bucket, node, 100).await;
     let rival = WalkOwner { node_id: another, ..owner };
     assert!(!store.claim_walk(&rival, at(100), at(300), at(100)).await.unwrap(), "one node gets it");
-    assert!(store.due_walks(None, at(219), 10).await.unwrap().is_empty());
+    assert!(store.due_walks(None, None, at(219), 10).await.unwrap().is_empty());
 
     assert!(store.save_walk(&owner, Some("{\"state\":1}"), at(260), at(140)).await.unwrap());
     assert!(store.save_walk(&owner, None, at(270), at(150)).await.unwrap());
@@ -112,7 +112,7 @@ pub async fn a_walk_whose_node_fell_silent_continues_elsewhere(store: &dyn Store
     let another = context.node("node-2").await;
     let owner = claimed(&context, bucket, node, 100).await;
     store.save_walk(&owner, Some("{}"), at(220), at(110)).await.unwrap();
-    let due = store.due_walks(None, at(220), 10).await.unwrap();
+    let due = store.due_walks(None, None, at(220), 10).await.unwrap();
     assert_eq!((due.len(), due[0].walk.as_ref().and_then(|walk| walk.state.as_deref())), (1, Some("{}")));
     let next = WalkOwner { node_id: another, ..owner };
     assert!(store.claim_walk(&next, at(220), at(340), at(220)).await.unwrap());
@@ -137,7 +137,7 @@ pub async fn a_node_of_an_organization_gets_its_walks_only(store: &dyn Store) {
         let bucket = context.bucket(label).await;
         store.request_walk(context.org, bucket, &audit(at(seconds))).await.unwrap();
     }
-    let of = |org| async move { store.due_walks(org, at(30), 10).await.unwrap() };
+    let of = |org| async move { store.due_walks(org, None, at(30), 10).await.unwrap() };
     let all = of(None).await;
     assert_eq!(
         all.iter().map(|plan| plan.org_id).collect::<Vec<_>>(),
@@ -145,7 +145,7 @@ pub async fn a_node_of_an_organization_gets_its_walks_only(store: &dyn Store) {
         "longest due first"
     );
     assert_eq!(of(Some(context.org)).await, all[1..]);
-    assert_eq!(store.due_walks(None, at(30), 1).await.unwrap().len(), 1);
+    assert_eq!(store.due_walks(None, None, at(30), 1).await.unwrap().len(), 1);
 }
 
 pub async fn failures_are_counted_and_forgiven(store: &dyn Store) {
@@ -185,7 +185,7 @@ pub async fn buckets_of_an_organization_are_planned_in_slices(store: &dyn Store)
     assert_eq!(store.plan_walks(context.org, at(50), 2).await.unwrap(), 1);
     assert_eq!(store.plan_walks(context.org, at(55), 2).await.unwrap(), 1, "recent ones are looked at again");
     let due: Vec<BucketId> =
-        store.due_walks(None, at(50), 10).await.unwrap().iter().map(|plan| plan.bucket_id).collect();
+        store.due_walks(None, None, at(50), 10).await.unwrap().iter().map(|plan| plan.bucket_id).collect();
     assert!(due.len() == 2 && due.contains(&buckets[0]) && due.contains(&buckets[2]), "{due:?}");
 
     let later = context.bucket_in(context.workspace, "d", at(60)).await;

@@ -43,6 +43,7 @@ pub mod notification;
 pub mod notification_channel;
 pub mod organization;
 pub mod overview;
+pub mod pin;
 pub mod repository;
 pub mod repository_key;
 pub mod repository_use;
@@ -184,6 +185,12 @@ macro_rules! contract_stories {
                 repositories_are_found_and_listed_by_name
                 unused_facets_are_purged
                 buckets_are_counted_by_what_they_have_in_common
+            }
+            pin {
+                pins_read_back_until_they_are_cleared
+                a_change_of_pins_is_announced_with_the_repositories_and_is_no_other_configuration
+                reports_of_nodes_that_serve_a_bucket_no_longer_do_not_count
+                walks_of_buckets_that_are_pinned_to_others_are_left_out
             }
             monitoring {
                 the_oldest_buckets_of_all_organizations_are_monitored

@@ -15,7 +15,9 @@ use sqlx::query;
 use super::columns::Columns;
 use super::dialect::{Row, for_update, is_unique_violation};
 use super::statement::{InList, Write, texts};
-use super::{SqlStore, attachment, facets, freshness, inventory, key_check, live_workspace, probe, series};
+use super::{
+    SqlStore, attachment, facets, freshness, inventory, key_check, live_workspace, pin, probe, series,
+};
 use crate::Result;
 use crate::bucket::{
     BucketDeleted, BucketInserted, BucketQuery, BucketStore, BucketUpdate, BucketUpdated, CredentialEnd,
@@ -34,7 +36,7 @@ macro_rules! bucket_columns {
     () => {
         concat!(
             "b.id, b.org_id, b.workspace_id, b.name, b.version, b.created_at, b.updated_at, ",
-            "b.secret_set_at, b.secret_expires_at, ",
+            "b.secret_set_at, b.secret_expires_at, b.pinned_to, ",
             location_columns!()
         )
     };
@@ -72,6 +74,7 @@ pub(super) fn without_secret(columns: &mut Columns<'_>) -> Result<Bucket> {
             set_at: columns.optional_time()?,
             expires_at: columns.optional_time()?,
         },
+        pinned_to: columns.pins()?,
         location: location(columns)?,
         secret: None,
     })
@@ -86,8 +89,8 @@ fn bucket(row: &Row) -> Result<Bucket> {
 /// Inserts the row. Returns false if a live bucket has the name.
 async fn insert_row(write: &mut Write, new: &NewBucket, now: Timestamp) -> Result<bool> {
     let sql = "INSERT INTO buckets (id, org_id, workspace_id, name, name_folded, storage_type, bucket, access_key, \
-               endpoint, region, version, created_at, updated_at, sealed_to, secret, secret_set_at, secret_expires_at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11, $11, $12, $13, $14, $15) \
+               endpoint, region, version, created_at, updated_at, sealed_to, secret, secret_set_at, secret_expires_at, \
+               pinned_to) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11, $11, $12, $13, $14, $15, $16) \
                ON CONFLICT (org_id, name_folded) WHERE deleted_at IS NULL DO NOTHING";
     let location = &new.location;
     let secret = new.secret.as_ref();
@@ -106,7 +109,8 @@ async fn insert_row(write: &mut Write, new: &NewBucket, now: Timestamp) -> Resul
         .bind(secret.map(|secret| secret.sealed_to.as_str()))
         .bind(secret.map(|secret| secret.sealed.as_text()))
         .bind(secret.map(|_| to_micros(now)))
-        .bind(secret.and(new.secret_expires_at).map(to_micros));
+        .bind(secret.and(new.secret_expires_at).map(to_micros))
+        .bind(pin::text(&new.pinned_to)?);
     Ok(write.execute(insert).await? > 0)
 }
 
@@ -124,7 +128,7 @@ async fn update_row(write: &mut Write, update: &BucketUpdate, now: Timestamp) ->
         SecretUpdate::Replace { secret, expires_at } => (true, Some(secret), *expires_at),
     };
     let sql = "UPDATE buckets SET workspace_id = $2, name = $3, name_folded = $4, storage_type = $5, bucket = $6, \
-               access_key = $7, endpoint = $8, region = $9, version = version + 1, updated_at = $10, \
+               access_key = $7, endpoint = $8, region = $9, pinned_to = $17, version = version + 1, updated_at = $10, \
                sealed_to = CASE WHEN $11 THEN $12 ELSE sealed_to END, \
                secret = CASE WHEN $11 THEN $13 ELSE secret END, \
                secret_set_at = CASE WHEN $11 THEN $14 ELSE secret_set_at END, \
@@ -148,7 +152,8 @@ async fn update_row(write: &mut Write, update: &BucketUpdate, now: Timestamp) ->
         .bind(secret.map(|secret| secret.sealed.as_text()))
         .bind(secret.map(|_| to_micros(now)))
         .bind(expires_at.map(to_micros))
-        .bind(update.record_change);
+        .bind(update.record_change)
+        .bind(pin::text(&update.pinned_to)?);
     write.execute(statement).await.map(|_| ())
 }
 
@@ -215,13 +220,16 @@ impl BucketStore for SqlStore {
     async fn update_bucket(&self, update: &BucketUpdate, audit: &AuditEntry) -> Result<BucketUpdated> {
         let now = audit.at;
         let mut write = self.write_audited(audit).await?;
-        if update.record_change {
+        let is_repinned = pin::is_pinned_otherwise(&mut write, update.id, &update.pinned_to).await?;
+        if update.record_change || is_repinned {
             probe::hold_heartbeats(&mut write).await?;
         }
         let report = probe::reporter(&mut write, update.first_report.as_ref()).await?;
         // Locks repositories before buckets, in the same order as changes to repositories do, to avoid deadlocks.
         // Also prevents two buckets of a repository from taking the same name at the same time.
-        if attachment::is_called_otherwise(&mut write, update.id, &update.location.bucket).await? {
+        if is_repinned
+            || attachment::is_called_otherwise(&mut write, update.id, &update.location.bucket).await?
+        {
             attachment::lock_holders(&mut write, update.id).await?;
         }
         let sql = concat!(
@@ -255,6 +263,11 @@ impl BucketStore for SqlStore {
         if update.record_change {
             remove_reports(&mut write, update.id).await?;
             key_check::forget_key(&mut write, update.id).await?;
+        }
+        if is_repinned {
+            pin::withdraw_excluded(&mut write, update.id, &update.pinned_to, now).await?;
+        }
+        if update.record_change || is_repinned {
             write.record_change(update.org_id, Subject::Bucket(update.id), now);
         }
         if renamed || place != (update.location.storage_type, update.location.endpoint.clone()) {
@@ -265,7 +278,7 @@ impl BucketStore for SqlStore {
             probe::take_first(&mut write, update.id, report, now).await?;
         }
         facets::refresh(&mut write, &[update.id.to_string()], now).await?;
-        if renamed {
+        if renamed || is_repinned {
             attachment::announce_holders(&mut write, update.org_id, update.id, now).await?;
         }
         if workspace != update.workspace_id {

@@ -4,6 +4,7 @@
 use std::str::FromStr;
 
 use bucketry_model::name::Name;
+use bucketry_model::pinning::BucketPins;
 use bucketry_model::time;
 use jiff::Timestamp;
 use sqlx::{Decode, Row as _, Type};
@@ -110,6 +111,11 @@ impl<'r> Columns<'r> {
 
     pub(super) fn name(&mut self) -> Result<Name> {
         self.read(Name::parse)
+    }
+
+    /// Pins of a bucket, which are NULL if it has none.
+    pub(super) fn pins(&mut self) -> Result<BucketPins> {
+        Ok(self.optional_read(serde_json::from_str)?.unwrap_or_default())
     }
 
     pub(super) fn time(&mut self) -> Result<Timestamp> {

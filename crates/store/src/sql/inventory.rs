@@ -9,10 +9,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::query;
 
-use super::SqlStore;
 use super::columns::Columns;
 use super::dialect::{Row, for_share, for_update};
 use super::statement::{Rows, Write};
+use super::{SqlStore, pin};
 use crate::inventory::{
     BucketSize, InventoryStore, MeasuredSize, StoredWalk, WalkOutcome, WalkOwner, WalkPlan,
 };
@@ -23,6 +23,15 @@ macro_rules! select_plan {
         "SELECT w.bucket_id, w.org_id, w.setting, s.schedule, w.due_at, w.requested, w.failures, w.error, w.error_at, \
          z.started_at, w.started_at, w.node_id, w.saved_at, w.state FROM inventory_walks w \
          LEFT JOIN inventory_schedules s ON s.org_id = w.org_id LEFT JOIN bucket_sizes z ON z.bucket_id = w.bucket_id "
+    };
+}
+
+/// Walks that are due, unless the bucket is pinned and the patterns `$3` of a node and `$4` of a region are both missing in its
+/// pins. An engine can't turn this into a join, so it looks up the buckets of due walks only.
+macro_rules! due_condition {
+    () => {
+        "WHERE w.due_at IS NOT NULL AND w.due_at <= $1 AND COALESCE((SELECT b.pinned_to IS NULL \
+         OR LOWER(b.pinned_to) LIKE $3 OR LOWER(b.pinned_to) LIKE $4 FROM buckets b WHERE b.id = w.bucket_id), TRUE) "
     };
 }
 
@@ -254,17 +263,23 @@ impl InventoryStore for SqlStore {
         Ok(true)
     }
 
-    async fn due_walks(&self, org_id: Option<OrgId>, now: Timestamp, limit: u32) -> Result<Vec<WalkPlan>> {
-        let of_all = concat!(
-            select_plan!(),
-            "WHERE w.due_at IS NOT NULL AND w.due_at <= $1 ORDER BY w.due_at LIMIT $2"
-        );
-        let of_org = concat!(
-            select_plan!(),
-            "WHERE w.due_at IS NOT NULL AND w.due_at <= $1 AND w.org_id = $3 ORDER BY w.due_at LIMIT $2"
+    async fn due_walks(
+        &self,
+        org_id: Option<OrgId>,
+        node: Option<(NodeId, &str)>,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<WalkPlan>> {
+        let of_all = concat!(select_plan!(), due_condition!(), "ORDER BY w.due_at LIMIT $2");
+        let of_org =
+            concat!(select_plan!(), due_condition!(), "AND w.org_id = $5 ORDER BY w.due_at LIMIT $2");
+        let everything = || "%".to_owned();
+        let (node, region) = node.map_or_else(
+            || (everything(), everything()),
+            |(id, region)| (pin::node_pattern(id), pin::region_pattern(region)),
         );
         let sql = query(if org_id.is_some() { of_org } else { of_all });
-        let sql = sql.bind(to_micros(now)).bind(i64::from(limit));
+        let sql = sql.bind(to_micros(now)).bind(i64::from(limit)).bind(node).bind(region);
         let sql = match org_id {
             Some(org_id) => sql.bind(org_id.to_string()),
             None => sql,

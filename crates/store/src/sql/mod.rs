@@ -46,6 +46,7 @@ mod notification_silence;
 mod organization;
 mod overview;
 mod page;
+mod pin;
 mod probe;
 mod registration;
 mod report_withdrawal;

@@ -141,10 +141,8 @@ pub(super) async fn take_first(
 
 /// Adds samples. Returns how many were added.
 async fn take(write: &mut Write, batch: &ProbeBatch) -> Result<usize> {
-    if !is_registered(write, batch.node_id).await? {
-        return Ok(0);
-    }
-    let mut known = known_buckets(write, batch).await?;
+    let Some(region) = registered_region(write, batch.node_id).await? else { return Ok(0) };
+    let mut known = known_buckets(write, batch, &region).await?;
     let mut days = day_records(write, batch, &known).await?;
     let Added { taken, events, expired } = add(batch, &mut known, &mut days);
     if taken == 0 {
@@ -176,14 +174,24 @@ async fn take(write: &mut Write, batch: &ProbeBatch) -> Result<usize> {
 
 /// Whether the node is live. Locks it until the transaction ends, so that its batches wait for each other.
 pub(super) async fn is_registered(write: &mut Write, id: NodeId) -> Result<bool> {
-    let sql = concat!("SELECT id FROM nodes WHERE id = $1 AND removed_at IS NULL", for_update!());
-    write.finds(query(sql).bind(id.to_string())).await
+    Ok(registered_region(write, id).await?.is_some())
+}
+
+/// The region of a live node. Locks the node, as `is_registered` does.
+async fn registered_region(write: &mut Write, id: NodeId) -> Result<Option<String>> {
+    let sql = concat!("SELECT region FROM nodes WHERE id = $1 AND removed_at IS NULL", for_update!());
+    let row = write.row(query(sql).bind(id.to_string())).await?;
+    row.map(|row| Columns::of(&row).text()).transpose()
 }
 
 /// The live buckets among the sampled ones that the node serves, with its latest reports.
-async fn known_buckets(write: &mut Write, batch: &ProbeBatch) -> Result<BTreeMap<BucketId, KnownBucket>> {
+async fn known_buckets(
+    write: &mut Write,
+    batch: &ProbeBatch,
+    region: &str,
+) -> Result<BTreeMap<BucketId, KnownBucket>> {
     let list = InList::new(
-        "SELECT b.id, b.org_id, b.workspace_id, b.config_version, b.config_changed_at, w.at, w.status, w.latency_ms, \
+        "SELECT b.id, b.org_id, b.workspace_id, b.pinned_to, b.config_version, b.config_changed_at, w.at, w.status, w.latency_ms, \
          w.since FROM buckets b LEFT JOIN bucket_words w ON w.bucket_id = b.id AND w.node_id = $1 WHERE b.deleted_at IS NULL AND b.id IN (",
         ")",
     )
@@ -193,7 +201,8 @@ async fn known_buckets(write: &mut Write, batch: &ProbeBatch) -> Result<BTreeMap
         let mut columns = Columns::of(&row);
         let (id, org_id): (BucketId, OrgId) = (columns.parsed()?, columns.parsed()?);
         let workspace_id = columns.parsed()?;
-        if batch.org_id.is_some_and(|served| served != org_id) {
+        let is_admitted = columns.pins()?.admit(batch.node_id, region);
+        if !is_admitted || batch.org_id.is_some_and(|served| served != org_id) {
             continue;
         }
         // Times from a clock that was ahead are ignored. They would otherwise keep correct samples out until real

@@ -9,7 +9,7 @@ use sqlx::query;
 
 use super::columns::Columns;
 use super::probe::is_registered;
-use super::statement::{InList, Rows, texts};
+use super::statement::{InList, Rows, Write, texts};
 use super::{SqlStore, facets};
 use crate::Result;
 use crate::report_withdrawal::ReportWithdrawalStore;
@@ -19,6 +19,21 @@ const WITHDRAWALS: Rows<'static> = Rows {
     columns: 3,
     after: " ON CONFLICT (bucket_id, at, node_id) DO NOTHING",
 };
+
+/// Stores that a node's reports on these buckets have ended.
+pub(super) async fn note_withdrawals(
+    write: &mut Write,
+    node: &str,
+    buckets: &[String],
+    now: Timestamp,
+) -> Result<()> {
+    write
+        .insert_rows(&WITHDRAWALS, buckets, |values, id| {
+            values.bind(id.clone()).bind(to_micros(now)).bind(node.to_owned())
+        })
+        .await
+        .map(drop)
+}
 
 #[async_trait]
 impl ReportWithdrawalStore for SqlStore {
@@ -62,11 +77,7 @@ impl ReportWithdrawalStore for SqlStore {
             return Ok(0);
         }
         withdrawn.sort_unstable();
-        write
-            .insert_rows(&WITHDRAWALS, &withdrawn, |values, id| {
-                values.bind(id.clone()).bind(to_micros(now)).bind(node.clone())
-            })
-            .await?;
+        note_withdrawals(&mut write, &node, &withdrawn, now).await?;
         facets::refresh(&mut write, &withdrawn, now).await?;
         let list = InList::new("SELECT b.org_id FROM buckets b WHERE b.id IN (", ")");
         for row in write.rows_in_list(&list, &withdrawn).await? {

@@ -43,7 +43,7 @@ macro_rules! select_node_buckets {
         concat!(
             "SELECT b.id, b.org_id, b.version, b.config_version, ",
             location_columns!(),
-            ", b.secret FROM buckets b "
+            ", b.secret, b.pinned_to FROM buckets b "
         )
     };
 }
@@ -57,6 +57,7 @@ fn node_bucket(row: &Row) -> Result<NodeBucket> {
         config_version: columns.number()?,
         location: location(&mut columns)?,
         secret: columns.optional_text()?.map(SealedSecret::from_text),
+        pinned_to: columns.pins()?,
     })
 }
 

@@ -75,6 +75,7 @@ pub(crate) fn bucket(number: u8) -> NewBucket {
         secret: None,
         secret_expires_at: None,
         first_report: None,
+        pinned_to: bucketry_model::pinning::BucketPins::default(),
     }
 }
 

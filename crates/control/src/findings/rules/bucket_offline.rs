@@ -11,7 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::endpoint_offline::EndpointOutages;
 use super::secret_unreadable::UnreadableSecrets;
-use super::{credential, endpoint_offline, node_isolated, node_silent, secret_unreadable};
+use super::{
+    credential, endpoint_offline, node_isolated, node_silent, pinned_nodes_missing, secret_unreadable,
+};
 use crate::findings::observations::{Observations, ObservedNode, UnreachableBucket};
 use crate::findings::sentence::{argument, names};
 
@@ -66,6 +68,9 @@ fn describe(
         return (FindingCode::BucketOffline, Severity::Critical, "Bucket is OFFLINE", sentence);
     }
     let sentence = match last_silence(seen, bucket) {
+        None if pinned_nodes_missing::is_part(seen, bucket) => {
+            "None of the nodes that it is pinned to is connected, so no node serves it.".to_owned()
+        }
         Some((node, _)) => format!("The node {}, which served it, is silent.", node.name),
         None => "No node has probed it yet.".to_owned(),
     };
@@ -96,6 +101,7 @@ fn explanation(seen: &Observations, bucket: &UnreachableBucket, causes: &Causes<
     if bucket.status == Status::Disconnected {
         return match last_silence(seen, bucket) {
             Some((node, _)) => Some(node_silent::key(node.id)),
+            None if pinned_nodes_missing::is_part(seen, bucket) => Some(pinned_nodes_missing::key()),
             None if seen.nodes.is_empty() => Some(node_silent::no_node_key()),
             None if seen.nodes.iter().any(|node| node.connected) => None,
             None => seen.nodes.first().map(|node| node_silent::key(node.id)),

@@ -14,6 +14,7 @@ mod key_too_broad;
 mod node_isolated;
 mod node_silent;
 mod objects_stale;
+mod pinned_nodes_missing;
 mod quota;
 mod reports_waiting;
 mod secret_unreadable;
@@ -39,6 +40,7 @@ pub(super) fn evaluate(seen: &Observations) -> FindingScan {
     let more = bucket_offline::unlisted(seen, &buckets);
     let findings = [
         node_silent::check(seen),
+        pinned_nodes_missing::check(seen),
         node_isolated::check(seen, &causes.isolated),
         endpoint_offline::check(seen, &causes.outages, &causes.isolated),
         secret_unreadable::check(seen, &causes.unreadable),

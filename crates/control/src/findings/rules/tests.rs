@@ -1,6 +1,7 @@
 //! What the rules find, by the situations in which people look.
 
 mod error_rate;
+mod pinned_nodes;
 
 use bucketry_model::bucket::StorageType;
 use bucketry_model::diagnosis::CheckCode;
@@ -9,6 +10,7 @@ use bucketry_model::freshness::FreshnessRule;
 use bucketry_model::id::{BucketId, NodeId, OrgId, WorkspaceId};
 use bucketry_model::name::Name;
 use bucketry_model::node::WaitingBatches;
+use bucketry_model::pinning::BucketPins;
 use bucketry_model::provider::Provider;
 use bucketry_model::status::{ProbeFailure, ProbedStatus, Status};
 use bucketry_model::time::Day;
@@ -41,6 +43,7 @@ fn node(n: u8, silent_for: i64) -> ObservedNode {
     ObservedNode {
         id: node_id(n),
         name: format!("node-{n}"),
+        region: format!("region-{n}"),
         connected: silent_for < 60,
         last_seen: at(NOW - silent_for),
         waiting: None,
@@ -62,6 +65,7 @@ fn bucket(n: u16, code: CheckCode, nodes: &[u8]) -> UnreachableBucket {
         reports: nodes.iter().map(|n| (node_id(*n), ProbedStatus::Offline)).collect(),
         endpoint: "minio:9000".to_owned(),
         repositories: Vec::new(),
+        pinned_to: BucketPins::default(),
     }
 }
 
