@@ -8,6 +8,7 @@ use clap::Args;
 
 use crate::failure::{Failure, Result};
 use crate::nearest::nearest;
+use crate::registry_file::FilePins;
 
 /// The heading of flags that choose nodes.
 pub(crate) const NODES: &str = "Nodes";
@@ -39,6 +40,21 @@ pub(crate) async fn node_ids(client: &ApiClient, given: &[String]) -> Result<Vec
     }
     let known = client.nodes().await?;
     given.iter().map(|one| node_id(&known, one)).collect()
+}
+
+/// The pins that a registry file names, as they are sent.
+pub(crate) fn of_file(pins: &FilePins, known: &[RegisteredNode]) -> Result<PinnedTo> {
+    let nodes = pins.nodes.iter().map(|one| node_id(known, one)).collect::<Result<_>>()?;
+    Ok(PinnedTo { nodes, regions: pins.regions.clone() })
+}
+
+/// The pins of a bucket as a registry file names them. A removed node has its id.
+pub(crate) fn for_file(pins: &PinnedTo, known: &[RegisteredNode]) -> FilePins {
+    let node = |id: &String| {
+        let found = known.iter().find(|node| node.id.to_string() == *id);
+        found.map_or_else(|| id.clone(), |node| node.ip.clone())
+    };
+    FilePins { nodes: pins.nodes.iter().map(node).collect(), regions: pins.regions.clone() }
 }
 
 fn node_id(known: &[RegisteredNode], given: &str) -> Result<String> {

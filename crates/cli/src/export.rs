@@ -17,7 +17,7 @@ use crate::credentials::connect;
 use crate::failure::{Failure, Result};
 use crate::output;
 use crate::registry_file::{
-    FileAttachment, FileBucket, FileMember, FileRepository, FileWorkspace, FileWriter, SecretSource,
+    FileAttachment, FileBucket, FileMember, FilePins, FileRepository, FileWorkspace, FileWriter, SecretSource,
 };
 use crate::remote::Remote;
 use crate::workspace_choice::find_in;
@@ -93,10 +93,11 @@ impl Export {
     }
 
     async fn buckets(&mut self, client: &ApiClient, only: Option<WorkspaceId>) -> Result<()> {
+        let nodes = client.nodes().await?;
         let mut cursor = None;
         loop {
             let page = buckets_by_name(client, only, cursor.as_deref()).await?;
-            for bucket in page.buckets.into_iter().map(CurrentBucket::from) {
+            for bucket in page.buckets.into_iter().map(|bucket| CurrentBucket::new(bucket, &nodes)) {
                 self.writer.bucket(&self.file_bucket(&bucket));
                 self.buckets.insert(bucket.id, bucket.name);
             }
@@ -142,6 +143,7 @@ impl Export {
             key: bucket.key.clone(),
             secret,
             read_only: false,
+            pinned_to: Some(bucket.pinned_to.clone()).filter(|pins| *pins != FilePins::default()),
         }
     }
 

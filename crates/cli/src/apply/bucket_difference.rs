@@ -7,7 +7,7 @@ use bucketry_model::same_bucket::aws_partition;
 
 use super::current::CurrentBucket;
 use super::field_difference::FieldDifference;
-use crate::registry_file::{FileBucket, SecretSource};
+use crate::registry_file::{FileBucket, FilePins, SecretSource};
 
 /// The fields whose stored secret is for their stored values only. A region is one of them if it is in another partition
 /// of AWS (China, GovCloud), which has its own accounts.
@@ -61,6 +61,11 @@ pub(super) fn bucket_difference(
     }
     if differs("key", current.key.as_deref(), read.key.as_deref()) {
         change.key.clone_from(&wanted.key);
+    }
+    let pins = wanted.pinned_to.as_ref().map(FilePins::text);
+    let present = Some(current.pinned_to.text()).filter(|text| !text.is_empty());
+    if differs("pinnedTo", present.as_deref(), pins.as_deref()) {
+        change.pinned_to.clone_from(&wanted.pinned_to);
     }
     let leaves_partition = change.region.is_some()
         && aws_partition(current.region.as_deref()) != aws_partition(read.region.as_deref());

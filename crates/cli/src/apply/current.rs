@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use bucketry_api_types::bucket::BucketInfo;
+use bucketry_api_types::node::RegisteredNode;
 use bucketry_api_types::repository::Repo;
 use bucketry_api_types::workspace::WorkspaceWithMembers;
 use bucketry_client::ApiClient;
@@ -12,7 +13,9 @@ use bucketry_model::id::{BucketId, RepoId, UserId, WorkspaceId};
 use bucketry_model::repository::RepositoryMode;
 use bucketry_model::role::WorkspaceRole;
 
+use crate::bucket_pins;
 use crate::failure::Result;
+use crate::registry_file::FilePins;
 
 /// Entries per request.
 const PAGE: u32 = 1_000;
@@ -21,6 +24,8 @@ const PAGE: u32 = 1_000;
 #[derive(Debug, Default)]
 pub(crate) struct CurrentState {
     pub(crate) workspaces: Vec<CurrentWorkspace>,
+    /// The nodes that serve the organization.
+    pub(crate) nodes: Vec<RegisteredNode>,
     /// By name.
     pub(crate) buckets: Vec<CurrentBucket>,
     /// By name.
@@ -52,6 +57,7 @@ pub(crate) struct CurrentBucket {
     pub(crate) region: Option<String>,
     pub(crate) key: Option<String>,
     pub(crate) has_secret: bool,
+    pub(crate) pinned_to: FilePins,
 }
 
 #[derive(Debug, Clone)]
@@ -75,11 +81,14 @@ impl CurrentState {
         let found = client.workspaces().await?.into_iter();
         let mut workspaces: Vec<CurrentWorkspace> = found.map(CurrentWorkspace::from).collect();
         workspaces.sort_by(|one, other| (&one.name, one.id).cmp(&(&other.name, other.id)));
-        let mut state = Self { workspaces, ..Self::default() };
+        let nodes = client.nodes().await?;
+        let mut state = Self { workspaces, nodes, ..Self::default() };
         let mut cursor = None;
         loop {
             let page = buckets_by_name(client, None, cursor.as_deref()).await?;
-            state.buckets.extend(page.buckets.into_iter().map(CurrentBucket::from));
+            let read = |bucket| CurrentBucket::new(bucket, &state.nodes);
+            let read: Vec<CurrentBucket> = page.buckets.into_iter().map(read).collect();
+            state.buckets.extend(read);
             cursor = page.next_cursor;
             if cursor.is_none() {
                 break;
@@ -133,9 +142,11 @@ impl From<WorkspaceWithMembers> for CurrentWorkspace {
     }
 }
 
-impl From<BucketInfo<'_>> for CurrentBucket {
-    fn from(bucket: BucketInfo<'_>) -> Self {
+impl CurrentBucket {
+    pub(crate) fn new(bucket: BucketInfo<'_>, nodes: &[RegisteredNode]) -> Self {
+        let pinned_to = bucket.pinned_to.as_ref();
         Self {
+            pinned_to: pinned_to.map(|pins| bucket_pins::for_file(pins, nodes)).unwrap_or_default(),
             id: bucket.id,
             name: bucket.name.into_owned(),
             workspace_id: bucket.workspace_id,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bucketry_api_types::bucket_fields::BucketChanges;
+use bucketry_api_types::node::RegisteredNode;
 use bucketry_api_types::repository::{BucketPlace, NewRepo, RepoChanges};
 use bucketry_client::{ApiClient, ClientError};
 use bucketry_model::bucket::StorageType;
@@ -15,6 +16,7 @@ use tokio::task::JoinSet;
 use super::current::CurrentState;
 use super::plan::{ChangeAction, PlannedChange};
 use crate::bucket_fields::{new_bucket, storage_type_of};
+use crate::bucket_pins;
 use crate::busy_server::BusyServer;
 use crate::checks::failed_checks_text;
 use crate::failure::{Failure, Result};
@@ -40,6 +42,8 @@ pub(crate) const FILE_FIELDS: &refusal::Flags = &[
     ("repoBuckets", "buckets"),
     ("folder", "folder"),
     ("role", "role"),
+    ("pinnedTo.nodes", "pinnedTo.nodes"),
+    ("pinnedTo.regions", "pinnedTo.regions"),
 ];
 
 /// What became of a change.
@@ -75,6 +79,7 @@ pub(super) struct Executor {
     workspaces: HashMap<String, WorkspaceId>,
     /// By name in lower case.
     buckets: HashMap<String, BucketId>,
+    nodes: Vec<RegisteredNode>,
 }
 
 impl Executor {
@@ -87,7 +92,8 @@ impl Executor {
     ) -> Self {
         let workspaces = current.workspaces.iter().map(|one| (one.name.to_lowercase(), one.id)).collect();
         let buckets = current.buckets.iter().map(|one| (one.name.to_lowercase(), one.id)).collect();
-        Self { client, secrets, skip_validation, default, workspaces, buckets }
+        let nodes = current.nodes.clone();
+        Self { client, secrets, skip_validation, default, workspaces, buckets, nodes }
     }
 
     /// Makes the changes in their order; neighbouring changes of buckets at the same time.
@@ -164,6 +170,8 @@ impl Executor {
 
     fn fields(&self, bucket: &FileBucket) -> Result<BucketChanges> {
         let secret = bucket.secret.as_ref().map(|source| self.secrets.read(source)).transpose()?;
+        let pins =
+            bucket.pinned_to.as_ref().map(|pins| bucket_pins::of_file(pins, &self.nodes)).transpose()?;
         Ok(BucketChanges {
             name: None,
             bucket: bucket.bucket.clone(),
@@ -176,7 +184,7 @@ impl Executor {
             api_key_uuid: None,
             skip_validation: self.skip_validation.then_some(true),
             checks: bucket.read_only.then_some(CheckScope::ReadOnly),
-            pinned_to: None,
+            pinned_to: pins,
         })
     }
 

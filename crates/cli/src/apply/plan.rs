@@ -10,7 +10,7 @@ use super::bucket_difference::{bucket_difference, source_text};
 use super::current::{CurrentBucket, CurrentRepository, CurrentState, CurrentWorkspace};
 use super::field_difference::FieldDifference;
 use crate::registry_file::{
-    FileAttachment, FileBucket, FileProblems, FileRepository, FileWorkspace, RegistryFile,
+    FileAttachment, FileBucket, FilePins, FileProblems, FileRepository, FileWorkspace, RegistryFile,
 };
 
 /// What a plan may do.
@@ -181,6 +181,7 @@ impl Planner<'_> {
             self.problems.add(wanted.line, path, "lacks the key bucket, which a new bucket needs");
         }
         let secret = wanted.secret.as_ref().map(source_text);
+        let pins = wanted.pinned_to.as_ref().map(FilePins::text).filter(|text| !text.is_empty());
         let values = [
             ("workspace", wanted.workspace.as_deref()),
             ("bucket", wanted.bucket.as_deref()),
@@ -189,6 +190,7 @@ impl Planner<'_> {
             ("region", wanted.region.as_deref()),
             ("key", wanted.key.as_deref()),
             ("secret", secret.as_deref()),
+            ("pinnedTo", pins.as_deref()),
         ];
         let fields = new_fields(&values);
         let action = ChangeAction::CreateBucket(Box::new(wanted.clone()));

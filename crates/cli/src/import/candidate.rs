@@ -5,7 +5,7 @@ use bucketry_model::name::MAX_NAME_CHARS;
 use bucketry_model::paste::fields::PastedFields;
 use bucketry_model::storage_name::StorageName;
 
-use crate::registry_file::{FileBucket, SecretSource};
+use crate::registry_file::{FileBucket, FilePins, SecretSource};
 
 /// A line or an element of a file.
 #[derive(Debug)]
@@ -37,6 +37,7 @@ pub(super) struct ImportCandidate {
     pub(super) secret: Option<SecretSource>,
     pub(super) read_only: bool,
     pub(super) folder: String,
+    pub(super) pinned_to: Option<FilePins>,
 }
 
 impl ReadEntry {
@@ -69,7 +70,7 @@ impl From<ImportedBucket> for ImportCandidate {
         }
         let secret = secret_file.map(|path| SecretSource::File(in_home(&path).into()));
         let named = fields.storage_type.map(StorageName::from);
-        Self { names, workspace: None, fields, named, secret, read_only: false, folder }
+        Self { names, workspace: None, fields, named, secret, read_only: false, folder, pinned_to: None }
     }
 }
 
@@ -91,6 +92,7 @@ impl From<FileBucket> for ImportCandidate {
             secret: bucket.secret,
             read_only: bucket.read_only,
             folder: String::new(),
+            pinned_to: bucket.pinned_to,
         }
     }
 }

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use bucketry_api_types::bucket::BucketInfo;
 use bucketry_api_types::bucket_fields::NewBucketRequest;
+use bucketry_api_types::node::RegisteredNode;
+use bucketry_api_types::pinned_to::PinnedTo;
 use bucketry_client::api::bucket::BucketListSelection;
 use bucketry_client::{ApiClient, ClientError};
 use bucketry_model::bucket::{BucketLocation, StorageType};
@@ -24,6 +26,7 @@ use super::ImportOptions;
 use super::candidate::ImportCandidate;
 use super::credential_files::ImportCredentials;
 use crate::apply::{FILE_FIELDS, in_file_terms};
+use crate::bucket_pins;
 use crate::busy_server::{BusyServer, lacks_node};
 use crate::failure::Result;
 use crate::named::search_for;
@@ -73,6 +76,7 @@ struct RegistrarSettings {
     workspaces: HashMap<String, Option<WorkspaceId>>,
     credentials: ImportCredentials,
     secrets: SecretReader,
+    nodes: Vec<RegisteredNode>,
     dry_run: bool,
     skip_validation: bool,
     read_only: bool,
@@ -87,6 +91,7 @@ struct ReadBucket {
     fields: PastedFields,
     read_only: bool,
     folder: String,
+    pinned_to: Option<PinnedTo>,
 }
 
 impl Registrar {
@@ -107,6 +112,7 @@ impl Registrar {
             workspaces,
             credentials,
             secrets: SecretReader::beside(&options.file),
+            nodes: client.nodes().await?,
             dry_run: options.dry_run,
             skip_validation: options.skip_validation,
             read_only: options.read_only,
@@ -199,8 +205,11 @@ impl Registrar {
         let location = location(&fields)?;
         let named = candidate.named.unwrap_or_else(|| storage_type.into());
         let read_only = candidate.read_only || settings.read_only;
+        let pins = candidate.pinned_to.as_ref();
+        let pins = pins.map(|pins| bucket_pins::of_file(pins, &settings.nodes)).transpose();
+        let pinned_to = pins.map_err(|failure| failure.message().to_owned())?;
         let (names, folder) = (candidate.names, candidate.folder);
-        Ok(ReadBucket { workspace, names, location, named, fields, read_only, folder })
+        Ok(ReadBucket { workspace, names, location, named, fields, read_only, folder, pinned_to })
     }
 
     fn request(&self, bucket: &ReadBucket, name: &str) -> NewBucketRequest {
@@ -217,7 +226,7 @@ impl Registrar {
             api_key_uuid: None,
             skip_validation: self.settings.skip_validation.then_some(true),
             checks: bucket.read_only.then_some(CheckScope::ReadOnly),
-            pinned_to: None,
+            pinned_to: bucket.pinned_to.clone(),
         }
     }
 

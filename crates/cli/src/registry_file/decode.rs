@@ -12,8 +12,8 @@ use bucketry_model::storage_name::StorageName;
 use super::problem::FileProblems;
 use super::yaml::{self, YamlNode, YamlValue};
 use super::{
-    END, FORMAT_VERSION, FileAttachment, FileBucket, FileMember, FileRepository, FileScope, FileWorkspace,
-    HAS_END, RegistryFile, SecretSource, problem_of_missing_end,
+    END, FORMAT_VERSION, FileAttachment, FileBucket, FileMember, FilePins, FileRepository, FileScope,
+    FileWorkspace, HAS_END, RegistryFile, SecretSource, problem_of_missing_end,
 };
 use crate::nearest::nearest;
 
@@ -32,7 +32,9 @@ const BUCKET: &[&str] = &[
     "secretFile",
     "secretEnv",
     "readOnly",
+    "pinnedTo",
 ];
+const PINS: &[&str] = &["nodes", "regions"];
 const REPOSITORY: &[&str] = &["name", "workspace", "mode", "buckets"];
 const ATTACHMENT: &[&str] = &["bucket", "folder", "master"];
 
@@ -184,6 +186,7 @@ impl FileDecoder {
             text.parse::<StorageName>().ok().or_else(|| self.wrong(&members, "type", expected))
         });
         let secret = self.secret(&members);
+        let pinned_to = self.pins(&members);
         let bucket = FileBucket {
             line: node.line,
             name: name.unwrap_or_default(),
@@ -195,8 +198,32 @@ impl FileDecoder {
             key: self.text_or_nothing(&members, "key"),
             secret,
             read_only: self.flag(&members, "readOnly"),
+            pinned_to,
         };
         (!bucket.name.is_empty()).then_some(bucket)
+    }
+
+    /// A key without a value removes the pins.
+    fn pins(&mut self, members: &MappingMembers<'_>) -> Option<FilePins> {
+        let node = *members.values.get("pinnedTo")?;
+        if node.value == YamlValue::Null {
+            return Some(FilePins::default());
+        }
+        let pins = self.members(node, members.path_of("pinnedTo"), PINS)?;
+        Some(FilePins { nodes: self.texts(&pins, "nodes"), regions: self.texts(&pins, "regions") })
+    }
+
+    fn texts(&mut self, members: &MappingMembers<'_>, key: &str) -> Vec<String> {
+        let path = members.path_of(key);
+        let read = self.list(members, key, |decoder, node, index| match &node.value {
+            YamlValue::Text(text) => Some(text.clone()),
+            other => {
+                let message = format!("must be a text, and is {}", other.kind());
+                decoder.problems.add(node.line, &format!("{path}[{index}]"), message);
+                None
+            }
+        });
+        read.unwrap_or_default()
     }
 
     fn secret(&mut self, members: &MappingMembers<'_>) -> Option<SecretSource> {

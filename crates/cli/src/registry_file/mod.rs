@@ -86,6 +86,29 @@ pub(crate) struct FileBucket {
     pub(crate) secret: Option<SecretSource>,
     /// Whether validations of this bucket write nothing.
     pub(crate) read_only: bool,
+    pub(crate) pinned_to: Option<FilePins>,
+}
+
+/// What a bucket is pinned to. Empty if it isn't.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct FilePins {
+    /// Names of nodes.
+    pub(crate) nodes: Vec<String>,
+    pub(crate) regions: Vec<String>,
+}
+
+impl FilePins {
+    /// The pins in one text, which is equal for equal pins.
+    pub(crate) fn text(&self) -> String {
+        let sorted = |names: &[String]| {
+            let mut names: Vec<String> = names.iter().map(|name| name.trim().to_lowercase()).collect();
+            names.sort_unstable();
+            names.dedup();
+            names
+        };
+        let regions = sorted(&self.regions).into_iter().map(|name| format!("region {name}"));
+        sorted(&self.nodes).into_iter().chain(regions).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// Where a secret is.

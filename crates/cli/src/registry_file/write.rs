@@ -58,6 +58,23 @@ impl FileWriter {
         if bucket.read_only {
             self.line("  readOnly: ", "true");
         }
+        if let Some(pins) = &bucket.pinned_to {
+            self.text.push_str("  pinnedTo:\n");
+            self.texts("nodes", &pins.nodes);
+            self.texts("regions", &pins.regions);
+        }
+    }
+
+    /// A list in the pins of a bucket.
+    fn texts(&mut self, key: &str, texts: &[String]) {
+        if texts.is_empty() {
+            self.line(&format!("    {key}: "), "[]");
+            return;
+        }
+        self.line(&format!("    {key}"), ":");
+        for text in texts {
+            self.line("    - ", &quoted(text));
+        }
     }
 
     pub(crate) fn repository(&mut self, repository: &FileRepository) {
@@ -160,6 +177,7 @@ mod tests {
     use bucketry_model::role::WorkspaceRole;
     use proptest::prelude::*;
 
+    use super::super::FilePins;
     use super::super::{FileMember, FileScope, RegistryFile, decode_file};
     use super::*;
 
@@ -202,6 +220,7 @@ mod tests {
                 key: text(),
                 secret: Some(SecretSource::File(other.into())),
                 read_only: true,
+                pinned_to: Some(FilePins { nodes: vec![other.to_owned()], regions: Vec::new() }),
             }]),
             repositories: Some(vec![FileRepository {
                 line: 0,
@@ -220,7 +239,7 @@ mod tests {
             text,
             "version: 1\nhasEnd: true\nworkspaces:\n- name: Photos\n  members:\n  - user: ann@example.com\n    role: WRITE\nbuckets:\n- name: \
              Photos\n  workspace: ann@example.com\n  bucket: ann@example.com\n  type: GCS\n  endpoint: ann@example.com\n  region: \
-             \"\"\n  key: ann@example.com\n  secretFile: ann@example.com\n  readOnly: true\nrepositories:\n- name: Photos\n  \
+             \"\"\n  key: ann@example.com\n  secretFile: ann@example.com\n  readOnly: true\n  pinnedTo:\n    nodes:\n    - ann@example.com\n    regions: []\nrepositories:\n- name: Photos\n  \
              workspace: ann@example.com\n  mode: MIRROR\n  buckets:\n  - bucket: ann@example.com\n    folder: a/b\n    master: \
              true\nend: true\n"
         );

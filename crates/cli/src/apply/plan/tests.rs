@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::super::current::{CurrentAttachment, CurrentMember};
 use super::*;
-use crate::registry_file::decode_file;
+use crate::registry_file::{FilePins, decode_file};
 
 fn bytes(number: u8) -> [u8; 10] {
     [number; 10]
@@ -22,6 +22,7 @@ fn bucket(number: u8, name: &str) -> CurrentBucket {
         region: Some("eu-central-1".to_owned()),
         key: Some("AKID".to_owned()),
         has_secret: true,
+        pinned_to: FilePins::default(),
     }
 }
 
@@ -41,7 +42,8 @@ fn state() -> CurrentState {
     };
     let workspace =
         CurrentWorkspace { id: photos.workspace_id, name: "default".to_owned(), members: vec![ann] };
-    CurrentState { workspaces: vec![workspace], buckets: vec![photos], repositories: vec![repository] }
+    let nodes = Vec::new();
+    CurrentState { workspaces: vec![workspace], nodes, buckets: vec![photos], repositories: vec![repository] }
 }
 
 fn users() -> HashMap<String, UserId> {
@@ -113,6 +115,28 @@ fn what_is_new_or_differs_is_planned_in_the_order_of_dependencies() {
             "+repository New mode:>NORMAL buckets:>Films",
         ]
     );
+}
+
+#[test]
+fn pins_are_compared_as_a_whole_and_removed_with_nothing() {
+    let changes = |pins: &str| planned(&format!("buckets:\n- name: Photos\n{pins}"), PlanRules::default());
+    assert_eq!(changes("  pinnedTo:\n"), [""; 0], "it has none");
+    let pins = "  pinnedTo:\n    regions: [us, EU]\n    nodes: [Near]\n";
+    assert_eq!(changes(pins), ["~bucket Photos pinnedTo:>near, region eu, region us"]);
+    let new = format!("buckets:\n- name: Films\n{pins}");
+    assert_eq!(planned(&new, PlanRules::default()), ["+bucket Films pinnedTo:>near, region eu, region us"]);
+    let mut state = state();
+    state.buckets[0].pinned_to =
+        FilePins { nodes: vec!["NEAR".to_owned()], regions: vec!["us".to_owned(), "eu".to_owned()] };
+    let difference = |pins: &str| {
+        let text = format!("version: 1\nbuckets:\n- name: Photos\n{pins}");
+        plan(&decode_file(&text).unwrap(), &state, &users(), PlanRules::default()).unwrap().len()
+    };
+    assert_eq!((difference(pins), difference(""), difference("  pinnedTo: {}\n")), (0, 0, 1));
+    let wrong =
+        decode_file("version: 1\nbuckets:\n- name: a\n  pinnedTo:\n    node: x\n    regions: [[a]]\n");
+    let problems = wrong.unwrap_err().to_string();
+    assert!(problems.contains("did you mean nodes?") && problems.contains("must be a text"), "{problems}");
 }
 
 #[test]
