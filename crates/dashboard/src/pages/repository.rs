@@ -2,10 +2,12 @@
 
 use axum::extract::Path;
 use axum::response::Response;
+use bucketry_control::presence::NodeView;
 use bucketry_control::repositories::{CreatedKey, KeyInput, RepositoryView};
 use bucketry_control::{Error, FieldError, ResourceKind};
 use bucketry_model::client_settings::{RepositoryConnection, UNKNOWN_KEY};
 use bucketry_model::id::{RepoId, RepoKeyId};
+use bucketry_model::pinning::BucketPins;
 use bucketry_model::role::WorkspaceRole;
 use http::StatusCode;
 use maud::{Markup, html};
@@ -80,11 +82,17 @@ async fn revoke(viewer: &Viewer, id: &str, key: &str) -> Result<FormOutcome, Pag
     Ok(FormOutcome::Moved(viewer.links().ui_with(path, &[("done", "key-revoked")])))
 }
 
-/// The gateway's URL of a connected node.
-async fn endpoint(viewer: &Viewer) -> Result<Option<String>, PageError> {
+/// The gateway's URL of a connected node: of those that serve any bucket of the repository, the one that lacks the fewest.
+async fn endpoint(viewer: &Viewer, view: &RepositoryView) -> Result<Option<String>, PageError> {
     let nodes = viewer.control().nodes(&viewer.caller).await?;
-    let connected = nodes.iter().filter(|node| node.serves_applications());
-    Ok(connected.filter_map(|node| node.gateway_url.as_ref()).map(ToString::to_string).next())
+    let pins: Vec<&BucketPins> =
+        view.buckets.iter().filter_map(|one| Some(&one.bucket.as_ref()?.bucket.pinned_to)).collect();
+    let lacks =
+        |node: &NodeView| pins.iter().filter(|pins| !pins.admit(node.node.id, &node.node.region)).count();
+    let connected = nodes.iter().filter(|node| node.serves_applications() && node.gateway_url.is_some());
+    let serving = connected.filter(|node| pins.is_empty() || lacks(node) < pins.len());
+    let best = serving.min_by_key(|node| lacks(node)).and_then(|node| node.gateway_url.as_ref());
+    Ok(best.map(ToString::to_string))
 }
 
 async fn shown_once(
@@ -125,7 +133,7 @@ async fn settings(
     key: &str,
     secret: Option<&str>,
 ) -> Result<Markup, PageError> {
-    let endpoint = endpoint(viewer).await?;
+    let endpoint = endpoint(viewer, view).await?;
     let bucket = view.buckets.iter().find_map(|one| one.bucket.as_ref());
     let bucket = bucket.map(|view| view.bucket.location.bucket.as_str());
     Ok(html! {

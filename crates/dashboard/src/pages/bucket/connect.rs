@@ -23,10 +23,11 @@ pub(crate) async fn show(viewer: Viewer, Path(id): Path<String>) -> Response {
 
 async fn screen(viewer: &Viewer, id: &str) -> Result<Screen, PageError> {
     let view = read(viewer, id).await?;
+    let pins = &view.bucket.pinned_to;
     let nodes = viewer.control().nodes(&viewer.caller).await?;
     let gateways: Vec<(String, String)> = nodes
         .iter()
-        .filter(|node| node.serves_applications())
+        .filter(|node| node.serves_applications() && pins.admit(node.node.id, &node.node.region))
         .filter_map(|node| Some((node.node.name.clone(), node.gateway_url.as_ref()?.to_string())))
         .collect();
     let key = first_key(viewer, &view).await?;
@@ -59,7 +60,13 @@ async fn screen(viewer: &Viewer, id: &str) -> Result<Screen, PageError> {
                             (snippet::value(&format!("gateway-{index}"), node, url))
                         }
                     }
-                    @if gateways.is_empty() { p.quiet { "No connected node has a gateway." } }
+                    @if gateways.is_empty() {
+                        p.quiet {
+                            "No connected node "
+                            @if !pins.is_empty() { "that the bucket is pinned to " }
+                            "has a gateway."
+                        }
+                    }
                 }
             }
         }

@@ -3,6 +3,8 @@
 use axum::extract::Path;
 use axum::response::Response;
 use bucketry_control::buckets::{BucketView, EventFilter};
+use bucketry_model::id::NodeId;
+use bucketry_model::pinning::BucketPins;
 use bucketry_model::status::Status;
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -140,6 +142,7 @@ async fn facts(viewer: &Viewer, view: &BucketView) -> Result<Markup, PageError> 
     let totals = control.bucket_totals(&selection, None, 1).await?;
     let totals = totals.first().map(|one| one.totals).unwrap_or_default();
     let location = &bucket.location;
+    let pins = pinned_to(viewer, &bucket.pinned_to).await?;
     Ok(html! {
         section.panel aria-label="Facts" {
             dl.facts {
@@ -161,11 +164,27 @@ async fn facts(viewer: &Viewer, view: &BucketView) -> Result<Markup, PageError> 
                 div { dt { "Key" } dd.mono { (location.key.as_deref().map_or_else(|| "none".to_owned(), shortened)) } }
                 div { dt { "Secret" } dd { (secret(viewer, view)) } }
                 div { dt { "Workspace" } dd { (workspace.workspace.name.as_str()) } }
+                @if let Some(pins) = pins { div { dt { "Pinned to" } dd { (pins) } } }
                 div { dt { "Storage type" } dd { (location.storage_type.as_str()) } }
                 div { dt { "Registered" } dd { (time::date(bucket.created_at)) } }
             }
         }
     })
+}
+
+/// The nodes and regions that a bucket is pinned to. `None` if it isn't pinned.
+async fn pinned_to(viewer: &Viewer, pins: &BucketPins) -> Result<Option<String>, PageError> {
+    if pins.is_empty() {
+        return Ok(None);
+    }
+    let known = viewer.control().nodes(&viewer.caller).await?;
+    let node = |id: &NodeId| {
+        let found = known.iter().find(|view| view.node.id == *id);
+        found.map_or_else(|| "a removed node".to_owned(), |view| view.node.name.clone())
+    };
+    let region = |name: &String| format!("region {name}");
+    let all: Vec<String> = pins.nodes().iter().map(node).chain(pins.regions().iter().map(region)).collect();
+    Ok(Some(all.join(", ")))
 }
 
 fn secret(viewer: &Viewer, view: &BucketView) -> Markup {
