@@ -28,25 +28,28 @@ struct Deployment {
     _dir: TempDir,
 }
 
-/// The first start has an embedded node, which creates the deployment's key.
+/// The first start creates the deployment's key, without an embedded node, too.
 async fn deployment() -> Result<Deployment> {
     let dir = tempfile::tempdir().map_err(Error::Files)?;
     let data_dir = dir.path().join("data");
     let [port] = free_ports::<1>().map_err(Error::Files)?;
     let options = options()?.data_dir(&data_dir).listen(&format!("127.0.0.1:{port}"));
-    let mut first = Server::start(options.clone()).await?;
-    first.terminate().await?;
     let server = Server::start(options.arg("--no-node")).await?;
     let owner = server.owner().await?;
     let key = data_dir.join("node.pem");
-    let near = node(&server, &key, NEAR).await?;
-    let far = node(&server, &key, FAR).await?;
+    let near = node(&server, &owner, &key, NEAR).await?;
+    let far = node(&server, &owner, &key, FAR).await?;
     Ok(Deployment { server, owner, near, far, _dir: dir })
 }
 
-async fn node(server: &Server, key: &Path, (name, region): (&str, &str)) -> Result<RemoteNode> {
-    let arguments = ["--name", name, "--region", region, "--provider", "AWS", "--probe-interval", "5"];
-    RemoteNode::start(server.api(), key, &arguments).await
+async fn node(
+    server: &Server,
+    owner: &Person,
+    key: &Path,
+    (name, region): (&str, &str),
+) -> Result<RemoteNode> {
+    let arguments = ["--region", region, "--provider", "AWS", "--probe-interval", "5"];
+    RemoteNode::start_approved(owner, server.api(), key, name, &arguments).await
 }
 
 impl Deployment {
