@@ -432,7 +432,7 @@ mod tests {
                 "line 6: buckets[1].readOnly must be true or false",
                 "line 8: buckets[2].endpoint must be a text, and is a list",
                 "line 9: buckets[3] must be a mapping with name, workspace, bucket, type, endpoint, region, key, secretFile, \
-                 secretEnv, readOnly, and is a text",
+                 secretEnv, readOnly, pinnedTo, and is a text",
                 "line 7: buckets has the name \"photos\" of line 3 again (letter case is ignored)",
             ]
         );

@@ -123,8 +123,11 @@ fn pins_are_compared_as_a_whole_and_removed_with_nothing() {
     assert_eq!(changes("  pinnedTo:\n"), [""; 0], "it has none");
     let pins = "  pinnedTo:\n    regions: [us, EU]\n    nodes: [Near]\n";
     assert_eq!(changes(pins), ["~bucket Photos pinnedTo:>near, region eu, region us"]);
-    let new = format!("buckets:\n- name: Films\n{pins}");
-    assert_eq!(planned(&new, PlanRules::default()), ["+bucket Films pinnedTo:>near, region eu, region us"]);
+    let new = format!("buckets:\n- name: Films\n  bucket: films\n{pins}");
+    assert_eq!(
+        planned(&new, PlanRules::default()),
+        ["+bucket Films bucket:>films pinnedTo:>near, region eu, region us"]
+    );
     let mut state = state();
     state.buckets[0].pinned_to =
         FilePins { nodes: vec!["NEAR".to_owned()], regions: vec!["us".to_owned(), "eu".to_owned()] };
