@@ -129,7 +129,7 @@ impl Registrar {
         };
         match self.store(&bucket).await {
             Ok(outcome) => Ok(outcome),
-            Err(error) if stops(&error) => Err(error.into()),
+            Err(error) if stops(&error, &bucket) => Err(error.into()),
             Err(error) => {
                 let why = in_file_terms(error).message().to_owned();
                 Ok(ImportOutcome::Failed { name, why })
@@ -328,11 +328,13 @@ fn is_registration(found: &BucketInfo<'_>, bucket: &ReadBucket) -> bool {
 }
 
 /// Whether an error concerns every other bucket, too.
-fn stops(error: &ClientError) -> bool {
+fn stops(error: &ClientError, bucket: &ReadBucket) -> bool {
     match error {
         ClientError::Refused(refusal) => {
             let is_full = refusal.error_code.as_deref() == Some("QUOTA_EXCEEDED");
-            refusal.status == 401 || is_full || lacks_node(error)
+            // The nodes that a bucket is pinned to may be missing while others are online.
+            let lacks_any_node = lacks_node(error) && bucket.pinned_to.is_none();
+            refusal.status == 401 || is_full || lacks_any_node
         }
         ClientError::TimedOut { .. } | ClientError::TooLong { .. } => false,
         _ => true,
