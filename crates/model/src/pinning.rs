@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::id::NodeId;
 use crate::probe_share::ProbeGroup;
 
-/// How many nodes, and how many regions, a bucket can be pinned to. Each named node probes the bucket, so this also limits
-/// the probes.
+/// How many nodes, and how many regions, a bucket can be pinned to. Each named node outside of the named regions probes the
+/// bucket, so this also limits the probes.
 pub const MAX_PINS: usize = 16;
 /// The longest accepted name of a region, in bytes: as long as that of a node's region.
 const MAX_REGION_BYTES: usize = 128;

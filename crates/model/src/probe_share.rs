@@ -4,8 +4,8 @@
 //! of a bucket don't depend on the number of nodes, and when a node joins or leaves, only its share moves. There are
 //! few slots, because buckets that are probed by the same nodes have few different combinations of reports.
 //!
-//! A bucket that is pinned (`pinning`) is probed by nodes that serve it: by each node that its pins name, and in each
-//! region that they name by a few of the region's nodes, which are chosen in the same way.
+//! A bucket that is pinned (`pinning`) is probed by nodes that serve it: in each region that its pins name by a few of the
+//! region's nodes, which are chosen in the same way, and by each named node in another region.
 
 use std::collections::BTreeMap;
 

@@ -24,7 +24,8 @@ pub enum OrgRole {
     Workspaces,
     /// 254: may do everything in the organization, and is ADMIN in each of its workspaces.
     Administrators,
-    /// 255: like ADMINISTRATORS, and may appoint other owners.
+    /// 255: like ADMINISTRATORS, and may appoint other owners, approve nodes, remove nodes of the deployment and rotate the
+    /// vault's keys.
     Owner,
 }
 
