@@ -42,18 +42,19 @@ pub(crate) fn check(workspace: &Workspace, tools: &Tools, servers: &Servers, bin
     outcome
 }
 
-/// A pattern for the paths that end sessions: logging out, and revoking a token whose id came from a list.
-const ENDS_SESSIONS: &str = r"^/(user/logout|token/\{)";
+/// A pattern for the paths that take away what the other operations need: the session, by logging out or by revoking a
+/// token whose id came from a list, and the node, which waits for approval after it was removed.
+const TAKES_AWAY: &str = r"^/(user/logout|token/\{|node/\{)";
 
 fn all_operations(fuzzer: &Fuzzer<'_>, server: &Bucketry) -> Result {
     let owner = Owner::log_in(server)?;
     let bucket = owner.register_bucket(fuzzer.servers)?;
     // Operations on the existing bucket come first: schemathesis learns ids from responses, so a later run may
-    // delete it. Operations that end the session come last, because the others need it.
+    // delete it. Operations that take away the session or the node come last, because the others need them.
     let real_id = format!("[parameters]\n\"path.bucketId\" = \"{bucket}\"\n");
     fuzzer.run(&owner, &real_id, &["--include-path-regex", r"/bucket/\{", "--exclude-method", "DELETE"])?;
-    fuzzer.run(&owner, "", &["--exclude-path-regex", ENDS_SESSIONS])?;
-    fuzzer.run(&owner, "", &["--include-path-regex", ENDS_SESSIONS])
+    fuzzer.run(&owner, "", &["--exclude-path-regex", TAKES_AWAY])?;
+    fuzzer.run(&owner, "", &["--include-path-regex", TAKES_AWAY])
 }
 
 fn last_lines(text: &str, count: usize) -> String {
