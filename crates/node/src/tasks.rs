@@ -12,6 +12,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::cloud::Cloud;
 use crate::config::{ConfigurationSettings, InventoryConfig, NodeInfo, ProbeConfig};
@@ -91,6 +92,7 @@ pub(crate) struct Tasks {
     work: TaskGroup,
     flushes: TaskGroup,
     reports: TaskGroup,
+    spool_operations: TaskTracker,
 }
 
 impl Tasks {
@@ -282,6 +284,7 @@ impl Tasks {
             key_uses: Arc::clone(&parts.key_uses),
             refused_keys: Arc::clone(&parts.refused_keys),
             spool: Arc::new(Mutex::new(spool)),
+            spool_operations: self.spool_operations.clone(),
             spooled: Arc::new(Notify::new()),
             metrics: Arc::clone(&parts.metrics),
             node: parts.node.clone(),
@@ -313,6 +316,9 @@ impl Tasks {
         // Without a deadline: counted traffic must reach the disk.
         self.flushes.end().await;
         self.reports.end_by(deadline).await;
+        // A report that was cut off may have left a thread behind that uses the spool, which another agent may open next.
+        self.spool_operations.close();
+        self.spool_operations.wait().await;
     }
 }
 

@@ -8,9 +8,9 @@ use bucketry_model::node_protocol::{BATCH_OUT_OF_ORDER, Report, UsageBatch};
 use bucketry_model::usage::UsageRow;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::backoff::Backoff;
@@ -36,6 +36,8 @@ pub(crate) struct UsageReports {
     pub(crate) key_uses: Arc<KeyUses>,
     pub(crate) refused_keys: Arc<RefusedKeys>,
     pub(crate) spool: Arc<Mutex<Spool>>,
+    /// Threads that use the spool, also those whose caller was cancelled. The spool is closed once they have ended.
+    pub(crate) spool_operations: TaskTracker,
     pub(crate) spooled: Arc<Notify>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) node: NodeInfo,
@@ -203,13 +205,14 @@ impl UsageReports {
         }
     }
 
-    /// Runs a closure on the spool in a blocking thread. `None` if it panicked.
+    /// Runs a closure on the spool in a blocking thread, which continues if this future is dropped. `None` if the closure
+    /// panicked.
     async fn with_spool<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Spool) -> T + Send + 'static,
     ) -> Option<T> {
         let (spool, metrics) = (Arc::clone(&self.spool), Arc::clone(&self.metrics));
-        let done = spawn_blocking(move || {
+        let done = self.spool_operations.spawn_blocking(move || {
             let mut spool = spool.lock();
             let done = work(&mut spool);
             metrics.usage_batches_waiting.store(spool.waiting() as u64, std::sync::atomic::Ordering::Relaxed);
@@ -287,6 +290,7 @@ mod tests {
             key_uses: Arc::default(),
             refused_keys: Arc::default(),
             spool: Arc::new(Mutex::new(Spool::open(directory, 1 << 20, "spool").unwrap())),
+            spool_operations: TaskTracker::new(),
             spooled: Arc::default(),
             metrics,
             node,
@@ -312,6 +316,30 @@ mod tests {
         reports.write(vec![row.clone(), row], |_, _| panic!("a bug")).await;
         let lost = reports.metrics.usage_rows_lost.load(Ordering::Relaxed);
         assert_eq!((lost, reports.meter.take().len()), (2, 0));
+    }
+
+    #[tokio::test]
+    async fn the_spool_is_closed_once_a_cancelled_operation_has_ended() {
+        let directory = tempfile::tempdir().unwrap();
+        let reports = reports(directory.path(), ControlPlaneError::Unavailable("away".to_owned()));
+        let (started, has_started) = tokio::sync::oneshot::channel();
+        let (go_on, may_go_on) = std::sync::mpsc::channel();
+        let operation = reports.with_spool(move |_| {
+            started.send(()).unwrap();
+            may_go_on.recv().unwrap();
+        });
+        tokio::select! {
+            _ = operation => unreachable!("it waits for this test"),
+            started = has_started => started.unwrap(),
+        }
+        let operations = reports.spool_operations.clone();
+        drop(reports);
+        let open_again = || Spool::open(directory.path(), 1 << 20, "next");
+        assert!(matches!(open_again(), Err(SpoolError::InUse(_))));
+        go_on.send(()).unwrap();
+        operations.close();
+        operations.wait().await;
+        open_again().unwrap();
     }
 
     #[tokio::test]
