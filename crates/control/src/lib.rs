@@ -46,6 +46,7 @@ pub mod secret_access;
 pub mod server_certificates;
 pub mod sessions;
 pub mod settings;
+mod shared_read;
 mod stored_jobs;
 pub mod tokens;
 pub mod traffic;
@@ -97,7 +98,8 @@ struct Inner {
     backup_failure: backups::LastBackupFailure,
     refusals: audit::Refusals,
     condition_watch: notifications::ConditionWatch,
-    changes: tokio::sync::Notify,
+    changes: nodes::ChangeSignal,
+    recent_changes: nodes::RecentChanges,
     /// Messages that wait to be sent.
     outbox: tokio::sync::Notify,
     rotation: tokio::sync::Notify,
@@ -140,7 +142,8 @@ impl Control {
             backup_failure: backups::LastBackupFailure::default(),
             refusals: audit::Refusals::default(),
             condition_watch: notifications::ConditionWatch::default(),
-            changes: tokio::sync::Notify::new(),
+            changes: nodes::ChangeSignal::default(),
+            recent_changes: nodes::RecentChanges::default(),
             outbox: tokio::sync::Notify::new(),
             rotation: tokio::sync::Notify::new(),
             own_keys: nodes::OwnKeys::default(),

@@ -75,7 +75,9 @@ impl Control {
                 Ok(None) => return,
                 Ok(Some(mut signals)) => {
                     pause = SHORTEST_PAUSE;
-                    // What happened while nobody listened.
+                    // What happened while nobody listened. The database may have failed over to a server that lacks the last
+                    // changes, and have other ones with their numbers.
+                    self.inner.recent_changes.forget();
                     self.inner.changes.notify_waiters();
                     self.inner.callers.forget_all();
                     note_failure(self.look_for_jobs().await, "can't look for jobs");

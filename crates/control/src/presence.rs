@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 
 use crate::secret_access::SecretAccess;
+use crate::shared_read::SharedRead;
 use crate::{Control, Error, Result};
 
 /// How long the list of nodes is cached. A change by another control plane is seen after this time at the latest; a
@@ -21,19 +22,39 @@ const REMEMBER: SignedDuration = SignedDuration::from_secs(1);
 /// Cached nodes, and how many heartbeats were received.
 #[derive(Default)]
 pub(crate) struct Presence {
+    reads: SharedRead,
     state: Mutex<PresenceState>,
 }
 
 #[derive(Default)]
 struct PresenceState {
     nodes: Option<(Timestamp, Arc<Vec<Node>>)>,
+    /// How often the list was dropped.
+    dropped: u64,
     heartbeats: u64,
 }
 
 impl Presence {
     /// Drops the cached list after nodes have changed.
     pub(crate) fn forget_nodes(&self) {
-        self.state.lock().nodes = None;
+        let mut state = self.state.lock();
+        state.nodes = None;
+        state.dropped += 1;
+    }
+
+    /// The cached list, unless it is too old.
+    fn cached(&self, now: Timestamp) -> Option<Arc<Vec<Node>>> {
+        let state = self.state.lock();
+        let (since, nodes) = state.nodes.as_ref()?;
+        (now.duration_since(*since).abs() < REMEMBER).then(|| Arc::clone(nodes))
+    }
+
+    /// Caches a list, unless nodes have changed since `dropped`.
+    fn remember(&self, now: Timestamp, nodes: &Arc<Vec<Node>>, dropped: u64) {
+        let mut state = self.state.lock();
+        if state.dropped == dropped {
+            state.nodes = Some((now, Arc::clone(nodes)));
+        }
     }
 
     /// Records a node's heartbeat.
@@ -76,14 +97,20 @@ impl NodeView {
 impl Control {
     /// All registered nodes, from a cache that is at most one second old.
     pub(crate) async fn known_nodes(&self) -> Result<Arc<Vec<Node>>> {
-        let now = self.inner.environment.now();
-        if let Some((since, nodes)) = &self.inner.presence.state.lock().nodes
-            && now.duration_since(*since).abs() < REMEMBER
-        {
-            return Ok(Arc::clone(nodes));
+        let presence = &self.inner.presence;
+        let cached = || presence.cached(self.inner.environment.now());
+        // All nodes that wait for changes need the list again at the same time.
+        match presence.reads.get(cached, self.read_nodes()).await {
+            Some(nodes) => Ok(nodes),
+            None => self.read_nodes().await,
         }
+    }
+
+    async fn read_nodes(&self) -> Result<Arc<Vec<Node>>> {
+        let presence = &self.inner.presence;
+        let (now, dropped) = (self.inner.environment.now(), presence.state.lock().dropped);
         let nodes = Arc::new(self.inner.store.nodes().await?);
-        self.inner.presence.state.lock().nodes = Some((now, Arc::clone(&nodes)));
+        presence.remember(now, &nodes, dropped);
         Ok(nodes)
     }
 

@@ -21,6 +21,8 @@ pub enum Subject {
 pub struct Change {
     /// The number of the event. Numbers ascend in commit order.
     pub sequence: i64,
+    /// The organization that its subject belongs to.
+    pub org_id: OrgId,
     /// What changed.
     pub subject: Subject,
 }

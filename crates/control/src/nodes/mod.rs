@@ -7,6 +7,7 @@ mod keys;
 mod messages;
 mod private;
 mod probe_shares;
+mod recent_changes;
 mod refused_keys;
 mod reports;
 mod served;
@@ -19,6 +20,7 @@ pub use messages::NodeMessage;
 use messages::VerifiedMessage;
 pub(crate) use messages::{LARGE_AT_ONCE, ReplayGuard};
 pub(crate) use probe_shares::ProbeShares;
+pub(crate) use recent_changes::{ChangeSignal, RecentChanges};
 
 use bucketry_model::audit::{AuditAction, AuditActor, AuditEntry, AuditKind, RequestOrigin};
 use bucketry_model::id::{NodeId, NodeKeyId, OrgId};

@@ -2,7 +2,7 @@
 //!
 //! A use case that has stored a change wakes all waiting requests of this process (`changes.notify_waiters()`), so its
 //! nodes get the change immediately. Other processes send a signal (`other_processes`); if it is lost, their changes are
-//! found by querying the store every second.
+//! found by querying the store every second. One request reads the changes for all (`recent_changes`).
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -18,6 +18,7 @@ use bucketry_store::sync::{Change, Changes, Subject};
 use serde::Deserialize;
 
 use super::NodeMessage;
+use super::recent_changes::{ChangesOfNode, Recency};
 use super::served::retain_served;
 use crate::{Control, Error, Result};
 
@@ -119,6 +120,8 @@ impl Control {
         let wait = asked.wait.parse().unwrap_or(0).min(LONG_POLL_SECONDS);
         let until = tokio::time::Instant::now() + Duration::from_secs(wait);
         let node = self.approved(node, until).await?;
+        let mut position = cursor.position;
+        let mut has_looked = false;
         loop {
             let changed = self.inner.changes.notified();
             let job = self.inner.jobs.news();
@@ -126,7 +129,8 @@ impl Control {
             // From here on, no change is missed that happens while the store is read.
             changed.as_mut().enable();
             job.as_mut().enable();
-            let mut answer = self.answer(&node, cursor.position).await?;
+            let needed = if has_looked { self.signalled_changes() } else { self.latest_changes() };
+            let mut answer = self.answer(&node, position, needed).await?;
             let has_other_share = self.add_share(&node, cursor, &mut answer).await?;
             answer.jobs = self.jobs_for(node.id).await?;
             let look_again = tokio::time::Instant::now() + LOOK_AGAIN;
@@ -134,6 +138,9 @@ impl Control {
             {
                 return Ok(answer);
             }
+            // Nothing up to there concerns the node.
+            position = answer.cursor.parse::<NodeCursor>()?.position;
+            has_looked = true;
             tokio::select! {
                 () = changed => {}
                 () = job => {}
@@ -155,8 +162,8 @@ impl Control {
         Ok(answer.probing.is_some() && cursor.share.is_some())
     }
 
-    async fn answer(&self, node: &Node, cursor: SyncCursor) -> Result<SyncAnswer> {
-        match cursor {
+    async fn answer(&self, node: &Node, position: SyncCursor, needed: Recency) -> Result<SyncAnswer> {
+        match position {
             SyncCursor::Start => {
                 let sequence = self.inner.store.latest_change().await?;
                 self.page_of_buckets(node, sequence, None).await
@@ -167,7 +174,7 @@ impl Control {
             SyncCursor::Repositories { sequence, after } => {
                 self.page_of_repositories(node, sequence, Some(after), Vec::new()).await
             }
-            SyncCursor::Changes { sequence } => self.changes_page(node, sequence).await,
+            SyncCursor::Changes { sequence } => self.changes_page(node, sequence, needed).await,
         }
     }
 
@@ -209,12 +216,17 @@ impl Control {
         Ok(SyncAnswer { snapshot: true, more, buckets, repositories, ..empty(cursor) })
     }
 
-    async fn changes_page(&self, node: &Node, sequence: i64) -> Result<SyncAnswer> {
-        // Read first, so that a change committed in between is either in the changes or has a higher number.
-        let latest = self.inner.store.latest_change().await?;
-        let changes = match self.inner.store.changes_after(node.org_id, sequence, PAGE).await? {
-            Changes::Since(changes) => changes,
-            Changes::TooOld => return self.page_of_buckets(node, latest, None).await,
+    async fn changes_page(&self, node: &Node, sequence: i64, needed: Recency) -> Result<SyncAnswer> {
+        let recent = self.recent_changes(node.org_id, sequence, PAGE as usize, needed).await;
+        let (changes, latest) = if let Some(ChangesOfNode { changes, through }) = recent {
+            (changes, through)
+        } else {
+            // Read first, so that a change committed in between is either in the changes or has a higher number.
+            let latest = self.inner.store.latest_change().await?;
+            match self.inner.store.changes_after(node.org_id, sequence, PAGE).await? {
+                Changes::Since(changes) => (changes, latest),
+                Changes::TooOld => return self.page_of_buckets(node, latest, None).await,
+            }
         };
         let page = ChangesPage::of(&changes);
         let more = page.taken < changes.len() || changes.len() >= PAGE as usize;
@@ -333,6 +345,7 @@ fn has_news(answer: &SyncAnswer) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bucketry_model::id::OrgId;
     use jiff::Timestamp;
 
     #[test]
@@ -359,6 +372,7 @@ mod tests {
     fn a_page_of_changes_ends_before_the_repository_that_would_be_one_too_many() {
         let change = |sequence: u8| Change {
             sequence: i64::from(sequence),
+            org_id: OrgId::new(Timestamp::UNIX_EPOCH, [0; 10]),
             subject: Subject::Repository(RepoId::new(Timestamp::UNIX_EPOCH, [sequence.min(60); 10])),
         };
         let changes: Vec<_> = (1..=100).map(change).collect();

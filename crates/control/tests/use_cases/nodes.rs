@@ -249,3 +249,80 @@ async fn the_installers_signature_counts_only_with_an_organizations_key() {
     let gone = leave(&installed(&private.key, "installed", now + 3)).await;
     assert!(matches!(gone, Err(Error::NotFound(ResourceKind::Node))), "{gone:?}");
 }
+
+#[tokio::test]
+async fn requests_that_are_given_up_do_not_keep_changes_from_others() {
+    let cx = TestContext::new().await;
+    let cursor = cx.node.sync("", 0).await.unwrap().cursor;
+    let wait = || {
+        let (node, cursor) = (cx.node.clone(), cursor.clone());
+        tokio::spawn(async move { node.sync(&cursor, 25).await.unwrap() })
+    };
+    let waiting: Vec<_> = (0..40).map(|_| wait()).collect();
+    let photos = cx.unchecked("Photos").await;
+    // Some of them are reading the changes for all others at this moment.
+    let (given_up, others): (Vec<_>, Vec<_>) =
+        waiting.into_iter().enumerate().partition(|(number, _)| number % 3 == 0);
+    given_up.iter().for_each(|(_, request)| request.abort());
+    for (_, request) in others {
+        let answer = tokio::time::timeout(Duration::from_secs(30), request).await.unwrap().unwrap();
+        assert_eq!(answer.buckets.iter().map(|bucket| bucket.id).collect::<Vec<_>>(), [photos]);
+    }
+}
+
+#[tokio::test]
+async fn changes_of_another_process_arrive_without_a_signal() {
+    let cx = TestContext::new().await;
+    let there = cx.another_process(Settings::default());
+    let cursor = cx.node.sync("", 0).await.unwrap().cursor;
+    let input = |name| BucketInput { skip_validation: true, ..cx.bucket(name) };
+    let waiting = {
+        let (node, cursor) = (cx.node.clone(), cursor.clone());
+        tokio::spawn(async move { node.sync(&cursor, 25).await.unwrap() })
+    };
+    let first = there.create_bucket(&cx.owner, &input("First")).await.unwrap().id;
+    let answer = tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap().unwrap();
+    assert_eq!(answer.buckets.iter().map(|bucket| bucket.id).collect::<Vec<_>>(), [first]);
+
+    let second = there.create_bucket(&cx.owner, &input("Second")).await.unwrap().id;
+    let next = cx.node.sync(&answer.cursor, 0).await.unwrap();
+    assert_eq!(
+        next.buckets.iter().map(|bucket| bucket.id).collect::<Vec<_>>(),
+        [second],
+        "a request gets what was stored before it arrived"
+    );
+    let ahead = cx.node.sync("c.9999", 0).await.unwrap();
+    assert_eq!((ahead.snapshot, ahead.buckets.len()), (true, 2), "the cursor is of another database");
+    let behind = cx.node.sync("c.0", 0).await.unwrap();
+    assert_eq!((behind.snapshot, behind.buckets.len()), (false, 2), "it needs changes that aren't in memory");
+}
+
+#[tokio::test]
+async fn a_private_node_gets_the_changes_of_its_organization_only() {
+    let cx = TestContext::with(Settings { open_registration: true, ..Settings::default() }).await;
+    let other = cx.another_owner().await;
+    let private = cx.node.of_one_of_several(&other, "a-private-node").await;
+    let first = private.sync_as("a-private-node", "", 0).await.unwrap();
+    assert!(first.snapshot && first.buckets.is_empty());
+
+    let waiting = {
+        let (node, cursor) = (private.clone(), first.cursor.clone());
+        tokio::spawn(async move { node.sync_as("a-private-node", &cursor, 25).await.unwrap() })
+    };
+    cx.unchecked("Of the first organization").await;
+    let workspace = cx.control.workspaces(&other, None, 1).await.unwrap().remove(0).workspace.id;
+    let input = BucketInput {
+        workspace_id: Some(workspace.to_string()),
+        skip_validation: true,
+        ..cx.bucket("Of its own")
+    };
+    let own = cx.control.create_bucket(&other, &input).await.unwrap().id;
+    let next = tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap().unwrap();
+    assert_eq!(next.buckets.iter().map(|bucket| bucket.id).collect::<Vec<_>>(), [own]);
+    let last = private.sync_as("a-private-node", &first.cursor, 0).await.unwrap();
+    assert_eq!(
+        last.buckets.iter().map(|bucket| bucket.id).collect::<Vec<_>>(),
+        [own],
+        "with its old cursor, too"
+    );
+}

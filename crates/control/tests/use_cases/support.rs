@@ -7,13 +7,14 @@ use bucketry_control::access_token::AccessTokens;
 use bucketry_control::buckets::BucketInput;
 use bucketry_control::environment::SystemRandomness;
 use bucketry_control::nodes::NodeMessage;
+use bucketry_control::organizations::Registration;
 use bucketry_control::repositories::{RepositoryBucketInput, RepositoryInput};
 use bucketry_control::users::NewUserInput;
 use bucketry_control::{Control, Environment, Settings};
 use bucketry_model::audit::RequestOrigin;
 use bucketry_model::bucket::StorageType;
 use bucketry_model::diagnosis::{Check, CheckCode, CheckName, Diagnosis};
-use bucketry_model::id::{BucketId, RepoId, WorkspaceId};
+use bucketry_model::id::{BucketId, OrgId, RepoId, WorkspaceId};
 use bucketry_model::node_protocol::{
     BoundSecret, BucketStatus, CheckedKey, Heartbeat, JobResult, Outcome, Register, Report, StatusCounts,
     SyncAnswer, Task, UploadsFound, UsageBatch, Validation,
@@ -126,6 +127,19 @@ impl TestContext {
         self.control.authenticate(&session.access_token).await.unwrap()
     }
 
+    /// The owner of another organization. Registration must be open.
+    pub(crate) async fn another_owner(&self) -> Caller {
+        let registration = Registration {
+            email: "another@example.com".to_owned(),
+            password: Secret::new(PASSWORD),
+            first_name: "Another".to_owned(),
+            last_name: "Owner".to_owned(),
+            company_name: "Another".to_owned(),
+        };
+        let session = self.control.register(registration, RequestOrigin::default()).await.unwrap();
+        self.control.authenticate(&session.access_token).await.unwrap()
+    }
+
     /// Rotates the vault's keys, and waits until the rotation ends.
     pub(crate) async fn rotate(&self) -> RotationState {
         self.control.start_rotation(&self.owner).await.unwrap();
@@ -222,6 +236,8 @@ pub(crate) struct FakeNode {
     pub(crate) cleaning_fails: Arc<Mutex<Option<Outcome>>>,
     /// The plain secrets that were used in validations.
     pub(crate) opened: Arc<Mutex<Vec<String>>>,
+    /// The organization that its messages name. It may be missing while there is only one.
+    id_org: Option<OrgId>,
     sent: Arc<Mutex<i64>>,
 }
 
@@ -254,6 +270,7 @@ impl FakeNode {
             newest: Arc::new(Mutex::new(Ok(None))),
             cleaning_fails: Arc::default(),
             opened: Arc::default(),
+            id_org: None,
             sent: Arc::default(),
         }
     }
@@ -295,7 +312,7 @@ impl FakeNode {
             status: "active".to_owned(),
             region: region.to_owned(),
             version: "1".to_owned(),
-            id_org: None,
+            id_org: self.id_org,
             node_services: Some(1),
             recipients: recipients.iter().map(ToString::to_string).collect(),
         };
@@ -349,6 +366,7 @@ impl FakeNode {
             ("cursor".to_owned(), cursor.to_owned()),
             ("wait".to_owned(), wait.to_string()),
         ];
+        query.extend(self.id_org.map(|id| ("id_org".to_owned(), id.to_string())));
         sign_query(&self.key, "GET", "/node/sync", &mut query, self.time()).unwrap();
         self.control.sync(sent(&query_message(&query))).await
     }
@@ -449,10 +467,20 @@ impl FakeNode {
 
     /// Another node with this name, which signs with a key of the caller's organization.
     pub(crate) async fn of_organization(&self, owner: &Caller, name: &str) -> Self {
+        self.of_one_organization(owner, name, None).await
+    }
+
+    /// The same while there are several organizations.
+    pub(crate) async fn of_one_of_several(&self, owner: &Caller, name: &str) -> Self {
+        self.of_one_organization(owner, name, Some(owner.org_id)).await
+    }
+
+    async fn of_one_organization(&self, owner: &Caller, name: &str, id_org: Option<OrgId>) -> Self {
         let made = self.control.create_organization_key(owner, owner.org_id).await.unwrap();
         let node = Self {
             key: NodeSigningKey::from_pem(&made.private_key).unwrap().into(),
             identities: Arc::new(Mutex::new(Identities::generate())),
+            id_org,
             ..self.clone()
         };
         node.trust();

@@ -56,6 +56,8 @@ pub async fn nodes_of_an_organization_see_its_changes_only(store: &dyn Store) {
     assert_eq!(response(since(store, Some(&context), 0, 10).await), [own]);
     assert_eq!(response(since(store, Some(&other), 0, 10).await), [foreign]);
     assert_eq!(response(since(store, None, 0, 10).await), [own, foreign]);
+    let Changes::Since(all) = store.changes_after(None, 0, 10).await.unwrap() else { panic!() };
+    assert_eq!(all.iter().map(|change| change.org_id).collect::<Vec<_>>(), [context.org, other.org]);
 }
 
 pub async fn removed_events_ask_for_a_new_start(store: &dyn Store) {

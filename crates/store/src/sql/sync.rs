@@ -30,12 +30,13 @@ struct UnknownSubject;
 fn change(row: &Row) -> Result<Change> {
     let mut columns = Columns::of(row);
     let sequence = columns.number()?;
+    let org_id = columns.parsed()?;
     let subject = if columns.read(is_of_bucket)? {
         Subject::Bucket(columns.parsed::<BucketId>()?)
     } else {
         Subject::Repository(columns.parsed::<RepoId>()?)
     };
-    Ok(Change { sequence, subject })
+    Ok(Change { sequence, org_id, subject })
 }
 
 macro_rules! select_node_buckets {
@@ -82,12 +83,12 @@ impl SyncStore for SqlStore {
         let limit = i64::from(limit);
         let rows = match org_id {
             None => {
-                let sql = "SELECT sequence, kind, subject_id FROM changes WHERE sequence > $1 \
+                let sql = "SELECT sequence, org_id, kind, subject_id FROM changes WHERE sequence > $1 \
                            ORDER BY sequence LIMIT $2";
                 self.rows(query(sql).bind(sequence).bind(limit)).await?
             }
             Some(org_id) => {
-                let sql = "SELECT sequence, kind, subject_id FROM changes WHERE org_id = $3 AND sequence > $1 \
+                let sql = "SELECT sequence, org_id, kind, subject_id FROM changes WHERE org_id = $3 AND sequence > $1 \
                            ORDER BY sequence LIMIT $2";
                 self.rows(query(sql).bind(sequence).bind(limit).bind(org_id.to_string())).await?
             }
