@@ -3,7 +3,7 @@
 //! organization's, so that what only they can reach is probed too. What is pinned to a region is shared by the nodes there.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use bucketry_model::id::{BucketId, NodeId, OrgId};
 use bucketry_model::node::Node;
@@ -20,6 +20,9 @@ use crate::{Control, Result};
 const AFTER_START: SignedDuration = SILENCE;
 /// How long such nodes may have been silent.
 const LONGEST_OUTAGE: SignedDuration = SignedDuration::from_mins(15);
+/// For how long shares are used without comparing the connected nodes again, if the list of nodes is the same. All waiting
+/// requests need them at the same time.
+const COMPARED_FOR: SignedDuration = SignedDuration::from_secs(1);
 /// Reports that are looked at in one step.
 const AT_ONCE: u32 = 1_000;
 
@@ -34,6 +37,17 @@ struct SharedBuckets {
     /// The nodes with their regions.
     nodes: Vec<(NodeId, String)>,
     shares: Arc<BTreeMap<NodeId, ProbeAssignment>>,
+    /// The list from which these nodes were selected last.
+    list: Weak<Vec<Node>>,
+    selected_at: Timestamp,
+}
+
+impl SharedBuckets {
+    /// Whether these nodes were selected from this list a moment ago. A heartbeat replaces the list.
+    fn are_of(&self, list: &Arc<Vec<Node>>, now: Timestamp) -> bool {
+        let is_same = self.list.strong_count() > 0 && std::ptr::eq(self.list.as_ptr(), Arc::as_ptr(list));
+        is_same && now.duration_since(self.selected_at).abs() < COMPARED_FOR
+    }
 }
 
 impl ProbeShares {
@@ -57,17 +71,21 @@ impl ProbeShares {
     fn of_group(
         &self,
         org_id: Option<OrgId>,
-        all: &[Node],
+        all: &Arc<Vec<Node>>,
         probing: usize,
         now: Timestamp,
     ) -> Arc<BTreeMap<NodeId, ProbeAssignment>> {
         let group = || all.iter().filter(|node| node.org_id == org_id && self.counts(node, now));
         let nodes = || group().map(|node| (node.id, node.region.as_str()));
         let mut state = self.state.lock();
-        if let Some(known) = state.get(&org_id)
-            && known.nodes.iter().map(|(id, region)| (*id, region.as_str())).eq(nodes())
-        {
-            return Arc::clone(&known.shares);
+        if let Some(known) = state.get_mut(&org_id) {
+            if known.are_of(all, now) {
+                return Arc::clone(&known.shares);
+            }
+            if known.nodes.iter().map(|(id, region)| (*id, region.as_str())).eq(nodes()) {
+                (known.list, known.selected_at) = (Arc::downgrade(all), now);
+                return Arc::clone(&known.shares);
+            }
         }
         let nodes: Vec<(NodeId, &str)> = nodes().collect();
         let shares = Arc::new(assignments(&nodes, probing));
@@ -75,7 +93,8 @@ impl ProbeShares {
             state.remove(&org_id);
         } else {
             let nodes = nodes.into_iter().map(|(id, region)| (id, region.to_owned())).collect();
-            state.insert(org_id, SharedBuckets { nodes, shares: Arc::clone(&shares) });
+            let (shares, list) = (Arc::clone(&shares), Arc::downgrade(all));
+            state.insert(org_id, SharedBuckets { nodes, shares, list, selected_at: now });
         }
         shares
     }
