@@ -95,7 +95,7 @@ impl Sides {
                 directory.display()
             )));
         }
-        let embedded = SqliteStore::open(&directory, sqlite::Options::default())
+        let embedded = SqliteStore::open_to_move(&directory, sqlite::Options::default())
             .await
             .map_err(|error| Failure::because(&format!("can't open {}", directory.display()), &error))?;
         let server = PostgresStore::open_alone(&address, &postgres::Options::default())

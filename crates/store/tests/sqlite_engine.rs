@@ -7,6 +7,8 @@
 mod backup;
 #[path = "shared/backups.rs"]
 mod backups;
+#[path = "shared/newer_schema.rs"]
+mod newer_schema;
 #[path = "shared/older_listings.rs"]
 mod older_listings;
 #[path = "shared/older_nodes.rs"]
@@ -32,6 +34,7 @@ use bucketry_store::vault::VaultStore;
 use bucketry_store::workspace::NewWorkspace;
 use bucketry_store::{Store, StoreError};
 use jiff::Timestamp;
+use newer_schema::{BREAK, names_the_remedy, two_compatible_migrations};
 use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tempfile::TempDir;
@@ -160,17 +163,28 @@ async fn nobody_but_the_owner_reads_the_data() {
 }
 
 #[tokio::test]
-async fn a_database_of_a_newer_version_is_left_alone() {
+async fn a_newer_schema_that_this_version_can_work_with_is_used_but_not_moved() {
+    let directory = TempDir::new().unwrap();
+    furnished(directory.path()).await.close().await;
+    run(directory.path(), &two_compatible_migrations("x'00'")).await;
+    let store = open(directory.path()).await;
+    store.check().await.unwrap();
+    store.insert_bucket(&bucket(7, "x"), &change(now())).await.unwrap();
+    store.close().await;
+    drop(store);
+    SqliteStore::open_to_read(directory.path()).await.unwrap().check().await.unwrap();
+    let refused = SqliteStore::open_to_move(directory.path(), quick()).await.unwrap_err().to_string();
+    assert!(refused.contains("newer version"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_newer_schema_that_breaks_this_version_is_left_alone() {
     let directory = TempDir::new().unwrap();
     open(directory.path()).await.close().await;
-    run(
-        directory.path(),
-        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
-         VALUES (99, 'from the future', TRUE, x'00', 1)",
-    )
-    .await;
+    run(directory.path(), &two_compatible_migrations("x'00'")).await;
+    run(directory.path(), BREAK).await;
     let response = schema_error(directory.path()).await;
-    assert!(response.contains("newer version") && response.contains("99"), "{response}");
+    assert!(names_the_remedy(&response), "{response}");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 
-use super::open::{Options, ReadOnly, newer, newest_known, newest_migration, reach, refuse_foreign, within};
+use super::open::{Options, ReadOnly, reach, refuse_foreign, usable_migration, within};
 use super::{Address, dialect};
 use crate::{Result, StoreError};
 
@@ -19,8 +19,8 @@ pub struct CandidateDatabase {
 }
 
 /// Checks whether a server can use the database at an address: that it can be reached, is recent enough and accepts
-/// writes, that tables can be created in it, and that it contains nothing of another program or of a newer version.
-/// Changes nothing.
+/// writes, that tables can be created in it, and that it contains nothing of another program or of a newer version that this
+/// one can't work with. Changes nothing.
 pub async fn candidate(address: &Address) -> Result<CandidateDatabase> {
     let options = Options { connections: 1, ..Options::default() };
     within(&options, look(address)).await
@@ -52,10 +52,7 @@ async fn look(address: &Address) -> Result<CandidateDatabase> {
         )));
     }
     refuse_foreign(&mut connection).await?;
-    let newest = newest_migration(&mut connection).await?;
-    if let Some(version) = newest.filter(|version| *version > newest_known()) {
-        return Err(newer(version));
-    }
+    let newest = usable_migration(&mut connection).await?;
     connection.close().await.map_err(dialect::error)?;
     let time = Timestamp::from_millisecond(milliseconds)
         .map_err(|error| StoreError::Unavailable(Box::new(error)))?;

@@ -1,9 +1,10 @@
 //! Opening a database: connections and schema.
 
+use std::cmp::Ordering;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, Pool, Row as _};
 
@@ -11,6 +12,7 @@ use super::claim::{Claim, Fence, Use};
 use super::dialect::{self, Connection, Db};
 use super::signals::Listening;
 use super::sql::Generations;
+use super::sql::schema::{self, AcceptedSchema};
 use super::{Address, PostgresStore};
 use crate::{Result, StoreError, migrations};
 
@@ -56,7 +58,7 @@ impl PostgresStore {
     /// time, one does the work and the others wait for it.
     ///
     /// A process that dies during an upgrade leaves the schema as it was before the current step. The next call
-    /// continues from there.
+    /// continues from there. A schema of a newer version is left as it is, if this version can work with it.
     ///
     /// Other servers may use the database too, but no migration ([`Self::open_alone`]) can run while the store is
     /// open.
@@ -65,7 +67,8 @@ impl PostgresStore {
     }
 
     /// Opens the database for a migration: nobody else uses the registry while the store is open and
-    /// [`Source::is_undisturbed`](crate::transfer::Source::is_undisturbed) returns true.
+    /// [`Source::is_undisturbed`](crate::transfer::Source::is_undisturbed) returns true. Refuses the schema of a newer
+    /// version, because it may have tables that this version wouldn't move.
     pub async fn open_alone(address: &Address, options: &Options) -> Result<Self> {
         Self::open_claimed(address, options, Use::Alone).await
     }
@@ -96,7 +99,7 @@ impl PostgresStore {
         let connecting = connecting(address);
         within(options, reach(&connecting)).await?;
         let claim = Claim::take(&connecting, Use::Alone, options.acquire_timeout).await?;
-        prepare(&connecting, migrations).await.map_err(|error| match error {
+        prepare(&connecting, migrations, AcceptedSchema::Own).await.map_err(|error| match error {
             StoreError::Schema(_) => StoreError::Schema(
                 "its schema is newer than that of the backup, or another program's: restore into an empty database".to_owned(),
             ),
@@ -108,7 +111,7 @@ impl PostgresStore {
 
     /// Runs the migrations that an older schema lacks, in a store that was opened for a restore.
     pub(super) async fn upgrade(&self, address: &Address) -> Result<()> {
-        let has_unlisted = prepare(&connecting(address), &MIGRATIONS).await?;
+        let has_unlisted = prepare(&connecting(address), &MIGRATIONS, AcceptedSchema::Own).await?;
         if let Some(claim) = &self.claim {
             claim.begin(Use::Alone).await?;
         }
@@ -132,7 +135,11 @@ impl PostgresStore {
         let connecting = connecting(address);
         within(options, reach(&connecting)).await?;
         let claim = Claim::take(&connecting, how, options.acquire_timeout).await?;
-        let has_unlisted = prepare(&connecting, &MIGRATIONS).await?;
+        let accepted = match how {
+            Use::Shared => AcceptedSchema::Compatible,
+            Use::Alone => AcceptedSchema::Own,
+        };
+        let has_unlisted = prepare(&connecting, &MIGRATIONS, accepted).await?;
         claim.begin(how).await?;
 
         let limited = limited(connecting, options);
@@ -236,12 +243,15 @@ pub(super) async fn reach(connecting: &PgConnectOptions) -> Result<String> {
 /// Rejects the database of another program, and runs the missing migrations. Without time-outs, because a large
 /// table takes long, and so does waiting for another process that upgrades the schema. Returns whether the store has
 /// something to fill in.
-async fn prepare(connecting: &PgConnectOptions, migrations: &Migrator) -> Result<bool> {
+async fn prepare(
+    connecting: &PgConnectOptions,
+    migrations: &Migrator,
+    accepted: AcceptedSchema,
+) -> Result<bool> {
     let unlimited = connecting.clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]);
     let mut connection = unlimited.connect().await.map_err(dialect::error)?;
     refuse_foreign(&mut connection).await?;
-    // `run` would make futures that can't be sent to another thread.
-    migrations.run_direct(None, &mut connection, false).await.map_err(schema_error)?;
+    schema::migrate(&mut connection, migrations, accepted).await?;
     // An older schema may not have the table yet.
     let sql = "SELECT 1 FROM pg_class c WHERE c.relname = 'unlisted' \
                AND c.relnamespace = current_schema()::regnamespace";
@@ -288,53 +298,21 @@ fn foreign() -> StoreError {
     )
 }
 
-fn schema_error(error: MigrateError) -> StoreError {
-    match error {
-        MigrateError::VersionMissing(version) => newer(version),
-        MigrateError::VersionMismatch(version) => StoreError::Schema(format!(
-            "migration {version} was applied in another form than in this version; run the version of Bucketry \
-             that made the database, or restore a backup"
-        )),
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => dialect::error(error),
-        other => StoreError::Schema(other.to_string()),
-    }
-}
-
-pub(super) fn newer(version: i64) -> StoreError {
-    StoreError::Schema(format!(
-        "a newer version of Bucketry has upgraded it (migration {version}); run that version, or restore a backup \
-         from before the upgrade"
-    ))
-}
-
 /// The database rejects writes.
 #[derive(Debug, thiserror::Error)]
 #[error("it is a standby, or default_transaction_read_only is on")]
 pub(super) struct ReadOnly;
 
-/// The newest applied migration; `None` if the database is new.
-pub(super) async fn newest_migration(connection: &mut Connection) -> Result<Option<i64>> {
-    let exists: bool = sqlx::query("SELECT to_regclass('_sqlx_migrations') IS NOT NULL")
-        .fetch_one(&mut *connection)
-        .await
-        .and_then(|row| row.try_get(0))
-        .map_err(dialect::error)?;
-    if !exists {
-        return Ok(None);
+/// The newest migration in a database; `None` if it is new. Refuses a newer version's that this version can't work with.
+pub(super) async fn usable_migration(connection: &mut Connection) -> Result<Option<i64>> {
+    let newest = schema::newest_migration(connection).await?;
+    if newest.is_some_and(|newest| newest > schema::newest_of(&MIGRATIONS)) {
+        schema::accept_newer(connection, &MIGRATIONS).await?;
     }
-    let row = sqlx::query("SELECT MAX(version) FROM _sqlx_migrations WHERE success")
-        .fetch_one(connection)
-        .await
-        .map_err(dialect::error)?;
-    row.try_get(0).map_err(dialect::error)
+    Ok(newest)
 }
 
-/// The newest migration of this version.
-pub(super) fn newest_known() -> i64 {
-    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default()
-}
-
-/// Compares the newest applied migration with the newest known one, and checks that the database isn't read-only.
+/// Checks that this version can work with the schema, and that the database isn't read-only.
 pub(super) async fn check(pool: &Pool<Db>) -> Result<()> {
     let sql = "SELECT COALESCE(MAX(version), 0), current_setting('transaction_read_only') = 'on' \
                FROM _sqlx_migrations WHERE success";
@@ -343,12 +321,13 @@ pub(super) async fn check(pool: &Pool<Db>) -> Result<()> {
     if row.try_get(1).map_err(dialect::error)? {
         return Err(StoreError::ReadOnly(Box::new(ReadOnly)));
     }
-    let known = newest_known();
+    let known = schema::newest_of(&MIGRATIONS);
     match applied.cmp(&known) {
-        std::cmp::Ordering::Equal => Ok(()),
-        std::cmp::Ordering::Greater => Err(newer(applied)),
-        std::cmp::Ordering::Less => Err(StoreError::Schema(format!(
-            "it was restored to migration {applied} while in use, but this version needs {known}; restart the server"
-        ))),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => {
+            let mut connection = pool.acquire().await.map_err(dialect::error)?;
+            schema::check_compatible(&mut connection, applied, known).await
+        }
+        Ordering::Less => Err(schema::older(applied, known)),
     }
 }

@@ -54,6 +54,7 @@ mod repository;
 mod repository_change;
 mod repository_key;
 mod repository_list;
+pub(super) mod schema;
 mod search_words;
 mod series;
 pub(super) mod snapshot;

@@ -1,5 +1,6 @@
 //! Opening a database: lock, connections, schema.
 
+use std::cmp::Ordering;
 use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -7,12 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, Pool, Row as _};
 
 use super::dialect::{self, Connection, Db};
 use super::sql::Generations;
+use super::sql::schema::{self, AcceptedSchema};
 use super::{DATABASE_FILE, SqliteStore};
 use crate::data_dir::{DataDirLock, lock, unusable};
 use crate::{Result, StoreError, migrations};
@@ -59,12 +61,22 @@ impl SqliteStore {
     /// database if necessary. The directory stays locked until the store is dropped.
     ///
     /// A process that dies during an upgrade leaves the schema as it was before the current step. The next call
-    /// continues from there.
+    /// continues from there. A schema of a newer version is left as it is, if this version can work with it.
     pub async fn open(data_dir: &Path, options: Options) -> Result<Self> {
+        Self::open_accepting(data_dir, options, AcceptedSchema::Compatible).await
+    }
+
+    /// Opens the database like [`Self::open`], to move the registry. Refuses the schema of a newer version, because it may have
+    /// tables that this version wouldn't move.
+    pub async fn open_to_move(data_dir: &Path, options: Options) -> Result<Self> {
+        Self::open_accepting(data_dir, options, AcceptedSchema::Own).await
+    }
+
+    async fn open_accepting(data_dir: &Path, options: Options, accepted: AcceptedSchema) -> Result<Self> {
         let lock = lock(data_dir)?;
         let file = data_dir.join(DATABASE_FILE);
         make_private_file(&file).map_err(|error| unusable(&file, error))?;
-        let has_unlisted = prepare(&file, &options, &MIGRATIONS).await?;
+        let has_unlisted = prepare(&file, &options, &MIGRATIONS, accepted).await?;
 
         let store = Self::over(file, &options, lock);
         check_schema(&store.readers).await?;
@@ -84,7 +96,7 @@ impl SqliteStore {
         let lock = lock(directory)?;
         let file = directory.join(DATABASE_FILE);
         make_private_file(&file).map_err(|error| unusable(&file, error))?;
-        prepare(&file, options, migrations).await?;
+        prepare(&file, options, migrations, AcceptedSchema::Own).await?;
         Ok(Self::over(file, options, lock))
     }
 
@@ -95,7 +107,7 @@ impl SqliteStore {
         let connecting = SqliteConnectOptions::new().in_memory(true);
         let writer = pool(1, &options).connect_lazy_with(connecting);
         let mut connection = writer.acquire().await.map_err(dialect::error)?;
-        migrate(&mut connection, migrations).await?;
+        migrate(&mut connection, migrations, AcceptedSchema::Own).await?;
         drop(connection);
         Ok(Self {
             readers: writer.clone(),
@@ -112,7 +124,7 @@ impl SqliteStore {
     /// Runs the migrations that a database of an older schema lacks.
     pub(super) async fn upgrade(&self) -> Result<()> {
         let mut connection = self.writer.acquire().await.map_err(dialect::error)?;
-        let has_unlisted = migrate(&mut connection, &MIGRATIONS).await?;
+        let has_unlisted = migrate(&mut connection, &MIGRATIONS, AcceptedSchema::Own).await?;
         drop(connection);
         if has_unlisted { self.list_unlisted().await } else { Ok(()) }
     }
@@ -228,18 +240,26 @@ fn pool(connections: u32, options: &Options) -> SqlitePoolOptions {
 
 /// Marks a new file as one of Bucketry, rejects the file of another program, and runs the missing migrations. Returns
 /// whether the store has something to fill in.
-async fn prepare(file: &Path, options: &Options, migrations: &Migrator) -> Result<bool> {
+async fn prepare(
+    file: &Path,
+    options: &Options,
+    migrations: &Migrator,
+    accepted: AcceptedSchema,
+) -> Result<bool> {
     use sqlx::ConnectOptions as _;
     let mut connection = writing(file, options).connect().await.map_err(dialect::error)?;
     claim(&mut connection).await?;
-    let has_unlisted = migrate(&mut connection, migrations).await?;
+    let has_unlisted = migrate(&mut connection, migrations, accepted).await?;
     connection.close().await.map_err(dialect::error)?;
     Ok(has_unlisted)
 }
 
-async fn migrate(connection: &mut Connection, migrations: &Migrator) -> Result<bool> {
-    // `run` would make futures that can't be sent to another thread.
-    migrations.run_direct(None, &mut *connection, false).await.map_err(schema_error)?;
+async fn migrate(
+    connection: &mut Connection,
+    migrations: &Migrator,
+    accepted: AcceptedSchema,
+) -> Result<bool> {
+    schema::migrate(connection, migrations, accepted).await?;
     // An older schema may not have the table yet.
     let sql = "SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AND name = 'unlisted'";
     if number(connection, sql).await? == 0 {
@@ -268,39 +288,15 @@ async fn number(connection: &mut Connection, sql: &'static str) -> Result<i32> {
     row.try_get(0).map_err(dialect::error)
 }
 
-fn schema_error(error: MigrateError) -> StoreError {
-    match error {
-        MigrateError::VersionMissing(version) => newer(version),
-        MigrateError::VersionMismatch(version) => StoreError::Schema(format!(
-            "migration {version} was applied in another form than in this version; run the version of Bucketry \
-             that made the database, or restore a backup"
-        )),
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => dialect::error(error),
-        other => StoreError::Schema(other.to_string()),
-    }
-}
-
-fn newer(version: i64) -> StoreError {
-    StoreError::Schema(format!(
-        "a newer version of Bucketry has upgraded it (migration {version}); run that version, or restore a backup \
-         from before the upgrade"
-    ))
-}
-
-/// Compares the newest applied migration with the newest known one.
+/// Checks that this version can work with the schema.
 pub(super) async fn check_schema(readers: &Pool<Db>) -> Result<()> {
-    let row = sqlx::query("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations WHERE success")
-        .fetch_one(readers)
-        .await
-        .map_err(dialect::error)?;
-    let applied: i64 = row.try_get(0).map_err(dialect::error)?;
-    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default();
+    let mut connection = readers.acquire().await.map_err(dialect::error)?;
+    let applied = schema::newest_migration(&mut connection).await?.unwrap_or_default();
+    let known = schema::newest_of(&MIGRATIONS);
     match applied.cmp(&known) {
-        std::cmp::Ordering::Equal => Ok(()),
-        std::cmp::Ordering::Greater => Err(newer(applied)),
-        std::cmp::Ordering::Less => Err(StoreError::Schema(format!(
-            "it was restored to migration {applied} while in use, but this version needs {known}; restart the server"
-        ))),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => schema::check_compatible(&mut connection, applied, known).await,
+        Ordering::Less => Err(schema::older(applied, known)),
     }
 }
 

@@ -22,10 +22,10 @@ fn text(row: &Row, column: &str) -> Result<String> {
 }
 
 impl SqliteStore {
-    /// All tables, each after those that it refers to.
+    /// All tables with data, each after those that it refers to. What the migrations record about the schema isn't moved.
     pub async fn tables(&self) -> Result<Vec<StoredTable>> {
         let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND substr(name, 1, 7) <> 'sqlite_' \
-                   AND name NOT IN ('_sqlx_migrations', 'unfinished_transfer') ORDER BY name";
+                   AND name NOT IN ('_sqlx_migrations', 'schema_compatibility', 'unfinished_transfer') ORDER BY name";
         let mut waiting = Vec::new();
         for row in self.select(query(sql)).await? {
             let name = text(&row, "name")?;

@@ -106,19 +106,6 @@ async fn of_first_starts_at_the_same_time_one_makes_the_schema() {
 }
 
 #[tokio::test]
-async fn a_database_of_a_newer_version_is_left_alone() {
-    let database = database().await;
-    run(
-        &database,
-        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
-         VALUES (99, 'from the future', TRUE, '\\x00', 1)",
-    )
-    .await;
-    let response = schema_error(&database).await;
-    assert!(response.contains("newer version") && response.contains("99"), "{response}");
-}
-
-#[tokio::test]
 async fn a_changed_migration_is_told() {
     let database = database().await;
     run(&database, "UPDATE _sqlx_migrations SET checksum = '\\x00' WHERE version = 1").await;

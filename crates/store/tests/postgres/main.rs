@@ -9,6 +9,9 @@ mod claim;
 mod contract;
 mod engine;
 mod facets;
+#[path = "../shared/newer_schema.rs"]
+mod newer_schema;
+mod newer_schema_in_use;
 #[path = "../shared/older_listings.rs"]
 mod older_listings;
 #[path = "../shared/older_nodes.rs"]

@@ -3,15 +3,20 @@
 //! `sqlx::migrate!` would embed them too. It needs the macros of sqlx, though, and those compile both drivers, and
 //! SQLite itself, a second time for the compiler's own use.
 
+#[cfg(test)]
+mod compatibility;
+
+use std::collections::HashMap;
+
 use sqlx::SqlSafeStr as _;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::migrate::{AppliedMigration, MigrateError, Migration, MigrationType, Migrator};
 
 /// A migration's file: its name without `.sql`, and its text.
 type File = (&'static str, &'static str);
 
 macro_rules! files {
     ($folder:literal: $($name:literal,)+) => {
-        &[$(($name, include_str!(concat!("../migrations/", $folder, "/", $name, ".sql")))),+]
+        &[$(($name, include_str!(concat!("../../migrations/", $folder, "/", $name, ".sql")))),+]
     };
 }
 
@@ -48,6 +53,7 @@ const SQLITE: &[File] = files! {
     "0032_shared_limits",
     "0033_approved_nodes",
     "0034_bucket_pins",
+    "0035_schema_compatibility",
 };
 
 const POSTGRES: &[File] = files! {
@@ -84,6 +90,7 @@ const POSTGRES: &[File] = files! {
     "0033_shared_limits",
     "0034_approved_nodes",
     "0035_bucket_pins",
+    "0036_schema_compatibility",
 };
 
 /// The migrations of a SQLite database.
@@ -120,6 +127,28 @@ fn through(files: &[File], applied: &[String]) -> Result<Migrator, UnknownMigrat
     let end =
         files.iter().rposition(|file| applied.contains(&description(file))).map_or(0, |newest| newest + 1);
     Ok(migrator(&files[..end]))
+}
+
+/// The newest of the migrations of a database that has all that a program knows, in the same form, and after them only
+/// newer ones. Whether the program can work with those is another question.
+pub(crate) fn newest_after(known: &Migrator, applied: &[AppliedMigration]) -> Result<i64, MigrateError> {
+    let newest = applied.iter().map(|one| one.version).max().unwrap_or_default();
+    let checksums: HashMap<_, _> = applied.iter().map(|one| (one.version, &one.checksum)).collect();
+    for migration in known.iter() {
+        match checksums.get(&migration.version) {
+            None => return Err(MigrateError::VersionMissing(newest)),
+            Some(checksum) if **checksum != migration.checksum => {
+                return Err(MigrateError::VersionMismatch(migration.version));
+            }
+            Some(_) => {}
+        }
+    }
+    let last_known = known.iter().map(|one| one.version).max().unwrap_or_default();
+    let between = applied.iter().find(|one| one.version < last_known && !known.version_exists(one.version));
+    match between {
+        Some(unknown) => Err(MigrateError::VersionMissing(unknown.version)),
+        None => Ok(newest),
+    }
 }
 
 fn description(&(name, _): &File) -> String {
@@ -160,6 +189,28 @@ mod tests {
         let newer = [all, vec!["from the future".to_owned()]].concat();
         let refused = postgres_through(&newer).map(|_| ()).unwrap_err();
         assert_eq!(refused, UnknownMigration("from the future".to_owned()));
+    }
+
+    #[test]
+    fn a_newer_schema_has_all_migrations_of_this_version_and_newer_ones_after_them() {
+        let known = sqlite();
+        let own: Vec<_> = known
+            .iter()
+            .map(|one| AppliedMigration { version: one.version, checksum: one.checksum.clone() })
+            .collect();
+        let with = |version: i64| {
+            let newer = AppliedMigration { version, checksum: vec![0].into() };
+            newest_after(&known, &own.iter().cloned().chain([newer]).collect::<Vec<_>>())
+        };
+        assert_eq!(with(99).unwrap(), 99);
+        // The number is in a gap of this version's: the database has another history.
+        assert!(matches!(with(16), Err(MigrateError::VersionMissing(16))));
+        let without_the_last = newest_after(&known, own.split_last().unwrap().1);
+        assert!(matches!(without_the_last, Err(MigrateError::VersionMissing(_))));
+        let mut changed = own;
+        changed[3].checksum = vec![0].into();
+        let changed = newest_after(&known, &changed);
+        assert!(matches!(changed, Err(MigrateError::VersionMismatch(4))));
     }
 
     #[tokio::test]
