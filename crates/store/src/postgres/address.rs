@@ -15,26 +15,50 @@ pub struct Address(Box<PgConnectOptions>);
 /// The text isn't the address of a PostgreSQL database. The message doesn't repeat it, because it may contain a
 /// password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "can't parse the database address; it has the form \
-     postgres://user:password@host:5432/database?sslmode=verify-full, with special characters in the password as %xx"
-)]
-pub struct WrongAddress;
+pub enum WrongAddress {
+    /// Enter an address of this form.
+    #[error(
+        "can't parse the database address; it has the form \
+         postgres://user:password@host:5432/database?sslmode=verify-full, with special characters in the password as %xx"
+    )]
+    Malformed,
+    /// Enter one host. PostgreSQL's own programs accept several, of which they try one after the other.
+    #[error(
+        "the database address names several hosts, but only one is supported: enter an address that always leads to the \
+         primary, such as that of a proxy in front of the PostgreSQL servers"
+    )]
+    SeveralHosts,
+}
 
 impl FromStr for Address {
     type Err = WrongAddress;
 
     fn from_str(text: &str) -> Result<Self, WrongAddress> {
         if !["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme)) {
-            return Err(WrongAddress);
+            return Err(WrongAddress::Malformed);
         }
-        let options: PgConnectOptions = text.parse().map_err(|_| WrongAddress)?;
+        if names_several_hosts(text) {
+            return Err(WrongAddress::SeveralHosts);
+        }
+        let options: PgConnectOptions = text.parse().map_err(|_| WrongAddress::Malformed)?;
         // The driver would use the user's name as the database, which confuses people who forgot the database.
         if options.get_database().is_none_or(str::is_empty) {
-            return Err(WrongAddress);
+            return Err(WrongAddress::Malformed);
         }
         Ok(Self(Box::new(options)))
     }
+}
+
+/// Whether there is a comma in the host of an address, or in the parameters that name one.
+fn names_several_hosts(text: &str) -> bool {
+    let after_scheme = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let (address, parameters) = after_scheme.split_once('?').unwrap_or((after_scheme, ""));
+    let authority = address.split('/').next().unwrap_or_default();
+    let hosts = authority.rsplit('@').next().unwrap_or_default();
+    let mut parameters = parameters.split('&').filter_map(|parameter| parameter.split_once('='));
+    let is_list = |value: &str| value.contains(',') || value.to_ascii_lowercase().contains("%2c");
+    is_list(hosts)
+        || parameters.any(|(name, value)| matches!(name, "host" | "hostaddr" | "port") && is_list(value))
 }
 
 impl Address {
@@ -94,5 +118,21 @@ mod tests {
                 "{wrong}: {response}"
             );
         }
+    }
+
+    #[test]
+    fn several_hosts_are_refused_with_the_remedy() {
+        for wrong in [
+            "postgres://ada:hunter2@one,two/registry?target_session_attrs=read-write",
+            "postgres://ada:hunter2@one:5432,two:5433/registry",
+            "postgres://ada:hunter2@/registry?host=one,two",
+            "postgres:///registry?port=5432%2C5433",
+        ] {
+            let response = wrong.parse::<Address>().unwrap_err();
+            assert_eq!(response, WrongAddress::SeveralHosts, "{wrong}");
+            assert!(!response.to_string().contains("hunter2"), "{response}");
+        }
+        let one = "postgres://ada:a,b@one/registry?options=-csearch_path%3Da,b".parse::<Address>();
+        assert!(one.is_ok(), "commas elsewhere mean something else");
     }
 }
