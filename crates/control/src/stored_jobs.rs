@@ -150,13 +150,14 @@ impl Control {
             self.inner.jobs.note_stored([node_id]);
         }
         for TakenJob { id, task } in taken? {
-            let Ok(task) = serde_json::from_str(&task) else {
-                let reason = "The node is connected to a control plane of an older version, which doesn't know this job.";
-                let outcome = Outcome::Failed { reason: reason.to_owned(), check: None };
-                self.take_job_result(node_id, JobResult { job_id: id, outcome }).await?;
-                continue;
-            };
-            jobs.push(Job { id, task });
+            match serde_json::from_str(&task) {
+                Ok(Task::Unknown) | Err(_) => {
+                    let reason = "The node is connected to a control plane of an older version, which doesn't know this job.";
+                    let outcome = Outcome::Failed { reason: reason.to_owned(), check: None };
+                    self.take_job_result(node_id, JobResult { job_id: id, outcome }).await?;
+                }
+                Ok(task) => jobs.push(Job { id, task }),
+            }
         }
         Ok(jobs)
     }

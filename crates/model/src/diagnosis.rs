@@ -79,13 +79,15 @@ pub enum CheckCode {
     AccountNotFound,
     /// The provider asks to slow down.
     ProviderThrottled,
-    /// The provider failed (5xx) or closed the connection.
-    ProviderError,
     /// A server answers, but it isn't an object store of the given type.
     NotAnObjectStore,
     /// The node can't open the bucket as registered: it has no key for the secret, or lacks what the kind of access
     /// requires.
     NotOpened,
+    /// The provider failed (5xx) or closed the connection. Codes of newer versions are read as this one, because a node may
+    /// be newer than its control plane.
+    #[serde(other)]
+    ProviderError,
 }
 
 impl CheckCode {

@@ -132,6 +132,11 @@ impl Jobs {
                     self.shared.spawn_validation(id, validation);
                     false
                 }
+                Task::Unknown => {
+                    self.shared
+                        .finish(id, failed("this node's version doesn't know the job: upgrade the node"));
+                    false
+                }
                 task => self.keys.try_send(Job { id, task }).is_err(),
             };
             if refused {
@@ -263,9 +268,11 @@ impl SharedJobs {
                     let change = self.change_identities(jitter.split(), Identities::retire_all_but_first);
                     in_span(self.span("retire identities"), change).await
                 }
-                Task::Validate(_) | Task::FindNewest(_) | Task::CleanUploads(_) | Task::CheckKeys(_) => {
-                    continue;
-                }
+                Task::Validate(_)
+                | Task::FindNewest(_)
+                | Task::CleanUploads(_)
+                | Task::CheckKeys(_)
+                | Task::Unknown => continue,
             };
             self.finish(id, outcome);
         }

@@ -449,6 +449,7 @@ impl FakeNode {
                 };
                 self.cleaning_fails.lock().unwrap().clone().unwrap_or(cleaned)
             }
+            Task::Unknown => Outcome::Failed { reason: "unknown".to_owned(), check: None },
         }
     }
 

@@ -44,6 +44,9 @@ pub enum Task {
     CleanUploads(UploadCleaning),
     /// Find out whether the keys of buckets open more than their buckets.
     CheckKeys(KeyChecks),
+    /// A task of a newer version, which this one doesn't know. It is never sent.
+    #[serde(other, skip_serializing)]
+    Unknown,
 }
 
 /// A search for the newest object under a prefix of a bucket that the node serves.

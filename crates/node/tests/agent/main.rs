@@ -12,3 +12,4 @@ mod outage;
 mod probing;
 mod scale;
 mod traffic;
+mod versions;
