@@ -37,6 +37,7 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -235,6 +236,7 @@ async fn run(plan: Plan) -> Result {
     let mut reports: Vec<Report> = Vec::new();
     for benchmark in Benchmark::value_variants().iter().copied().filter(|one| selected(*one)) {
         report::complain(&format!("\n# {benchmark:?}"));
+        let start = Instant::now();
         let report = match benchmark {
             Benchmark::A1 => a1::measure(&plan).await?,
             Benchmark::A2 => a2::measure(&plan).await?,
@@ -259,6 +261,7 @@ async fn run(plan: Plan) -> Result {
             Benchmark::Traces => gateway::traces::measure(&plan).await?,
             Benchmark::Versions => gateway::versions::measure(&plan).await?,
         };
+        let report = report.took(start.elapsed());
         report.print();
         if !plan.quick {
             report.write(&plan.output)?;

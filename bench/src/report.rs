@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -88,6 +89,12 @@ impl Report {
         Self { name: name.to_owned(), machine, bars, figures }
     }
 
+    /// Stores how long the benchmark took.
+    pub(crate) fn took(mut self, time: Duration) -> Self {
+        self.machine["tookMinutes"] = (time.as_secs_f64() / 60.0).into();
+        self
+    }
+
     /// The labels of the missed bars.
     pub(crate) fn missed(&self) -> impl Iterator<Item = &str> {
         self.bars.iter().filter(|bar| !bar.met).map(|bar| bar.what.as_str())
@@ -162,15 +169,17 @@ fn table(reports: &[Report], missing: &[String]) -> String {
     text.push('\n');
     for report in reports {
         let response = |name: &str| report.machine[name].to_string().replace('"', "");
+        let duration = report.machine["tookMinutes"].as_f64();
         _ = writeln!(
             text,
-            "- {}: commit {}, {}, {} cores, {}, load average at the start {}",
+            "- {}: commit {}, {}, {} cores, {}, load average at the start {}{}",
             report.name.to_uppercase(),
             response("commit"),
             response("cpu"),
             response("cores"),
             response("rustc"),
             response("loadAtStart"),
+            duration.map(|minutes| format!(", took {minutes:.1} min")).unwrap_or_default(),
         );
     }
     if !missing.is_empty() {
@@ -233,6 +242,7 @@ mod tests {
             Bar::reported("binary", "20 MB".to_owned()),
         ];
         let report = Report::new("a1", json!({"commit": "abc"}), bars, Value::Null);
+        let report = report.took(Duration::from_secs(90));
         assert_eq!(report.missed().collect::<Vec<_>>(), ["pages"]);
         let text = with_table(&readme, &table(&[report], &["LIVE".to_owned()])).unwrap();
         assert!(text.contains("| A1 | lists | ≤ 3 × | 2.50 × | ✓ |"), "{text}");
@@ -240,6 +250,7 @@ mod tests {
         assert!(text.contains("| A1 | binary | — | 20 MB | |"), "{text}");
         assert!(
             text.contains("commit abc")
+                && text.contains("took 1.5 min")
                 && text.contains("Without stored results: LIVE")
                 && text.ends_with("\n\nMore.\n")
                 && !text.contains("old"),
