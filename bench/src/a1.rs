@@ -129,17 +129,17 @@ async fn measure_case(plan: &Plan, usual: &Options, case: &Case) -> Result<(Pair
     let baseline = Baseline::start(&body)?;
 
     let server = Side {
-        url: deployment.url(),
+        urls: vec![deployment.url()],
         token: &deployment.token,
         path: case.path,
-        process: deployment.process,
+        processes: vec![deployment.process],
         verify: &has_all_buckets,
     };
     let memory = Side {
-        url: &baseline.url,
+        urls: vec![&baseline.url],
         token: &baseline.token,
         path: LIST,
-        process: baseline.process,
+        processes: vec![baseline.process],
         verify: &|answer| {
             if answer == body { Ok(()) } else { Err("the baseline returned other bytes".into()) }
         },

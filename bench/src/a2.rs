@@ -2,84 +2,34 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use http::Method;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::connection::Connection;
-use crate::deployment::{Deployment, new_bucket, text, time_start};
+use crate::deployment::{Deployment, time_start};
 use crate::postgres::Postgres;
+use crate::registry_calls::{RegistryCall, RegistryClient};
 use crate::report::{self, Bar, Report};
-use crate::seeded::{Sample, Seeded};
+use crate::seeded::Seeded;
 use crate::statistics::{Latency, Spread};
 use crate::{Plan, Result};
 
-/// Maximum 99th percentile with the most buckets, as a multiple of that with the fewest.
-const LIMIT: (f64, &str) = (1.5, "≤ 1.5 ×");
-/// The same for searches and filters.
-const SEARCH_LIMIT: (f64, &str) = (2.0, "≤ 2 ×");
 const MIB: f64 = 1_048_576.0;
 /// Consecutive requests of one kind to one server.
 const TURN: usize = 20;
-/// The page of SEARCH that is filtered. The seeded buckets have a node that doesn't run, and half of them this provider.
-const FILTERED: &str = "/bucket?status=DISCONNECTED&provider=OTHER&sort=name";
-/// The node registers while the data directory is filled. It counts as silent a minute later.
-const SILENT_WITHIN: Duration = Duration::from_mins(3);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
-enum RegistryCall {
-    FirstPage,
-    Status,
-    Day,
-    Create,
-    FilteredPage,
-    FoundPage,
-    FoundBucket,
-}
-
-impl RegistryCall {
-    const REGISTRY: &[Self] = &[Self::FirstPage, Self::Status, Self::Day, Self::Create];
-    const SEARCH: &[Self] = &[Self::FilteredPage, Self::FoundPage, Self::FoundBucket];
-
-    fn describe(self) -> &'static str {
-        match self {
-            Self::FirstPage => "the first page of 100 buckets",
-            Self::Status => "one bucket's status",
-            Self::Day => "one bucket's day",
-            Self::Create => "registering a bucket (without validation)",
-            Self::FilteredPage => "a page of 100 buckets, filtered by status and provider and sorted by name",
-            Self::FoundPage => "a page of 100 buckets, found by a word that all buckets have",
-            Self::FoundBucket => "one bucket, found by a common and a rare word",
-        }
-    }
-
-    fn limit(self) -> (f64, &'static str) {
-        match self {
-            Self::FirstPage | Self::Status | Self::Day | Self::Create => LIMIT,
-            Self::FilteredPage | Self::FoundPage | Self::FoundBucket => SEARCH_LIMIT,
-        }
-    }
-}
 
 /// A server with a given number of buckets.
 struct Sized {
-    buckets: u64,
     deployment: Deployment,
-    connection: Connection,
-    samples: Vec<Sample>,
-    next: usize,
-    /// Where the next pages of the lists begin that are read page by page.
-    cursors: BTreeMap<RegistryCall, String>,
+    client: RegistryClient,
 }
 
 /// The durations of one round, by kind of call and number of buckets.
 type Times = BTreeMap<(RegistryCall, u64), Vec<Duration>>;
 
 /// A directory in memory, so that the figures don't include what a disk or an evicted cache adds.
-const MEMORY: &str = "/dev/shm";
+pub(crate) const MEMORY: &str = "/dev/shm";
 
 /// How much is measured.
 struct Extent {
@@ -246,9 +196,8 @@ async fn calls_on(extent: &Extent, plan: &Plan, seeded: &[Seeded]) -> Result<Mea
     for one in seeded {
         // A deployment of this size runs its nodes elsewhere; the embedded node would sync during the measurement.
         let deployment = Deployment::start(one.options(plan).arg("--no-node")).await?;
-        let connection = deployment.connect().await?;
-        let (buckets, samples) = (one.buckets, one.samples.clone());
-        servers.push(Sized { buckets, deployment, connection, samples, next: 0, cursors: BTreeMap::new() });
+        let client = RegistryClient::connect(&deployment, one).await?;
+        servers.push(Sized { deployment, client });
     }
     report::complain("warming up");
     for one in seeded {
@@ -256,7 +205,7 @@ async fn calls_on(extent: &Extent, plan: &Plan, seeded: &[Seeded]) -> Result<Mea
     }
     if calls.contains(&RegistryCall::FilteredPage) {
         for server in &mut servers {
-            server.wait_silent().await?;
+            server.client.wait_silent().await?;
         }
     }
     round(calls, &mut servers, turns, 0).await?;
@@ -290,7 +239,7 @@ async fn calls_on(extent: &Extent, plan: &Plan, seeded: &[Seeded]) -> Result<Mea
 fn reads(servers: &[Sized]) -> Result<Vec<(u64, u64, u64)>> {
     let of = |server: &Sized| {
         let (calls, bytes) = server.deployment.process.reads()?;
-        Ok((server.buckets, calls, bytes))
+        Ok((server.client.buckets, calls, bytes))
     };
     servers.iter().map(of).collect()
 }
@@ -303,83 +252,14 @@ async fn round(calls: &[RegistryCall], servers: &mut [Sized], turns: usize, numb
             for place in 0..servers.len() {
                 let server_count = servers.len();
                 let server = &mut servers[(place + turn + number) % server_count];
-                let slot = times.entry((call, server.buckets)).or_default();
+                let slot = times.entry((call, server.client.buckets)).or_default();
                 for _ in 0..TURN {
-                    slot.push(server.time(call).await?);
+                    slot.push(server.client.time(call).await?);
                 }
             }
         }
     }
     Ok(times)
-}
-
-impl Sized {
-    /// Waits until the node of the buckets counts as silent, which makes them DISCONNECTED.
-    async fn wait_silent(&mut self) -> Result {
-        let start = Instant::now();
-        while self.connection.json(Method::GET, FILTERED, None).await?["buckets"] == json!([]) {
-            if start.elapsed() > SILENT_WITHIN {
-                return Err(format!("{FILTERED} finds none of {} buckets", self.buckets).into());
-            }
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
-        Ok(())
-    }
-
-    /// The next page of a list of which every page is full.
-    fn next_page(&self, call: RegistryCall, list: &str) -> String {
-        let cursor = self.cursors.get(&call).map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
-        format!("{list}&limit=100{cursor}")
-    }
-
-    async fn time(&mut self, call: RegistryCall) -> Result<Duration> {
-        self.next += 1;
-        let Sample { id, day } = self.samples[self.next % self.samples.len()];
-        let (method, path, body) = match call {
-            RegistryCall::FirstPage => (Method::GET, "/bucket?limit=100".to_owned(), None),
-            RegistryCall::Status => (Method::GET, format!("/bucket/{id}/status"), None),
-            RegistryCall::Day => {
-                let day = day.start().to_string();
-                (Method::POST, format!("/bucket/{id}/stats"), Some(json!({ "day": day })))
-            }
-            RegistryCall::Create => {
-                let name = format!("measured {}", self.next);
-                let bucket = new_bucket(&name, &self.deployment.workspace, "https://s3.example.com");
-                (Method::POST, "/bucket".to_owned(), Some(bucket))
-            }
-            RegistryCall::FilteredPage => (Method::GET, self.next_page(call, FILTERED), None),
-            RegistryCall::FoundPage => (Method::GET, self.next_page(call, "/bucket?search=seed"), None),
-            RegistryCall::FoundBucket => {
-                // A number with as many digits as the largest one, so that only one bucket has it.
-                let number = self.buckets - 1 - self.next as u64 % (self.buckets / 10 * 9);
-                (Method::GET, format!("/bucket?search=seeded%20{number}&limit=100"), None)
-            }
-        };
-        let answered = self.connection.call(method, &path, body.as_ref()).await?;
-        self.connection.expect_ok(&path, answered)?;
-        let answer: Value = serde_json::from_slice(self.connection.body())?;
-        let entries = |name: &str| answer[name].as_array().map_or(0, Vec::len);
-        let complete = match call {
-            RegistryCall::FirstPage => entries("buckets") == 100 && answer["nextCursor"].is_string(),
-            RegistryCall::FilteredPage | RegistryCall::FoundPage => {
-                match answer["nextCursor"].as_str() {
-                    Some(cursor) => _ = self.cursors.insert(call, cursor.to_owned()),
-                    None => _ = self.cursors.remove(&call),
-                }
-                entries("buckets") == 100
-            }
-            RegistryCall::FoundBucket => entries("buckets") == 1,
-            RegistryCall::Status => entries("nodeStatus") == 1,
-            RegistryCall::Day => entries("nodeStats") == 1,
-            RegistryCall::Create => {
-                // Deleted again, so that the registry keeps its size.
-                let path = format!("/bucket/{}", text(&answer, "bucketId")?);
-                self.connection.json(Method::DELETE, &path, None).await?;
-                true
-            }
-        };
-        if complete { Ok(answered.took) } else { Err(format!("{path} answered {answer}").into()) }
-    }
 }
 
 /// The latency of one kind of call at one size, in microseconds.

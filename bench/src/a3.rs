@@ -17,7 +17,7 @@ use crate::{Plan, Result};
 
 const MIB: f64 = 1_048_576.0;
 /// Maximum memory growth, in bytes.
-const LIMIT: (f64, &str) = (32.0 * MIB, "≤ 32 MiB");
+pub(crate) const LIMIT: (f64, &str) = (32.0 * MIB, "≤ 32 MiB");
 /// After this time, a silent node is shown as disconnected.
 const SILENT_AFTER: Duration = Duration::from_secs(65);
 /// Number of concurrent lists, to measure what several of them take.
@@ -159,12 +159,14 @@ impl ListReads {
     }
 }
 
-async fn read_whole(connection: &mut Connection) -> Result {
+/// Reads the whole list.
+pub(crate) async fn read_whole(connection: &mut Connection) -> Result {
     let answered = connection.call(Method::GET, "/bucket", None).await?;
     connection.expect_ok("/bucket", answered)
 }
 
-fn check(body: &[u8], buckets: u64) -> Result {
+/// Checks that a list contains this many different buckets.
+pub(crate) fn check(body: &[u8], buckets: u64) -> Result {
     let value: Value = serde_json::from_slice(body)?;
     let listed = value["buckets"].as_array().ok_or("no buckets")?;
     let mut ids: Vec<&str> = listed.iter().filter_map(|bucket| bucket["id"].as_str()).collect();

@@ -25,7 +25,9 @@ use crate::statistics::Spread;
 use crate::{Plan, Result};
 
 /// Buckets with traffic: a report has one row per bucket and minute.
-const BUCKETS: usize = 2_000;
+pub(crate) const BUCKETS: usize = 2_000;
+/// Uploaded bytes of each row.
+pub(crate) const UPLOADED: u64 = 20_000;
 /// Rows per INSERT statement, as in the product's own statements.
 const ROWS_A_STATEMENT: usize = 256;
 
@@ -180,7 +182,7 @@ impl TrafficRows {
         Ok(Self {
             node,
             org,
-            repository: RepoId::new(Timestamp::UNIX_EPOCH, [7; 10]),
+            repository: repository(),
             buckets,
             spool: format!("measured-{}", now.as_second()),
             first_minute: now.as_second() / 60 * 60,
@@ -190,19 +192,30 @@ impl TrafficRows {
     /// A node's report on one minute.
     fn batch(&self, round: usize) -> UsageBatch {
         let minute = self.first_minute + 60 * i64::try_from(round).unwrap_or(0);
-        let rows = self.buckets.iter().map(|id| UsageRow {
-            requests: 10,
-            reads: 8,
-            writes: 2,
-            upload_bytes: 20_000,
-            download_bytes: 80_000,
-            size_change: 20_000,
-            latency_sum_ms: 120,
-            first_byte_sum_ms: 100,
-            ..UsageRow::empty(minute, *id, Some(self.repository))
-        });
-        UsageBatch { spool: self.spool.clone(), number: round as u64 + 1, rows: rows.collect() }
+        let rows = report_rows(minute, &self.buckets, self.repository);
+        UsageBatch { spool: self.spool.clone(), number: round as u64 + 1, rows }
     }
+}
+
+/// The repository of all traffic. It doesn't exist, which doesn't matter.
+pub(crate) fn repository() -> RepoId {
+    RepoId::new(Timestamp::UNIX_EPOCH, [7; 10])
+}
+
+/// A row of traffic for each bucket.
+pub(crate) fn report_rows(minute: i64, buckets: &[BucketId], repository: RepoId) -> Vec<UsageRow> {
+    let row = |id: &BucketId| UsageRow {
+        requests: 10,
+        reads: 8,
+        writes: 2,
+        upload_bytes: UPLOADED,
+        download_bytes: 80_000,
+        size_change: 20_000,
+        latency_sum_ms: 120,
+        first_byte_sum_ms: 100,
+        ..UsageRow::empty(minute, *id, Some(repository))
+    };
+    buckets.iter().map(row).collect()
 }
 
 /// Inserts only the rows, in one transaction.

@@ -157,10 +157,10 @@ async fn bytes_alone(
     let [new, old] = &bodies[..] else { return Err("two versions have two lists".into()) };
     let from_memory = [Baseline::start(new)?, Baseline::start(old)?];
     let [new_side, old_side] = from_memory.each_ref().map(|one| Side {
-        url: &one.url,
+        urls: vec![&one.url],
         token: &one.token,
         path: LIST,
-        process: one.process,
+        processes: vec![one.process],
         verify: &has_all_buckets,
     });
     let (rounds, requests) = if plan.quick { (3, 4_000) } else { (7, 20_000) };
@@ -174,7 +174,8 @@ async fn bytes_alone(
 }
 
 fn side<'a>(server: &'a Deployment, path: &'a str, verify: &'a dyn Fn(&[u8]) -> Result) -> Side<'a> {
-    Side { url: server.url(), token: &server.token, path, process: server.process, verify }
+    let (urls, processes) = (vec![server.url()], vec![server.process]);
+    Side { urls, token: &server.token, path, processes, verify }
 }
 
 /// Both versions run at the same time, so that other load on the machine affects both.

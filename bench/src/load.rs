@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::Result;
 use crate::connection::Connection;
-use crate::process::Process;
+use crate::process::{Process, cpu_of};
 use crate::statistics::{Latency, Spread};
 
 /// Number of connections.
@@ -17,12 +17,15 @@ const CONNECTIONS: usize = 16;
 /// Time limit of a round.
 const TOO_LONG: Duration = Duration::from_mins(2);
 
-/// One of the two servers, and the request sent to it.
+/// One of the two sides, and the request sent to it: a server, or several on one database.
 pub(crate) struct Side<'a> {
-    pub(crate) url: &'a str,
+    /// The servers that get the requests. Connections are divided evenly among them.
+    pub(crate) urls: Vec<&'a str>,
+    /// Accepted by all of them.
     pub(crate) token: &'a str,
     pub(crate) path: &'a str,
-    pub(crate) process: Process,
+    /// The processes whose CPU time counts.
+    pub(crate) processes: Vec<Process>,
     /// Checks a body. Called for each body that differs from the connection's previous one.
     pub(crate) verify: &'a dyn Fn(&[u8]) -> Result,
 }
@@ -35,7 +38,7 @@ pub(crate) struct Round {
     /// How often a connection received a body that differs from the previous one.
     pub(crate) new_bodies: usize,
     pub(crate) requests_per_second: f64,
-    /// User and system time of the server's process.
+    /// User and system time of the side's processes.
     pub(crate) cpu_us_per_request: f64,
     pub(crate) latency: Latency,
 }
@@ -77,16 +80,17 @@ pub(crate) async fn pairs(sides: [&Side<'_>; 2], rounds: usize, requests: usize)
     })
 }
 
-async fn round(side: &Side<'_>, requests: usize) -> Result<Round> {
+/// Measures one round of requests.
+pub(crate) async fn round(side: &Side<'_>, requests: usize) -> Result<Round> {
     let mut connections = Vec::new();
-    for _ in 0..CONNECTIONS {
-        connections.push(Connection::open(side.url, Some(side.token)).await?);
+    for url in side.urls.iter().cycle().take(CONNECTIONS) {
+        connections.push(Connection::open(url, Some(side.token)).await?);
     }
     let left = Cell::new(requests);
-    let (cpu, start) = (side.process.cpu()?, Instant::now());
+    let (cpu, start) = (cpu_of(&side.processes)?, Instant::now());
     let all = try_join_all(connections.into_iter().map(|connection| worker(side, connection, &left)));
     let done = tokio::time::timeout(TOO_LONG, all).await.map_err(|_| "a round took too long")??;
-    let (took, cpu) = (start.elapsed(), side.process.cpu()?.saturating_sub(cpu));
+    let (took, cpu) = (start.elapsed(), cpu_of(&side.processes)?.saturating_sub(cpu));
     let new_bodies = done.iter().map(|(_, new)| new).sum();
     let times: Vec<Duration> = done.into_iter().flat_map(|(times, _)| times).collect();
     Ok(Round {

@@ -7,6 +7,7 @@ mod a1;
 mod a2;
 mod a3;
 mod a4;
+mod approved_node;
 mod audit;
 mod baseline;
 mod browser;
@@ -27,6 +28,8 @@ mod origin;
 mod pages;
 mod postgres;
 mod process;
+mod registry_calls;
+mod remote;
 mod report;
 mod s1;
 mod seeded;
@@ -187,6 +190,8 @@ enum Benchmark {
     N1,
     /// Pages of the dashboard, by the number of buckets
     Pages,
+    /// A node in a separate process, and three control planes, compared with one process
+    Remote,
     /// Memory that unauthenticated clients can use up
     S1,
     /// Searches and filters, whose latencies must not grow with the number of buckets
@@ -254,6 +259,7 @@ async fn run(plan: Plan) -> Result {
             Benchmark::Live => live::measure(&plan).await?,
             Benchmark::N1 => n1::measure(&plan).await?,
             Benchmark::Pages => pages::measure(&plan).await?,
+            Benchmark::Remote => remote::measure(&plan).await?,
             Benchmark::S1 => s1::measure(&plan).await?,
             Benchmark::Search => a2::measure_search(&plan).await?,
             Benchmark::Size => size::measure(&plan).await?,

@@ -9,21 +9,49 @@ use serde_json::{Value, json};
 
 use crate::deployment::{Deployment, options};
 use crate::origin::Origin;
+use crate::process::Process;
 use crate::report::{self, Bar, Report};
 use crate::{Plan, Result};
 
 const KIB: f64 = 1_024.0;
 /// Seconds between two probes of a bucket.
-const INTERVAL: u64 = 60;
+pub(crate) const INTERVAL: u64 = 60;
 const CPU_LIMIT: (f64, &str) = (0.25, "< 0.25 of a core");
 const MEMORY_LIMIT: (f64, &str) = (8.0 * KIB, "≤ 8 KiB");
 
 /// The cost of a process during the measured window.
-struct Watched {
+pub(crate) struct Watched {
     cores: f64,
     resident: f64,
     peak: f64,
     probes_per_minute: f64,
+}
+
+impl Watched {
+    /// Watches a process, and the storage that receives the probes.
+    pub(crate) async fn for_a_while(process: Process, origin: &Origin, window: Duration) -> Result<Self> {
+        let (start, cpu, requests) = (Instant::now(), process.cpu()?, origin.requests().await?);
+        tokio::time::sleep(window).await;
+        let (took, cpu) = (start.elapsed().as_secs_f64(), process.cpu()?.saturating_sub(cpu));
+        let probes = origin.requests().await? - requests;
+        Ok(Self {
+            cores: cpu.as_secs_f64() / took,
+            resident: process.resident()? as f64,
+            peak: process.peak()? as f64,
+            probes_per_minute: probes as f64 * 60.0 / took,
+        })
+    }
+
+    /// Fails unless each bucket was probed once per interval.
+    pub(crate) fn check_probes(&self, buckets: usize) -> Result {
+        let expected = buckets as f64 * 60.0 / INTERVAL as f64;
+        // Intervals vary by a tenth; their mean doesn't.
+        if (self.probes_per_minute - expected).abs() <= expected * 0.05 {
+            return Ok(());
+        }
+        let arrived = self.probes_per_minute;
+        Err(format!("{arrived:.0} probes per minute arrived, expected {expected:.0}").into())
+    }
 }
 
 pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
@@ -49,22 +77,21 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     report::complain(&format!("probing them for {} s", (warm_up + window).as_secs()));
     let full = watch(plan, directory.path(), &origin, buckets, warm_up, window).await?;
 
-    let share = buckets as f64;
-    let expected = share * 60.0 / INTERVAL as f64;
-    // Intervals vary by a tenth; their mean doesn't.
-    if (full.probes_per_minute - expected).abs() > expected * 0.05 {
-        let response =
-            format!("{:.0} probes per minute arrived, expected {expected:.0}", full.probes_per_minute);
-        return Err(response.into());
-    }
-    let (bars, mut figures) = cost_of_buckets(&empty, &full, buckets);
+    full.check_probes(buckets)?;
+    let (bars, mut figures) = cost_of_buckets("node and control plane", &empty, &full, buckets);
     figures["windowSeconds"] = json!(window.as_secs());
     figures["registeredPerSecond"] = json!(registered_per_second);
     Ok(Report::new("n1", machine, bars, figures))
 }
 
 /// What the buckets cost: the difference between a process with them and one without.
-fn cost_of_buckets(empty: &Watched, full: &Watched, buckets: usize) -> (Vec<Bar>, Value) {
+/// `whose` names the process in the table.
+pub(crate) fn cost_of_buckets(
+    whose: &str,
+    empty: &Watched,
+    full: &Watched,
+    buckets: usize,
+) -> (Vec<Bar>, Value) {
     let share = buckets as f64;
     let per_bucket = (full.resident - empty.resident) / share;
     let peak_per_bucket = (full.peak - empty.resident) / share;
@@ -80,7 +107,7 @@ fn cost_of_buckets(empty: &Watched, full: &Watched, buckets: usize) -> (Vec<Bar>
     });
     let bars = vec![
         Bar::at_most(
-            &format!("CPU of node and control plane, {buckets} buckets probed per minute"),
+            &format!("CPU of {whose}, {buckets} buckets probed per minute"),
             CPU_LIMIT,
             full.cores,
             format!(
@@ -89,7 +116,7 @@ fn cost_of_buckets(empty: &Watched, full: &Watched, buckets: usize) -> (Vec<Bar>
             ),
         ),
         Bar::at_most(
-            "memory per bucket of node and control plane",
+            &format!("memory per bucket of {whose}"),
             MEMORY_LIMIT,
             per_bucket,
             format!("{:.1} KiB ({:.1} at the peak)", per_bucket / KIB, peak_per_bucket / KIB),
@@ -110,18 +137,8 @@ async fn watch(
     let deployment = Deployment::start(set_up).await?;
     tokio::time::sleep(warm_up).await;
     deployment.wait_online(buckets, Duration::from_mins(1)).await?;
-    let process = deployment.process;
-    let (start, cpu, requests) = (Instant::now(), process.cpu()?, origin.requests().await?);
-    tokio::time::sleep(window).await;
-    let (took, cpu) = (start.elapsed().as_secs_f64(), process.cpu()?.saturating_sub(cpu));
-    let probes = origin.requests().await? - requests;
+    let watched = Watched::for_a_while(deployment.process, origin, window).await?;
     deployment.wait_online(buckets, Duration::from_secs(1)).await?;
-    let watched = Watched {
-        cores: cpu.as_secs_f64() / took,
-        resident: process.resident()? as f64,
-        peak: process.peak()? as f64,
-        probes_per_minute: probes as f64 * 60.0 / took,
-    };
     deployment.stop()?;
     Ok(watched)
 }

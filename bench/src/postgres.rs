@@ -45,6 +45,14 @@ impl Postgres {
         Ok(self.inner.create_database(name)?)
     }
 
+    /// Copies a database, to which no program may be connected, and returns the URL of the copy.
+    pub(crate) fn copy_database(&self, from: &str, name: &str) -> Result<String> {
+        let address = self.inner.address();
+        let from = from.rsplit('/').next().unwrap_or_default();
+        self.query(&format!("{address}/postgres"), &format!("CREATE DATABASE {name} TEMPLATE {from}"))?;
+        Ok(format!("{address}/{name}"))
+    }
+
     /// Does the maintenance that the server would otherwise start during a measurement.
     pub(crate) fn settle(&self, database: &str) -> Result {
         for statement in ["VACUUM (FREEZE, ANALYZE)", "CHECKPOINT"] {

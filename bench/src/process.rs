@@ -79,6 +79,11 @@ impl Process {
     }
 }
 
+/// User and system time of several processes together.
+pub(crate) fn cpu_of(processes: &[Process]) -> Result<Duration> {
+    processes.iter().map(|process| process.cpu()).sum()
+}
+
 /// `utime` and `stime` of `/proc/PID/stat`.
 fn cpu_ticks(stat: &str) -> Option<u64> {
     Some(field(stat, 11)? + field(stat, 12)?)
@@ -117,5 +122,6 @@ mod tests {
         assert!(process.resident().unwrap() > 0);
         assert!(process.peak().unwrap() >= process.resident().unwrap() / 2);
         assert!(process.cpu_with_children().unwrap() >= process.cpu().unwrap() / 2);
+        assert!(cpu_of(&[process, process]).unwrap() >= process.cpu().unwrap());
     }
 }

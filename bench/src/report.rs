@@ -14,7 +14,7 @@ use crate::{Plan, Result, machine};
 const TABLE_BEGINS: &str = "<!-- the table is written by `cargo xtask bench` -->";
 const TABLE_ENDS: &str = "<!-- end of the table -->";
 /// The order of the results in the table.
-pub(crate) const ORDER: [&str; 21] = [
+pub(crate) const ORDER: [&str; 22] = [
     "a1",
     "a2",
     "a3",
@@ -31,6 +31,7 @@ pub(crate) const ORDER: [&str; 21] = [
     "live",
     "n1",
     "pages",
+    "remote",
     "s1",
     "search",
     "size",

@@ -123,6 +123,13 @@ impl Seeded {
         migrate(plan, database, &format!("sqlite:{}", directory.path().display())).map(Some)
     }
 
+    /// Copies a registry that is in PostgreSQL to another database of the same server. No server may be running on it.
+    pub(crate) fn copy_in(&self, postgres: &Postgres, name: &str, place: &Path) -> Result<Self> {
+        let database = self.database().ok_or("the registry isn't in PostgreSQL")?;
+        let database = Some(postgres.copy_database(database, name)?);
+        Ok(Self { database, ..self.copy_to(place)? })
+    }
+
     /// The database's URL, if it is PostgreSQL.
     pub(crate) fn database(&self) -> Option<&str> {
         self.database.as_deref()

@@ -10,6 +10,7 @@ mod memory;
 pub(crate) mod objects;
 mod peers;
 mod real;
+pub(crate) mod remote;
 mod sign;
 pub(crate) mod tls;
 pub(crate) mod traces;
@@ -144,21 +145,8 @@ impl Field {
             }
         }
         let field = Self { provider, deployment, peers: running, missing, signer, url, cores, directory };
-        field.wait_until_served().await?;
+        wait_until_served(&field.gateway(), S3_BUCKET).await?;
         Ok(field)
-    }
-
-    /// Waits until the node has received the repository: a second, or much longer if there are many buckets before it.
-    async fn wait_until_served(&self) -> Result {
-        let deadline = Instant::now() + SERVED_WITHIN;
-        let one = read(S3_BUCKET, SMALL, 1, 1);
-        loop {
-            match round(&self.gateway(), &one).await {
-                Ok(_) => return Ok(()),
-                Err(error) if Instant::now() > deadline => return Err(error),
-                Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
-            }
-        }
     }
 
     fn gateway(&self) -> LoadSide {
@@ -192,6 +180,19 @@ impl Field {
             }
         });
         [self.gateway()].into_iter().chain(peers).collect()
+    }
+}
+
+/// Waits until a node has received the repository: a second, or much longer if there are many buckets before it.
+async fn wait_until_served(node: &LoadSide, bucket: &str) -> Result {
+    let deadline = Instant::now() + SERVED_WITHIN;
+    let one = read(bucket, SMALL, 1, 1);
+    loop {
+        match round(node, &one).await {
+            Ok(_) => return Ok(()),
+            Err(error) if Instant::now() > deadline => return Err(error),
+            Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
+        }
     }
 }
 

@@ -96,6 +96,11 @@ impl BucketryNode {
         process::log_in(self.dir.path())
     }
 
+    /// The process id. `None` while the node is stopped. In a network namespace, it is that of a wrapper.
+    pub fn process_id(&self) -> Option<u32> {
+        self.process.as_ref().map(Supervised::id)
+    }
+
     /// Kills the process with SIGKILL, as a crash would.
     ///
     /// # Errors
