@@ -56,7 +56,8 @@ impl Watched {
 
 pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     let machine = report::machine(plan);
-    let (buckets, warm_up, window) = if plan.quick { (1_000, 70, 30) } else { (10_000, 130, 180) };
+    // Windows are whole intervals, because probes aren't spread evenly over an interval.
+    let (buckets, warm_up, window) = if plan.quick { (1_000, 70, 60) } else { (10_000, 130, 180) };
     let (warm_up, window) = (Duration::from_secs(warm_up), Duration::from_secs(window));
     let origin = Origin::start()?;
 

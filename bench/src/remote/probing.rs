@@ -17,7 +17,7 @@ const MIB: f64 = 1_048_576.0;
 const EMPTY: Duration = Duration::from_secs(20);
 
 pub(super) async fn measure(plan: &Plan, results: &mut RemoteResults) -> Result {
-    let (buckets, warm_up, window) = if plan.quick { (1_000, 70, 30) } else { (10_000, 130, 120) };
+    let (buckets, warm_up, window) = if plan.quick { (1_000, 70, 60) } else { (10_000, 130, 120) };
     let (warm_up, window) = (Duration::from_secs(warm_up), Duration::from_secs(window));
     let origin = Origin::start()?;
     let directory = tempfile::tempdir()?;
