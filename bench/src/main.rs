@@ -148,7 +148,7 @@ pub(crate) struct Plan {
     pub(crate) commit: String,
     /// The directory of `README.md` and `results/`
     #[arg(long, value_parser = absolute)]
-    output: PathBuf,
+    pub(crate) output: PathBuf,
 }
 
 /// Makes a path absolute, because programs run in other directories.

@@ -65,6 +65,11 @@ impl Bar {
         Self { what: what.to_owned(), limit: Some(limit.to_owned()), measured, met: figure >= least }
     }
 
+    /// A figure that could not be measured.
+    pub(crate) fn missed(what: &str, limit: &str, why: String) -> Self {
+        Self { what: what.to_owned(), limit: Some(limit.to_owned()), measured: why, met: false }
+    }
+
     /// A figure without a limit.
     pub(crate) fn reported(what: &str, measured: String) -> Self {
         Self { what: what.to_owned(), limit: None, measured, met: true }

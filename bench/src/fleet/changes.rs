@@ -5,17 +5,19 @@ use std::time::Duration;
 use bucketry_model::id::BucketId;
 use http::Method;
 use serde::Serialize;
-use serde_json::Value;
-use tokio::time::{Instant, sleep};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep, sleep_until};
 
-use super::node::Fleet;
+use super::node::{Fleet, REGION};
 use super::planes::FleetPlanes;
 use crate::Result;
 use crate::deployment::{new_bucket, text};
 use crate::statistics::Latency;
 
-/// Time between two changes.
+/// Time between two registrations.
 const EVERY: Duration = Duration::from_secs(1);
+/// Time between two changes for all nodes. Each of a thousand nodes sends a message to receive the next change.
+pub(super) const WIDE_EVERY: Duration = Duration::from_secs(3);
 /// How long a change may take before the benchmark fails.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(30);
 /// No server is at this address. Nothing connects to it, because simulated nodes don't probe.
@@ -42,7 +44,7 @@ pub(super) struct ChangeTimes {
 }
 
 /// Registers buckets of the first organization, at the control planes in turn.
-pub(super) async fn measure(
+pub(super) async fn registrations(
     planes: &FleetPlanes,
     fleet: &Fleet,
     changes: usize,
@@ -51,13 +53,36 @@ pub(super) async fn measure(
     let mut sent = Vec::new();
     let mut next = Instant::now();
     for number in 0..changes {
-        tokio::time::sleep_until(next).await;
+        sleep_until(next).await;
         next += EVERY;
         let server = &planes.servers[number % planes.servers.len()];
         let bucket = new_bucket(&format!("change {number}"), &planes.servers[0].workspace, ENDPOINT);
         let start = Instant::now();
         let answer = server.connect().await?.json(Method::POST, "/bucket", Some(&bucket)).await?;
         sent.push(SentChange { id: registered(&answer)?, sent: start });
+    }
+    Ok(arrived(fleet, &sent, nodes).await)
+}
+
+/// Pins existing buckets to the region of all nodes, at the remaining control planes in turn. Their secrets stay as they are,
+/// so a change is as large as usual although a thousand nodes receive it.
+pub(super) async fn pins(
+    planes: &FleetPlanes,
+    fleet: &Fleet,
+    changes: usize,
+    nodes: usize,
+) -> Result<ChangeTimes> {
+    let pinned = json!({ "pinnedTo": { "nodes": [], "regions": [REGION] } });
+    let servers: Vec<_> = planes.remaining().collect();
+    let mut sent = Vec::new();
+    let mut next = Instant::now();
+    for (number, id) in planes.buckets().into_iter().take(changes).enumerate() {
+        sleep_until(next).await;
+        next += WIDE_EVERY;
+        let mut connection = servers[number % servers.len()].connect().await?;
+        let start = Instant::now();
+        connection.json(Method::PUT, &format!("/bucket/{id}"), Some(&pinned)).await?;
+        sent.push(SentChange { id, sent: start });
     }
     Ok(arrived(fleet, &sent, nodes).await)
 }

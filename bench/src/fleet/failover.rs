@@ -11,14 +11,12 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::changes::{self, ChangeTimes, ENDPOINT, SentChange, registered};
 use super::node::Fleet;
-use super::planes::FleetPlanes;
+use super::planes::{FleetPlanes, KILLED};
 use crate::connection::Connection;
 use crate::deployment::new_bucket;
 use crate::statistics::Latency;
 use crate::{Result, report};
 
-/// The control plane that is killed.
-pub(super) const KILLED: usize = 1;
 const WRITERS: usize = 4;
 const READERS: usize = 4;
 /// Time between two requests of a writer, and of a reader.

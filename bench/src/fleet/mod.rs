@@ -4,28 +4,31 @@
 //! the buckets; the others are the deployment's, and serve all buckets.
 
 mod changes;
+mod extent;
 mod failover;
 mod node;
 mod planes;
 mod probing;
+mod results;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bucketry_model::id::BucketId;
 use bucketry_model::probe_share::ProbeShare;
-use clap::Args;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use self::changes::ChangeTimes;
+use self::extent::FleetExtent;
+pub(crate) use self::extent::FleetScale;
 use self::failover::FailoverResult;
 use self::node::{Fleet, KnownConfiguration, SimulatedNode};
 use self::planes::{FleetCost, FleetPlanes};
 use self::probing::ProbeLoad;
+use self::results::FleetResults;
 use crate::report::{self, Bar, Report};
 use crate::{Plan, Result};
 
@@ -34,67 +37,15 @@ const CHANGE_LIMIT: (f64, &str) = (2e6, "≤ 2 s");
 /// Maximum deviation of the probe load of a bucket.
 const LOAD_LIMIT: (f64, &str) = (0.1, "± 10 %");
 /// How long nodes may take to receive their buckets.
-const SNAPSHOT_WITHIN: Duration = Duration::from_mins(20);
+const SNAPSHOT_WITHIN: Duration = Duration::from_mins(6);
+/// Time between two messages about progress.
+const SAY_EVERY: Duration = Duration::from_secs(10);
 /// How long assignments may take to settle after nodes have joined.
-const ASSIGNED_WITHIN: Duration = Duration::from_mins(5);
+const ASSIGNED_WITHIN: Duration = Duration::from_mins(2);
 /// Nodes that join at the same time while the probe load is measured.
 const JOIN_AT_ONCE: usize = 50;
 /// Buckets whose probe load is counted.
 const SAMPLE: usize = 2_000;
-
-/// The size of the fleet, in place of that of the benchmark.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct FleetScale {
-    /// Private nodes, each with an organization [default: 1,000; 10 with --quick]
-    #[arg(long = "fleet-nodes")]
-    nodes: Option<usize>,
-    /// Nodes of the deployment, which serve all buckets [default: 10; 3 with --quick]
-    #[arg(long = "fleet-deployment-nodes")]
-    deployment_nodes: Option<usize>,
-    /// Buckets of all organizations together [default: 1,000,000; 1,000 with --quick]
-    #[arg(long = "fleet-buckets")]
-    buckets: Option<u64>,
-    /// Seconds between two probes of a bucket
-    #[arg(long = "fleet-probe-interval", default_value_t = 3_600)]
-    probe_interval: u64,
-}
-
-/// What is measured, and for how long.
-struct FleetExtent {
-    nodes: usize,
-    deployment_nodes: usize,
-    buckets: u64,
-    warm_up: Duration,
-    window: Duration,
-    changes: usize,
-    half_of_failover: Duration,
-    /// Numbers of nodes at which the probe load is counted.
-    loads: Vec<usize>,
-}
-
-impl FleetExtent {
-    fn of(plan: &Plan) -> Self {
-        let FleetScale { nodes, deployment_nodes, buckets, .. } = plan.fleet;
-        let seconds = Duration::from_secs;
-        let quick = plan.quick;
-        let nodes = nodes.unwrap_or(if quick { 10 } else { 1_000 }).max(1);
-        let mut loads: Vec<usize> =
-            [10, 100, 1_000].into_iter().filter(|count| *count <= nodes.max(30)).collect();
-        if quick {
-            loads = vec![10, 30];
-        }
-        Self {
-            nodes,
-            deployment_nodes: deployment_nodes.unwrap_or(if quick { 3 } else { 10 }).max(1),
-            buckets: buckets.unwrap_or(if quick { 1_000 } else { 1_000_000 }),
-            warm_up: seconds(if quick { 5 } else { 60 }),
-            window: seconds(if quick { 10 } else { 120 }),
-            changes: if quick { 5 } else { 100 },
-            half_of_failover: seconds(if quick { 5 } else { 30 }),
-            loads,
-        }
-    }
-}
 
 /// The nodes that run. Dropping it stops them.
 #[derive(Default)]
@@ -113,16 +64,28 @@ impl RunningNodes {
     /// Waits until all nodes have received their buckets.
     async fn complete(&self) -> Result<Duration> {
         let start = Instant::now();
+        let mut said = start;
         while !self.nodes.iter().all(|node| node.is_complete()) {
+            if said.elapsed() > SAY_EVERY {
+                said = Instant::now();
+                let buckets: usize = self.nodes.iter().map(|node| node.received()).sum();
+                report::complain(&format!(
+                    "         {} of {} nodes are complete, {buckets} buckets",
+                    self.complete_count(),
+                    self.nodes.len()
+                ));
+            }
             if start.elapsed() > SNAPSHOT_WITHIN {
-                let complete = self.nodes.iter().filter(|node| node.is_complete()).count();
-                return Err(
-                    format!("only {complete} of {} nodes have their buckets", self.nodes.len()).into()
-                );
+                let (complete, all) = (self.complete_count(), self.nodes.len());
+                return Err(format!("only {complete} of {all} nodes have their buckets").into());
             }
             sleep(Duration::from_millis(50)).await;
         }
         Ok(start.elapsed())
+    }
+
+    fn complete_count(&self) -> usize {
+        self.nodes.iter().filter(|node| node.is_complete()).count()
     }
 
     fn at_plane(&self, plane: usize) -> usize {
@@ -131,68 +94,81 @@ impl RunningNodes {
 }
 
 pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
-    let machine = report::machine(plan);
     let extent = FleetExtent::of(plan);
-    let (mut bars, mut figures) = (Vec::new(), Map::new());
-    let place = std::env::temp_dir();
-    let Some(mut planes) = FleetPlanes::start(plan, &extent, Path::new(&place)).await? else {
-        return Ok(Report::new("fleet", machine, bars, Value::Object(figures)));
+    let mut results = FleetResults::new(plan);
+    results.begin(&format!("filling a registry with {} buckets", extent.buckets));
+    let Some(mut planes) = FleetPlanes::start(plan, &extent, &std::env::temp_dir(), &mut results).await?
+    else {
+        return Ok(results.report());
     };
-    let interval = Duration::from_secs(plan.fleet.probe_interval.max(1));
-    let fleet = Arc::new(Fleet::new(planes.urls(), planes.key.clone(), interval));
+    let interval = plan.fleet.probe_interval();
+    let fleet = Arc::new(Fleet::new(planes.urls(), planes.key.clone(), interval, Duration::ZERO));
     let mut running = RunningNodes::default();
-    let known = start_all(&planes, &fleet, &extent, &mut running, &mut bars, &mut figures).await?;
-    at_rest(&planes, &fleet, &extent, &mut bars, &mut figures).await?;
+    let known = start_first(&fleet, &extent, &mut running, &mut results).await;
+    let Some(known) = results.end("the first node", known)? else { return Ok(results.report()) };
+    let all = start_all(&planes, &fleet, &extent, &known, &mut running, &mut results).await;
+    results.end("all other nodes", all)?;
+    let rest = at_rest(&planes, &fleet, &extent, &mut results).await;
+    results.end("at rest", rest)?;
+    let changed = changes_of_one(&planes, &fleet, &extent, &mut results).await;
+    results.end("changes", changed)?;
 
-    // The private node of the first organization, and all nodes of the deployment.
-    let serving = extent.deployment_nodes + 1;
-    report::complain(&format!("{} changes", extent.changes));
-    let before = planes.cpu()?;
-    let times = changes::measure(&planes, &fleet, extent.changes, serving).await?;
-    bars.extend(change_bars("a change", serving, &extent, &times));
-    figures.insert("changes".to_owned(), json!({ "times": times, "cost": planes.cost_since(&before)? }));
-
-    report::complain("failover");
-    let attached = running.at_plane(failover::KILLED);
-    let result = failover::measure(&mut planes, &fleet, extent.half_of_failover, serving, attached).await?;
-    bars.extend(failover_bars(&extent, &result));
-    figures.insert("failover".to_owned(), json!(result));
+    results.begin("failover");
+    let attached = running.at_plane(planes::KILLED);
+    let failed_over =
+        failover::measure(&mut planes, &fleet, extent.half_of_failover, extent.serving(), attached).await;
+    if let Some(failover) = results.end("failover", failed_over)? {
+        results.bars(failover_bars(&extent, &failover));
+        results.figure("failover", &failover);
+    }
     drop(running);
 
-    let remaining = (0..planes.servers.len()).filter(|number| *number != failover::KILLED);
-    let urls = remaining.map(|number| planes.servers[number].url().to_owned()).collect();
-    let fleet = Arc::new(Fleet::new(urls, planes.key.clone(), interval));
-    let loads = probe_loads(&fleet, &extent, &known).await?;
-    bars.push(load_bar(&loads));
-    figures.insert("probeLoads".to_owned(), json!(loads));
+    let (urls, key) = (planes.remaining_urls(), planes.key.clone());
+    let fleet = Arc::new(Fleet::new(urls, key, interval, changes::WIDE_EVERY / 2));
+    let mut running = RunningNodes::default();
+    let loads = probe_loads(&fleet, &extent, &known, &mut running, &mut results).await;
+    results.end("probe load", loads)?;
+    let changed = changes_of_all(&planes, &fleet, &extent, running.nodes.len(), &mut results).await;
+    results.end("changes for all nodes", changed)?;
+    drop(running);
     planes.stop()?;
-    Ok(Report::new("fleet", machine, bars, Value::Object(figures)))
+    Ok(results.report())
 }
 
-/// Starts one node of the deployment, which fetches all buckets, then further ones that know what it knows, and all private
-/// nodes at once. Returns what the nodes of the deployment know.
+/// Starts a node of the deployment, which fetches all buckets. Returns what it knows then.
+async fn start_first(
+    fleet: &Arc<Fleet>,
+    extent: &FleetExtent,
+    running: &mut RunningNodes,
+    results: &mut FleetResults<'_>,
+) -> Result<KnownConfiguration> {
+    results.begin("a node of the deployment fetches all buckets");
+    running.start(SimulatedNode::new(fleet, 0, None, None)?);
+    let took = running.complete().await?.as_secs_f64();
+    let received = running.nodes[0].bucket_count();
+    if received as u64 != extent.buckets {
+        return Err(format!("received {received} of {} buckets", extent.buckets).into());
+    }
+    let what = format!("time until a new node has {received} buckets");
+    results.bar(Bar::reported(&what, format!("{took:.0} s")));
+    results.figure("firstNodeSeconds", &took);
+    running.nodes[0].known().ok_or_else(|| "a node without a cursor".into())
+}
+
+/// Starts further nodes of the deployment, which know what the first one knows, and all private nodes at once.
 async fn start_all(
     planes: &FleetPlanes,
     fleet: &Arc<Fleet>,
     extent: &FleetExtent,
+    known: &KnownConfiguration,
     running: &mut RunningNodes,
-    bars: &mut Vec<Bar>,
-    figures: &mut Map<String, Value>,
-) -> Result<KnownConfiguration> {
+    results: &mut FleetResults<'_>,
+) -> Result {
     let FleetExtent { nodes, buckets, .. } = extent;
-    report::complain("a node of the deployment fetches all buckets");
-    running.start(SimulatedNode::new(fleet, 0, None, None)?);
-    let took = running.complete().await?.as_secs_f64();
-    let received = running.nodes[0].bucket_count();
-    if received as u64 != *buckets {
-        return Err(format!("a node of the deployment received {received} of {buckets} buckets").into());
-    }
-    bars.push(Bar::reported(&format!("time until a new node has {buckets} buckets"), format!("{took:.0} s")));
-    let known = running.nodes[0].known().ok_or("a node without a cursor")?;
     for number in 1..extent.deployment_nodes {
         running.start(SimulatedNode::new(fleet, number, None, Some(known.clone()))?);
     }
-    report::complain(&format!("{nodes} private nodes fetch their buckets"));
+    results.begin(&format!("{nodes} private nodes fetch their buckets"));
     let before = planes.cpu()?;
     for (number, organization) in planes.organizations.iter().enumerate() {
         running.start(SimulatedNode::new(fleet, number, Some(*organization), None)?);
@@ -200,46 +176,82 @@ async fn start_all(
     let all = running.complete().await?.as_secs_f64();
     let received: usize =
         running.nodes.iter().skip(extent.deployment_nodes).map(|node| node.bucket_count()).sum();
-    if received as u64 != *buckets {
-        return Err(format!("private nodes received {received} of {buckets} buckets").into());
-    }
     let what = format!(
         "time until {nodes} new nodes that start at once have {buckets} buckets, one organization each"
     );
-    bars.push(Bar::reported(&what, format!("{all:.0} s")));
-    let cost = planes.cost_since(&before)?;
-    figures
-        .insert("start".to_owned(), json!({ "oneNodeSeconds": took, "allNodesSeconds": all, "cost": cost }));
-    Ok(known)
+    results.bar(Bar::reported(&what, format!("{all:.0} s")));
+    results.figure("start", &json!({ "allNodesSeconds": all, "cost": planes.cost_since(&before)? }));
+    if received as u64 == *buckets {
+        Ok(())
+    } else {
+        Err(format!("received {received} of {buckets} buckets").into())
+    }
 }
 
 async fn at_rest(
     planes: &FleetPlanes,
     fleet: &Fleet,
     extent: &FleetExtent,
-    bars: &mut Vec<Bar>,
-    figures: &mut Map<String, Value>,
+    results: &mut FleetResults<'_>,
 ) -> Result {
-    report::complain("at rest");
+    results.begin("at rest");
     sleep(extent.warm_up).await;
     let (before, messages) = (planes.cpu()?, fleet.messages.load(Ordering::Relaxed));
     sleep(extent.window).await;
     let cost: FleetCost = planes.cost_since(&before)?;
     let per_second = (fleet.messages.load(Ordering::Relaxed) - messages) as f64 / cost.seconds;
     let failures = fleet.failures.load(Ordering::Relaxed);
-    let of = format!("{} nodes, {} buckets", extent.nodes + extent.deployment_nodes, extent.buckets);
-    bars.push(Bar::reported(
+    let of = extent.text();
+    results.bar(Bar::reported(
         &format!("CPU of each control plane at rest, {of}"),
-        format!("{}, {per_second:.0} messages per second", cost.cores_text()),
+        format!(
+            "{}, {per_second:.0} messages and {:.0} transactions per second",
+            cost.cores_text(),
+            cost.transactions_per_second
+        ),
     ));
-    bars.push(Bar::reported(&format!("memory of each control plane, {of}"), cost.memory_text()));
+    results.bar(Bar::reported(&format!("memory of each control plane, {of}"), cost.memory_text()));
     let rest = json!({ "cost": cost, "messagesPerSecond": per_second, "failures": failures });
-    figures.insert("rest".to_owned(), rest);
+    results.figure("rest", &rest);
     Ok(())
 }
 
-fn change_bars(what: &str, serving: usize, extent: &FleetExtent, times: &ChangeTimes) -> Vec<Bar> {
-    let of = format!("{} nodes, {} buckets", extent.nodes + extent.deployment_nodes, extent.buckets);
+/// Registers buckets, which few nodes serve.
+async fn changes_of_one(
+    planes: &FleetPlanes,
+    fleet: &Fleet,
+    extent: &FleetExtent,
+    results: &mut FleetResults<'_>,
+) -> Result {
+    results.begin(&format!("{} changes", extent.changes));
+    let before = planes.cpu()?;
+    let times = changes::registrations(planes, fleet, extent.changes, extent.serving()).await?;
+    let bars = change_bars("a change", extent.serving(), &extent.text(), &times);
+    results.bars(bars);
+    results.figure("changes", &json!({ "times": times, "cost": planes.cost_since(&before)? }));
+    Ok(())
+}
+
+/// Changes buckets that all of many nodes of the deployment serve.
+async fn changes_of_all(
+    planes: &FleetPlanes,
+    fleet: &Fleet,
+    extent: &FleetExtent,
+    nodes: usize,
+    results: &mut FleetResults<'_>,
+) -> Result {
+    results.begin(&format!("{} changes for {nodes} nodes", extent.wide_changes));
+    let before = planes.cpu()?;
+    let times = changes::pins(planes, fleet, extent.wide_changes, nodes).await?;
+    let of = format!("{nodes} nodes of the deployment, {} buckets", extent.buckets);
+    let bars = change_bars("a change", nodes, &of, &times);
+    results.bars(bars);
+    let cost = planes.cost_since(&before)?;
+    results.figure("changesForAllNodes", &json!({ "times": times, "cost": cost }));
+    Ok(())
+}
+
+fn change_bars(what: &str, serving: usize, of: &str, times: &ChangeTimes) -> Vec<Bar> {
     let arrived = Bar::at_most(
         &format!("p99 of the time until {what} has reached the {serving} nodes that serve it, {of}"),
         CHANGE_LIMIT,
@@ -254,7 +266,6 @@ fn change_bars(what: &str, serving: usize, extent: &FleetExtent, times: &ChangeT
 fn failover_bars(extent: &FleetExtent, result: &FailoverResult) -> Vec<Bar> {
     let lost = result.lost as f64;
     let millis = |micros: u64| micros as f64 / 1e3;
-    let serving = extent.deployment_nodes + 1;
     let mut bars = vec![
         Bar::at_most(
             "acknowledged writes that are lost when one of three control planes is killed",
@@ -284,7 +295,8 @@ fn failover_bars(extent: &FleetExtent, result: &FailoverResult) -> Vec<Bar> {
             ),
         ),
     ];
-    let changes = change_bars("a change during the failover", serving, extent, &result.changes);
+    let serving = extent.serving();
+    let changes = change_bars("a change during the failover", serving, &extent.text(), &result.changes);
     // While a node is without a control plane, it can't receive anything.
     bars.extend(changes.into_iter().map(|bar| match bar.limit.as_deref() {
         Some("0") => bar,
@@ -298,21 +310,24 @@ async fn probe_loads(
     fleet: &Arc<Fleet>,
     extent: &FleetExtent,
     known: &KnownConfiguration,
-) -> Result<Vec<ProbeLoad>> {
+    running: &mut RunningNodes,
+    results: &mut FleetResults<'_>,
+) -> Result {
     let sample = known.sample(SAMPLE);
-    let mut running = RunningNodes::default();
     let mut loads = Vec::new();
     for count in &extent.loads {
-        report::complain(&format!("probe load with {count} nodes of the deployment"));
+        results.begin(&format!("probe load with {count} nodes of the deployment"));
         while running.nodes.len() < *count {
             for number in running.nodes.len()..(running.nodes.len() + JOIN_AT_ONCE).min(*count) {
                 running.start(SimulatedNode::new(fleet, number, None, Some(known.without_buckets()))?);
             }
             sleep(Duration::from_secs(1)).await;
         }
-        loads.push(settled_load(&running, &sample).await?);
+        loads.push(settled_load(running, &sample).await?);
+        results.figure("probeLoads", &loads);
     }
-    Ok(loads)
+    results.bar(load_bar(&loads));
+    Ok(())
 }
 
 /// The load once all nodes have been assigned shares of the same division, and nothing moves any more.

@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::probing::ProbeRound;
 use crate::Result;
 
-const REGION: &str = "bench";
+pub(super) const REGION: &str = "bench";
 const HEARTBEAT: Duration = Duration::from_secs(HEARTBEAT_SECONDS);
 /// Time between two reports on inventories, as in a real node.
 const INVENTORY: Duration = Duration::from_secs(5);
@@ -40,6 +40,9 @@ pub(super) struct Fleet {
     pub(super) key: Secret,
     /// Time between two probes of a bucket.
     pub(super) probe_interval: Duration,
+    /// Within which time after a change the nodes ask for the next one. All simulated nodes sign in one thread, a millisecond
+    /// each: if many did so at once, it would delay what the others receive.
+    pub(super) poll_within: Duration,
     /// Messages that were answered.
     pub(super) messages: AtomicU64,
     /// Messages that failed.
@@ -51,10 +54,15 @@ pub(super) struct Fleet {
 }
 
 impl Fleet {
-    pub(super) fn new(planes: Vec<String>, key: Secret, probe_interval: Duration) -> Self {
+    pub(super) fn new(
+        planes: Vec<String>,
+        key: Secret,
+        probe_interval: Duration,
+        poll_within: Duration,
+    ) -> Self {
         let (arrivals, moved) = (Mutex::default(), Mutex::default());
         let (messages, failures) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { planes, key, probe_interval, messages, failures, arrivals, moved }
+        Self { planes, key, probe_interval, poll_within, messages, failures, arrivals, moved }
     }
 
     /// When a bucket reached nodes so far, once for each of them.
@@ -161,6 +169,12 @@ impl SimulatedNode {
         self.state.lock().buckets.len()
     }
 
+    /// The number of buckets so far, also of an incomplete snapshot.
+    pub(super) fn received(&self) -> usize {
+        let state = self.state.lock();
+        state.incomplete.len() + state.buckets.len()
+    }
+
     /// What the node knows, for further nodes that serve the same buckets.
     pub(super) fn known(&self) -> Option<KnownConfiguration> {
         let state = self.state.lock();
@@ -210,9 +224,12 @@ impl SimulatedNode {
                 Ok(answer) => {
                     self.note_answer();
                     let is_idle = !answer.more && answer.buckets.is_empty() && answer.probing.is_none();
+                    let is_change = !answer.snapshot && !answer.buckets.is_empty();
                     self.take(answer);
                     if is_idle && asked.elapsed() < PAUSE {
                         sleep(PAUSE).await;
+                    } else if is_change {
+                        sleep(self.fleet.poll_within.mul_f64(self.phase)).await;
                     }
                 }
                 Err(error) => self.recover(plane, &error).await,

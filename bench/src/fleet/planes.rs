@@ -4,22 +4,24 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use bucketry_model::id::OrgId;
+use bucketry_model::id::{BucketId, OrgId};
 use bucketry_model::secret::Secret;
 use serde::Serialize;
 
-use super::FleetExtent;
+use super::extent::FleetExtent;
+use super::results::FleetResults;
 use crate::deployment::Deployment;
 use crate::postgres::Postgres;
 use crate::process::Process;
-use crate::report;
 use crate::seeded::Seeded;
 use crate::{Plan, Result};
 
 const CONTROL_PLANES: usize = 3;
+/// The control plane that is killed during the measurement.
+pub(super) const KILLED: usize = 1;
 const MIB: f64 = 1_048_576.0;
 /// How long the first start may take to add the buckets to what searches and filters read.
-const LISTED_WITHIN: Duration = Duration::from_mins(20);
+const LISTED_WITHIN: Duration = Duration::from_mins(8);
 
 pub(super) struct FleetPlanes {
     pub(super) servers: Vec<Deployment>,
@@ -28,8 +30,9 @@ pub(super) struct FleetPlanes {
     /// The organizations with buckets; the first is the one whose owner is logged in.
     pub(super) organizations: Vec<OrgId>,
     postgres: Postgres,
+    database: String,
     database_server: Process,
-    _registry: Seeded,
+    registry: Seeded,
 }
 
 /// What a process uses.
@@ -42,11 +45,13 @@ pub(super) struct Usage {
     pub(super) mib: f64,
 }
 
-/// The CPU times at one moment.
+/// The CPU times and counts at one moment.
 pub(super) struct CpuTimes {
     at: Instant,
-    planes: Vec<Duration>,
+    /// `None` for a control plane that doesn't run.
+    planes: Vec<Option<Duration>>,
     database: Duration,
+    transactions: u64,
 }
 
 /// What control planes and PostgreSQL used since a moment.
@@ -56,6 +61,8 @@ pub(super) struct FleetCost {
     pub(super) seconds: f64,
     pub(super) planes: Vec<Usage>,
     pub(super) database_cores: f64,
+    /// Transactions of PostgreSQL, also those that only read.
+    pub(super) transactions_per_second: f64,
 }
 
 /// Approves each node as soon as it registers, in place of its owner.
@@ -67,10 +74,16 @@ const APPROVE_NODES: &str = "CREATE FUNCTION approve_node() RETURNS trigger LANG
 impl FleetPlanes {
     /// Fills a registry, moves it to PostgreSQL, and starts control planes without nodes on it. None without
     /// PostgreSQL.
-    pub(super) async fn start(plan: &Plan, extent: &FleetExtent, place: &Path) -> Result<Option<Self>> {
+    pub(super) async fn start(
+        plan: &Plan,
+        extent: &FleetExtent,
+        place: &Path,
+        results: &mut FleetResults<'_>,
+    ) -> Result<Option<Self>> {
         let Some(postgres) = Postgres::start(plan, place)? else { return Ok(None) };
         let organizations = u64::try_from(extent.nodes)?;
         let registry = Seeded::of_organizations(plan, extent.buckets, organizations, place).await?;
+        results.begin("moving it to PostgreSQL");
         let (registry, _) = registry.migrate(plan, &postgres)?;
         let database = registry.database().ok_or("the registry isn't in PostgreSQL")?.to_owned();
         let key = Secret::new(fs::read_to_string(registry.directory.path().join("node.pem"))?);
@@ -85,6 +98,7 @@ impl FleetPlanes {
         let ids = postgres.query(&database, "SELECT id FROM organizations ORDER BY created_at, id")?;
         let organizations = ids.lines().map(str::parse).collect::<std::result::Result<Vec<OrgId>, _>>()?;
 
+        results.begin("starting control planes");
         let options = || registry.options(plan).arg("--no-node");
         let mut servers = vec![Deployment::start(options()).await?];
         while servers.len() < CONTROL_PLANES {
@@ -92,16 +106,17 @@ impl FleetPlanes {
             servers.push(beside);
         }
         let database_server = postgres.process()?;
-        let planes = Self { servers, key, organizations, postgres, database_server, _registry: registry };
-        planes.wait_until_listed(&database).await?;
-        planes.postgres.settle(&database)?;
+        let planes = Self { servers, key, organizations, postgres, database, database_server, registry };
+        results.begin("waiting until all buckets can be searched");
+        let listed = planes.wait_until_listed().await;
+        results.end("all buckets can be searched", listed)?;
+        planes.postgres.settle(&planes.database)?;
         Ok(Some(planes))
     }
 
-    async fn wait_until_listed(&self, database: &str) -> Result {
-        report::complain("waiting until all buckets can be searched");
+    async fn wait_until_listed(&self) -> Result {
         let deadline = Instant::now() + LISTED_WITHIN;
-        while self.postgres.query(database, "SELECT count(*) FROM unlisted")? != "0" {
+        while self.postgres.query(&self.database, "SELECT count(*) FROM unlisted")? != "0" {
             if Instant::now() > deadline {
                 return Err(format!("not all buckets can be searched after {LISTED_WITHIN:?}").into());
             }
@@ -114,22 +129,53 @@ impl FleetPlanes {
         self.servers.iter().map(|server| server.url().to_owned()).collect()
     }
 
-    pub(super) fn cpu(&self) -> Result<CpuTimes> {
-        let planes = self.servers.iter().map(|server| server.process.cpu()).collect::<Result<_>>()?;
-        Ok(CpuTimes { at: Instant::now(), planes, database: self.database_server.cpu_with_children()? })
+    /// The control planes without the one that is killed.
+    pub(super) fn remaining(&self) -> impl Iterator<Item = &Deployment> {
+        self.servers.iter().enumerate().filter(|(number, _)| *number != KILLED).map(|(_, server)| server)
     }
 
-    /// What all have used since a moment at which all were running.
+    pub(super) fn remaining_urls(&self) -> Vec<String> {
+        self.remaining().map(|server| server.url().to_owned()).collect()
+    }
+
+    /// Buckets of the first organization.
+    pub(super) fn buckets(&self) -> Vec<BucketId> {
+        let mut ids: Vec<BucketId> = self.registry.samples.iter().map(|sample| sample.id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    pub(super) fn cpu(&self) -> Result<CpuTimes> {
+        let planes = self.servers.iter().map(|server| server.process.cpu().ok()).collect();
+        let sql =
+            "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()";
+        let transactions = self.postgres.query(&self.database, sql)?.parse()?;
+        let database = self.database_server.cpu_with_children()?;
+        Ok(CpuTimes { at: Instant::now(), planes, database, transactions })
+    }
+
+    /// What those that run have used since a moment at which they were running.
     pub(super) fn cost_since(&self, before: &CpuTimes) -> Result<FleetCost> {
         let now = self.cpu()?;
         let seconds = (now.at - before.at).as_secs_f64();
         let cores = |now: Duration, before: Duration| now.saturating_sub(before).as_secs_f64() / seconds;
         let mut planes = Vec::new();
-        for (server, (now, before)) in self.servers.iter().zip(now.planes.iter().zip(&before.planes)) {
-            let mib = server.process.resident()? as f64 / MIB;
-            planes.push(Usage { cores: cores(*now, *before), mib });
+        for (server, times) in self.servers.iter().zip(now.planes.iter().zip(&before.planes)) {
+            // One that was killed has none.
+            let (Some(now), Some(before), Ok(resident)) = (times.0, times.1, server.process.resident())
+            else {
+                continue;
+            };
+            planes.push(Usage { cores: cores(*now, *before), mib: resident as f64 / MIB });
         }
-        Ok(FleetCost { seconds, planes, database_cores: cores(now.database, before.database) })
+        let transactions = now.transactions.saturating_sub(before.transactions) as f64;
+        Ok(FleetCost {
+            seconds,
+            planes,
+            database_cores: cores(now.database, before.database),
+            transactions_per_second: transactions / seconds,
+        })
     }
 
     /// Stops those that still run.
