@@ -263,7 +263,9 @@ async fn requests_that_are_given_up_do_not_keep_changes_from_others() {
     // Some of them are reading the changes for all others at this moment.
     let (given_up, others): (Vec<_>, Vec<_>) =
         waiting.into_iter().enumerate().partition(|(number, _)| number % 3 == 0);
-    given_up.iter().for_each(|(_, request)| request.abort());
+    for (_, request) in &given_up {
+        request.abort();
+    }
     for (_, request) in others {
         let answer = tokio::time::timeout(Duration::from_secs(30), request).await.unwrap().unwrap();
         assert_eq!(answer.buckets.iter().map(|bucket| bucket.id).collect::<Vec<_>>(), [photos]);
