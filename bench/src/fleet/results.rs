@@ -61,8 +61,7 @@ impl<'a> FleetResults<'a> {
         Ok(done)
     }
 
-    pub(super) fn report(mut self) -> Report {
-        self.figure("seconds", &self.start.elapsed().as_secs());
+    pub(super) fn report(self) -> Report {
         Report::new("fleet", self.machine, self.bars, Value::Object(self.figures))
     }
 }
