@@ -23,7 +23,7 @@ use support::{FakeNode, TestContext};
 const MANY: usize = 200;
 /// What may be read once for all of them, again and again while they wait.
 const SHARED: usize = MANY;
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 /// Counts the statements that the driver logs.
 #[derive(Clone, Default)]
