@@ -36,7 +36,10 @@ const NO_MINUTE: i64 = -1;
 const NEW_SERIES: Rows<'static> = Rows {
     before: "WITH n (number, node_id, bucket_id, repo_id, org_id, org_number, day, minute, workspace_id) AS (",
     columns: 9,
-    after: ") INSERT INTO usage_series SELECT n.number, n.node_id, n.bucket_id, n.repo_id, n.org_id, n.org_number, \
+    after: ") INSERT INTO usage_series (number, node_id, bucket_id, repo_id, org_id, org_number, day, minute, requests, \
+            errors, reads, writes, lists, provider_errors, upload_bytes, download_bytes, size_change, latency_sum_ms, \
+            first_byte_sum_ms, total_requests, total_upload_bytes, total_download_bytes, total_size_change, workspace_id) \
+            SELECT n.number, n.node_id, n.bucket_id, n.repo_id, n.org_id, n.org_number, \
             n.day, n.minute, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, n.workspace_id FROM n",
 };
 
