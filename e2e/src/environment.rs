@@ -13,6 +13,11 @@ pub fn binary() -> Result<PathBuf> {
     variable("BUCKETRY_TEST_BINARY").map(PathBuf::from)
 }
 
+/// A `bucketry` binary of an older version, if one is named.
+pub fn older_binary() -> Option<PathBuf> {
+    variable("BUCKETRY_TEST_OLDER_BINARY").ok().map(PathBuf::from)
+}
+
 /// The `weed` executable of SeaweedFS.
 pub fn weed() -> Result<PathBuf> {
     variable("BUCKETRY_TEST_WEED").map(PathBuf::from)

@@ -24,7 +24,17 @@ pub struct RemoteNode {
 impl RemoteNode {
     /// Starts a node and waits until it is ready. It signs its messages with a copy of the key.
     pub async fn start(control_plane: &str, key: &Path, arguments: &[&str]) -> Result<Self> {
-        Self::start_in(NodePlace::here(), control_plane, key, arguments).await
+        Self::start_program(&binary()?, control_plane, key, arguments).await
+    }
+
+    /// Starts a node with another binary than the one under test.
+    pub async fn start_program(
+        program: &Path,
+        control_plane: &str,
+        key: &Path,
+        arguments: &[&str],
+    ) -> Result<Self> {
+        Self::start_in(program, NodePlace::here(), control_plane, key, arguments).await
     }
 
     /// Starts a node on another host.
@@ -35,11 +45,17 @@ impl RemoteNode {
         arguments: &[&str],
     ) -> Result<Self> {
         let place = NodePlace { namespace: Some(host.name().to_owned()), host: host.own_address() };
-        Self::start_in(place, control_plane, key, arguments).await
+        Self::start_in(&binary()?, place, control_plane, key, arguments).await
     }
 
-    async fn start_in(place: NodePlace, control_plane: &str, key: &Path, arguments: &[&str]) -> Result<Self> {
-        let (program, control_plane, key) = (binary()?, control_plane.to_owned(), key.to_owned());
+    async fn start_in(
+        program: &Path,
+        place: NodePlace,
+        control_plane: &str,
+        key: &Path,
+        arguments: &[&str],
+    ) -> Result<Self> {
+        let (program, control_plane, key) = (program.to_owned(), control_plane.to_owned(), key.to_owned());
         let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         let inner = tokio::task::spawn_blocking(move || {
             let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
@@ -88,6 +104,17 @@ impl RemoteNode {
     /// Everything that the node has printed so far, including before restarts.
     pub fn log(&self) -> String {
         self.inner.as_ref().map(BucketryNode::log).unwrap_or_default()
+    }
+
+    /// Starts the node again with another binary, on the same data directory.
+    pub async fn upgrade(&mut self, program: &Path) -> Result<()> {
+        let program = program.to_owned();
+        in_background(&mut self.inner, move |node| {
+            node.use_program(&program);
+            Ok(())
+        })
+        .await?;
+        self.restart().await
     }
 
     /// Kills the node (SIGKILL).

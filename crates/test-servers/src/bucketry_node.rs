@@ -101,6 +101,11 @@ impl BucketryNode {
         self.process.as_ref().map(Supervised::id)
     }
 
+    /// Uses another binary from the next start on.
+    pub fn use_program(&mut self, program: &Path) {
+        program.clone_into(&mut self.program);
+    }
+
     /// Kills the process with SIGKILL, as a crash would.
     ///
     /// # Errors
