@@ -7,7 +7,7 @@ use bucketry_test_servers::Result;
 use bucketry_test_servers::bucketry::{Bucketry, Options};
 
 use crate::balancer::Balancer;
-use crate::environment::variable;
+use crate::one_control_plane::control_planes;
 
 /// One or several processes. The first has the node and the gateway.
 #[derive(Debug)]
@@ -22,8 +22,7 @@ impl ControlPlanes {
     /// Starts as many processes as `BUCKETRY_TEST_CONTROL_PLANES` says. The embedded database has only one.
     pub(crate) fn start(options: Options) -> Result<Self> {
         let first = Bucketry::start(options.clone())?;
-        let count = variable("BUCKETRY_TEST_CONTROL_PLANES").ok().and_then(|count| count.parse().ok());
-        let count: usize = if first.database().is_some() { count.unwrap_or(1) } else { 1 };
+        let count = if first.database().is_some() { control_planes() } else { 1 };
         let mut all = Self { first, others: Vec::new(), balancer: None };
         for _ in 1..count {
             all.others.push(Bucketry::start_beside(&all.first, options.clone())?);
@@ -36,12 +35,22 @@ impl ControlPlanes {
 
     fn addresses(&self) -> Vec<String> {
         let all = std::iter::once(&self.first).chain(&self.others);
-        all.map(|server| server.api().trim_start_matches("http://").to_owned()).collect()
+        all.filter_map(|server| server.api().split_once("://"))
+            .map(|(_, address)| address.to_owned())
+            .collect()
     }
 
     /// The API's URL.
     pub(crate) fn api(&self) -> String {
-        self.balancer.as_ref().map_or_else(|| self.first.api().to_owned(), Balancer::url)
+        let (first, balancer) = (self.first.api(), self.balancer.as_ref());
+        let url = balancer.map_or_else(|| first.to_owned(), Balancer::url);
+        // The balancer passes TLS on.
+        if first.starts_with("https:") { url.replacen("http:", "https:", 1) } else { url }
+    }
+
+    /// The API's URL at the process with the node.
+    pub(crate) fn own_api(&self) -> &str {
+        self.first.api()
     }
 
     pub(crate) fn gateway(&self) -> Option<&str> {

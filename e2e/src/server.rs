@@ -21,6 +21,8 @@ pub struct Server {
     // Moved to a blocking thread while a step runs.
     inner: Option<ControlPlanes>,
     api: String,
+    /// The URL of the process with the node, without a balancer in front.
+    scraped: String,
     gateway: Option<String>,
     data_dir: PathBuf,
     database: Option<String>,
@@ -32,6 +34,7 @@ impl Server {
         let inner = tokio::task::spawn_blocking(move || ControlPlanes::start(options)).await??;
         Ok(Self {
             api: inner.api(),
+            scraped: inner.own_api().to_owned(),
             gateway: inner.gateway().map(str::to_owned),
             data_dir: inner.data_dir(),
             database: inner.database().map(str::to_owned),
@@ -82,12 +85,11 @@ impl Server {
     /// Starts the server again on the same data directory and waits until it is ready. A running server is killed
     /// first.
     pub async fn restart(&mut self) -> Result<()> {
-        let (api, gateway) = in_background(&mut self.inner, |server| {
+        (self.api, self.scraped, self.gateway) = in_background(&mut self.inner, |server| {
             server.start_again()?;
-            Ok((server.api(), server.gateway().map(str::to_owned)))
+            Ok((server.api(), server.own_api().to_owned(), server.gateway().map(str::to_owned)))
         })
         .await?;
-        (self.api, self.gateway) = (api, gateway);
         Ok(())
     }
 
@@ -104,9 +106,11 @@ impl Server {
         response["accessToken"].as_str().map(str::to_owned).ok_or_else(|| answer.unlike("an accessToken"))
     }
 
-    /// A call with any method. `path` may include a query.
+    /// A call with any method. `path` may include a query. Metrics are those of the process with the node: whoever collects
+    /// metrics asks each process.
     pub fn call(&self, method: Method, path: &str) -> Call {
-        Call::new(method, &self.api, path)
+        let url = if path == "/metrics" { &self.scraped } else { &self.api };
+        Call::new(method, url, path)
     }
 
     /// A GET.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use bucketry_e2e::{Error, Result, binary, python, text};
+use bucketry_e2e::{Error, Result, binary, needs_one_control_plane, python, text};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -34,6 +34,7 @@ async fn in_namespaces(script: &str, given: &Value) -> Result<Option<Value>> {
 
 #[tokio::test]
 async fn a_certificate_is_ordered_stored_and_refused_with_the_reason() -> Result<()> {
+    needs_one_control_plane!("it starts its server in a network namespace, with a script");
     let dir = tempfile::tempdir().map_err(Error::Files)?;
     let caddy =
         std::env::var("BUCKETRY_TEST_CADDY").map_err(|_| Error::NoEnvironment("BUCKETRY_TEST_CADDY"))?;

@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bucketry_e2e::{
-    Options, Person, Result, Server, each, embedded_options, eventually, list, new_database, options, text,
+    Options, Person, Result, Server, each, embedded_options, eventually, list, needs_one_control_plane,
+    new_database, options, text,
 };
 use serde_json::{Value, json};
 
@@ -136,6 +137,7 @@ async fn changes_survive_kills(options: Options) -> Result<()> {
 
 #[tokio::test]
 async fn every_change_that_exists_has_one_record_whenever_the_server_is_killed() -> Result<()> {
+    needs_one_control_plane!("it is about the files of the embedded database");
     changes_survive_kills(embedded_options()?).await
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bucketry_e2e::{
     ADMIN, Call, CommandLine, OPEN_BUCKET, OWNER_EMAIL, OWNER_PASSWORD, Result, SCOPED_BUCKET, Server, each,
-    embedded_options, eventually, list, options, shared_s3_endpoint, text,
+    embedded_options, eventually, list, needs_one_control_plane, options, shared_s3_endpoint, text,
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -240,7 +240,10 @@ async fn workspaces_users_tokens_and_nodes_are_managed() -> Result<()> {
 
 #[tokio::test]
 async fn a_deployment_is_examined_and_described() -> Result<()> {
-    let (server, terminal) = deployment().await?;
+    let (server, mut terminal) = deployment().await?;
+    if let Some(database) = server.database() {
+        terminal = terminal.env("BUCKETRY_DATABASE_URL", database);
+    }
     let data_dir = server.data_dir().to_string_lossy();
     let table = terminal.text(&["doctor", "--data-dir", &data_dir]).await?;
     for check in ["✓ server", "✓ clock", "✓ database", "✓ migrations", "✓ node", "✓ login", "✓ vault.key"]
@@ -343,6 +346,7 @@ async fn wrong_values_are_named_by_their_flags(terminal: &CommandLine) -> Result
 
 #[tokio::test]
 async fn the_demo_shows_buckets_and_leaves_nothing() -> Result<()> {
+    needs_one_control_plane!("the demo is a single process");
     let terminal = CommandLine::new()?;
     let dir = terminal.home().join("temporary");
     std::fs::create_dir(&dir).unwrap();
@@ -395,6 +399,7 @@ async fn the_organization_shows_the_external_id_that_roles_must_ask_for() -> Res
 
 #[tokio::test]
 async fn refusals_name_what_to_type_at_the_command_line() -> Result<()> {
+    needs_one_control_plane!("it is about the files of the embedded database");
     let server = Server::start(embedded_options()?).await?;
     let terminal = CommandLine::with_token(&server, &server.log_in().await?)?;
     let (secret, endpoint) = (terminal.file("secret", ADMIN.secret)?, shared_s3_endpoint()?);
@@ -422,6 +427,7 @@ async fn refusals_name_what_to_type_at_the_command_line() -> Result<()> {
 
 #[tokio::test]
 async fn results_are_json_for_programs() -> Result<()> {
+    needs_one_control_plane!("it is about the files of the embedded database");
     let server = Server::start(embedded_options()?).await?;
     let terminal = CommandLine::new()?;
     let login = ["login", "--json", "--url", server.api(), "--email", OWNER_EMAIL, "--password-stdin"];

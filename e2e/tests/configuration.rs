@@ -1,9 +1,10 @@
 //! Settings as operators write them: in a file, in the environment and as flags; and what is said about mistakes.
 
-use bucketry_e2e::{CommandLine, Result};
+use bucketry_e2e::{CommandLine, Result, needs_one_control_plane};
 
 #[tokio::test]
 async fn a_mistake_in_the_file_is_reported_with_its_line_and_what_was_meant() -> Result<()> {
+    needs_one_control_plane!("it is about the settings of a single server");
     let terminal = CommandLine::new()?;
     let text = "# Our server\nlistn = \":8080\"\nprobe_interval = 5\nerror_rate = 250\nlog = \"inof\"\n";
     let file = terminal.file("bucketry.toml", text)?;
@@ -21,6 +22,7 @@ async fn a_mistake_in_the_file_is_reported_with_its_line_and_what_was_meant() ->
 
 #[tokio::test]
 async fn a_refused_value_names_the_variable_it_came_from() -> Result<()> {
+    needs_one_control_plane!("it is about the settings of a single server");
     let terminal = CommandLine::new()?.env("BUCKETRY_GATEWAY_LISTEN", "storage:9000");
     let ended = terminal.run(&["serve"]).await?.with_status(2)?;
     for said in ["--gateway-listen", "is a host name", "BUCKETRY_GATEWAY_LISTEN", "localhost:8080"] {
@@ -33,6 +35,7 @@ async fn a_refused_value_names_the_variable_it_came_from() -> Result<()> {
 
 #[tokio::test]
 async fn a_variable_that_nothing_reads_is_reported_and_those_of_kubernetes_are_not() -> Result<()> {
+    needs_one_control_plane!("it is about the settings of a single server");
     let terminal = CommandLine::new()?
         .env("BUCKETRY_PROBE_INTERVALL", "5")
         .env("BUCKETRY_SERVICE_HOST", "10.96.0.12")
@@ -47,6 +50,7 @@ async fn a_variable_that_nothing_reads_is_reported_and_those_of_kubernetes_are_n
 
 #[tokio::test]
 async fn addresses_are_taken_as_people_write_them_in_every_listen_setting() -> Result<()> {
+    needs_one_control_plane!("it is about the settings of a single server");
     let terminal = CommandLine::new()?;
     let flags = ["--listen", "localhost:8081", "--gateway-listen", "0.0.0.0", "--dashboard-listen", ":8082"];
     let flags = [&["serve", "--print-config"], &flags[..], &["--metrics-listen", "[::1]:9464"]].concat();

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use bucketry_e2e::{
-    CommandLine, OPEN_BUCKET, Person, Result, Server, embedded_options, eventually, list, options, s3_bucket,
-    shared_s3_endpoint, text, with,
+    CommandLine, OPEN_BUCKET, Person, Result, Server, embedded_options, eventually, list,
+    needs_one_control_plane, options, s3_bucket, shared_s3_endpoint, text, with,
 };
 use bucketry_faults::{Fault, FaultProxy};
 use http::Method;
@@ -142,6 +142,7 @@ async fn a_registration_in_flight_is_answered_before_the_server_ends() -> Result
 
 #[tokio::test]
 async fn a_backup_made_while_it_runs_brings_everything_back() -> Result<()> {
+    needs_one_control_plane!("it is about the files of the embedded database");
     let server = Server::start(embedded_options()?).await?;
     let owner = server.owner().await?;
     let body = body_for(&owner).await?;
@@ -191,6 +192,7 @@ fn mode(path: &Path) -> u32 {
 
 #[tokio::test]
 async fn what_opens_everything_is_for_its_owner_only() -> Result<()> {
+    needs_one_control_plane!("it is about the files of the embedded database");
     let mut server = Server::start(embedded_options()?).await?;
     let data_dir = server.data_dir().to_owned();
     for file in KEYS.iter().chain(&["bucketry.db"]) {

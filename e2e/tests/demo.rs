@@ -5,7 +5,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use bucketry_e2e::{
-    CommandLine, Error, RepositoryAccess, Result, Running, azurite, eventually, fake_gcs, text,
+    CommandLine, Error, RepositoryAccess, Result, Running, azurite, eventually, fake_gcs,
+    needs_one_control_plane, text,
 };
 use http::Method;
 use serde_json::Value;
@@ -19,6 +20,7 @@ const QUICK: Duration = Duration::from_secs(10);
 
 #[tokio::test]
 async fn a_folder_in_the_demo_is_no_object_and_a_copy_into_it_is_quick() -> Result<()> {
+    needs_one_control_plane!("the demo is a single process");
     let terminal = CommandLine::new()?;
     let ready_file = terminal.home().join("ready.json");
     let (anywhere, ready_path) = ("127.0.0.1:0", ready_file.to_string_lossy());
@@ -94,6 +96,7 @@ async fn rclone_copy(access: &RepositoryAccess, from: &str, to: &str) -> Result<
 
 #[tokio::test]
 async fn a_demo_whose_terminal_is_closed_leaves_nothing_behind() -> Result<()> {
+    needs_one_control_plane!("the demo is a single process");
     let terminal = CommandLine::new()?;
     let dir = terminal.home().join("room");
     std::fs::create_dir(&dir).unwrap();
@@ -143,6 +146,7 @@ async fn paste(ready: &Value, line: &str) -> Result<(Option<i32>, String)> {
 
 #[tokio::test]
 async fn every_command_that_the_demo_prints_works_in_any_directory() -> Result<()> {
+    needs_one_control_plane!("the demo is a single process");
     let (_terminal, mut demo, ready) = demo_of_three_clouds(CommandLine::new()?).await?;
     let output = demo.output();
     let widest = output.lines().map(|line| line.chars().count()).max();
@@ -171,6 +175,7 @@ async fn every_command_that_the_demo_prints_works_in_any_directory() -> Result<(
 
 #[tokio::test]
 async fn the_demo_has_three_providers_a_past_and_something_to_look_after() -> Result<()> {
+    needs_one_control_plane!("the demo is a single process");
     let (terminal, mut demo, ready) = demo_of_three_clouds(CommandLine::new()?).await?;
     let terminal =
         terminal.env("BUCKETRY_URL", text(&ready["api"])).env("BUCKETRY_TOKEN", text(&ready["token"]));
@@ -205,6 +210,7 @@ async fn the_demo_has_three_providers_a_past_and_something_to_look_after() -> Re
 
 #[tokio::test]
 async fn all_programs_that_the_demo_lacks_are_named_at_once() -> Result<()> {
+    needs_one_control_plane!("the demo is a single process");
     let terminal = CommandLine::new()?;
     let empty = terminal.home().join("empty");
     std::fs::create_dir(&empty).unwrap();

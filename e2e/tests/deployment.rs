@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use bucketry_e2e::{Result, binary, list};
+use bucketry_e2e::{Result, binary, list, needs_one_control_plane};
 use serde_json::Value;
 
 const BINARY: &str = include_str!("deployment/binary.py");
@@ -31,6 +31,7 @@ fn check(python: &Path, script: &str, further: &str) -> Result<Value> {
 
 #[test]
 fn the_container_and_compose_files_fit_the_program() -> Result<()> {
+    needs_one_control_plane!("it starts no control plane");
     let Some(python) = python() else { return Ok(()) };
     let hadolint = python.with_file_name("hadolint");
     let script = include_str!("deployment/check_container.py");
@@ -42,6 +43,7 @@ fn the_container_and_compose_files_fit_the_program() -> Result<()> {
 
 #[test]
 fn the_chart_and_the_manifests_fit_the_program_and_kubernetes() -> Result<()> {
+    needs_one_control_plane!("it starts no control plane");
     let Some(python) = python() else { return Ok(()) };
     let mode = if std::env::var_os("UPDATE_SNAPSHOTS").is_some() { "update" } else { "compare" };
     let checked = check(&python, include_str!("deployment/check_manifests.py"), mode)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bucketry_e2e::{
     OPEN_BUCKET, OWNER_EMAIL, OWNER_PASSWORD, Options, Result, Server, eventually, fill_disk, free_disk,
-    ignoring_full_disks, list, options, s3_bucket, shared_s3_endpoint, text, with,
+    ignoring_full_disks, list, needs_one_control_plane, options, s3_bucket, shared_s3_endpoint, text, with,
 };
 use http::Method;
 use serde_json::json;
@@ -14,6 +14,7 @@ const SOON: Duration = Duration::from_secs(30);
 
 #[tokio::test]
 async fn nothing_is_stored_half_and_all_goes_on_when_there_is_room_again() -> Result<()> {
+    needs_one_control_plane!("it fills the disk of a single process");
     options()?;
     let dir = tempfile::tempdir().unwrap();
     let options = Options::new(&ignoring_full_disks(dir.path())?).env("BUCKETRY_PROBE_INTERVAL", "1");

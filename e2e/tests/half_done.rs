@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bucketry_e2e::{
     CommandLine, Error, OPEN_BUCKET, Person, Result, Server, Stranger, embedded_options, eventually, list,
-    new_database, query, s3_bucket, shared_s3_endpoint, text, with,
+    needs_one_control_plane, new_database, query, s3_bucket, shared_s3_endpoint, text, with,
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -60,6 +60,7 @@ async fn secrets_found(terminal: &CommandLine, data_dir: &Path) -> Result<Value>
 
 #[tokio::test]
 async fn a_restore_without_its_key_file_is_refused_until_that_is_wanted() -> Result<()> {
+    needs_one_control_plane!("it is about the files of the embedded database");
     let mut server = Server::start(embedded_options()?).await?;
     let owner = server.owner().await?;
     let id = owner.register(&body_for(&owner).await?).await?;
@@ -115,6 +116,7 @@ async fn a_restore_without_its_key_file_is_refused_until_that_is_wanted() -> Res
 
 #[tokio::test]
 async fn a_restore_with_its_key_file_is_whole() -> Result<()> {
+    needs_one_control_plane!("it is about the files of the embedded database");
     let mut server = Server::start(embedded_options()?).await?;
     let owner = server.owner().await?;
     let id = owner.register(&body_for(&owner).await?).await?;
@@ -134,6 +136,7 @@ async fn a_restore_with_its_key_file_is_whole() -> Result<()> {
 
 #[tokio::test]
 async fn keys_without_their_database_begin_no_new_registry() -> Result<()> {
+    needs_one_control_plane!("it is about the files of the embedded database");
     let mut server = Server::start(embedded_options()?).await?;
     server.terminate().await?;
     let terminal = CommandLine::new()?;
@@ -151,6 +154,7 @@ async fn keys_without_their_database_begin_no_new_registry() -> Result<()> {
 
 #[tokio::test]
 async fn what_others_can_read_is_told_at_the_start_and_by_doctor() -> Result<()> {
+    needs_one_control_plane!("it is about the files of the embedded database");
     let mut server = Server::start(embedded_options()?).await?;
     let (terminal, data_dir) = (CommandLine::new()?, server.data_dir().to_owned());
     let mode = |file: &str| {
@@ -171,6 +175,7 @@ async fn what_others_can_read_is_told_at_the_start_and_by_doctor() -> Result<()>
 
 #[tokio::test]
 async fn a_registry_is_not_moved_under_a_running_server() -> Result<()> {
+    needs_one_control_plane!("it is about the files of the embedded database");
     let database = new_database().await?;
     let on_postgres = embedded_options()?.env("BUCKETRY_DATABASE_URL", &database);
     let mut server = Server::start(on_postgres).await?;
@@ -216,6 +221,7 @@ async fn a_registry_is_not_moved_under_a_running_server() -> Result<()> {
 
 #[tokio::test]
 async fn no_server_starts_on_a_side_that_is_being_moved() -> Result<()> {
+    needs_one_control_plane!("it is about the files of the embedded database");
     let mut first = Server::start(embedded_options()?).await?;
     let owner = first.owner().await?;
     owner.register(&with(&body_for(&owner).await?, &json!({ "skipValidation": true }))).await?;

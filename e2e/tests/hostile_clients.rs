@@ -6,8 +6,8 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use bucketry_e2e::{
-    HOSTILE_CONNECTIONS, Hostile, OPEN_BUCKET, Person, Result, Server, eventually, options, s3_bucket,
-    shared_s3_endpoint,
+    HOSTILE_CONNECTIONS, Hostile, OPEN_BUCKET, Person, Result, Server, eventually, needs_one_control_plane,
+    options, s3_bucket, shared_s3_endpoint,
 };
 use http::Method;
 use jiff::SignedDuration;
@@ -52,26 +52,31 @@ async fn no_kind_makes_the_process_grow(part: usize) -> Result<()> {
 
 #[tokio::test]
 async fn no_stranger_makes_the_process_grow_by_64_mib_first_part() -> Result<()> {
+    needs_one_control_plane!("it measures the memory of a single process");
     no_kind_makes_the_process_grow(0).await
 }
 
 #[tokio::test]
 async fn no_stranger_makes_the_process_grow_by_64_mib_second_part() -> Result<()> {
+    needs_one_control_plane!("it measures the memory of a single process");
     no_kind_makes_the_process_grow(1).await
 }
 
 #[tokio::test]
 async fn no_stranger_makes_the_process_grow_by_64_mib_third_part() -> Result<()> {
+    needs_one_control_plane!("it measures the memory of a single process");
     no_kind_makes_the_process_grow(2).await
 }
 
 #[tokio::test]
 async fn no_stranger_makes_the_process_grow_by_64_mib_fourth_part() -> Result<()> {
+    needs_one_control_plane!("it measures the memory of a single process");
     no_kind_makes_the_process_grow(3).await
 }
 
 #[tokio::test]
 async fn people_sign_in_while_strangers_hold_large_messages_back() -> Result<()> {
+    needs_one_control_plane!("it measures the memory of a single process");
     let server = Server::start(options()?).await?;
     let (process, api) = (server.process_id().unwrap_or_default(), server.api().to_owned());
     let attacks: Vec<_> = Hostile::all()
@@ -135,6 +140,7 @@ async fn whoever_sends_3_mb_in_vain_is_told_why() -> Result<()> {
 
 #[tokio::test]
 async fn an_address_has_so_many_connections_and_the_embedded_node_needs_none_of_them() -> Result<()> {
+    needs_one_control_plane!("it counts the connections to a single process");
     // The server becomes ready, so the node doesn't need a second connection for a report during its long poll.
     let server = Server::start(options()?.env("BUCKETRY_CONNECTIONS_PER_ADDRESS", "1")).await?;
     let urls = [server.api().to_owned(), server.gateway().unwrap_or_default().to_owned()];

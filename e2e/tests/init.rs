@@ -8,7 +8,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use bucketry_e2e::{
-    CommandLine, Error, Result, Running, Server, binary, eventually, new_database, options, query,
+    CommandLine, Error, Result, Running, Server, binary, eventually, needs_one_control_plane, new_database,
+    options, query,
 };
 use tokio::net::UnixDatagram;
 
@@ -51,6 +52,7 @@ async fn started(server: &Running) -> Result<(String, String)> {
 
 #[tokio::test]
 async fn what_init_writes_starts_a_server_whose_owner_can_sign_in() -> Result<()> {
+    needs_one_control_plane!("it is about the start and the files of a single server");
     let terminal = CommandLine::new()?;
     let files = files(&terminal);
     let said = terminal.text(&arguments(&files)).await?;
@@ -77,6 +79,7 @@ async fn what_init_writes_starts_a_server_whose_owner_can_sign_in() -> Result<()
 
 #[tokio::test]
 async fn nothing_is_overwritten_without_a_flag_and_nothing_written_if_a_check_fails() -> Result<()> {
+    needs_one_control_plane!("it is about the start and the files of a single server");
     let terminal = CommandLine::new()?;
     let files = files(&terminal);
     let taken = TcpListener::bind("127.0.0.1:0").map_err(Error::Files)?;
@@ -103,6 +106,7 @@ async fn nothing_is_overwritten_without_a_flag_and_nothing_written_if_a_check_fa
 
 #[tokio::test]
 async fn a_database_is_checked_before_its_password_is_stored_where_only_its_owner_reads_it() -> Result<()> {
+    needs_one_control_plane!("it is about the start and the files of a single server");
     let terminal = CommandLine::new()?;
     let files = files(&terminal);
     let database = new_database().await?;
@@ -131,6 +135,7 @@ async fn a_database_is_checked_before_its_password_is_stored_where_only_its_owne
 
 #[tokio::test]
 async fn at_a_terminal_it_asks_until_the_answers_are_valid() -> Result<()> {
+    needs_one_control_plane!("it is about the start and the files of a single server");
     let terminal = CommandLine::new()?;
     let files = files(&terminal);
     let arguments = ["init", "--config", &files.config, "--unit", &files.unit, "--service-user", "daemon"];
@@ -189,6 +194,7 @@ fn systemd_analyze(arguments: &[&str]) -> Option<(bool, String)> {
 
 #[tokio::test]
 async fn the_unit_that_init_writes_is_valid_for_systemd() -> Result<()> {
+    needs_one_control_plane!("it is about the start and the files of a single server");
     let terminal = CommandLine::new()?;
     let files = files(&terminal);
     terminal.text(&arguments(&files)).await?;
@@ -205,6 +211,7 @@ fn committed_unit(name: &str) -> PathBuf {
 
 #[test]
 fn the_unit_of_nodes_is_valid_for_systemd_and_its_command_for_the_program() -> Result<()> {
+    needs_one_control_plane!("it is about the start and the files of a single server");
     let terminal = CommandLine::new()?;
     let program = binary()?;
     let text = std::fs::read_to_string(committed_unit("bucketry-node.service")).map_err(Error::Files)?;
@@ -276,6 +283,7 @@ async fn reports_its_life(terminal: CommandLine, arguments: &[&str]) -> Result<S
 
 #[tokio::test]
 async fn a_service_manager_learns_when_the_server_is_ready_alive_and_stopping() -> Result<()> {
+    needs_one_control_plane!("it is about the start and the files of a single server");
     let arguments = ["serve", "--listen", "0", "--gateway-listen", "0"];
     let status = reports_its_life(CommandLine::new()?, &arguments).await?;
     assert!(status.starts_with("serving the API at http://127.0.0.1:"), "{status}");
@@ -284,6 +292,7 @@ async fn a_service_manager_learns_when_the_server_is_ready_alive_and_stopping() 
 
 #[tokio::test]
 async fn a_service_manager_learns_the_same_of_a_node() -> Result<()> {
+    needs_one_control_plane!("it is about the start and the files of a single server");
     let server = Server::start(options()?).await?;
     let key = server.data_dir().join("node.pem").to_string_lossy().into_owned();
     let mut arguments = vec!["node", "--control-plane", server.api(), "--name", "watched", "--key", &*key];

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bucketry_e2e::{
-    Error, OPEN_BUCKET, Options, Person, Result, Server, eventually, list, new_database, options, query,
-    s3_bucket, shared_s3_endpoint, text, with,
+    Error, OPEN_BUCKET, Options, Person, Result, Server, eventually, list, needs_one_control_plane,
+    new_database, options, query, s3_bucket, shared_s3_endpoint, text, with,
 };
 use bucketry_faults::{Fault, FaultProxy};
 use http::Method;
@@ -54,6 +54,7 @@ fn state(answer: &Value, name: &str) -> String {
 
 #[tokio::test]
 async fn a_validation_runs_at_the_node_of_another_control_plane_and_is_followed_there() -> Result<()> {
+    needs_one_control_plane!("it starts its own control planes");
     let servers = two_servers().await?;
     let there = &servers.there;
     // Registered at the server without a node, with all checks.
@@ -93,6 +94,7 @@ async fn a_validation_runs_at_the_node_of_another_control_plane_and_is_followed_
 
 #[tokio::test]
 async fn keys_are_rotated_by_a_control_plane_without_a_node() -> Result<()> {
+    needs_one_control_plane!("it starts its own control planes");
     let servers = two_servers().await?;
     let id = servers.there.register(&servers.bucket("Photos", &shared_s3_endpoint()?).await?).await?;
     let sealed = format!("SELECT sealed_to FROM buckets WHERE id = '{id}'");
@@ -111,6 +113,7 @@ async fn keys_are_rotated_by_a_control_plane_without_a_node() -> Result<()> {
 
 #[tokio::test]
 async fn control_planes_find_each_others_jobs_while_none_can_listen() -> Result<()> {
+    needs_one_control_plane!("it starts its own control planes");
     let servers = two_servers().await?;
     let id = servers.there.register(&servers.bucket("Photos", &shared_s3_endpoint()?).await?).await?;
     // The channel's messages are lost as soon as somebody listens.

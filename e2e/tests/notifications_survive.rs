@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bucketry_e2e::{
     OPEN_BUCKET, Options, Person, Receiver, Reception, Result, SeaweedFs, Server, embedded_options,
-    eventually, list, new_database, options, s3_bucket, text,
+    eventually, list, needs_one_control_plane, new_database, options, s3_bucket, text,
 };
 use serde_json::{Value, json};
 
@@ -130,6 +130,7 @@ async fn messages_survive_kills(options: Options) -> Result<()> {
 
 #[tokio::test]
 async fn every_message_arrives_whenever_the_server_is_killed() -> Result<()> {
+    needs_one_control_plane!("it is about the files of the embedded database");
     messages_survive_kills(embedded_options()?).await
 }
 

@@ -8,7 +8,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bucketry_e2e::{CommandLine, Error, Person, Result, Server, embedded_options, eventually, text};
+use bucketry_e2e::{
+    CommandLine, Error, Person, Result, Server, embedded_options, eventually, needs_one_control_plane, text,
+};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -49,6 +51,7 @@ async fn traffic(owner: &Person) -> Result<(i64, i64)> {
 #[tokio::test]
 async fn a_server_continues_with_the_data_directory_the_node_key_and_the_spool_of_an_older_one() -> Result<()>
 {
+    needs_one_control_plane!("it is about the files of the embedded database");
     let home = tempfile::tempdir().map_err(Error::Files)?;
     let data = home.path().join("data");
     copy(&older().join("data"), &data).map_err(Error::Files)?;
@@ -85,6 +88,7 @@ const KILLED_AFTER: [u64; 12] = [15, 22, 33, 50, 75, 113, 170, 256, 384, 576, 86
 
 #[tokio::test]
 async fn an_upgrade_that_is_killed_again_and_again_loses_nothing() -> Result<()> {
+    needs_one_control_plane!("it is about the files of the embedded database");
     let terminal = CommandLine::new()?;
     let data = terminal.home().join("data");
     copy(&older().join("data"), &data).map_err(Error::Files)?;
@@ -107,6 +111,7 @@ async fn an_upgrade_that_is_killed_again_and_again_loses_nothing() -> Result<()>
 
 #[tokio::test]
 async fn a_token_and_a_session_of_an_older_version_are_understood() -> Result<()> {
+    needs_one_control_plane!("it is about the files of the embedded database");
     let home = tempfile::tempdir().map_err(Error::Files)?;
     let data = home.path().join("data");
     copy(&older().join("data"), &data).map_err(Error::Files)?;

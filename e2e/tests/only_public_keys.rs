@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bucketry_e2e::{
     ADMIN, CommandLine, Error, OPEN_BUCKET, Person, RemoteNode, Result, Server, embedded_options, eventually,
-    open_with_age, s3_bucket, sealed_secrets, shared_s3_endpoint, text, with,
+    needs_one_control_plane, open_with_age, s3_bucket, sealed_secrets, shared_s3_endpoint, text, with,
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -78,6 +78,7 @@ async fn store_secrets(owner: &Person, node: &RemoteNode) -> Result<(String, Str
 
 #[tokio::test]
 async fn what_is_stolen_from_a_control_plane_without_a_node_opens_no_secret() -> Result<()> {
+    needs_one_control_plane!("it is about the files of a single control plane");
     let mut server = Server::start(embedded_options()?.arg("--no-node")).await?;
     let owner = server.owner().await?;
     let node = node_of(&server, &owner, "far-away").await?;
@@ -114,6 +115,7 @@ async fn what_is_stolen_from_a_control_plane_without_a_node_opens_no_secret() ->
 
 #[tokio::test]
 async fn without_a_node_that_opens_secrets_a_bucket_is_refused_with_what_is_missing() -> Result<()> {
+    needs_one_control_plane!("it is about the files of a single control plane");
     let server = Server::start(embedded_options()?.arg("--no-node")).await?;
     let owner = server.owner().await?;
     let body = s3_bucket("Photos", OPEN_BUCKET, &shared_s3_endpoint()?, &owner.workspace().await?);

@@ -7,7 +7,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use bucketry_e2e::{OPEN_BUCKET, Options, Result, Server, binary, s3_bucket, shared_s3_endpoint};
+use bucketry_e2e::{
+    OPEN_BUCKET, Options, Result, Server, binary, needs_one_control_plane, s3_bucket, shared_s3_endpoint,
+};
 use bucketry_test_servers::bucketry_node::{BucketryNode, NodePlace};
 use http::Method;
 use serde_json::Value;
@@ -77,6 +79,7 @@ fn buildah(store: &Path) -> Command {
 
 #[tokio::test]
 async fn the_image_runs_without_root_on_a_read_only_file_system() -> Result<()> {
+    needs_one_control_plane!("it is about the packages of a single server");
     if !is_installed("buildah") {
         return Ok(());
     }
@@ -197,6 +200,7 @@ fn newer(package: &Path, dir: &Path) -> PathBuf {
 
 #[tokio::test]
 async fn the_debian_package_installs_upgrades_and_leaves_the_data_when_it_is_removed() -> Result<()> {
+    needs_one_control_plane!("it is about the packages of a single server");
     let Some(archive) = variable("BUCKETRY_TEST_DEBIAN_ROOT") else {
         return Ok(());
     };
@@ -253,6 +257,7 @@ async fn the_debian_package_installs_upgrades_and_leaves_the_data_when_it_is_rem
 
 #[test]
 fn lintian_finds_no_errors_in_the_debian_package() -> Result<()> {
+    needs_one_control_plane!("it is about the packages of a single server");
     if !is_installed("lintian") {
         return Ok(());
     }
@@ -266,6 +271,7 @@ fn lintian_finds_no_errors_in_the_debian_package() -> Result<()> {
 
 #[test]
 fn tarballs_are_reproducible_and_their_checksums_are_signed() -> Result<()> {
+    needs_one_control_plane!("it is about the packages of a single server");
     let keys = tempfile::tempdir().unwrap();
     let key = keys.path().join("release");
     run(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-C", "", "-f"]).arg(&key));

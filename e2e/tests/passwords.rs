@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bucketry_e2e::{
-    CommandLine, OWNER_EMAIL, OWNER_PASSWORD, Person, Result, Server, embedded_options, eventually, options,
-    text,
+    CommandLine, OWNER_EMAIL, OWNER_PASSWORD, Person, Result, Server, embedded_options, eventually,
+    needs_one_control_plane, options, text,
 };
 use serde_json::json;
 
@@ -128,6 +128,7 @@ async fn the_operator_recovers_the_password_of_the_only_owner() -> Result<()> {
 
 #[tokio::test]
 async fn the_first_start_shows_a_one_time_password_that_must_be_changed() -> Result<()> {
+    needs_one_control_plane!("it is about the first start of a single server");
     let server = Server::start(embedded_options()?.without_env("BUCKETRY_ADMIN_PASSWORD")).await?;
     let look = async || Ok(server.log());
     let log = eventually("the frame", SOON, look, |log| log.contains('└')).await?;
@@ -142,6 +143,7 @@ async fn the_first_start_shows_a_one_time_password_that_must_be_changed() -> Res
 
 #[tokio::test]
 async fn a_password_for_a_registry_that_exists_says_that_it_has_no_effect() -> Result<()> {
+    needs_one_control_plane!("it is about the first start of a single server");
     let mut server = Server::start(embedded_options()?).await?;
     assert!(!server.log().contains("has no effect"));
     server.owner().await?.get("/user/profile").send().await?.json_with_status(200)?;

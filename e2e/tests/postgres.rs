@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bucketry_e2e::{
-    CommandLine, OPEN_BUCKET, Options, Person, Postgres, Result, Server, eventually, new_database, options,
-    query, run_python, s3_bucket, shared_s3_endpoint, text, with,
+    CommandLine, OPEN_BUCKET, Options, Person, Postgres, Result, Server, eventually, needs_one_control_plane,
+    new_database, options, query, run_python, s3_bucket, shared_s3_endpoint, text, with,
 };
 use serde_json::{Value, json};
 
@@ -149,6 +149,7 @@ print(json.dumps('put'))
 
 #[tokio::test]
 async fn two_servers_share_a_registry() -> Result<()> {
+    needs_one_control_plane!("it starts its own control planes");
     let database = new_database().await?;
     let first = server_on(&database, options()?).await?;
     let dir = tempfile::tempdir().map_err(bucketry_e2e::Error::Files)?;
@@ -214,6 +215,7 @@ async fn the_databases_password_is_shown_nowhere() -> Result<()> {
 
 #[tokio::test]
 async fn a_demo_has_a_schema_of_its_own_and_takes_it_away() -> Result<()> {
+    needs_one_control_plane!("the demo is a single process");
     let (database, terminal) = (new_database().await?, CommandLine::new()?);
     query(&database, "CREATE TABLE recipes (id BIGINT)").await?;
     let (ready, anywhere) = (terminal.home().join("ready.json"), "127.0.0.1:0");

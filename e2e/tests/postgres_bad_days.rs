@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bucketry_e2e::{
     CommandLine, OPEN_BUCKET, Person, Postgres, PostgresSettings, Result, Server, Stranger, embedded_options,
-    eventually, new_database, options, query, s3_bucket, shared_s3_endpoint, with,
+    eventually, needs_one_control_plane, new_database, options, query, s3_bucket, shared_s3_endpoint, with,
 };
 use serde_json::{Value, json};
 
@@ -168,6 +168,7 @@ const MOVED: usize = 20;
 
 #[tokio::test]
 async fn a_move_that_is_killed_in_the_middle_is_finished_by_the_same_command() -> Result<()> {
+    needs_one_control_plane!("it is about the files of the embedded database");
     let mut first = Server::start(embedded_options()?).await?;
     let owner = first.owner().await?;
     let body = unvalidated(&owner).await?;

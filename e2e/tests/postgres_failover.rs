@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bucketry_e2e::{
     Balancer, Error, OPEN_BUCKET, Options, Person, Postgres, Receiver, RepositoryAccess, Result, Server,
-    eventually, options, query, s3_bucket, shared_s3_endpoint, text, with,
+    eventually, needs_one_control_plane, options, query, s3_bucket, shared_s3_endpoint, text, with,
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -117,6 +117,7 @@ async fn put(access: &RepositoryAccess, key: &str) -> Result<u16> {
 
 #[tokio::test]
 async fn after_a_failover_everything_continues_and_no_acknowledged_write_is_lost() -> Result<()> {
+    needs_one_control_plane!("it starts its own control planes");
     let mut context = FailoverContext::start().await?;
     let (here, there) = (context.here.clone(), context.there.clone());
     let body = context.body("Photos").await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bucketry_e2e::{
     ADMIN, Answer, CommandLine, OPEN_BUCKET, OWNER_EMAIL, OWNER_PASSWORD, Person, Result, Server, eventually,
-    options, s3_bucket, sealed_secrets, shared_s3_endpoint, text, with,
+    needs_one_control_plane, options, s3_bucket, sealed_secrets, shared_s3_endpoint, text, with,
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -118,6 +118,7 @@ async fn no_secret_is_logged_told_or_stored_in_plain() -> Result<()> {
 
 #[tokio::test]
 async fn a_deleted_or_replaced_secret_is_destroyed_in_its_sealed_form_too() -> Result<()> {
+    needs_one_control_plane!("it is about the files of the embedded database");
     let mut server = Server::start(options()?).await?;
     let owner = server.owner().await?;
     let body = s3_bucket("Photos", OPEN_BUCKET, &shared_s3_endpoint()?, &owner.workspace().await?);

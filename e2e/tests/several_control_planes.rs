@@ -10,8 +10,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bucketry_e2e::{
     CommandLine, Error, OPEN_BUCKET, OWNER_EMAIL, OWNER_PASSWORD, Options, Person, Receiver,
-    RepositoryAccess, Result, SeaweedFs, Server, Stranger, eventually, new_database, options, query,
-    s3_bucket, shared_s3_endpoint, text,
+    RepositoryAccess, Result, SeaweedFs, Server, Stranger, eventually, needs_one_control_plane, new_database,
+    options, query, s3_bucket, shared_s3_endpoint, text,
 };
 use http::Method;
 use ring::rand::SystemRandom;
@@ -68,6 +68,7 @@ fn signal(server: &Server, signal: &str) -> Result<()> {
 
 #[tokio::test]
 async fn a_watch_that_was_stopped_is_taken_over_and_stores_nothing_when_it_continues() -> Result<()> {
+    needs_one_control_plane!("it starts its own control planes");
     let (mut store, receiver) = (SeaweedFs::start().await?, Receiver::start(KEY).await?);
     let planes = ControlPlanes::start(|options| {
         options
@@ -119,6 +120,7 @@ async fn a_watch_that_was_stopped_is_taken_over_and_stores_nothing_when_it_conti
 
 #[tokio::test]
 async fn the_gateway_of_a_node_is_known_at_each_control_plane() -> Result<()> {
+    needs_one_control_plane!("it starts its own control planes");
     let planes = ControlPlanes::start(|options| options).await?;
     let gateway = planes.with_node.gateway().map(str::to_owned);
     assert!(gateway.is_some());
@@ -133,6 +135,7 @@ async fn the_gateway_of_a_node_is_known_at_each_control_plane() -> Result<()> {
 
 #[tokio::test]
 async fn a_request_with_one_idempotency_key_is_executed_once_whichever_control_plane_gets_it() -> Result<()> {
+    needs_one_control_plane!("it starts its own control planes");
     let planes = ControlPlanes::start(|options| options).await?;
     let here = planes.with_node.owner().await?;
     let there = here.again_at(&planes.without_node);
@@ -182,6 +185,7 @@ fn registration(private_key: &str) -> Value {
 
 #[tokio::test]
 async fn a_nodes_message_that_one_control_plane_has_accepted_is_refused_by_the_other() -> Result<()> {
+    needs_one_control_plane!("it starts its own control planes");
     let planes = ControlPlanes::start(|options| options).await?;
     let owner = planes.with_node.owner().await?;
     let terminal = CommandLine::with_token(&planes.with_node, owner.token())?;
@@ -211,6 +215,7 @@ async fn log_in(server: &Server, email: &str) -> Result<u16> {
 
 #[tokio::test]
 async fn wrong_passwords_at_two_control_planes_count_together_and_right_ones_store_nothing() -> Result<()> {
+    needs_one_control_plane!("it starts its own control planes");
     let planes = ControlPlanes::start(|options| options.env("BUCKETRY_RATE_LIMIT", "on")).await?;
     let stored = async || query(&planes.database, "SELECT count(*) FROM login_failures").await;
     assert_eq!(log_in(&planes.with_node, OWNER_EMAIL).await?, 200);
@@ -237,6 +242,7 @@ async fn wrong_passwords_at_two_control_planes_count_together_and_right_ones_sto
 
 #[tokio::test]
 async fn a_client_that_has_used_its_rate_limit_at_one_control_plane_is_refused_by_the_other() -> Result<()> {
+    needs_one_control_plane!("it starts its own control planes");
     let planes = ControlPlanes::start(|options| options.env("BUCKETRY_RATE_LIMIT", "on")).await?;
     // Refreshing is limited to 30 requests in a burst, and to one each two seconds from then on.
     let refresh = async |server: &Server| {
@@ -258,6 +264,7 @@ async fn a_client_that_has_used_its_rate_limit_at_one_control_plane_is_refused_b
 
 #[tokio::test]
 async fn a_token_that_one_control_plane_revokes_is_refused_by_the_other_at_once() -> Result<()> {
+    needs_one_control_plane!("it starts its own control planes");
     let planes = ControlPlanes::start(|options| options).await?;
     let owner = planes.with_node.owner().await?;
     let mut longest = Duration::ZERO;
@@ -323,6 +330,7 @@ impl OpenPage {
 
 #[tokio::test]
 async fn an_open_page_at_one_control_plane_shows_what_is_changed_at_another() -> Result<()> {
+    needs_one_control_plane!("it starts its own control planes");
     let planes = ControlPlanes::start(|options| options.env("BUCKETRY_PROBE_INTERVAL", "3600")).await?;
     let owner = planes.with_node.owner().await?;
     let body = s3_bucket("Photos", OPEN_BUCKET, &shared_s3_endpoint()?, &owner.workspace().await?);
@@ -346,6 +354,7 @@ async fn an_open_page_at_one_control_plane_shows_what_is_changed_at_another() ->
 
 #[tokio::test]
 async fn a_change_at_one_control_plane_reaches_the_node_of_another() -> Result<()> {
+    needs_one_control_plane!("it starts its own control planes");
     let planes = ControlPlanes::start(|options| options.env("BUCKETRY_PROBE_INTERVAL", "3600")).await?;
     let there = planes.with_node.owner().await?.again_at(&planes.without_node);
     let body = s3_bucket("Photos", OPEN_BUCKET, &shared_s3_endpoint()?, &there.workspace().await?);

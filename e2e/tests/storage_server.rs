@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use bucketry_e2e::{Call, Error, OPEN_BUCKET, Result, SCOPED_BUCKET, SeaweedFs, eventually};
+use bucketry_e2e::{
+    Call, Error, OPEN_BUCKET, Result, SCOPED_BUCKET, SeaweedFs, eventually, needs_one_control_plane,
+};
 use http::Method;
 
 const SOON: Duration = Duration::from_secs(20);
@@ -14,6 +16,7 @@ async fn status_of(server: &SeaweedFs, path: &str) -> Result<u16> {
 
 #[tokio::test]
 async fn it_goes_away_and_comes_back_on_the_same_port() -> Result<()> {
+    needs_one_control_plane!("it starts no control plane");
     let mut server = SeaweedFs::start().await?;
     server.create_bucket("third").await?;
     for bucket in [SCOPED_BUCKET, OPEN_BUCKET, "third"] {
@@ -39,6 +42,7 @@ async fn it_goes_away_and_comes_back_on_the_same_port() -> Result<()> {
 
 #[tokio::test]
 async fn two_of_them_run_side_by_side() -> Result<()> {
+    needs_one_control_plane!("it starts no control plane");
     let (one, other) = tokio::join!(SeaweedFs::start(), SeaweedFs::start());
     let (one, other) = (one?, other?);
     assert_ne!(one.endpoint(), other.endpoint());

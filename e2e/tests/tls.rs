@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bucketry_e2e::{
     ADMIN, CertificateAuthority, CommandLine, Ended, OPEN_BUCKET, OWNER_EMAIL, OWNER_PASSWORD, Options,
-    RepositoryAccess, Result, Server, eventually, options, shared_s3_endpoint, text,
+    RepositoryAccess, Result, Server, eventually, needs_one_control_plane, options, shared_s3_endpoint, text,
 };
 use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject as _;
@@ -156,6 +156,7 @@ async fn clients_that_use_tls_wrongly_are_told_so() -> Result<()> {
 
 #[tokio::test]
 async fn a_new_certificate_is_used_without_a_restart_and_a_broken_one_is_not() -> Result<()> {
+    needs_one_control_plane!("it reads the counts of a single process");
     let tls = EncryptedServer::start(|options| options).await?;
     let client = tls.client();
     let done = Arc::new(AtomicBool::new(false));

@@ -10,6 +10,7 @@ mod checks;
 mod client_table;
 mod code_map;
 mod command;
+mod control_planes;
 mod cycles;
 mod debian;
 mod dist;
@@ -44,6 +45,9 @@ usage: cargo xtask <task>
                       ARGS are passed to the test runner and skip doc tests and the OpenAPI check:
                       cargo xtask test -- -p bucketry-model name_of_a_test
   test --openapi      run only the OpenAPI check
+  test --control-planes N [-- ARGS]
+                      run the end-to-end tests, or those that ARGS select, with N control planes on one PostgreSQL database
+                      in place of each server; those that can't mean anything then are counted as skipped, with the reason
   bench [NAMES] [--quick]
                       measure the dist binary: a1 a2 a3 a4 audit e g history instructions n1 s1 size
                       [default: all]; bench/README.md explains them and receives the results
@@ -67,11 +71,10 @@ fn main() -> ExitCode {
         ["cycles", of] => cycles::print(Some(of)),
         ["functions"] => functions::print(),
         ["advisories"] => checks::advisories(),
-        ["test"] => test_run::run(&test_run::Selection::Everything),
-        ["test", "--openapi"] => test_run::run(&test_run::Selection::OpenApi),
-        ["test", "--", rest @ ..] => {
-            test_run::run(&test_run::Selection::Runner(rest.iter().map(ToString::to_string).collect()))
-        }
+        ["test", rest @ ..] => match test_run::Selection::parse(rest) {
+            Some(selection) => test_run::run(&selection),
+            None => return wrong_usage(),
+        },
         ["bench", rest @ ..] => bench::run(rest),
         ["dist", rest @ ..] => dist::run(rest),
         ["picture"] => picture::draw(),
@@ -82,10 +85,7 @@ fn main() -> ExitCode {
             command::say(USAGE);
             return ExitCode::SUCCESS;
         }
-        _ => {
-            command::complain(USAGE);
-            return ExitCode::from(2);
-        }
+        _ => return wrong_usage(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -94,4 +94,9 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn wrong_usage() -> ExitCode {
+    command::complain(USAGE);
+    ExitCode::from(2)
 }

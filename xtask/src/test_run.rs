@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::browser::{NO_BROWSER, TestBrowser};
 use crate::command::{self, Result};
+use crate::control_planes::{self, ControlPlaneRun};
 use crate::node_tools::NodeTools;
 use crate::openapi;
 use crate::packaging::Packaging;
@@ -21,15 +22,41 @@ pub(crate) enum Selection {
     OpenApi,
     /// The tests that these arguments of the test runner select.
     Runner(Vec<String>),
+    /// End-to-end tests with this number of control planes for each deployment: those that the arguments select, or all.
+    ControlPlanes(u8, Vec<String>),
 }
 
+/// The most control planes that a run gives each deployment. Each is a process for each test that runs at the same time.
+const MOST_CONTROL_PLANES: u8 = 9;
+
 impl Selection {
+    /// What the arguments after `cargo xtask test` select. `None` for wrong usage.
+    pub(crate) fn parse(args: &[&str]) -> Option<Self> {
+        let owned = |args: &[&str]| args.iter().map(ToString::to_string).collect();
+        match args {
+            [] => Some(Self::Everything),
+            ["--openapi"] => Some(Self::OpenApi),
+            ["--", rest @ ..] => Some(Self::Runner(owned(rest))),
+            ["--control-planes", count, rest @ ..] => {
+                let count = count.parse().ok().filter(|count| (2..=MOST_CONTROL_PLANES).contains(count))?;
+                match rest {
+                    [] => Some(Self::ControlPlanes(count, Vec::new())),
+                    ["--", rest @ ..] => Some(Self::ControlPlanes(count, owned(rest))),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
     /// Whether journeys in a browser may be among them.
     fn may_need_browser(&self) -> bool {
         match self {
             Self::Everything => true,
             Self::OpenApi => false,
-            Self::Runner(args) => args.is_empty() || args.iter().any(|arg| arg.contains("dashboard")),
+            Self::Runner(args) | Self::ControlPlanes(_, args) => {
+                args.is_empty() || args.iter().any(|arg| arg.contains("dashboard"))
+            }
         }
     }
 
@@ -37,7 +64,8 @@ impl Selection {
     fn may_need_packages(&self) -> bool {
         match self {
             Self::Everything => true,
-            Self::OpenApi => false,
+            // Those of the packages are skipped with several control planes.
+            Self::OpenApi | Self::ControlPlanes(..) => false,
             Self::Runner(args) => args.is_empty() || args.iter().any(|arg| arg.contains("packages")),
         }
     }
@@ -92,7 +120,8 @@ pub(crate) fn run(selection: &Selection) -> Result {
     match selection {
         Selection::Everything => {
             section(suites(&workspace, &environment, &[]));
-            section(journeys_on_postgres(&workspace, &environment));
+            let run = ControlPlaneRun::repeated(&workspace)?;
+            section(with_several_control_planes(&workspace, &environment, &run, &control_planes::repeated()));
             section(doc_tests(&workspace));
             section(openapi_check(&workspace, &tools, &servers, &binary));
             section(Ok(not_installed(&tools)));
@@ -101,6 +130,11 @@ pub(crate) fn run(selection: &Selection) -> Result {
         }
         Selection::OpenApi => section(openapi_check(&workspace, &tools, &servers, &binary)),
         Selection::Runner(args) => section(suites(&workspace, &environment, args)),
+        Selection::ControlPlanes(count, args) => {
+            let run = ControlPlaneRun::new(&workspace, *count)?;
+            let args = if args.is_empty() { control_planes::all(&workspace)? } else { args.clone() };
+            section(with_several_control_planes(&workspace, &environment, &run, &args));
+        }
     }
     drop(servers);
 
@@ -189,7 +223,7 @@ fn build(workspace: &Workspace, selection: &Selection) -> Result {
     build.args(["build", "--workspace", "--bin", "bucketry"]);
     match selection {
         Selection::Runner(args) if !runs_the_binary(args) => return Ok(()),
-        Selection::Runner(_) | Selection::OpenApi => {}
+        Selection::Runner(_) | Selection::OpenApi | Selection::ControlPlanes(..) => {}
         Selection::Everything => {
             build.arg("--tests");
         }
@@ -212,40 +246,20 @@ fn openapi_check(workspace: &Workspace, tools: &Tools, servers: &Servers, binary
     Ok(Tally { passed: 1, ..Tally::default() })
 }
 
-/// Journeys that must behave the same on both databases and with several control planes: those that use a deployment through its
-/// API, its gateway and the command line.
-///
-/// Left out are journeys with a data directory or a database of their own (`older_files`, `backups`, `postgres`, …); those that
-/// read what each process counts or logs by itself (`monitoring`, `traces`, `hostile_clients`); those that stop a single process
-/// and look at what it lost (`metering_survives`, `full_disk`); those about a listener, a proxy or a certificate; and those in a
-/// browser, which take long. `several_control_planes` starts its own control planes.
-const ON_SEVERAL_CONTROL_PLANES: [&str; 15] = [
-    "a_bucket_goes_down",
-    "apply_and_export",
-    "changes_reach_the_gateway",
-    "crashes",
-    "import",
-    "list_commands",
-    "passwords",
-    "register_a_bucket",
-    "repository_commands",
-    "roles",
-    "statistics",
-    "validation_progress",
-    "vault_rotation",
-    "wrong_registrations",
-    "wrong_requests",
-];
-
-/// Runs these journeys again, each with three control planes on a PostgreSQL database of its own.
-fn journeys_on_postgres(workspace: &Workspace, environment: &[(String, String)]) -> Result<Tally> {
-    let mut environment = environment.to_vec();
-    environment.push(("BUCKETRY_TEST_ENGINE".to_owned(), "postgres".to_owned()));
-    environment.push(("BUCKETRY_TEST_CONTROL_PLANES".to_owned(), "3".to_owned()));
-    // Selects no package: a single package would be rebuilt, with different features of its dependencies.
-    let args =
-        ON_SEVERAL_CONTROL_PLANES.iter().flat_map(|journey| ["--test".to_owned(), (*journey).to_owned()]);
-    suites(workspace, &environment, &args.collect::<Vec<_>>())
+/// Runs journeys again, each with several control planes on a PostgreSQL database of its own.
+fn with_several_control_planes(
+    workspace: &Workspace,
+    environment: &[(String, String)],
+    run: &ControlPlaneRun,
+    args: &[String],
+) -> Result<Tally> {
+    let environment = [environment, &run.environment()].concat();
+    let mut tally = suites(workspace, &environment, args)?;
+    let skipped = run.skipped();
+    // To the test runner, a test that was skipped has passed.
+    tally.passed = tally.passed.saturating_sub(skipped);
+    tally.skipped += skipped;
+    Ok(tally)
 }
 
 /// Runs unit tests, suites and journeys with nextest if it is installed, otherwise with Cargo's own runner.
@@ -345,6 +359,27 @@ mod tests {
         assert!(runs_the_binary(&args("-p bucketry-e2e some_test")));
         assert!(!runs_the_binary(&args("-p bucketry-model some_test")));
         assert!(!runs_the_binary(&args("--package=bucketry-model")));
+    }
+
+    #[test]
+    fn wrong_usage_selects_nothing() {
+        let select = |text: &str| Selection::parse(&text.split_whitespace().collect::<Vec<_>>());
+        assert!(matches!(select(""), Some(Selection::Everything)));
+        assert!(matches!(select("-- name"), Some(Selection::Runner(args)) if args == ["name"]));
+        let several = select("--control-planes 3 -- --test roles");
+        assert!(
+            matches!(&several, Some(Selection::ControlPlanes(3, args)) if *args == ["--test", "roles"]),
+            "{several:?}"
+        );
+        for wrong in [
+            "name",
+            "--control-planes",
+            "--control-planes 1",
+            "--control-planes x",
+            "--control-planes 3 name",
+        ] {
+            assert!(select(wrong).is_none(), "{wrong}");
+        }
     }
 
     #[test]

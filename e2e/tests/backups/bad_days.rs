@@ -5,7 +5,9 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::{Output, Stdio};
 
-use bucketry_e2e::{CommandLine, Error, Result, Server, binary, embedded_options, options};
+use bucketry_e2e::{
+    CommandLine, Error, Result, Server, binary, embedded_options, needs_one_control_plane, options,
+};
 use serde_json::json;
 
 use crate::machines::{
@@ -68,6 +70,7 @@ async fn a_restore_refuses_what_would_do_harm_and_names_it() -> Result<()> {
 
 #[tokio::test]
 async fn nothing_is_replaced_without_the_flag_and_nothing_is_lost_with_it() -> Result<()> {
+    needs_one_control_plane!("it is about the files of the embedded database");
     let terminal = CommandLine::new()?;
     let (identity, recipient) = age_key(terminal.home()).await?;
     let mut before = Deployment::start(embedded_options()?, "replaced").await?;
@@ -131,6 +134,7 @@ async fn limited(kib: u64, is_killed: bool, args: &[&str]) -> Result<Output> {
 
 #[tokio::test]
 async fn a_full_disk_leaves_nothing_incomplete_and_is_named() -> Result<()> {
+    needs_one_control_plane!("it is about the files of the embedded database");
     let terminal = CommandLine::new()?;
     let (identity, recipient) = age_key(terminal.home()).await?;
     let before = Deployment::start(embedded_options()?, "full").await?;
@@ -166,6 +170,7 @@ async fn a_full_disk_leaves_nothing_incomplete_and_is_named() -> Result<()> {
 
 #[tokio::test]
 async fn a_restore_that_is_killed_is_recognised_and_done_again() -> Result<()> {
+    needs_one_control_plane!("it is about the files of the embedded database");
     let terminal = CommandLine::new()?;
     let (identity, recipient) = age_key(terminal.home()).await?;
     let before = Deployment::start(embedded_options()?, "killed-restore").await?;
@@ -196,6 +201,7 @@ async fn a_restore_that_is_killed_is_recognised_and_done_again() -> Result<()> {
 
 #[tokio::test]
 async fn what_may_not_be_written_or_read_is_named() -> Result<()> {
+    needs_one_control_plane!("it is about the files of the embedded database");
     let terminal = CommandLine::new()?;
     let server = Server::start(embedded_options()?).await?;
     let data_dir = shown(server.data_dir());
@@ -239,6 +245,7 @@ async fn what_may_not_be_written_or_read_is_named() -> Result<()> {
 
 #[tokio::test]
 async fn errors_name_their_cause() -> Result<()> {
+    needs_one_control_plane!("it is about the files of the embedded database");
     let terminal = CommandLine::new()?;
     let server = Server::start(embedded_options()?).await?;
     let data_dir = shown(server.data_dir());

@@ -15,9 +15,12 @@ mod shown_output;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use bucketry_e2e::{Error, Result};
+use bucketry_e2e::{Error, Result, needs_one_control_plane};
 use code_block::{CodeBlock, MARK, PageBlocks};
 use reader::PageReader;
+
+/// Why no page is tried with several control planes.
+const SEPARATE: &str = "pages are about a single server";
 
 /// Declares a test for each of these pages, so that pages are tried at the same time.
 macro_rules! pages {
@@ -27,6 +30,7 @@ macro_rules! pages {
         $(
             #[tokio::test]
             async fn $test() -> Result<()> {
+                needs_one_control_plane!(SEPARATE);
                 assert_faultless(try_page($page).await?);
                 Ok(())
             }
@@ -50,6 +54,7 @@ const TRIED_ELSEWHERE: [(&str, &str); 1] = [("docs/import.md", "e2e/tests/import
 
 #[tokio::test]
 async fn every_page_that_has_no_test_of_its_own() -> Result<()> {
+    needs_one_control_plane!(SEPARATE);
     let mut faults = Vec::new();
     for page in pages()? {
         if let Some((_, test)) = TRIED_ELSEWHERE.iter().find(|(elsewhere, _)| *elsewhere == page) {
@@ -80,6 +85,7 @@ async fn try_page(page: &str) -> Result<Vec<String>> {
 
 #[test]
 fn every_block_of_commands_is_run_or_marked_and_the_marks_are_counted() -> Result<()> {
+    needs_one_control_plane!("it starts no control plane");
     let (mut faults, mut marks) = (Vec::new(), Vec::new());
     for page in pages()? {
         let found = PageBlocks::of(&read(&page)?);
@@ -99,6 +105,7 @@ fn every_block_of_commands_is_run_or_marked_and_the_marks_are_counted() -> Resul
 
 #[test]
 fn every_link_leads_to_a_file_and_a_heading() -> Result<()> {
+    needs_one_control_plane!("it starts no control plane");
     let mut anchors = HashMap::new();
     let mut broken = Vec::new();
     let others = ["ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "bench/README.md"];

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use bucketry_e2e::{Result, binary, older_binary};
+use bucketry_e2e::{Result, binary, needs_one_control_plane, older_binary};
 
 use super::deployment::Deployment;
 
@@ -80,12 +80,14 @@ fn older() -> Option<std::path::PathBuf> {
 
 #[tokio::test]
 async fn servers_are_upgraded_first_and_then_nodes() -> Result<()> {
+    needs_one_control_plane!("it starts its own control planes");
     let Some(older) = older() else { return Ok(()) };
     upgrade(&older, [Server(0), Server(1), Node(0), Node(1)]).await
 }
 
 #[tokio::test]
 async fn nodes_are_upgraded_first_and_then_servers() -> Result<()> {
+    needs_one_control_plane!("it starts its own control planes");
     let Some(older) = older() else { return Ok(()) };
     upgrade(&older, [Node(1), Node(0), Server(1), Server(0)]).await
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bucketry_e2e::{Result, binary, eventually, query};
+use bucketry_e2e::{Result, binary, eventually, needs_one_control_plane, query};
 
 use super::deployment::Deployment;
 
@@ -22,6 +22,7 @@ const BREAK: &str = "UPDATE schema_compatibility SET oldest_program = 9003; \
 
 #[tokio::test]
 async fn servers_that_were_not_upgraded_yet_serve_and_restart_until_a_break() -> Result<()> {
+    needs_one_control_plane!("it starts its own control planes");
     let program = binary()?;
     let mut deployment = Deployment::start(&program).await?;
     deployment.works("before").await?;
