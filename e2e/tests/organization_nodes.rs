@@ -1,9 +1,12 @@
 //! Nodes of an organization: the keys that they sign with, and the node in Python of `docs/nodes.md`.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
-use bucketry_e2e::{CommandLine, Result, Server, each, list, options, run_documented_node, text};
+use bucketry_e2e::{CommandLine, Result, Server, each, eventually, list, options, run_documented_node, text};
 use serde_json::json;
+
+const SOON: Duration = Duration::from_secs(30);
 
 #[tokio::test]
 async fn keys_are_created_in_private_files_listed_and_deleted() -> Result<()> {
@@ -77,8 +80,8 @@ async fn the_documented_python_node_serves_its_organization_until_it_is_deleted(
     let deleted = terminal.text(&["organization", "node", "rm", "py.example.com"]).await?;
     assert!(deleted.contains("py.example.com"), "{deleted}");
     assert!(run().await.is_err(), "it can't come back with this key");
-    let nodes = terminal.json(&["organization", "node", "list"]).await?;
-    assert!(list(&nodes).is_empty(), "{nodes}");
+    let look = async || terminal.json(&["organization", "node", "list"]).await;
+    eventually("the node being gone", SOON, look, |nodes| list(nodes).is_empty()).await?;
     let refused = terminal.run(&["organization", "node", "rm", "py.example.com"]).await?.with_status(1)?;
     assert!(refused.stderr.contains("node list"), "{}", refused.stderr);
     Ok(())

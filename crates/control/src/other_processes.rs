@@ -80,6 +80,7 @@ impl Control {
                     self.inner.recent_changes.forget();
                     self.inner.changes.notify_waiters();
                     self.inner.callers.forget_all();
+                    self.inner.presence.forget_nodes();
                     note_failure(self.look_for_jobs().await, "can't look for jobs");
                     note_failure(
                         self.follow_signals(&mut *signals).await,
@@ -105,6 +106,11 @@ impl Control {
                 Signal::JobReported(_) => {}
                 Signal::ValidationMoved(id) => self.inner.validation_news.moved(id),
                 Signal::CallersChanged => self.inner.callers.forget_all(),
+                Signal::NodesChanged => {
+                    self.inner.presence.forget_nodes();
+                    // Open pages show which nodes are connected.
+                    self.inner.changes.notify_waiters();
+                }
                 Signal::RequestsAdmitted(requests) => self.inner.admitted_elsewhere.heard(requests),
             }
         }

@@ -23,6 +23,9 @@ pub enum Signal {
     ValidationMoved(ValidationId),
     /// It changed what some caller may do, or ended a session or token.
     CallersChanged,
+    /// It approved or removed nodes. A new one, or one that registered again, isn't signalled: many may do so at the same time,
+    /// and other processes learn of them when these nodes turn to them, or within a second.
+    NodesChanged,
     /// It admitted requests, which count for the limits of all. The text is that of the limits. With the longest text, of
     /// about 6,000 bytes, the signal has fewer than the 8,000 that PostgreSQL passes on.
     RequestsAdmitted(String),
@@ -36,6 +39,7 @@ impl fmt::Display for Signal {
             Self::JobReported(job_id) => write!(f, "job-reported {job_id}"),
             Self::ValidationMoved(id) => write!(f, "validation-moved {id}"),
             Self::CallersChanged => write!(f, "callers-changed"),
+            Self::NodesChanged => write!(f, "nodes-changed"),
             Self::RequestsAdmitted(text) => write!(f, "requests-admitted {text}"),
         }
     }
@@ -56,6 +60,7 @@ impl FromStr for Signal {
             "job-added" => Ok(Self::JobAdded(id.parse().map_err(|_| UnknownSignal)?)),
             "job-reported" => Ok(Self::JobReported(id.parse().map_err(|_| UnknownSignal)?)),
             "callers-changed" => Ok(Self::CallersChanged),
+            "nodes-changed" => Ok(Self::NodesChanged),
             "requests-admitted" => Ok(Self::RequestsAdmitted(id.to_owned())),
             "validation-moved" => Ok(Self::ValidationMoved(id.parse().map_err(|_| UnknownSignal)?)),
             _ => Err(UnknownSignal),
@@ -94,6 +99,7 @@ mod tests {
             Signal::JobReported(JobId::new(now, [2; 10])),
             Signal::ValidationMoved(ValidationId::new(now, [3; 10])),
             Signal::CallersChanged,
+            Signal::NodesChanged,
             Signal::RequestsAdmitted("token 7 5 address 192.0.2.1 12".to_owned()),
         ];
         for signal in signals {

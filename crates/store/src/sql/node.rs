@@ -18,6 +18,7 @@ use crate::node::{
     KeyApproval, NodeApproved, NodeDeleted, NodeKey, NodeKeyInserted, NodeRegistered, NodeRegistration,
     NodeStore,
 };
+use crate::signal::Signal;
 
 /// The columns of a node.
 macro_rules! node_columns {
@@ -242,6 +243,7 @@ async fn remove(write: &mut Write, id: &str, org_id: Option<OrgId>, now: Timesta
     write.execute(query(forget).bind(id)).await?;
     facets::forget_node(write, id).await?;
     write.bump_generation(org_id);
+    write.signal(Signal::NodesChanged);
     Ok(!approved.is_empty())
 }
 
@@ -345,6 +347,7 @@ impl NodeStore for SqlStore {
         let sql = "UPDATE nodes SET approved = $2 WHERE id = $1";
         write.execute(query(sql).bind(&id).bind(json_list(&approved))).await?;
         write.bump_generation(org_id);
+        write.signal(Signal::NodesChanged);
         commit_with_rewrap(write, true, now).await?;
         Ok(NodeApproved::Approved)
     }

@@ -182,7 +182,9 @@ impl Write {
 
     /// Sends a signal to other processes with the commit.
     pub(super) fn signal(&mut self, signal: Signal) {
-        self.signals.push(signal);
+        if !self.signals.contains(&signal) {
+            self.signals.push(signal);
+        }
     }
 
     /// Makes cached responses about an organization's buckets outdated with the commit. `None` for all

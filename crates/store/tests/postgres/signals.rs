@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use bucketry_model::id::{JobId, NodeId, WorkspaceId};
+use bucketry_model::id::{JobId, NodeId, NodeKeyId, WorkspaceId};
 use bucketry_store::bucket::BucketStore;
 use bucketry_store::contract::change;
 use bucketry_store::job::{JobAdded, JobStore, StoredJob};
+use bucketry_store::node::{KeyApproval, NodeApproved, NodeKey, NodeRegistration, NodeStore};
 use bucketry_store::organization::OrganizationStore;
 use bucketry_store::postgres::{Options, PostgresStore};
 use bucketry_store::signal::{Signal, SignalStore, Signals};
@@ -123,4 +124,31 @@ async fn whoever_caches_callers_is_told_when_one_changes() {
     assert_eq!(next(&mut *signals).await.unwrap(), Signal::CallersChanged);
     here.delete_workspace(org, workspace.id, &change(now())).await.unwrap();
     assert_eq!(next(&mut *signals).await.unwrap(), Signal::CallersChanged);
+}
+
+#[tokio::test]
+async fn other_processes_are_told_of_a_node_that_is_approved_or_removed() {
+    let (_, here, there) = two_processes().await;
+    let key_id = NodeKeyId::new(now(), [3; 10]);
+    let key = NodeKey { id: key_id, org_id: None, public_key: "a key".to_owned(), created_at: now() };
+    here.insert_node_key(&key, 1, &change(now())).await.unwrap();
+    let id = NodeId::new(now(), [4; 10]);
+    let registration = NodeRegistration {
+        id,
+        org_id: None,
+        name: "eu-1".to_owned(),
+        region: "eu".to_owned(),
+        provider: "OTHER".to_owned(),
+        version: "0.1.0".to_owned(),
+        recipients: vec!["age1first".to_owned()],
+        approval: KeyApproval::AsBefore,
+        key_id,
+        quota: None,
+    };
+    here.register_node(&registration, &change(now())).await.unwrap();
+    let mut signals = there.listen().await.unwrap().unwrap();
+    assert_eq!(here.approve_node(id, "age1first", &change(now())).await.unwrap(), NodeApproved::Approved);
+    assert_eq!(next(&mut *signals).await.unwrap(), Signal::NodesChanged);
+    assert!(here.unregister_node(id, &change(now())).await.unwrap());
+    assert_eq!(next(&mut *signals).await.unwrap(), Signal::NodesChanged);
 }
