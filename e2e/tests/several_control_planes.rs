@@ -353,6 +353,34 @@ async fn an_open_page_at_one_control_plane_shows_what_is_changed_at_another() ->
 }
 
 #[tokio::test]
+async fn a_control_plane_that_is_stopped_leaves_its_leases_to_others() -> Result<()> {
+    needs_one_control_plane!("it starts its own control planes");
+    let database = new_database().await?;
+    let mut server = Server::start(options()?.env("BUCKETRY_DATABASE_URL", &database)).await?;
+    let owner = server.owner().await?;
+    let channel = json!({
+        "name": "Pager", "kind": "WEBHOOK", "url": "http://127.0.0.1:9/hook", "secret": KEY,
+        "rules": [{ "code": "BUCKET_OFFLINE" }],
+    });
+    owner.post("/notification/channel", &channel).send().await?.json_with_status(200)?;
+    let held =
+        "SELECT count(*) FROM leases WHERE expires_at > 0 AND name IN ('CONDITION_WATCH', 'MAINTENANCE')";
+    let held = async || query(&database, held).await;
+    eventually("two leases being held", SOON, held, |count| count.trim() == "2").await?;
+    let tokens = async || query(&database, "SELECT name, token FROM leases ORDER BY name").await;
+    let before = tokens().await?;
+    server.terminate().await?;
+    assert_eq!(held().await?.trim(), "0", "{}", server.log());
+    assert_eq!(tokens().await?, before, "a write under an old lease is still recognised");
+
+    // Another one doesn't wait for 15 seconds or 5 minutes until they would have expired.
+    server.restart().await?;
+    eventually("the leases of another process", SOON, held, |count| count.trim() == "2").await?;
+    assert_ne!(tokens().await?, before);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_change_at_one_control_plane_reaches_the_node_of_another() -> Result<()> {
     needs_one_control_plane!("it starts its own control planes");
     let planes = ControlPlanes::start(|options| options.env("BUCKETRY_PROBE_INTERVAL", "3600")).await?;

@@ -39,6 +39,8 @@ const NODE_WITHIN: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// How long requests in flight may take when the server stops.
 const DRAIN: Duration = Duration::from_secs(30);
+/// How long releasing leases may take when the server stops.
+const RELEASE: Duration = Duration::from_secs(5);
 
 /// A running deployment.
 pub(crate) struct Deployment {
@@ -243,6 +245,7 @@ impl Deployment {
             self.server.abort();
         }
         self.background.shutdown().await;
+        release_leases(&self.control).await;
         if let Some(tracer) = &self.tracer {
             tracer.stop().await;
         }
@@ -423,6 +426,21 @@ fn background_tasks(control: &Control, state: &ApiState, audit_log: Option<Audit
         tasks.spawn(async move { stream_audit(&control, log).await });
     }
     tasks
+}
+
+/// Releases the leases of a control plane whose background tasks have ended. If the database doesn't respond, they expire.
+async fn release_leases(control: &Control) {
+    let released: std::result::Result<(), Box<dyn std::error::Error>> =
+        match tokio::time::timeout(RELEASE, control.release_leases()).await {
+            Ok(released) => released.map_err(Into::into),
+            Err(late) => Err(late.into()),
+        };
+    if let Err(error) = released {
+        tracing::warn!(
+            error = &*error,
+            "the leases of this control plane couldn't be released: others take over when they expire"
+        );
+    }
 }
 
 /// Opens the log that audit records are written to. An existing file is continued.

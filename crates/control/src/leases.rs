@@ -89,6 +89,22 @@ impl Control {
         }
     }
 
+    /// Lets other control planes acquire the leases that this one has. Call it at a graceful stop, when nothing runs under them
+    /// any more: otherwise the others would wait until they expire.
+    ///
+    /// The tokens grow when the leases change hands, so a write that began before is refused afterwards, as after a lease has
+    /// expired.
+    pub async fn release_leases(&self) -> Result<()> {
+        let held = std::mem::take(&mut self.inner.leases.state.lock().held);
+        // With the embedded database, nobody waits for them.
+        if self.inner.settings.shares_database {
+            for held in held.into_values() {
+                self.inner.store.release_lease(&held.lease).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Acquires a lease. One that was renewed a moment ago isn't renewed again: should it be lost, writes are refused.
     async fn hold_lease(&self, name: LeaseName) -> Result<Option<HeldLease>> {
         let held = self.inner.leases.state.lock().held.get(&name).copied();
