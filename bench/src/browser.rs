@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use crate::Result;
 
 /// The shortest time between two reads of an open page, as in its script.
-const SHORTEST_PAUSE: Duration = Duration::from_secs(2);
+const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// A connection of a browser, which sends one request at a time with the same cookie.
 pub(crate) struct Browser {

@@ -2,30 +2,36 @@
 //! data, so whoever follows it reads again what they show, with their own permissions.
 //!
 //! One task per organization looks for changes, and only while somebody follows: when this process or another control plane on
-//! the same database says that something changed, and otherwise every second. It compares the generation of the lists.
+//! the same database says that something changed, and otherwise several times per second. It compares the generation of the
+//! lists. The first changes after a quiet time are sent at once; while changes continue, messages have a distance.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bucketry_model::id::{NodeId, OrgId};
-use bucketry_model::node::is_meant_for;
+use bucketry_model::node::{Node, is_meant_for};
 use bucketry_model::role::Caller;
+use bucketry_model::status::is_connected;
 use parking_lot::Mutex;
 use tokio::sync::watch;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::buckets::Generation;
 use crate::{Control, Result};
 
-/// How often changes are looked for.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often changes are looked for. A change that no signal announces, such as a bucket's new status, is noticed within twice
+/// this time: what other processes store is read at most every half second.
+const LOOK_EVERY: Duration = Duration::from_millis(300);
 /// How long changes that a signal announced may take to become more.
 const SETTLED_WITHIN: Duration = Duration::from_millis(100);
-/// The shortest time between two messages.
+/// The time between two messages while changes continue.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(2);
 /// By how much each follower makes that time longer: everybody who follows reads again what changed.
 const PAUSE_PER_FOLLOWER: Duration = Duration::from_millis(100);
+/// How many messages need no pause between them after a quiet time. What a person does is often several changes: a bucket is
+/// registered, has its first status, and gets into a repository.
+const BURST: u32 = 3;
 /// How often topics are named that change with time alone, or too often to be compared.
 const TIMED_EVERY: Duration = Duration::from_secs(30);
 
@@ -135,22 +141,34 @@ struct ChangeMarks {
 /// Which topics are due, and when they may be sent.
 struct PendingTopics {
     counts: TopicCounts,
-    is_pending: bool,
+    /// Whether there is a change that wasn't sent.
+    has_change: bool,
+    /// Whether topics that are named from time to time weren't sent. They never delay a change.
+    has_timed: bool,
     sent_at: Option<Instant>,
     timed_at: Instant,
+    /// Each message about a change moves it by one pause into the future. It may be `BURST` pauses ahead.
+    booked_until: Instant,
     last: ChangeMarks,
 }
 
 impl PendingTopics {
     fn new(now: Instant, last: ChangeMarks) -> Self {
-        Self { counts: TopicCounts::default(), is_pending: false, sent_at: None, timed_at: now, last }
+        Self {
+            counts: TopicCounts::default(),
+            has_change: false,
+            has_timed: false,
+            sent_at: None,
+            timed_at: now,
+            booked_until: now,
+            last,
+        }
     }
 
     fn add(&mut self, topics: &[ChangeTopic]) {
         for topic in topics {
             self.counts[*topic as usize] += 1;
         }
-        self.is_pending = true;
     }
 
     /// Compares with what was seen last.
@@ -161,26 +179,49 @@ impl PendingTopics {
         }
         if self.last != marks {
             self.add(&[Buckets, Attention]);
+            self.has_change = true;
             self.last = marks;
         }
         if now.duration_since(self.timed_at) >= TIMED_EVERY {
             self.timed_at = now;
             self.add(&[Traffic, Attention, Nodes]);
+            self.has_timed = true;
+        }
+    }
+
+    /// When what is pending may be sent to this many followers. `None` if nothing is.
+    fn due_at(&self, followers: usize) -> Option<Instant> {
+        let pause = pause(followers);
+        let after_pause = self.sent_at.map_or(self.timed_at, |sent| sent + pause);
+        // An instant before the clock's first is long past.
+        let in_burst =
+            self.booked_until.checked_sub(pause.saturating_mul(BURST - 1)).unwrap_or(self.timed_at);
+        match (self.has_change, self.has_timed) {
+            (true, _) => Some(in_burst.min(after_pause)),
+            (false, true) => Some(after_pause),
+            (false, false) => None,
         }
     }
 
     /// What to send now to this many followers, if it is time.
     fn due(&mut self, now: Instant, followers: usize) -> Option<TopicCounts> {
-        let followers = u32::try_from(followers).unwrap_or(u32::MAX);
-        let pause = SHORTEST_PAUSE.max(PAUSE_PER_FOLLOWER.saturating_mul(followers));
-        let is_time = self.sent_at.is_none_or(|sent| now.duration_since(sent) >= pause);
-        if !self.is_pending || !is_time {
-            return None;
+        self.due_at(followers).filter(|due| *due <= now)?;
+        if self.has_change {
+            let pause = pause(followers);
+            // There may have been more followers before.
+            let most = now + pause.saturating_mul(BURST);
+            self.booked_until = (self.booked_until.max(now) + pause).min(most);
         }
-        self.is_pending = false;
+        (self.has_change, self.has_timed) = (false, false);
         self.sent_at = Some(now);
         Some(self.counts)
     }
+}
+
+/// The time between two messages to this many followers while changes continue.
+fn pause(followers: usize) -> Duration {
+    let followers = u32::try_from(followers).unwrap_or(u32::MAX);
+    SHORTEST_PAUSE.max(PAUSE_PER_FOLLOWER.saturating_mul(followers))
 }
 
 impl Control {
@@ -201,17 +242,10 @@ impl Control {
 
     /// Runs until nobody follows the organization any more.
     async fn look_for_changes(&self, org_id: OrgId, sender: &watch::Sender<TopicCounts>, marks: ChangeMarks) {
-        let mut ticks = interval(LOOK_EVERY);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut pending = PendingTopics::new(Instant::now(), marks);
         loop {
-            tokio::select! {
-                _ = ticks.tick() => {}
-                () = self.inner.changes.notified() => {
-                    // A change seldom comes alone.
-                    tokio::time::sleep(SETTLED_WITHIN).await;
-                }
-            }
+            // From here on, no signal is missed: one that arrives while the marks are read has them read again.
+            let news = self.inner.changes.notified();
             if self.inner.change_feeds.end_unfollowed(org_id, sender) {
                 return;
             }
@@ -222,18 +256,25 @@ impl Control {
                     tracing::debug!(error = &error as &dyn std::error::Error, "changes can't be looked for");
                 }
             }
-            if let Some(counts) = pending.due(Instant::now(), sender.receiver_count()) {
+            let now = Instant::now();
+            if let Some(counts) = pending.due(now, sender.receiver_count()) {
                 sender.send_replace(counts);
+            }
+            let due_at = pending.due_at(sender.receiver_count());
+            let look_at = now + LOOK_EVERY;
+            tokio::select! {
+                () = sleep_until(due_at.map_or(look_at, |due| due.min(look_at))) => {}
+                // A change seldom comes alone.
+                () = news => sleep(SETTLED_WITHIN).await,
             }
         }
     }
 
     async fn change_marks(&self, org_id: OrgId) -> Result<ChangeMarks> {
         let generation = self.generation_of(org_id).await?;
-        let views = self.node_views().await?;
-        let is_connected =
-            |view: &&crate::presence::NodeView| view.connected && is_meant_for(&view.node, org_id);
-        let connected = views.iter().filter(is_connected).map(|view| view.node.id).collect();
+        let (now, nodes) = (self.inner.environment.now(), self.known_nodes().await?);
+        let is_connected = |node: &&Node| is_connected(node.last_seen, now) && is_meant_for(node, org_id);
+        let connected = nodes.iter().filter(is_connected).map(|node| node.id).collect();
         Ok(ChangeMarks { generation, connected })
     }
 }
@@ -281,7 +322,32 @@ mod tests {
             }
             sent
         };
-        assert_eq!((messages(1), messages(20), messages(50), messages(200)), (10, 10, 4, 1));
+        assert_eq!((messages(1), messages(20), messages(50), messages(200)), (12, 12, 6, 3));
+    }
+
+    #[test]
+    fn the_first_changes_after_a_quiet_time_are_sent_at_once_even_after_a_timed_message() {
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let mut pending = PendingTopics::new(start, marks(Generation::for_tests(0), &[]));
+        let mut generation = 0;
+        let mut changed_at = |pending: &mut PendingTopics, millis| {
+            generation += 1;
+            pending.look(at(millis), marks(Generation::for_tests(generation), &[]));
+            pending.due(at(millis), 1).is_some()
+        };
+        for quiet in [40_000, 80_000] {
+            // Named with time alone.
+            let last = pending.last.clone();
+            pending.look(at(quiet), last);
+            assert!(pending.due(at(quiet), 1).is_some());
+            let sent = [10, 20, 30, 40].map(|millis| changed_at(&mut pending, quiet + millis));
+            assert_eq!(sent, [true, true, true, false]);
+            assert_eq!(pending.due_at(1), Some(at(quiet + 10 + 2_000)), "one pause after the first of them");
+            assert!(
+                pending.due(at(quiet + 2_009), 1).is_none() && pending.due(at(quiet + 2_010), 1).is_some()
+            );
+        }
     }
 
     #[test]

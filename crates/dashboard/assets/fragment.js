@@ -5,8 +5,10 @@
 import { listen } from "./live.js";
 import { clock } from "./times.js";
 
-/** The shortest time between two reads. */
-const SHORTEST_MS = 2_000;
+/** The shortest time between two reads. The server decides how often it names what changed. */
+const SHORTEST_MS = 500;
+/** A page that was read this recently isn't read again only because changes are heard of from now on. */
+const RECENT_MS = 2_000;
 /** How often parts are read again where nothing tells what changes, and after a failure. */
 const EVERY_MS = 30_000;
 const FAILED_MS = 5_000;
@@ -22,6 +24,8 @@ let lastRead = new Date();
 let startedAt = 0;
 let timer;
 let isReading = false;
+/** Whether something changed while the page was being read. */
+let hasChanged = false;
 let isLive = false;
 
 /** Remembers the parts of the page. Call it before scripts change them. */
@@ -45,7 +49,7 @@ export function keepFresh(prepare) {
     showState();
     // What changed while nothing was heard, or why nothing is heard.
     if (live === wasLive || document.hidden) return;
-    if (!live || Date.now() - lastRead > SHORTEST_MS) schedule(read);
+    if (!live || Date.now() - lastRead > RECENT_MS) schedule(read);
   };
   const url = `${document.documentElement.dataset.ui}/live`;
   const buckets = [...topics].filter((topic) => topic.startsWith("bucket/")).map((topic) => topic.slice("bucket/".length));
@@ -68,7 +72,10 @@ function schedule(read) {
 }
 
 async function refresh(prepare, again) {
-  if (isReading) return;
+  if (isReading) {
+    hasChanged = true;
+    return;
+  }
   isReading = true;
   startedAt = Date.now();
   try {
@@ -97,6 +104,10 @@ async function refresh(prepare, again) {
     }, FAILED_MS);
   } finally {
     isReading = false;
+    if (hasChanged) {
+      hasChanged = false;
+      schedule(again);
+    }
   }
 }
 
