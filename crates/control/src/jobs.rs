@@ -52,6 +52,11 @@ impl JobTicket {
     pub(crate) async fn outcome(&mut self) -> Option<Outcome> {
         (&mut self.answer).await.ok()
     }
+
+    /// Withdraws the job, unless its node has fetched it from this process. Returns whether the job is withdrawn.
+    pub(crate) fn withdraw_unfetched(&self) -> bool {
+        self.board.withdraw_unfetched(self.id)
+    }
 }
 
 impl Drop for JobTicket {
@@ -141,6 +146,19 @@ impl JobBoard {
         {
             waiting.retain(|job| job.id != id);
         }
+    }
+
+    fn withdraw_unfetched(&self, id: JobId) -> bool {
+        let mut state = self.state.lock();
+        let Some(node_id) = state.given.get(&id).map(|pending| pending.node_id) else { return false };
+        let Some(waiting) = state.waiting.get_mut(&node_id) else { return false };
+        let before = waiting.len();
+        waiting.retain(|job| job.id != id);
+        let is_withdrawn = waiting.len() < before;
+        if is_withdrawn {
+            state.given.remove(&id);
+        }
+        is_withdrawn
     }
 
     /// Takes the jobs that wait for a node.
@@ -234,6 +252,19 @@ mod tests {
         drop(board.put(node(1), job(1), Task::NewIdentity, None).unwrap());
         assert!(board.fetch(node(1)).is_empty());
         assert!(board.state.lock().given.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_job_is_withdrawn_until_its_node_has_fetched_it() {
+        let board = Arc::new(JobBoard::default());
+        let late = board.put(node(1), job(1), Task::NewIdentity, None).unwrap();
+        assert!(late.withdraw_unfetched());
+        assert!(board.fetch(node(1)).is_empty() && !late.withdraw_unfetched());
+        let mut fetched = board.put(node(1), job(2), Task::NewIdentity, None).unwrap();
+        assert_eq!(board.fetch(node(1)).len(), 1);
+        assert!(!fetched.withdraw_unfetched());
+        board.complete(node(1), JobResult { job_id: job(2), outcome: Outcome::Done });
+        assert_eq!(fetched.outcome().await, Some(Outcome::Done));
     }
 
     #[tokio::test]

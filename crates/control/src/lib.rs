@@ -52,6 +52,7 @@ pub mod tokens;
 pub mod traffic;
 pub mod users;
 pub mod validations;
+mod vault_reseal;
 mod vault_rewrap;
 mod vault_rotation;
 pub mod workspaces;

@@ -39,6 +39,13 @@ impl GivenJob {
         self.ticket.outcome().await
     }
 
+    /// Withdraws the job, unless its node has fetched it. Returns whether the job is withdrawn.
+    pub(crate) async fn withdraw_unfetched(&mut self) -> Result<bool> {
+        let Some(row) = &mut self.row else { return Ok(self.ticket.withdraw_unfetched()) };
+        row.is_removed = row.control.inner.store.remove_waiting_job(row.id).await?;
+        Ok(row.is_removed)
+    }
+
     /// Removes the job. Unlike dropping it, this waits until it no longer counts among those that are in progress.
     pub(crate) async fn end(self) {
         if let Some(mut row) = self.row {

@@ -12,6 +12,7 @@ use bucketry_store::Store;
 use bucketry_store::vault::{RotationPhase, RotationState};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::vault_reseal::LostKeys;
 use crate::{Control, Result};
 
 /// How many secrets a node gets at once.
@@ -97,15 +98,6 @@ fn is_due(state: &RotationState, able: &[NodeId], tried: &TriedNodes, now: Times
     let is_untried = able.iter().any(|id| !tried.0.contains(id));
     let is_long_ago = now.duration_since(finished_at).abs() >= TRY_FAILED_AGAIN;
     state.failed > 0 && !able.is_empty() && (is_untried || is_long_ago)
-}
-
-/// What happens to sealing keys that no node can open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum LostKeys {
-    /// They are replaced, which ends uploads in progress.
-    Replace,
-    /// They stay as they are, because a node that opens them may connect later.
-    Keep,
 }
 
 #[cfg(test)]

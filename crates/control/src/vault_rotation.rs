@@ -5,29 +5,27 @@
 //! rotation was. Repeating a step does no harm. One control plane drives the rotation, under a lease without which it
 //! can't store the state. If a step fails there, another one may try.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bucketry_model::audit::{AuditAction, AuditKind};
 use bucketry_model::id::{NodeId, OrgId};
-use bucketry_model::node::{Node, serves};
-use bucketry_model::node_protocol::{BoundSecret, Outcome, SecretOwner, Task};
+use bucketry_model::node::Node;
+use bucketry_model::node_protocol::{Outcome, Task};
 use bucketry_model::role::{Caller, OrgRole};
 use bucketry_model::status::is_connected;
 use bucketry_store::Store;
-use bucketry_store::bucket::StoredSecret;
 use bucketry_store::lease::LeaseName;
 use bucketry_store::vault::{RotationPhase, RotationState};
 use bucketry_vault::Identities;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 
-use crate::vault_rewrap::{LostKeys, PAGE, TriedNodes};
+use crate::vault_reseal::{JOB_DEADLINE, LostKeys};
+use crate::vault_rewrap::{PAGE, TriedNodes};
 use crate::{Control, Error, Result};
 
-/// How long a node may take for a page.
-const JOB_DEADLINE: Duration = Duration::from_mins(1);
 /// How long to wait before a failed step is retried.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
 /// How often to look for work that another control plane began and doesn't drive any more.
@@ -280,115 +278,5 @@ impl Control {
         state.phase = if retire { RotationPhase::Retiring } else { RotationPhase::Done };
         state.finished_at = (!retire).then(|| self.inner.environment.now());
         Ok(())
-    }
-
-    /// Seals the stale secrets of a page again. Returns how many succeeded and how many failed.
-    pub(crate) async fn reseal_page(
-        &self,
-        store: &dyn Store,
-        page: Vec<(BoundSecret, String)>,
-        lost: LostKeys,
-    ) -> Result<(u64, u64)> {
-        let mut by_org: HashMap<OrgId, Vec<(BoundSecret, String)>> = HashMap::new();
-        for entry in page {
-            by_org.entry(entry.0.org_id).or_default().push(entry);
-        }
-        let (mut resealed, mut failed) = (0, 0);
-        for (org_id, entries) in by_org {
-            let recipients = self.recipients(org_id).await?;
-            let fingerprint = bucketry_vault::fingerprint(&recipients);
-            let stale: Vec<BoundSecret> = entries
-                .into_iter()
-                .filter(|(_, sealed_to)| *sealed_to != fingerprint)
-                .map(|(secret, _)| secret)
-                .collect();
-            if stale.is_empty() {
-                continue;
-            }
-            let count = u64::try_from(stale.len()).unwrap_or(u64::MAX);
-            let done = self.reseal(store, org_id, stale, &recipients, lost).await?;
-            resealed += done;
-            failed += count - done;
-        }
-        Ok((resealed, failed))
-    }
-
-    async fn reseal(
-        &self,
-        store: &dyn Store,
-        org_id: OrgId,
-        stale: Vec<BoundSecret>,
-        recipients: &[bucketry_vault::Recipient],
-        lost: LostKeys,
-    ) -> Result<u64> {
-        let fingerprint = bucketry_vault::fingerprint(recipients);
-        let mut nodes = self.known_nodes().await?.to_vec();
-        // The deployment's nodes first: what they have sealed again doesn't depend on the organization's own ones.
-        nodes.sort_by_key(|node| node.org_id.is_some());
-        let mut old = stale;
-        let mut done = 0;
-        let mut asked_all = true;
-        for node in nodes.iter().filter(|node| serves(node, org_id) && node.sealing_recipient().is_some()) {
-            if old.is_empty() {
-                break;
-            }
-            let task = Task::Reseal {
-                secrets: old.clone(),
-                recipients: recipients.iter().map(ToString::to_string).collect(),
-            };
-            if !is_connected(node.last_seen, self.inner.environment.now()) {
-                asked_all = false;
-                continue;
-            }
-            let secrets = match self.ask(node, task).await {
-                Ok(Outcome::Resealed { secrets }) => secrets,
-                // Another node may open them.
-                Ok(_) | Err(Error::NodeTimeout) => {
-                    asked_all = false;
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            let mut replacements = Vec::with_capacity(secrets.len());
-            old.retain(|before| {
-                let Some(after) = secrets.iter().find(|after| after.owner == before.owner) else {
-                    return true;
-                };
-                let stored = StoredSecret { sealed: after.secret.clone(), sealed_to: fingerprint.clone() };
-                replacements.push((before.owner, before.secret.clone(), stored));
-                false
-            });
-            done += u64::try_from(replacements.len()).unwrap_or(u64::MAX);
-            store.replace_secrets(&replacements, self.inner.environment.now()).await?;
-            self.inner.changes.notify_waiters();
-        }
-        if asked_all && lost == LostKeys::Replace {
-            done += self.replace_lost_sealing_keys(store, org_id, &old).await?;
-        }
-        Ok(done)
-    }
-
-    /// Replaces sealing keys that no node can open, because nobody could enter them again. Returns how many.
-    async fn replace_lost_sealing_keys(
-        &self,
-        store: &dyn Store,
-        org_id: OrgId,
-        lost: &[BoundSecret],
-    ) -> Result<u64> {
-        let mut replacements = Vec::new();
-        for secret in lost {
-            if let SecretOwner::Repository(id) = secret.owner
-                && let Some(key) = self.new_sealing_key(org_id, id).await?
-            {
-                tracing::warn!(
-                    repository = %id,
-                    "no node can open the repository's sealing key: it gets a new one, and its uploads in progress end"
-                );
-                replacements.push((secret.owner, secret.secret.clone(), key));
-            }
-        }
-        store.replace_secrets(&replacements, self.inner.environment.now()).await?;
-        self.inner.changes.notify_waiters();
-        Ok(u64::try_from(replacements.len()).unwrap_or(u64::MAX))
     }
 }

@@ -98,6 +98,9 @@ pub trait JobStore {
     /// Removes a job. A later result has no effect.
     async fn remove_job(&self, id: JobId) -> Result<()>;
 
+    /// Removes a job that no process has taken for its node. Returns whether there was such a job.
+    async fn remove_waiting_job(&self, id: JobId) -> Result<bool>;
+
     /// Removes jobs whose deadline was before the given time, at most `at_most`. Returns how many.
     async fn purge_jobs(&self, before: Timestamp, at_most: u32) -> Result<u64>;
 }

@@ -1,5 +1,7 @@
 //! Tests of the approval of nodes: what a node gets before and after it, and what is sealed again when nodes leave.
 
+use std::time::{Duration, Instant};
+
 use bucketry_control::organizations::Registration;
 use bucketry_control::secret_access::SecretAccess;
 use bucketry_control::{Error, Settings};
@@ -7,6 +9,7 @@ use bucketry_model::audit::RequestOrigin;
 use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_model::secret::Secret;
 use bucketry_store::vault::{RotationPhase, RotationState};
+use jiff::SignedDuration;
 
 use crate::support::TestContext;
 
@@ -155,7 +158,44 @@ async fn owners_of_other_organizations_decide_about_their_own_nodes_only() {
 async fn a_node_that_waits_is_not_named_as_the_reason_while_an_approved_one_is_only_away() {
     let cx = TestContext::new().await;
     cx.node.elsewhere(FAR).await;
-    cx.clock.advance(jiff::SignedDuration::from_mins(5));
+    cx.clock.advance(SignedDuration::from_mins(5));
     let refused = cx.control.create_bucket(&cx.owner, &cx.bucket("Photos")).await.map(drop).unwrap_err();
     assert!(matches!(refused, Error::NoNodeOnline), "{refused}");
+}
+
+/// Approves a node whose secrets another one has to seal, while the one that was seen last has stopped.
+async fn sealed_beside_a_stopped_node(settings: Settings) {
+    let shares_database = settings.shares_database;
+    let cx = TestContext::with(settings).await;
+    let control = cx.control.clone();
+    let mut following = tokio::task::JoinSet::new();
+    following.spawn(async move { control.follow_other_processes().await });
+    let stopped = cx.node.elsewhere("a-stopped").await;
+    let id = stopped.register_as("a-stopped").await.unwrap().id;
+    cx.control.approve_node(&cx.owner, id, &stopped.recipient()).await.unwrap();
+    let bucket = cx.unchecked("Photos").await;
+    let _node = cx.node.work_on();
+    cx.sealed_again().await;
+    cx.clock.advance(SignedDuration::from_secs(10));
+    stopped.beat_as("a-stopped", vec![]).await.unwrap();
+
+    let far = cx.node.elsewhere(FAR).await;
+    let id = far.register_as(FAR).await.unwrap().id;
+    cx.control.approve_node(&cx.owner, id, &far.recipient()).await.unwrap();
+    let began = Instant::now();
+    let state = cx.sealed_again().await;
+    assert_eq!((state.done, state.failed), (1, 0), "shares_database: {shares_database}");
+    assert!(cx.opens(&far, bucket).await && cx.opens(&stopped, bucket).await);
+    assert!(began.elapsed() < Duration::from_secs(25), "{:?}", began.elapsed());
+    assert!(stopped.sync_as("a-stopped", "c.0", 0).await.unwrap().jobs.is_empty(), "its job is withdrawn");
+}
+
+#[tokio::test]
+async fn a_node_that_has_just_stopped_does_not_keep_the_others_from_sealing() {
+    sealed_beside_a_stopped_node(Settings::default()).await;
+}
+
+#[tokio::test]
+async fn a_stopped_node_does_not_keep_others_from_sealing_if_processes_share_the_database() {
+    sealed_beside_a_stopped_node(Settings { shares_database: true, ..Settings::default() }).await;
 }

@@ -93,6 +93,19 @@ pub async fn a_withdrawn_job_is_gone_and_so_is_one_that_nobody_waits_for(store: 
     assert_eq!(taken(store, node).await, []);
 }
 
+pub async fn a_job_that_was_taken_is_not_removed_as_one_that_waits(store: &dyn Store) {
+    let node = fresh(NodeId::new);
+    let waiting = added(store, node).await;
+    assert!(store.remove_waiting_job(waiting).await.unwrap());
+    assert!(!store.remove_waiting_job(waiting).await.unwrap());
+    assert_eq!(taken(store, node).await, []);
+    let fetched = added(store, node).await;
+    taken(store, node).await;
+    assert!(!store.remove_waiting_job(fetched).await.unwrap());
+    store.finish_job(node, fetched, "done").await.unwrap();
+    assert_eq!(store.job_reports(&[fetched]).await.unwrap().len(), 1);
+}
+
 pub async fn only_so_many_jobs_wait_for_one_node(store: &dyn Store) {
     let [node, other] = [fresh(NodeId::new), fresh(NodeId::new)];
     for _ in 0..WAITING {

@@ -352,6 +352,7 @@ macro_rules! contract_stories {
                 a_report_is_read_by_whoever_wants_the_result
                 reports_of_other_nodes_and_on_jobs_that_ended_change_nothing
                 a_withdrawn_job_is_gone_and_so_is_one_that_nobody_waits_for
+                a_job_that_was_taken_is_not_removed_as_one_that_waits
                 only_so_many_jobs_wait_for_one_node
                 only_so_many_validations_of_one_organization_are_in_progress
                 validations_that_begin_at_once_do_not_exceed_the_limit

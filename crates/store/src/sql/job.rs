@@ -130,6 +130,15 @@ impl JobStore for SqlStore {
         write.commit_if(removed > 0).await
     }
 
+    async fn remove_waiting_job(&self, id: JobId) -> Result<bool> {
+        let mut write = self.write().await?;
+        // COALESCE, so that the row is found by its id and not among all that wait.
+        let sql = "DELETE FROM jobs WHERE id = $1 AND COALESCE(taken_at, 0) = 0";
+        let removed = write.execute(query(sql).bind(id.to_string())).await?;
+        write.commit_if(removed > 0).await?;
+        Ok(removed > 0)
+    }
+
     async fn purge_jobs(&self, before: Timestamp, at_most: u32) -> Result<u64> {
         let mut write = self.write().await?;
         let sql = "DELETE FROM jobs WHERE id IN \
