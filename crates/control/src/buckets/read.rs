@@ -209,12 +209,12 @@ impl Control {
         Ok(stored.into_iter().map(|stored| Generation { stored, connected }).collect())
     }
 
-    /// A number for the set of connected nodes.
+    /// A number for the set of connected nodes, and which of them wait for approval.
     async fn connected_hash(&self) -> Result<u64> {
         let now = self.inner.environment.now();
         let mut hasher = DefaultHasher::new();
         for node in self.known_nodes().await?.iter() {
-            (node.id, is_connected(node.last_seen, now)).hash(&mut hasher);
+            (node.id, node.is_pending(), is_connected(node.last_seen, now)).hash(&mut hasher);
         }
         Ok(hasher.finish())
     }

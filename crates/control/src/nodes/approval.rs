@@ -147,9 +147,11 @@ impl Control {
         node.cloned().ok_or(Error::NotFound(ResourceKind::Node))
     }
 
-    /// Sees changed nodes immediately, and has their secrets sealed again if necessary.
+    /// Sees changed nodes immediately, also in findings, and has their secrets sealed again if necessary.
     pub(super) fn nodes_changed(&self) {
         self.inner.presence.forget_nodes();
+        // A scan that began before may have seen the nodes as they were.
+        self.inner.findings.forget();
         self.inner.rotation.notify_waiters();
     }
 }

@@ -1,9 +1,9 @@
 //! Findings of a deployment with a store and a node, and who sees them. What looking for them costs is in the test
 //! `finding_costs`.
 
-use bucketry_control::Settings;
 use bucketry_control::buckets::BucketInput;
 use bucketry_control::organizations::Registration;
+use bucketry_control::{Control, Settings};
 use bucketry_model::audit::RequestOrigin;
 use bucketry_model::diagnosis::CheckCode;
 use bucketry_model::finding::{Finding, FindingCode};
@@ -195,4 +195,28 @@ async fn buckets_that_are_repeated_or_unused_are_found_when_all_are_gone_through
         vec![overlap, (BucketUnused, "Copy".to_owned()), (BucketUnused, "Namesake".to_owned())];
     expected.sort();
     assert_eq!(look(&[photos, copy, namesake, new]).await, expected, "neither a used one nor a new one");
+}
+
+#[tokio::test]
+async fn the_absence_of_nodes_ends_at_each_process_with_the_first_that_is_approved() {
+    let cx = TestContext::new().await;
+    let there = cx.another_process(Settings::default());
+    let only = cx.node.register().await.unwrap().id;
+    cx.control.delete_deployment_node(&cx.owner, only, true).await.unwrap();
+    let far = cx.node.elsewhere("far-away").await;
+    let titles = async |process: &Control| {
+        let findings = process.findings(&cx.owner).await.unwrap();
+        findings.into_iter().map(|one| one.title).collect::<Vec<_>>()
+    };
+    let is_reported = |titles: &[String]| titles.iter().any(|title| title == "No node is registered");
+    assert!(is_reported(&titles(&cx.control).await) && is_reported(&titles(&there).await));
+
+    let id = far.register_as("far-away").await.unwrap().id;
+    titles(&there).await;
+    cx.control.approve_node(&cx.owner, id, &far.recipient()).await.unwrap();
+    // This process still has the nodes of a moment ago.
+    assert!(is_reported(&titles(&there).await));
+    assert!(!is_reported(&titles(&cx.control).await), "at once where it was approved");
+    pass(&cx, 1);
+    assert!(!is_reported(&titles(&there).await), "within a second elsewhere");
 }
