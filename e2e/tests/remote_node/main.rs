@@ -1,6 +1,7 @@
 //! A node in a process of its own, with a control plane that runs none: it validates and serves buckets, its traffic is
 //! counted whatever is killed, and its absence is noticed.
 
+mod approval;
 mod far;
 
 use std::path::PathBuf;
