@@ -62,12 +62,21 @@ impl RemoteNode {
             BucketryNode::start(&program, place, &control_plane, &key, &arguments)
         })
         .await??;
-        Ok(Self {
+        Ok(Self::of(inner))
+    }
+
+    fn of(inner: BucketryNode) -> Self {
+        Self {
             gateway: inner.gateway().to_owned(),
             status: inner.status().to_owned(),
             data_dir: inner.data_dir(),
             inner: Some(inner),
-        })
+        }
+    }
+
+    /// Starts another node with the same settings and a copy of the data directory, as if its machine had been copied.
+    pub async fn start_copy(&mut self) -> Result<Self> {
+        in_background(&mut self.inner, |node| node.start_copy()).await.map(Self::of)
     }
 
     /// Starts a node like [`RemoteNode::start`], and approves it as this user.

@@ -297,6 +297,7 @@ impl SimulatedNode {
             census,
             gateway_url: None,
             waiting_batches: Some(0),
+            process: None,
             released: Vec::new(),
         };
         if due.is_empty() { vec![message(&[])] } else { due.chunks(MAX_BATCH).map(message).collect() }

@@ -197,6 +197,7 @@ fn heartbeat() -> Heartbeat {
         buckets: vec![],
         census: StatusCounts::default(),
         waiting_batches: None,
+        process: None,
         released: Vec::new(),
     }
 }

@@ -23,6 +23,8 @@ pub enum FindingCode {
     NodeIsolated,
     /// The node hasn't reported for longer than the deployment's limit.
     NodeSilent,
+    /// Several processes report as one node.
+    NodeDuplicated,
     /// None of the nodes that buckets are pinned to is connected.
     PinnedNodesMissing,
     /// The node holds measurements that it could not report.
@@ -65,11 +67,12 @@ pub enum FindingCode {
 
 impl FindingCode {
     /// All codes.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::BucketOffline,
         Self::EndpointOffline,
         Self::NodeIsolated,
         Self::NodeSilent,
+        Self::NodeDuplicated,
         Self::PinnedNodesMissing,
         Self::ReportsWaiting,
         Self::SecretUnreadable,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Endpoint;
 use crate::id::{NodeId, NodeKeyId, OrgId};
+use crate::node_processes::NodeProcesses;
 use crate::node_protocol::StatusCounts;
 
 /// A node as the control plane knows it.
@@ -49,6 +50,9 @@ pub struct LastHeartbeat {
     /// What waits at the node. `None` for older nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<WaitingBatches>,
+    /// The processes that report as this node. `None` for older nodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processes: Option<NodeProcesses>,
 }
 
 /// Batches of traffic that wait at a node to be reported.
@@ -131,6 +135,7 @@ mod tests {
             census: StatusCounts { online: 3, offline: 1, unknown: 0 },
             gateway_url: Some("https://s3.example.com".parse().unwrap()),
             waiting: Some(WaitingBatches { number: 5, since: Some(at(80)) }),
+            processes: NodeProcesses::reported(Some("a".to_owned()), None, at(80)),
         };
         let text = serde_json::to_string(&heartbeat).unwrap();
         assert_eq!(serde_json::from_str::<LastHeartbeat>(&text).unwrap(), heartbeat);

@@ -32,6 +32,8 @@ pub(crate) struct Heartbeats {
     pub(crate) node: NodeInfo,
     pub(crate) interval: Duration,
     pub(crate) probe_interval: Duration,
+    /// The name of this process.
+    pub(crate) process: String,
 }
 
 impl Heartbeats {
@@ -93,6 +95,7 @@ impl Heartbeats {
                 census: batch.census,
                 gateway_url: self.node.gateway_url.clone(),
                 waiting_batches: Some(self.metrics.usage_batches_waiting.load(Ordering::Relaxed)),
+                process: Some(self.process.clone()),
                 released: batch.released.clone(),
             };
             match self.control_plane.heartbeat(&message).await {

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 use crate::cloud::Cloud;
 use crate::config::{ConfigurationSettings, InventoryConfig, NodeInfo, ProbeConfig};
@@ -231,6 +232,7 @@ impl Tasks {
             node: parts.node.clone(),
             interval,
             probe_interval,
+            process: Uuid::new_v4().to_string(),
         };
         self.reports.tasks.spawn(heartbeats.run(jitter, self.reports.stop.clone()));
     }

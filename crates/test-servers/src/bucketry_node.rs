@@ -76,6 +76,25 @@ impl BucketryNode {
         Ok(node)
     }
 
+    /// Starts another node with the same settings and a copy of the data directory, as if its machine had been copied.
+    ///
+    /// # Errors
+    /// The files can't be copied. Otherwise, see [`BucketryNode::start`].
+    pub fn start_copy(&self) -> Result<Self> {
+        let mut copy = Self {
+            program: self.program.clone(),
+            place: self.place.clone(),
+            arguments: self.arguments.clone(),
+            dir: tempfile::Builder::new().prefix("bucketry-node-").tempdir()?,
+            process: None,
+            gateway: String::new(),
+            status: String::new(),
+        };
+        copy_directory(&self.data_dir(), &copy.data_dir())?;
+        copy.start_again()?;
+        Ok(copy)
+    }
+
     /// The URL of the gateway. The port changes with each start.
     pub fn gateway(&self) -> &str {
         &self.gateway
@@ -175,4 +194,19 @@ impl BucketryNode {
             .current_dir(self.dir.path());
         command
     }
+}
+
+/// Copies a directory, with the permissions of its files.
+fn copy_directory(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_directory(&entry.path(), &target)?;
+        } else {
+            std::fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
 }

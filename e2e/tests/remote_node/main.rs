@@ -3,6 +3,7 @@
 
 mod approval;
 mod far;
+mod same_name;
 
 use std::path::PathBuf;
 use std::process::Command;

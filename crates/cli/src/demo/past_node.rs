@@ -75,6 +75,7 @@ impl PastNode {
                 census: StatusCounts::default(),
                 gateway_url: None,
                 waiting_batches: None,
+                process: None,
                 released: Vec::new(),
             };
             self.client.heartbeat(&heartbeat).await?;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use bucketry_model::bucket::StorageType;
 use bucketry_model::id::{BucketId, NodeId, WorkspaceId};
 use bucketry_model::node::WaitingBatches;
+use bucketry_model::node_processes::NodeProcesses;
 use bucketry_model::pinning::BucketPins;
 use bucketry_model::provider::Provider;
 use bucketry_model::status::{ProbeFailure, ProbedStatus, Status};
@@ -129,6 +130,8 @@ pub(super) struct ObservedNode {
     pub(super) last_seen: Timestamp,
     /// What waits to be reported, if the node said so.
     pub(super) waiting: Option<WaitingBatches>,
+    /// The processes that report as this node. `None` for older nodes.
+    pub(super) processes: Option<NodeProcesses>,
 }
 
 /// A bucket that is OFFLINE or DISCONNECTED.

@@ -36,7 +36,8 @@ impl Control {
                 id: view.node.id,
                 connected: view.connected,
                 last_seen: view.node.last_seen,
-                waiting: view.node.last_heartbeat.and_then(|heartbeat| heartbeat.waiting),
+                waiting: view.node.last_heartbeat.as_ref().and_then(|heartbeat| heartbeat.waiting),
+                processes: view.node.last_heartbeat.and_then(|heartbeat| heartbeat.processes),
                 name: view.node.name,
                 region: view.node.region,
             })

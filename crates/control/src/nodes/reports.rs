@@ -2,6 +2,7 @@
 
 use bucketry_model::id::OrgId;
 use bucketry_model::node::{LastHeartbeat, WaitingBatches};
+use bucketry_model::node_processes::NodeProcesses;
 use bucketry_model::node_protocol::{
     BATCH_OUT_OF_ORDER, BucketStatus, Heartbeat, KeyUse, REPORT_PATH, Report, STATUS_PATH,
 };
@@ -32,10 +33,12 @@ impl Control {
         let interval =
             i64::try_from(heartbeat.probe_interval_ms).unwrap_or(i64::MAX).min(LONGEST_INTERVAL_MS);
         let waited = node.last_heartbeat.as_ref().and_then(|previous| previous.waiting);
+        let processes = node.last_heartbeat.as_ref().and_then(|previous| previous.processes.clone());
         let last_heartbeat = LastHeartbeat {
             census: heartbeat.census,
             gateway_url: heartbeat.gateway_url,
             waiting: heartbeat.waiting_batches.map(|number| WaitingBatches::reported(number, waited, now)),
+            processes: NodeProcesses::reported(heartbeat.process, processes, now),
         };
         self.inner.store.record_heartbeat(node.id, &last_heartbeat, now).await?;
         self.inner.presence.heard(node.id, last_heartbeat, now);

@@ -8,7 +8,7 @@ use bucketry_model::audit::RequestOrigin;
 use bucketry_model::diagnosis::CheckCode;
 use bucketry_model::finding::{Finding, FindingCode};
 use bucketry_model::id::BucketId;
-use bucketry_model::node_protocol::{BucketStatus, UsageBatch};
+use bucketry_model::node_protocol::{BucketStatus, Heartbeat, UsageBatch};
 use bucketry_model::role::WorkspaceRole;
 use bucketry_model::secret::Secret;
 use bucketry_model::status::{ProbeFailure, ProbedStatus};
@@ -16,7 +16,7 @@ use bucketry_model::time::Clock as _;
 use bucketry_model::usage::UsageRow;
 use jiff::SignedDuration;
 
-use crate::support::{TestContext, sent};
+use crate::support::{FakeNode, TestContext, sent};
 
 fn probe(cx: &TestContext, bucket_id: BucketId, code: Option<CheckCode>) -> BucketStatus {
     BucketStatus {
@@ -195,6 +195,41 @@ async fn buckets_that_are_repeated_or_unused_are_found_when_all_are_gone_through
         vec![overlap, (BucketUnused, "Copy".to_owned()), (BucketUnused, "Namesake".to_owned())];
     expected.sort();
     assert_eq!(look(&[photos, copy, namesake, new]).await, expected, "neither a used one nor a new one");
+}
+
+#[tokio::test]
+async fn a_node_that_runs_twice_is_found_while_both_report_to_any_process() {
+    let cx = TestContext::new().await;
+    let there = cx.another_process(Settings::default());
+    let beat = async |process: &str, control: &Control| {
+        pass(&cx, 10);
+        let heartbeat = Heartbeat { process: Some(process.to_owned()), ..FakeNode::heartbeat(vec![]) };
+        control.heartbeat(sent(&cx.node.signed("/node/status", &heartbeat))).await.unwrap();
+    };
+    for _ in 0..5 {
+        beat("before the restart", &cx.control).await;
+    }
+    for _ in 0..10 {
+        beat("after the restart", &there).await;
+    }
+    assert_eq!(codes(&cx).await, []);
+    for _ in 0..7 {
+        beat("its copy", &there).await;
+        beat("after the restart", &cx.control).await;
+    }
+    let [twice] = &found(&cx).await[..] else { panic!("one finding") };
+    assert_eq!((twice.key.code, &*twice.name), (FindingCode::NodeDuplicated, "node-1"));
+    for _ in 0..6 {
+        beat("its copy", &cx.control).await;
+    }
+    assert_eq!(codes(&cx).await, [], "one has stopped");
+    // A node of an older version doesn't name its process.
+    for _ in 0..10 {
+        pass(&cx, 10);
+        cx.node.beat(vec![]).await.unwrap();
+        beat("its copy", &cx.control).await;
+    }
+    assert_eq!(codes(&cx).await, []);
 }
 
 #[tokio::test]

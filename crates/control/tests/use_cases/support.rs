@@ -329,6 +329,7 @@ impl FakeNode {
             buckets,
             census: StatusCounts::default(),
             waiting_batches: None,
+            process: None,
             released: Vec::new(),
         }
     }
@@ -455,10 +456,14 @@ impl FakeNode {
 
     /// Another node of the deployment with this name, whose key nobody has approved.
     pub(crate) async fn elsewhere(&self, name: &str) -> Self {
-        let identities = Arc::new(Mutex::new(Identities::generate()));
-        let node = Self { identities, ..self.clone() };
+        let node = self.with_other_keys();
         node.register_as(name).await.unwrap();
         node
+    }
+
+    /// A node on another machine, where it has created its own keys.
+    pub(crate) fn with_other_keys(&self) -> Self {
+        Self { identities: Arc::new(Mutex::new(Identities::generate())), ..self.clone() }
     }
 
     /// The public key that the node has in use.

@@ -174,6 +174,10 @@ pub struct Heartbeat {
     /// Batches of counted traffic that wait at the node to be reported. Older nodes don't send it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_batches: Option<u64>,
+    /// A random name that the node's process chose when it started, at most 64 bytes. If several take turns, several processes
+    /// report as one node. Older nodes don't send it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<String>,
     /// Buckets that the node no longer probes, at most [`MAX_BATCH`]. Its reports on them are withdrawn, after the
     /// probes of this message have been added. Older nodes don't send it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -69,11 +69,12 @@ pub struct ChannelRules {
 }
 
 /// The usual rules: everything that fails or will fail, outages and silences after five minutes.
-const USUAL: [(FindingCode, u32, Option<u16>); 17] = [
+const USUAL: [(FindingCode, u32, Option<u16>); 18] = [
     (FindingCode::BucketOffline, 5, None),
     (FindingCode::EndpointOffline, 5, None),
     (FindingCode::NodeIsolated, 5, None),
     (FindingCode::NodeSilent, 5, None),
+    (FindingCode::NodeDuplicated, 5, None),
     (FindingCode::PinnedNodesMissing, 5, None),
     (FindingCode::SecretUnreadable, 0, None),
     (FindingCode::CredentialExpiring, 0, Some(14)),

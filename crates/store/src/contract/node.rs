@@ -2,6 +2,7 @@
 
 use bucketry_model::id::{BucketId, NodeId, NodeKeyId};
 use bucketry_model::node::{LastHeartbeat, WaitingBatches};
+use bucketry_model::node_processes::NodeProcesses;
 use bucketry_model::node_protocol::{StatusCounts, UsageBatch};
 use bucketry_model::node_silence::NodeSilence;
 use bucketry_model::time::Day;
@@ -113,6 +114,7 @@ fn heartbeat(gateway: Option<&str>) -> LastHeartbeat {
         census: StatusCounts { online: 2, offline: 1, unknown: 0 },
         gateway_url: gateway.map(|url| url.parse().unwrap()),
         waiting: Some(WaitingBatches { number: 3, since: Some(at(20)) }),
+        processes: NodeProcesses::reported(Some("a".to_owned()), None, at(20)),
     }
 }
 

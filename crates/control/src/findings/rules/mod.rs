@@ -11,6 +11,7 @@ mod endpoint_offline;
 mod error_rate_high;
 mod inventory_old;
 mod key_too_broad;
+mod node_duplicated;
 mod node_isolated;
 mod node_silent;
 mod objects_stale;
@@ -42,6 +43,7 @@ pub(super) fn evaluate(seen: &Observations) -> FindingScan {
         node_silent::check(seen),
         pinned_nodes_missing::check(seen),
         node_isolated::check(seen, &causes.isolated),
+        node_duplicated::check(seen),
         endpoint_offline::check(seen, &causes.outages, &causes.isolated),
         secret_unreadable::check(seen, &causes.unreadable),
         buckets,

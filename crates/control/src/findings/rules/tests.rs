@@ -10,6 +10,7 @@ use bucketry_model::freshness::FreshnessRule;
 use bucketry_model::id::{BucketId, NodeId, OrgId, WorkspaceId};
 use bucketry_model::name::Name;
 use bucketry_model::node::WaitingBatches;
+use bucketry_model::node_processes::NodeProcesses;
 use bucketry_model::pinning::BucketPins;
 use bucketry_model::provider::Provider;
 use bucketry_model::status::{ProbeFailure, ProbedStatus, Status};
@@ -47,6 +48,7 @@ fn node(n: u8, silent_for: i64) -> ObservedNode {
         connected: silent_for < 60,
         last_seen: at(NOW - silent_for),
         waiting: None,
+        processes: None,
     }
 }
 
@@ -343,6 +345,23 @@ fn traffic_that_waits_for_ten_minutes_is_found() {
     assert!(waits(599, 5).is_empty());
     assert!(waits(600, 5)[0].sentence.contains("1,200 batches"));
     assert_eq!(waits(600, 300)[0].key.code, FindingCode::NodeSilent, "what a silent node said is old");
+}
+
+#[test]
+fn two_processes_that_report_as_one_node_are_found_and_a_restart_is_not() {
+    let reported = |heartbeats: &[(&str, i64)]| {
+        let processes = heartbeats.iter().fold(None, |known, (process, ago)| {
+            NodeProcesses::reported(Some((*process).to_owned()), known, at(NOW - ago))
+        });
+        shown(&evaluate(&observations(vec![ObservedNode { processes, ..node(1, 5) }], vec![])))
+    };
+    let in_turn = [("a", 140), ("b", 125), ("a", 110), ("b", 95), ("a", 80), ("b", 60), ("a", 40), ("b", 5)];
+    let found = reported(&in_turn);
+    assert_eq!((found[0].key.code, found[0].since), (FindingCode::NodeDuplicated, Some(at(NOW - 110))));
+    assert!(found[0].sentence.contains("Stop one of them"), "{}", found[0].sentence);
+    assert!(reported(&[("a", 200), ("b", 100), ("b", 5)]).is_empty(), "it was restarted");
+    let overlap = [("a", 100), ("b", 95), ("a", 80), ("b", 75), ("a", 65), ("b", 44), ("b", 24), ("b", 4)];
+    assert!(reported(&overlap).is_empty(), "it was replaced slowly");
 }
 
 fn observed(n: u8) -> ObservedBucket {

@@ -3,11 +3,12 @@
 use bucketry_model::finding::FindingCode;
 
 /// All that channels are notified about, in the order in which forms show it.
-pub(super) const ALL: [FindingCode; 22] = [
+pub(super) const ALL: [FindingCode; 23] = [
     FindingCode::BucketOffline,
     FindingCode::EndpointOffline,
     FindingCode::NodeIsolated,
     FindingCode::NodeSilent,
+    FindingCode::NodeDuplicated,
     FindingCode::PinnedNodesMissing,
     FindingCode::SecretUnreadable,
     FindingCode::CredentialExpiring,
@@ -35,6 +36,7 @@ pub(super) fn label(code: FindingCode) -> &'static str {
         FindingCode::EndpointOffline => "An endpoint is offline",
         FindingCode::NodeIsolated => "A node reaches no bucket",
         FindingCode::NodeSilent => "A node stopped reporting",
+        FindingCode::NodeDuplicated => "A node runs twice",
         FindingCode::PinnedNodesMissing => "The nodes of pinned buckets are missing",
         FindingCode::ReportsWaiting => "A node can’t deliver measurements",
         FindingCode::SecretUnreadable => "A secret can’t be opened",

@@ -1,0 +1,110 @@
+//! Which processes report as one node. If two do at the same time, the node's data directory was copied to another machine.
+//!
+//! Each process chooses a random name when it starts, so one that was restarted never reports under its old name again. If a
+//! name returns after another one was used, both processes are running.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// How many earlier processes are remembered. If more report in turn, they aren't noticed.
+const REMEMBERED: usize = 4;
+/// For how long several processes are assumed after one has returned: longer than two intervals between heartbeats.
+const RECENT: SignedDuration = SignedDuration::from_secs(45);
+/// The longest accepted name of a process, in bytes.
+const LONGEST_NAME: usize = 64;
+
+/// The processes from which a node's heartbeats came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeProcesses {
+    /// The one that sent the last heartbeat.
+    latest: String,
+    /// Those before it, the latest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    earlier: Vec<String>,
+    /// When one first returned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since: Option<Timestamp>,
+    /// When one last returned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    returned_at: Option<Timestamp>,
+}
+
+impl NodeProcesses {
+    /// The processes after a heartbeat of this one. `None` for older nodes, which don't name their process, and for names
+    /// that are empty or too long.
+    pub fn reported(process: Option<String>, previous: Option<Self>, now: Timestamp) -> Option<Self> {
+        let process = process.filter(|name| !name.is_empty() && name.len() <= LONGEST_NAME)?;
+        let Some(mut known) = previous else {
+            return Some(Self { latest: process, earlier: Vec::new(), since: None, returned_at: None });
+        };
+        if process == known.latest {
+            return Some(known);
+        }
+        let has_returned = known.earlier.contains(&process);
+        known.earlier.retain(|name| *name != process);
+        known.earlier.insert(0, std::mem::replace(&mut known.latest, process));
+        known.earlier.truncate(REMEMBERED);
+        if has_returned {
+            known.since = known.several_since(now).or(Some(now));
+            known.returned_at = Some(now);
+        }
+        Some(known)
+    }
+
+    /// Since when several processes have been reporting. `None` if only one does.
+    pub fn several_since(&self, now: Timestamp) -> Option<Timestamp> {
+        let is_recent = |returned: Timestamp| now.duration_since(returned).abs() < RECENT;
+        self.since.filter(|_| self.returned_at.is_some_and(is_recent))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// After heartbeats of these processes at these seconds.
+    fn after(heartbeats: &[(&str, i64)]) -> NodeProcesses {
+        let reported = |known, (process, second): &(&str, i64)| {
+            NodeProcesses::reported(Some((*process).to_owned()), known, at(*second))
+        };
+        heartbeats.iter().fold(None, reported).unwrap()
+    }
+
+    #[test]
+    fn restarts_are_not_two_processes() {
+        let names: Vec<String> = (0..20).map(|number| format!("process {number}")).collect();
+        let heartbeats: Vec<(&str, i64)> = names.iter().map(String::as_str).zip(0..).collect();
+        let known = after(&heartbeats);
+        assert_eq!(known.several_since(at(20)), None);
+        assert_eq!(known.earlier.len(), REMEMBERED);
+    }
+
+    #[test]
+    fn two_that_take_turns_are_noticed_from_the_first_return_until_one_stops() {
+        let turns = [("a", 0), ("b", 10), ("a", 20), ("b", 30), ("a", 40), ("b", 50)];
+        assert_eq!(after(&turns[..2]).several_since(at(15)), None);
+        assert_eq!(after(&turns).several_since(at(55)), Some(at(20)));
+        let stopped: Vec<_> = turns.into_iter().chain([("b", 70), ("b", 90)]).collect();
+        assert_eq!(after(&stopped).several_since(at(96)), None);
+        let again: Vec<_> = stopped.into_iter().chain([("a", 500)]).collect();
+        assert_eq!(after(&again).several_since(at(501)), Some(at(500)), "it counts from its new beginning");
+    }
+
+    #[test]
+    fn three_that_take_turns_are_noticed_too() {
+        let turns = [("a", 0), ("b", 5), ("c", 10), ("a", 20), ("b", 25), ("c", 30)];
+        assert_eq!(after(&turns).several_since(at(31)), Some(at(20)));
+    }
+
+    #[test]
+    fn older_nodes_and_senseless_names_are_passed_over() {
+        assert_eq!(NodeProcesses::reported(None, Some(after(&[("a", 0)])), at(1)), None);
+        assert_eq!(NodeProcesses::reported(Some("x".repeat(65)), None, at(1)), None);
+        let text = serde_json::to_string(&after(&[("a", 0), ("b", 1)])).unwrap();
+        assert_eq!(serde_json::from_str::<NodeProcesses>(&text).unwrap(), after(&[("a", 0), ("b", 1)]));
+    }
+}

@@ -1,0 +1,58 @@
+//! Two machines that run a node of one name, because one is a copy of the other.
+
+use std::time::Duration;
+
+use bucketry_e2e::{Result, eventually, list, text};
+use serde_json::Value;
+
+use super::{ControlPlane, MISSED_WITHIN, SOON, at, control_plane, get, put};
+
+/// Each process reports every 20 seconds, and both must have done so for 100 seconds.
+const FOUND_WITHIN: Duration = Duration::from_mins(4);
+
+/// What `doctor` says about a node that runs twice.
+async fn duplicate(control_plane: &ControlPlane) -> Result<Option<Value>> {
+    let found = control_plane.owner.get("/findings").send().await?.json_with_status(200)?;
+    Ok(list(&found["findings"]).iter().find(|one| one["code"] == "NODE_DUPLICATED").cloned())
+}
+
+#[tokio::test]
+async fn a_node_whose_machine_was_copied_is_found_and_nothing_is_lost_or_counted_twice() -> Result<()> {
+    let mut control_plane = control_plane().await?;
+    let mut node = control_plane.node("twice").await?;
+    let (bucket, access) = control_plane.serve_bucket(&node, "Twice").await?;
+    assert_eq!(put(&access, "before.txt", 1_000).await?, 200);
+    let uploaded = async || control_plane.uploaded(&bucket).await;
+    eventually("the first upload being counted", SOON, uploaded, |bytes| *bytes == 1_000).await?;
+
+    // Traffic waits at the node when it is copied.
+    control_plane.server.kill_hard().await?;
+    assert_eq!(put(&access, "waiting.txt", 500).await?, 200);
+    assert_eq!(node.terminate().await?.and_then(|status| status.code()), Some(0), "{}", node.log());
+    let mut copy = node.start_copy().await?;
+    node.restart().await?;
+    control_plane.server.restart().await?;
+
+    for (name, one, bytes) in [("node.txt", &node, 30), ("copy.txt", &copy, 7)] {
+        let look = async || put(&at(one, &access), name, bytes).await;
+        assert_eq!(look().await?, 200, "{name}");
+    }
+    let uploaded = async || control_plane.uploaded(&bucket).await;
+    eventually("all traffic being counted", SOON, uploaded, |bytes| *bytes >= 1_537).await?;
+    let look = async || duplicate(&control_plane).await;
+    let found =
+        eventually("both being noticed", FOUND_WITHIN, look, Option::is_some).await?.unwrap_or_default();
+    assert_eq!(found["name"], "twice", "{found}");
+    assert!(text(&found["sentence"]).contains("give it another --name"), "{found}");
+    for one in [&node, &copy] {
+        assert_eq!(get(&at(one, &access), "waiting.txt").await?, 200, "both serve");
+    }
+    assert_eq!(control_plane.uploaded(&bucket).await?, 1_537, "no traffic is lost or counted twice");
+
+    copy.terminate().await?;
+    let look = async || duplicate(&control_plane).await;
+    eventually("the end of it", MISSED_WITHIN, look, Option::is_none).await?;
+    assert_eq!(get(&at(&node, &access), "copy.txt").await?, 200);
+    assert_eq!(control_plane.node_status("twice").await?, "ONLINE");
+    Ok(())
+}
