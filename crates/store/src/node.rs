@@ -77,6 +77,8 @@ pub enum NodeRegistered {
     Registered(Box<Node>),
     /// A node of another organization has this name.
     NameTaken,
+    /// A connected node has the name, and secrets are sealed to its keys, which are others.
+    NameInUse,
     /// The organization's key that signed the registration was deleted meanwhile.
     KeyDeleted,
     /// An administrator deleted the node after the key was created. Only a newer key brings it back.

@@ -1,19 +1,29 @@
-//! Two machines that run a node of one name, because one is a copy of the other.
+//! Two machines that run a node of one name: one is a copy of the other, or its operator chose a name that is in use.
 
 use std::time::Duration;
 
-use bucketry_e2e::{Result, eventually, list, text};
+use bucketry_e2e::{RemoteNode, Result, eventually, list, text};
 use serde_json::Value;
 
 use super::{ControlPlane, MISSED_WITHIN, SOON, at, control_plane, get, put};
 
 /// Each process reports every 20 seconds, and both must have done so for 100 seconds.
 const FOUND_WITHIN: Duration = Duration::from_mins(4);
+/// A name is free a minute after the node that had it was last seen, and registrations are repeated every minute.
+const FREE_WITHIN: Duration = Duration::from_mins(4);
 
 /// What `doctor` says about a node that runs twice.
 async fn duplicate(control_plane: &ControlPlane) -> Result<Option<Value>> {
     let found = control_plane.owner.get("/findings").send().await?.json_with_status(200)?;
     Ok(list(&found["findings"]).iter().find(|one| one["code"] == "NODE_DUPLICATED").cloned())
+}
+
+/// The node of this name, which there is once.
+async fn listed(control_plane: &ControlPlane, name: &str) -> Result<Value> {
+    let nodes = control_plane.owner.get("/node").send().await?.json_with_status(200)?;
+    let found: Vec<_> = list(&nodes["data"]).iter().filter(|node| node["ip"] == name).collect();
+    assert!(found.len() <= 1, "{nodes}");
+    Ok(found.first().map(|node| (*node).clone()).unwrap_or_default())
 }
 
 #[tokio::test]
@@ -54,5 +64,33 @@ async fn a_node_whose_machine_was_copied_is_found_and_nothing_is_lost_or_counted
     eventually("the end of it", MISSED_WITHIN, look, Option::is_none).await?;
     assert_eq!(get(&at(&node, &access), "copy.txt").await?, 200);
     assert_eq!(control_plane.node_status("twice").await?, "ONLINE");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_second_machine_with_the_name_of_a_node_does_not_take_its_place_while_it_runs() -> Result<()> {
+    let control_plane = control_plane().await?;
+    let mut node = control_plane.node("chosen").await?;
+    let (_, access) = control_plane.serve_bucket(&node, "First").await?;
+    assert_eq!(put(&access, "hello.txt", 11).await?, 200);
+    let recipient = listed(&control_plane, "chosen").await?["recipient"].clone();
+
+    let second =
+        RemoteNode::start(control_plane.server.api(), &control_plane.key, &["--name", "chosen"]).await?;
+    let log = async || Ok(second.log());
+    let is_explained = |log: &String| log.contains("is connected and has another vault.key");
+    eventually("the refusal being explained", SOON, log, is_explained).await?;
+    let kept = listed(&control_plane, "chosen").await?;
+    assert_eq!((&kept["approval"], &kept["recipient"]), (&"APPROVED".into(), &recipient), "{kept}");
+    assert_eq!(get(&at(&second, &access), "hello.txt").await?, 503, "it knows no key");
+    let (_, later) = control_plane.serve_bucket(&node, "Later").await?;
+    assert_eq!(put(&later, "hello.txt", 11).await?, 200, "the first node gets changes as before");
+
+    node.kill_hard().await?;
+    let look = async || listed(&control_plane, "chosen").await;
+    let taken =
+        eventually("the name being free", FREE_WITHIN, look, |node| node["approval"] == "PENDING").await?;
+    assert_ne!(taken["recipient"], recipient, "{taken}");
+    assert_eq!(get(&at(&second, &access), "hello.txt").await?, 503, "it waits for approval");
     Ok(())
 }

@@ -93,6 +93,12 @@ impl Control {
                 code: "NODE_NAME_TAKEN",
                 message: "a node of another organization already has this name: choose another".to_owned(),
             }),
+            NodeRegistered::NameInUse => Err(Error::Rule {
+                code: "NODE_NAME_TAKEN",
+                message: "a node with this name is connected and has another vault.key: stop it and try again after a \
+                          minute, or choose another name"
+                    .to_owned(),
+            }),
             NodeRegistered::KeyDeleted => Err(messages::key_is_gone()),
             NodeRegistered::Deleted => Err(Error::Rule {
                 code: "NODE_DELETED",

@@ -163,6 +163,28 @@ async fn a_node_that_waits_is_not_named_as_the_reason_while_an_approved_one_is_o
     assert!(matches!(refused, Error::NoNodeOnline), "{refused}");
 }
 
+#[tokio::test]
+async fn another_machine_with_the_name_of_a_connected_node_is_refused_until_that_one_has_stopped() {
+    let cx = TestContext::new().await;
+    let far = cx.node.elsewhere(FAR).await;
+    let id = far.register_as(FAR).await.unwrap().id;
+    cx.control.approve_node(&cx.owner, id, &far.recipient()).await.unwrap();
+    let other = far.with_other_keys();
+    let refused = other.register_as(FAR).await.unwrap_err();
+    assert_eq!(refused.code(), "NODE_NAME_TAKEN");
+    assert!(refused.to_string().contains("choose another name"), "{refused}");
+    let bucket = cx.unchecked("Photos").await;
+    assert!(cx.opens(&far, bucket).await && !cx.opens(&other, bucket).await);
+    assert!(matches!(access(&cx).await, SecretAccess::Complete | SecretAccess::Sealing { .. }));
+
+    cx.clock.advance(SignedDuration::from_secs(61));
+    let node = other.register_as(FAR).await.unwrap();
+    assert!(
+        node.id == id && node.is_pending(),
+        "it takes the place of the one that stopped, but opens nothing"
+    );
+}
+
 /// Approves a node whose secrets another one has to seal, while the one that was seen last has stopped.
 async fn sealed_beside_a_stopped_node(settings: Settings) {
     let shares_database = settings.shares_database;

@@ -303,6 +303,7 @@ macro_rules! contract_stories {
                 a_removal_is_stored_when_the_node_registers_again
                 a_withdrawn_report_no_longer_counts_and_is_remembered
                 secrets_are_sealed_to_approved_keys_only
+                an_approved_node_is_not_displaced_while_it_is_connected
                 a_rewrap_that_is_requested_again_begins_again
                 an_approval_survives_a_registration_at_the_same_time
             }

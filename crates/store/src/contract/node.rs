@@ -383,15 +383,45 @@ pub async fn secrets_are_sealed_to_approved_keys_only(store: &dyn Store) {
     assert_eq!((node.sealing_recipient(), node.approved.len()), (Some("age1a"), 1));
     let node = register(KeyApproval::Rotating, &["age1new", "age1a"], 6).await;
     assert_eq!(node.sealing_recipient(), Some("age1new"));
-    let node = register(KeyApproval::Rotating, &["age1other"], 7).await;
+    let node = register(KeyApproval::Rotating, &["age1other"], 70).await;
     assert!(node.is_pending(), "it has none of the approved keys");
-    let node = register(KeyApproval::All, &["age1own"], 8).await;
+    let node = register(KeyApproval::All, &["age1own"], 71).await;
     assert_eq!(node.sealing_recipient(), Some("age1own"));
 
     // A removed node that comes back waits for approval again.
-    store.unregister_node(node.id, &audit(at(9))).await.unwrap();
-    assert_eq!(store.rewrap().await.unwrap().unwrap().started_at, at(9));
-    assert!(register(KeyApproval::AsBefore, &["age1own"], 10).await.is_pending());
+    store.unregister_node(node.id, &audit(at(72))).await.unwrap();
+    assert_eq!(store.rewrap().await.unwrap().unwrap().started_at, at(72));
+    assert!(register(KeyApproval::AsBefore, &["age1own"], 73).await.is_pending());
+}
+
+pub async fn an_approved_node_is_not_displaced_while_it_is_connected(store: &dyn Store) {
+    let context = TestContext::new(store).await;
+    let register = async |approval, recipients: &[&str], seconds| {
+        let recipients = recipients.iter().map(|key| (*key).to_owned()).collect();
+        let registration = NodeRegistration { recipients, approval, ..context.registration("node-1") };
+        match store.register_node(&registration, &audit(at(seconds))).await.unwrap() {
+            NodeRegistered::Registered(node) => Some(*node),
+            NodeRegistered::NameInUse => None,
+            refused => panic!("{refused:?}"),
+        }
+    };
+    let first = register(KeyApproval::AsBefore, &["age1a"], 1).await.unwrap();
+    assert!(register(KeyApproval::AsBefore, &["age1b"], 2).await.is_some(), "nobody uses its secrets yet");
+    register(KeyApproval::AsBefore, &["age1a"], 3).await;
+    store.approve_node(first.id, "age1a", &audit(at(4))).await.unwrap();
+    for approval in [KeyApproval::AsBefore, KeyApproval::Rotating] {
+        assert_eq!(register(approval, &["age1b"], 5).await, None);
+    }
+    let stays = store.nodes().await.unwrap().remove(0);
+    assert_eq!((stays.recipients.len(), stays.sealing_recipient()), (1, Some("age1a")));
+    assert!(register(KeyApproval::AsBefore, &["age1b", "age1a"], 6).await.is_some(), "it has a new key");
+    assert!(register(KeyApproval::AsBefore, &[], 7).await.is_some());
+
+    register(KeyApproval::All, &["age1own"], 8).await.unwrap();
+    store.record_heartbeat(first.id, &heartbeat(None), at(60)).await.unwrap();
+    assert_eq!(register(KeyApproval::AsBefore, &["age1b"], 119).await, None);
+    let after = register(KeyApproval::AsBefore, &["age1b"], 120).await.unwrap();
+    assert!(after.is_pending() && after.id == first.id, "the other one has stopped");
 }
 
 pub async fn a_rewrap_that_is_requested_again_begins_again(store: &dyn Store) {

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use bucketry_model::audit::AuditEntry;
 use bucketry_model::id::{NodeId, NodeKeyId, OrgId};
 use bucketry_model::node::{LastHeartbeat, Node};
+use bucketry_model::status::is_connected;
 use bucketry_model::time::to_micros;
 use jiff::Timestamp;
 use sqlx::query;
@@ -71,6 +72,7 @@ struct KnownNode {
     deleted_at: Option<Timestamp>,
     /// Its approved keys.
     approved: Vec<String>,
+    last_seen: Timestamp,
 }
 
 /// The keys of a registration to which secrets may be sealed.
@@ -86,6 +88,18 @@ fn approved_keys(new: &NodeRegistration, before: Option<&KnownNode>) -> Vec<Stri
     }
 }
 
+/// Whether a node registers under the name of one that is connected and has approved keys, of which the new one has none. Its
+/// registration would end the approval of the other, which would get no further changes.
+fn displaces(new: &NodeRegistration, known: &KnownNode, now: Timestamp) -> bool {
+    let is_approved = |key: &String| known.approved.contains(key);
+    known.is_live
+        && new.approval != KeyApproval::All
+        && !known.approved.is_empty()
+        && !new.recipients.is_empty()
+        && !new.recipients.iter().any(is_approved)
+        && is_connected(known.last_seen, now)
+}
+
 /// Whether existing secrets aren't sealed to a key to which new ones will be. A rotation seals them itself.
 fn needs_rewrap(new: &NodeRegistration, before: Option<&KnownNode>, approved: &[String]) -> bool {
     let known = before.filter(|node| node.is_live).map_or(&[][..], |node| node.approved.as_slice());
@@ -96,7 +110,7 @@ fn needs_rewrap(new: &NodeRegistration, before: Option<&KnownNode>, approved: &[
 /// transaction ends.
 async fn known_by_name(write: &mut Write, name: &str) -> Result<Vec<KnownNode>> {
     let sql = concat!(
-        "SELECT id, org_id, removed_at, deleted_at, approved FROM nodes WHERE name = $1",
+        "SELECT id, org_id, removed_at, deleted_at, approved, last_seen FROM nodes WHERE name = $1",
         for_update!()
     );
     let mut known = Vec::new();
@@ -106,9 +120,10 @@ async fn known_by_name(write: &mut Write, name: &str) -> Result<Vec<KnownNode>> 
             (columns.parsed()?, columns.optional_parsed()?, columns.optional_time()?);
         let deleted_at = columns.optional_time()?;
         let approved = columns.read(serde_json::from_str)?;
+        let last_seen = columns.time()?;
         known.push((
             removed_at.unwrap_or(Timestamp::MAX),
-            KnownNode { id, org_id, is_live: removed_at.is_none(), deleted_at, approved },
+            KnownNode { id, org_id, is_live: removed_at.is_none(), deleted_at, approved, last_seen },
         ));
     }
     known.sort_by_key(|(until, _)| std::cmp::Reverse(*until));
@@ -277,6 +292,9 @@ impl SqlStore {
             && let Some(refusal) = refusal(&mut write, org_id, registration, key_created, before).await?
         {
             return Ok(refusal);
+        }
+        if before.is_some_and(|node| displaces(registration, node, now)) {
+            return Ok(NodeRegistered::NameInUse);
         }
         let approved = approved_keys(registration, before);
         let needs_rewrap = needs_rewrap(registration, before, &approved);
