@@ -202,6 +202,17 @@ impl Control {
         Ok(node)
     }
 
+    /// Refuses a node that was removed or lost its approval while it waited for changes. Secrets are sealed again without its
+    /// key, so it couldn't open what it would get, and would stop serving what it has.
+    async fn check_still_served(&self, node: &Node) -> Result<()> {
+        let nodes = self.known_nodes().await?;
+        match nodes.iter().find(|one| one.id == node.id) {
+            None => Err(Error::NotFound(ResourceKind::Node)),
+            Some(now) if now.is_pending() => Err(Error::NodeNotApproved(now.name.clone())),
+            Some(_) => Ok(()),
+        }
+    }
+
     /// The keys that may have signed a message: those of the organization; without one, those of the deployment and
     /// of its organization, if there is only one.
     async fn keys_for(&self, id_org: Option<OrgId>) -> Result<Vec<NodeKey>> {

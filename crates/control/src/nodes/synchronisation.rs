@@ -136,6 +136,7 @@ impl Control {
             let look_again = tokio::time::Instant::now() + LOOK_AGAIN;
             if has_news(&answer) || has_other_share || answer.snapshot || until <= tokio::time::Instant::now()
             {
+                self.check_still_served(&node).await?;
                 return Ok(answer);
             }
             // Nothing up to there concerns the node.

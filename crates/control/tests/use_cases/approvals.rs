@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bucketry_control::organizations::Registration;
 use bucketry_control::secret_access::SecretAccess;
-use bucketry_control::{Error, Settings};
+use bucketry_control::{Error, ResourceKind, Settings};
 use bucketry_model::audit::RequestOrigin;
 use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_model::secret::Secret;
@@ -88,6 +88,23 @@ async fn what_a_removed_node_could_open_is_sealed_again_without_it() {
     assert!(cx.opens(&cx.node, bucket).await && !cx.opens(&far, bucket).await);
     far.register_as(FAR).await.unwrap();
     assert_eq!(access(&cx).await, SecretAccess::Pending, "it waits for approval again");
+}
+
+#[tokio::test]
+async fn a_node_that_is_removed_while_it_waits_for_changes_gets_none() {
+    let cx = TestContext::new().await;
+    let far = cx.node.elsewhere(FAR).await;
+    let id = far.register_as(FAR).await.unwrap().id;
+    cx.control.approve_node(&cx.owner, id, &far.recipient()).await.unwrap();
+    let cursor = far.sync_as(FAR, "", 0).await.unwrap().cursor;
+    let waiting = far.sync_as(FAR, &cursor, 25);
+    tokio::pin!(waiting);
+    let early = tokio::time::timeout(Duration::from_millis(200), &mut waiting).await;
+    assert!(early.is_err(), "it waits: {early:?}");
+    cx.control.delete_deployment_node(&cx.owner, id, true).await.unwrap();
+    cx.unchecked("Photos").await;
+    let refused = waiting.await.map(|answer| answer.buckets.len());
+    assert!(matches!(refused, Err(Error::NotFound(ResourceKind::Node))), "{refused:?}");
 }
 
 #[tokio::test]
