@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::{Error, Result, Server, binary, run_python};
+use crate::{Error, RemoteNode, Result, Server, binary, run_python};
 
 /// Forbids a process to write to any file (`none`), or permits it again. Without privileges, this is the closest
 /// thing to a full disk: every write to database, spool and log fails.
@@ -17,16 +17,26 @@ print(json.dumps(how))
 
 /// Simulates a full disk for a server that runs the program of [`ignoring_full_disks`].
 pub async fn fill_disk(server: &Server) -> Result<()> {
-    let_write(server, "none").await
+    let_write(server.process_id(), "none").await
 }
 
 /// Lets the server write again.
 pub async fn free_disk(server: &Server) -> Result<()> {
-    let_write(server, "all").await
+    let_write(server.process_id(), "all").await
 }
 
-async fn let_write(server: &Server, how: &str) -> Result<()> {
-    let process = server.process_id().unwrap_or_default().to_string();
+/// Like [`fill_disk`], for a node that runs that program.
+pub async fn fill_disk_of_node(node: &RemoteNode) -> Result<()> {
+    let_write(node.process_id(), "none").await
+}
+
+/// Lets the node write again.
+pub async fn free_disk_of_node(node: &RemoteNode) -> Result<()> {
+    let_write(node.process_id(), "all").await
+}
+
+async fn let_write(process_id: Option<u32>, how: &str) -> Result<()> {
+    let process = process_id.unwrap_or_default().to_string();
     run_python(LET_WRITE, &[&process, how]).await.map(drop)
 }
 

@@ -60,7 +60,7 @@ pub use bucketry_test_servers::seaweedfs::{
 pub use call::{Answer, Call};
 pub use clients::{RepositoryAccess, S3Client};
 pub use command_line::{CommandLine, Ended, Running};
-pub use disk::{fill_disk, free_disk, ignoring_full_disks};
+pub use disk::{fill_disk, fill_disk_of_node, free_disk, free_disk_of_node, ignoring_full_disks};
 pub use environment::{azurite, binary, fake_gcs, older_binary, python, shared_s3_endpoint, weed};
 pub use eventually::eventually;
 pub use in_browser::{act_in_browser, run_in_browser};

@@ -126,6 +126,11 @@ impl RemoteNode {
         self.restart().await
     }
 
+    /// The process id, while the node runs.
+    pub fn process_id(&self) -> Option<u32> {
+        self.inner.as_ref().and_then(BucketryNode::process_id)
+    }
+
     /// Kills the node (SIGKILL).
     pub async fn kill_hard(&mut self) -> Result<()> {
         in_background(&mut self.inner, BucketryNode::kill_hard).await

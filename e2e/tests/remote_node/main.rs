@@ -2,6 +2,7 @@
 //! counted whatever is killed, and its absence is noticed.
 
 mod approval;
+mod bad_disks;
 mod far;
 mod same_name;
 
@@ -20,6 +21,8 @@ use tempfile::TempDir;
 const SOON: Duration = Duration::from_mins(1);
 /// A silent node counts as disconnected after a minute.
 const MISSED_WITHIN: Duration = Duration::from_mins(2);
+/// A name is free a minute after the node that had it was last seen, and registrations are repeated every minute.
+const FREE_WITHIN: Duration = Duration::from_mins(4);
 
 /// A server without an embedded node, and the key of its deployment.
 struct ControlPlane {

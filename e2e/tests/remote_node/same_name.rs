@@ -5,12 +5,10 @@ use std::time::Duration;
 use bucketry_e2e::{RemoteNode, Result, eventually, list, text};
 use serde_json::Value;
 
-use super::{ControlPlane, MISSED_WITHIN, SOON, at, control_plane, get, put};
+use super::{ControlPlane, FREE_WITHIN, MISSED_WITHIN, SOON, at, control_plane, get, put};
 
 /// Each process reports every 20 seconds, and both must have done so for 100 seconds.
 const FOUND_WITHIN: Duration = Duration::from_mins(4);
-/// A name is free a minute after the node that had it was last seen, and registrations are repeated every minute.
-const FREE_WITHIN: Duration = Duration::from_mins(4);
 
 /// What `doctor` says about a node that runs twice.
 async fn duplicate(control_plane: &ControlPlane) -> Result<Option<Value>> {
@@ -53,7 +51,7 @@ async fn a_node_whose_machine_was_copied_is_found_and_nothing_is_lost_or_counted
     let found =
         eventually("both being noticed", FOUND_WITHIN, look, Option::is_some).await?.unwrap_or_default();
     assert_eq!(found["name"], "twice", "{found}");
-    assert!(text(&found["sentence"]).contains("give it another --name"), "{found}");
+    assert!(text(&found["message"]).contains("give it another --name"), "{found}");
     for one in [&node, &copy] {
         assert_eq!(get(&at(one, &access), "waiting.txt").await?, 200, "both serve");
     }
