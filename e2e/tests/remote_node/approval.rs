@@ -19,7 +19,7 @@ fn is_sealed(node: &Value) -> bool {
 }
 
 /// Whether the key file opens the bucket's secret as it is stored now.
-async fn opens(control_plane: &ControlPlane, bucket: &str, vault_key: &Path) -> Result<bool> {
+pub(super) async fn opens(control_plane: &ControlPlane, bucket: &str, vault_key: &Path) -> Result<bool> {
     let sealed = sealed_secrets(&control_plane.server).await?;
     Ok(open_with_age(vault_key, text(&sealed[bucket])).await?["secret"].is_string())
 }

@@ -3,6 +3,7 @@
 
 mod approval;
 mod bad_disks;
+mod deleted_key;
 mod far;
 mod same_name;
 
