@@ -77,7 +77,8 @@ async fn a_node_that_lost_its_data_directory_is_a_new_one_that_needs_the_key_and
 
     std::fs::copy(&control_plane.key, data.join("node.pem")).map_err(Error::Files)?;
     let (restarted, approved) = tokio::join!(losing.restart(), approve_new_key(&control_plane, "losing"));
-    (approved?, restarted?);
+    approved?;
+    restarted?;
     let look = async || get(&at(&losing, &access), "before.txt").await;
     eventually("the bucket being served again", SOON, look, |status| *status == 200).await?;
     assert_eq!(put(&at(&losing, &access), "after.txt", 30).await?, 200);
