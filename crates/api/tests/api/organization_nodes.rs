@@ -112,6 +112,84 @@ async fn reports_on_buckets_of_another_organization_change_nothing() {
 }
 
 #[tokio::test]
+async fn reports_on_keys_and_inventories_of_another_organization_change_nothing() {
+    let context = TestContext::make().await;
+    let node = node_of(&context, "FOREIGN", "theirs.example.com").await;
+    let theirs = context.fresh_key(Ownership::OtherOrganization).await;
+    let ours = context.fresh_key(Ownership::OwnWorkspace).await;
+    let at = context.deployment.clock.now().to_string();
+    let used = |(_, key): &(String, String)| json!({ "keyId": key, "at": at });
+    let refused = |(_, key): &(String, String)| json!({ "keyId": key, "code": "SignatureDoesNotMatch", "count": 3, "at": at });
+    let report = json!({
+        "keyUses": [used(&ours), used(&theirs)], "keyRefusals": [refused(&ours), refused(&theirs)],
+    });
+    let report = node.post("/node/report", report).await;
+    assert_eq!(report.status, 200, "{}", report.text);
+    let read = async |role: &str, path: &str| {
+        let answer = context.deployment.ask_as(context.token(role), Method::GET, path, None).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.body
+    };
+    for (role, (repository, _), is_own) in [("FOREIGN", &theirs, true), ("OWNER", &ours, false)] {
+        let keys = read(role, &format!("/repo/{repository}/apikey")).await;
+        assert_eq!(keys["keys"][0]["lastUsedAt"].is_string(), is_own, "{keys}");
+        let records = read(role, "/audit?limit=1000").await;
+        assert_eq!(records.to_string().contains("SignatureDoesNotMatch"), is_own, "{records}");
+    }
+
+    let bucket = context.fresh_bucket(Ownership::OwnWorkspace).await;
+    let path = format!("/bucket/{bucket}/inventory");
+    let started = context.deployment.ask_as(context.token("OWNER"), Method::POST, &path, None).await;
+    assert_eq!(started.status, 200, "{}", started.text);
+    let given = node.post("/node/inventory", json!({ "walks": [], "free": 8 })).await;
+    assert_eq!(given.status, 200, "{}", given.text);
+    assert!(!given.text.contains(&bucket), "{}", given.text);
+    let walk = json!({ "bucketId": bucket, "startedAt": at, "state": "{}", "end": { "kind": "finished" } });
+    let forged = node.post("/node/inventory", json!({ "walks": [walk], "free": 0 })).await;
+    assert_eq!(forged.body["stop"], json!([bucket]), "{}", forged.text);
+    let inventory = read("OWNER", &path).await;
+    assert_eq!(inventory["results"], json!([]), "{inventory}");
+}
+
+#[tokio::test]
+async fn a_node_whose_clock_is_an_hour_off_is_refused_until_it_is_right() {
+    let context = TestContext::make().await;
+    let mut node = node_of(&context, "OWNER", "ours.example.com").await;
+    assert_eq!(node.beat(&[]).await.status, 200);
+    for hours in [-1, 1] {
+        node.clock_ahead = SignedDuration::from_hours(hours);
+        let nothing = json!({ "walks": [], "free": 8 });
+        for answer in [
+            node.register().await,
+            node.beat(&[]).await,
+            node.sync().await,
+            node.post("/node/report", json!({})).await,
+            node.post("/node/inventory", nothing).await,
+            node.post("/unregister", json!({})).await,
+        ] {
+            assert_refused(&answer, "check the clocks of the node and the control plane");
+        }
+    }
+    let status = async || {
+        let nodes = context.deployment.get("/node").await;
+        let nodes = nodes.body["data"].as_array().unwrap().clone();
+        nodes.iter().find(|node| node["ip"] == "ours.example.com").unwrap()["status"].clone()
+    };
+    assert_eq!(status().await, "ONLINE", "nobody could remove it");
+    context.deployment.clock.advance(SignedDuration::from_secs(61));
+    assert_eq!(status().await, "DISCONNECTED");
+    for minutes in [-4, 4] {
+        node.clock_ahead = SignedDuration::from_mins(minutes);
+        assert_eq!(
+            node.beat(&[]).await.status,
+            200,
+            "a clock that is less than five minutes off is right enough"
+        );
+    }
+    assert_eq!(status().await, "ONLINE");
+}
+
+#[tokio::test]
 async fn messages_of_a_deleted_key_are_refused_until_the_node_registers_with_another() {
     let context = TestContext::make().await;
     let mut node = node_of(&context, "OWNER", "ours.example.com").await;

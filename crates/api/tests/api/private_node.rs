@@ -8,6 +8,7 @@ use bucketry_model::time::Clock as _;
 use bucketry_vault::message::{sign_message, sign_query};
 use bucketry_vault::{Identities, NodeSigningKey};
 use http::{Method, Request};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::deployment::{Answer, Deployment};
@@ -19,6 +20,8 @@ pub(crate) struct PrivateNode<'d> {
     org_id: String,
     pub(crate) name: String,
     pub(crate) identities: Identities,
+    /// How far its clock is ahead of the control plane's.
+    pub(crate) clock_ahead: SignedDuration,
     sent: AtomicU64,
 }
 
@@ -31,7 +34,12 @@ impl<'d> PrivateNode<'d> {
         assert_eq!(made.status, 200, "{}", made.text);
         let key = NodeSigningKey::from_pem(&Secret::new(made.body.as_str().unwrap())).unwrap();
         let (identities, sent) = (Identities::generate(), AtomicU64::new(0));
-        Self { deployment, key, org_id, name: name.to_owned(), identities, sent }
+        let clock_ahead = SignedDuration::ZERO;
+        Self { deployment, key, org_id, name: name.to_owned(), identities, clock_ahead, sent }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.deployment.clock.now() + self.clock_ahead
     }
 
     /// The message with its signature. Every message differs, although the test's clock stands still.
@@ -43,7 +51,7 @@ impl<'d> PrivateNode<'d> {
             message["id_org"] = self.org_id.as_str().into();
         }
         message["nonce"] = self.sent.fetch_add(1, Ordering::SeqCst).into();
-        sign_message(&self.key, "POST", path, &mut message, self.deployment.clock.now()).unwrap();
+        sign_message(&self.key, "POST", path, &mut message, self.now()).unwrap();
         message
     }
 
@@ -88,7 +96,7 @@ impl<'d> PrivateNode<'d> {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
-        sign_query(&self.key, "GET", "/node/sync", &mut query, self.deployment.clock.now()).unwrap();
+        sign_query(&self.key, "GET", "/node/sync", &mut query, self.now()).unwrap();
         let encode =
             |text: &str| text.replace('%', "%25").replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
         let query: Vec<_> = query.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
