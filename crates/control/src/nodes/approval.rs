@@ -33,7 +33,7 @@ impl Control {
     pub(super) async fn approval_of(&self, register: &Register) -> Result<KeyApproval> {
         let is_own = {
             let own = self.inner.own_keys.0.lock();
-            register.recipients.iter().all(|key| own.contains(key))
+            !register.recipients.is_empty() && register.recipients.iter().all(|key| own.contains(key))
         };
         if is_own {
             return Ok(KeyApproval::All);

@@ -95,7 +95,6 @@ fn displaces(new: &NodeRegistration, known: &KnownNode, now: Timestamp) -> bool 
     known.is_live
         && new.approval != KeyApproval::All
         && !known.approved.is_empty()
-        && !new.recipients.is_empty()
         && !new.recipients.iter().any(is_approved)
         && is_connected(known.last_seen, now)
 }
