@@ -98,9 +98,12 @@ impl Control {
         let held = std::mem::take(&mut self.inner.leases.state.lock().held);
         // With the embedded database, nobody waits for them.
         if self.inner.settings.shares_database {
+            let mut outcome = Ok(());
             for held in held.into_values() {
-                self.inner.store.release_lease(&held.lease).await?;
+                let released = self.inner.store.release_lease(&held.lease).await;
+                outcome = outcome.and(released);
             }
+            outcome?;
         }
         Ok(())
     }

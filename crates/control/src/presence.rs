@@ -28,32 +28,57 @@ pub(crate) struct Presence {
 
 #[derive(Default)]
 struct PresenceState {
-    nodes: Option<(Timestamp, Arc<Vec<Node>>)>,
-    /// How often the list was dropped.
-    dropped: u64,
+    last: Option<ReadNodes>,
+    /// How many reads have begun.
+    reads: u64,
+    /// How often nodes have changed.
+    changes: u64,
     heartbeats: u64,
+}
+
+/// The list of nodes that was read last.
+struct ReadNodes {
+    nodes: Arc<Vec<Node>>,
+    began: ReadStart,
+}
+
+/// When a read began.
+#[derive(Clone, Copy)]
+struct ReadStart {
+    at: Timestamp,
+    /// Reads are numbered in the order in which they begin.
+    number: u64,
+    /// How often nodes had changed.
+    changes: u64,
 }
 
 impl Presence {
     /// Drops the cached list after nodes have changed.
     pub(crate) fn forget_nodes(&self) {
-        let mut state = self.state.lock();
-        state.nodes = None;
-        state.dropped += 1;
+        self.state.lock().changes += 1;
     }
 
-    /// The cached list, unless it is too old.
-    fn cached(&self, now: Timestamp) -> Option<Arc<Vec<Node>>> {
+    /// The cached list, unless it is too old. `reads` is how many reads had begun when the caller needed the list: what was
+    /// read later suits the caller however long that took. Otherwise, callers that wait for a slow read would find its result
+    /// too old, and each would read in its turn.
+    fn cached(&self, now: Timestamp, reads: u64) -> Option<Arc<Vec<Node>>> {
         let state = self.state.lock();
-        let (since, nodes) = state.nodes.as_ref()?;
-        (now.duration_since(*since).abs() < REMEMBER).then(|| Arc::clone(nodes))
+        let ReadNodes { nodes, began } = state.last.as_ref()?;
+        let is_fresh = now.duration_since(began.at).abs() < REMEMBER && began.changes == state.changes;
+        (is_fresh || began.number > reads).then(|| Arc::clone(nodes))
     }
 
-    /// Caches a list, unless nodes have changed since `dropped`.
-    fn remember(&self, now: Timestamp, nodes: &Arc<Vec<Node>>, dropped: u64) {
+    fn begin_read(&self, at: Timestamp) -> ReadStart {
         let mut state = self.state.lock();
-        if state.dropped == dropped {
-            state.nodes = Some((now, Arc::clone(nodes)));
+        state.reads += 1;
+        ReadStart { at, number: state.reads, changes: state.changes }
+    }
+
+    /// Caches a list, unless a later read was faster.
+    fn remember(&self, began: ReadStart, nodes: &Arc<Vec<Node>>) {
+        let mut state = self.state.lock();
+        if state.last.as_ref().is_none_or(|last| last.began.number < began.number) {
+            state.last = Some(ReadNodes { nodes: Arc::clone(nodes), began });
         }
     }
 
@@ -61,8 +86,8 @@ impl Presence {
     pub(crate) fn heard(&self, id: NodeId, heartbeat: LastHeartbeat, now: Timestamp) {
         let mut state = self.state.lock();
         state.heartbeats += 1;
-        if let Some((_, nodes)) = &mut state.nodes
-            && let Some(node) = Arc::make_mut(nodes).iter_mut().find(|node| node.id == id)
+        if let Some(last) = &mut state.last
+            && let Some(node) = Arc::make_mut(&mut last.nodes).iter_mut().find(|node| node.id == id)
         {
             // Not the later of the two times, because the stored one may come from a clock that was ahead.
             node.last_seen = now;
@@ -98,7 +123,8 @@ impl Control {
     /// All registered nodes, from a cache that is at most one second old.
     pub(crate) async fn known_nodes(&self) -> Result<Arc<Vec<Node>>> {
         let presence = &self.inner.presence;
-        let cached = || presence.cached(self.inner.environment.now());
+        let reads = presence.state.lock().reads;
+        let cached = || presence.cached(self.inner.environment.now(), reads);
         // All nodes that wait for changes need the list again at the same time.
         match presence.reads.get(cached, self.read_nodes()).await {
             Some(nodes) => Ok(nodes),
@@ -108,9 +134,9 @@ impl Control {
 
     async fn read_nodes(&self) -> Result<Arc<Vec<Node>>> {
         let presence = &self.inner.presence;
-        let (now, dropped) = (self.inner.environment.now(), presence.state.lock().dropped);
+        let began = presence.begin_read(self.inner.environment.now());
         let nodes = Arc::new(self.inner.store.nodes().await?);
-        presence.remember(now, &nodes, dropped);
+        presence.remember(began, &nodes);
         Ok(nodes)
     }
 
@@ -157,5 +183,46 @@ impl Control {
     /// The number of heartbeats that this process has received.
     pub fn heartbeats(&self) -> u64 {
         self.inner.presence.state.lock().heartbeats
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + seconds).unwrap()
+    }
+
+    #[test]
+    fn a_list_suits_who_needed_it_before_its_read_began_however_long_that_took() {
+        let presence = Presence::default();
+        let waiting_since = presence.state.lock().reads;
+        let began = presence.begin_read(at(0));
+        let later_than_that = presence.state.lock().reads;
+        presence.remember(began, &Arc::default());
+        assert!(presence.cached(at(3), waiting_since).is_some());
+        assert!(presence.cached(at(3), later_than_that).is_none(), "it is too old");
+        assert!(presence.cached(at(0), later_than_that).is_some());
+    }
+
+    #[test]
+    fn a_list_that_was_read_while_nodes_changed_suits_only_who_needed_it_before() {
+        let presence = Presence::default();
+        let waiting_since = presence.state.lock().reads;
+        let began = presence.begin_read(at(0));
+        presence.forget_nodes();
+        presence.remember(began, &Arc::default());
+        assert!(presence.cached(at(0), began.number).is_none());
+        assert!(presence.cached(at(0), waiting_since).is_some());
+    }
+
+    #[test]
+    fn a_slow_read_doesnt_replace_a_later_one() {
+        let presence = Presence::default();
+        let (slow, fast) = (presence.begin_read(at(0)), presence.begin_read(at(1)));
+        presence.remember(fast, &Arc::default());
+        presence.remember(slow, &Arc::default());
+        assert!(presence.cached(at(1), fast.number).is_some());
     }
 }

@@ -132,11 +132,12 @@ impl Control {
             let needed = if has_looked { self.signalled_changes() } else { self.latest_changes() };
             let mut answer = self.answer(&node, position, needed).await?;
             let has_other_share = self.add_share(&node, cursor, &mut answer).await?;
+            // Before it takes jobs, which wouldn't be given again.
+            self.check_still_served(&node).await?;
             answer.jobs = self.jobs_for(node.id).await?;
             let look_again = tokio::time::Instant::now() + LOOK_AGAIN;
             if has_news(&answer) || has_other_share || answer.snapshot || until <= tokio::time::Instant::now()
             {
-                self.check_still_served(&node).await?;
                 return Ok(answer);
             }
             // Nothing up to there concerns the node.
