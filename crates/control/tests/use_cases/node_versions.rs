@@ -30,16 +30,16 @@ async fn the_messages_of_an_older_node_are_accepted() {
     let id = cx.unchecked("Photos").await;
     let (now, minute) = (cx.clock.now(), cx.clock.now().as_second() / 60 * 60);
     // The members that the first nodes sent, and no others.
-    let register = json!({ "ip": "node-1", "region": "here", "status": "active", "version": "0.0.1" });
+    let register = json!({ "ip": "an-older-node", "region": "here", "status": "active", "version": "0.0.1" });
     let heartbeat = json!({
-        "ip": "node-1", "region": "here", "census": { "online": 0, "offline": 1, "unknown": 0 },
+        "ip": "an-older-node", "region": "here", "census": { "online": 0, "offline": 1, "unknown": 0 },
         "buckets": [{
             "unitId": id, "status": "OFFLINE", "createdAt": now,
             "failure": { "code": "CONNECT_TIMEOUT", "message": "No answer." },
         }],
     });
     let report = json!({
-        "ip": "node-1",
+        "ip": "an-older-node",
         "usage": { "spool": "s", "number": 1, "rows": [{
             "minute": minute, "bucketId": id, "requests": 3, "uploadBytes": 1, "downloadBytes": 2, "sizeChange": 1,
         }] },
@@ -58,11 +58,11 @@ async fn the_messages_of_a_newer_node_are_accepted_without_what_is_new() {
     let (now, minute) = (cx.clock.now(), cx.clock.now().as_second() / 60 * 60);
     let new = json!({ "answer": [42] });
     let register = json!({
-        "ip": "node-1", "region": "here", "status": "active", "version": "99.0.0", "provider": "test", "nodeServices": 1,
+        "ip": "a-newer-node", "region": "here", "status": "active", "version": "99.0.0", "provider": "test", "nodeServices": 1,
         "recipients": [], "new": new,
     });
     let heartbeat = json!({
-        "ip": "node-1", "region": "here", "probeIntervalMs": 60_000, "new": new,
+        "ip": "a-newer-node", "region": "here", "probeIntervalMs": 60_000, "new": new,
         "census": { "online": 0, "offline": 1, "unknown": 0, "new": 1 },
         "buckets": [{
             "bucketId": id, "status": "OFFLINE", "createdAt": now, "version": 1, "new": new,
@@ -70,7 +70,7 @@ async fn the_messages_of_a_newer_node_are_accepted_without_what_is_new() {
         }],
     });
     let report = json!({
-        "ip": "node-1", "new": new,
+        "ip": "a-newer-node", "new": new,
         "usage": { "spool": "s", "number": 1, "new": new, "rows": [{
             "minute": minute, "bucketId": id, "requests": 3, "uploadBytes": 1, "downloadBytes": 2, "sizeChange": 1, "new": 7,
         }] },
