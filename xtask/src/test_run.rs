@@ -262,13 +262,19 @@ fn with_several_control_planes(
     Ok(tally)
 }
 
+/// The profile of nextest in which a test takes two threads, of two per core, or one if it mostly waits.
+const PROFILE: &str = "suite";
+
 /// Runs unit tests, suites and journeys with nextest if it is installed, otherwise with Cargo's own runner.
 fn suites(workspace: &Workspace, environment: &[(String, String)], args: &[String]) -> Result<Tally> {
     let nextest = command::succeeds(command::cargo(&workspace.root).args(["nextest", "--version"]));
     let mut runner = command::cargo(&workspace.root);
     runner.envs(environment.iter().map(|(name, value)| (name, value)));
     if nextest {
-        runner.args(["nextest", "run"]);
+        runner.args(["nextest", "run", "--profile", PROFILE]);
+        if let Ok(cores) = std::thread::available_parallelism() {
+            runner.env("NEXTEST_TEST_THREADS", (2 * cores.get()).to_string());
+        }
     } else {
         runner.args(["test", "--no-fail-fast"]);
         if !args.iter().any(|arg| arg == "--test") {
@@ -284,7 +290,7 @@ fn suites(workspace: &Workspace, environment: &[(String, String)], args: &[Strin
 
 fn with_nextest(workspace: &Workspace, mut runner: std::process::Command) -> Result<Tally> {
     // Nextest writes there, whatever the target directory is.
-    let report = workspace.root.join("target/nextest/default/junit.xml");
+    let report = workspace.root.join("target/nextest").join(PROFILE).join("junit.xml");
     if report.exists() {
         fs::remove_file(&report)?;
     }
