@@ -8,7 +8,7 @@ use crate::{Error, Result};
 
 /// The number of control planes of each deployment whose registry is in PostgreSQL. More than one if
 /// `BUCKETRY_TEST_CONTROL_PLANES` says so.
-pub(crate) fn control_planes() -> usize {
+pub fn control_planes() -> usize {
     variable("BUCKETRY_TEST_CONTROL_PLANES").ok().and_then(|count| count.parse().ok()).unwrap_or(1)
 }
 
