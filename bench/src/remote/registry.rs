@@ -64,7 +64,7 @@ async fn calls(
     registry: &Seeded,
     results: &mut RemoteResults,
 ) -> Result {
-    let (rounds, requests) = if plan.quick { (2, 60) } else { (7, 400) };
+    let (rounds, requests) = if plan.quick { (2, 60) } else { (7, 1_200) };
     let mut single = clients(std::slice::from_ref(&planes.single), registry).await?;
     let mut three = clients(&planes.three, registry).await?;
     for call in RegistryCall::REGISTRY.iter().copied() {
@@ -91,7 +91,7 @@ async fn clients(planes: &[Deployment], registry: &Seeded) -> Result<Vec<Registr
     Ok(clients)
 }
 
-/// Makes calls of one kind, one at a time, with each client in turn.
+/// Makes calls of one kind, one at a time, the first ones with the first client: a client keeps its connection.
 async fn block(
     clients: &mut [RegistryClient],
     processes: &[Process],
@@ -101,7 +101,7 @@ async fn block(
     let cpu = cpu_of(processes)?;
     let (mut times, count) = (Vec::new(), clients.len());
     for number in 0..requests {
-        times.push(clients[number % count].time(call).await?);
+        times.push(clients[number * count / requests].time(call).await?);
     }
     let cpu = cpu_of(processes)?.saturating_sub(cpu);
     Ok(UnitCost { time_us: Latency::of(times).p99 as f64, cpu_us: cpu.as_secs_f64() * 1e6 / requests as f64 })

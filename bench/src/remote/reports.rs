@@ -96,7 +96,7 @@ impl ReportingNode {
         Ok(Self { clients, buckets: buckets.to_vec(), first_minute, sent: 0 })
     }
 
-    /// Sends reports to the first control planes in turn.
+    /// Sends reports to the first control planes, one after the other: a node stays at the one that it is connected to.
     async fn report(&mut self, targets: usize, processes: &[Process], reports: usize) -> Result<UnitCost> {
         let (start, cpu) = (Instant::now(), cpu_of(processes)?);
         for number in 0..reports {
@@ -104,7 +104,7 @@ impl ReportingNode {
             let rows = report_rows(minute, &self.buckets, repository());
             let batch = UsageBatch { spool: NAME.to_owned(), number: self.sent + 1, rows };
             let report = Report { ip: NAME.to_owned(), usage: Some(batch), ..Report::default() };
-            self.clients[number % targets].report(&report).await?;
+            self.clients[number * targets / reports].report(&report).await?;
             self.sent += 1;
         }
         let (took, cpu) = (start.elapsed(), cpu_of(processes)?.saturating_sub(cpu));
