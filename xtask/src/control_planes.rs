@@ -1,38 +1,29 @@
 //! End-to-end tests with several control planes per deployment, in place of one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::command::{self, Result};
 use crate::workspace::Workspace;
 
-/// Journeys that each complete run repeats with three control planes on PostgreSQL: those that use a deployment through its API,
-/// its gateway and the command line.
+/// Journeys that a complete run repeats with a single control plane and the embedded database, as most people start it: those
+/// that use a deployment through its API, its gateway and the command line.
 ///
-/// All journeys can run in this way (`cargo xtask test --control-planes 3`). Left out here are those that are skipped then,
-/// those in a browser and with many clients, which take long, and those that show nothing more than these do.
-const REPEATED: [&str; 21] = [
-    "a_bucket_goes_down",
-    "apply_and_export",
+/// All journeys run with three control planes on PostgreSQL. Those that are skipped there run with one, too, without being
+/// listed here.
+const ALSO_WITH_ONE: [&str; 12] = [
     "changes_reach_the_gateway",
     "crashes",
     "daily_work",
     "import",
-    "list_commands",
-    "mirror",
-    "organization_nodes",
-    "passwords",
-    "pastes",
+    "metering_survives",
     "register_a_bucket",
     "repository_commands",
     "roles",
     "statistics",
-    "unreachable_buckets",
     "validation_progress",
     "vault_rotation",
-    "wrong_credentials",
-    "wrong_registrations",
     "wrong_requests",
 ];
 
@@ -57,7 +48,7 @@ impl ControlPlaneRun {
     }
 
     /// The part of a complete run.
-    pub(crate) fn repeated(workspace: &Workspace) -> Result<Self> {
+    pub(crate) fn complete(workspace: &Workspace) -> Result<Self> {
         Self::new(workspace, IN_COMPLETE_RUN)
     }
 
@@ -69,6 +60,18 @@ impl ControlPlaneRun {
             ("BUCKETRY_TEST_SKIPPED", self.skipped.to_string_lossy().into_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
+    }
+
+    /// An expression of nextest for what remains to be tested with a single control plane: everything but journeys, the
+    /// journeys that were skipped in this run, and those that are repeated.
+    pub(crate) fn rest(&self) -> String {
+        // Without the file, no test was skipped.
+        let text = fs::read_to_string(&self.skipped).unwrap_or_default();
+        let skipped = text.lines().filter_map(|line| line.split_once('\t'));
+        let skipped: BTreeSet<_> = skipped.map(|(name, _)| format!(" | test(={name})")).collect();
+        let repeated = ALSO_WITH_ONE.map(|journey| format!(" | binary(={journey})"));
+        let kinds = "not (package(bucketry-e2e) & kind(test))";
+        kinds.to_owned() + &repeated.concat() + &skipped.into_iter().collect::<String>()
     }
 
     /// How many tests were skipped so far. Prints how many there are for each reason.
@@ -92,13 +95,8 @@ fn count_reasons(lines: &str) -> BTreeMap<&str, u64> {
     by_reason
 }
 
-/// The arguments of the test runner for the journeys that a complete run repeats. They select no package: a single package would
-/// be rebuilt, with different features of its dependencies.
-pub(crate) fn repeated() -> Vec<String> {
-    select(REPEATED.iter().map(|journey| (*journey).to_owned()))
-}
-
-/// The same arguments for all journeys.
+/// The arguments of the test runner for all journeys. They select no package: a single package would be rebuilt, with different
+/// features of its dependencies.
 pub(crate) fn all(workspace: &Workspace) -> Result<Vec<String>> {
     let mut journeys = Vec::new();
     for entry in fs::read_dir(workspace.root.join("e2e/tests"))? {
@@ -139,7 +137,7 @@ mod tests {
         let all = all(&workspace).unwrap();
         assert!(all.contains(&"remote_node".to_owned()), "a folder with a main file: {all:?}");
         assert!(!all.contains(&"older".to_owned()), "other folders: {all:?}");
-        for journey in REPEATED {
+        for journey in ALSO_WITH_ONE {
             assert!(all.iter().any(|one| one == journey), "e2e/tests/{journey}.rs");
         }
     }

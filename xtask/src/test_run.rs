@@ -119,9 +119,12 @@ pub(crate) fn run(selection: &Selection) -> Result {
     };
     match selection {
         Selection::Everything => {
-            section(suites(&workspace, &environment, &[]));
-            let run = ControlPlaneRun::repeated(&workspace)?;
-            section(with_several_control_planes(&workspace, &environment, &run, &control_planes::repeated()));
+            let run = ControlPlaneRun::complete(&workspace)?;
+            let journeys = control_planes::all(&workspace)?;
+            let several = with_several_control_planes(&workspace, &environment, &run, &journeys);
+            // Those that were skipped run now.
+            section(several.map(|tally| Tally { skipped: 0, ..tally }));
+            section(with_one_control_plane(&workspace, &environment, &run));
             section(doc_tests(&workspace));
             section(openapi_check(&workspace, &tools, &servers, &binary));
             section(Ok(not_installed(&tools)));
@@ -246,7 +249,18 @@ fn openapi_check(workspace: &Workspace, tools: &Tools, servers: &Servers, binary
     Ok(Tally { passed: 1, ..Tally::default() })
 }
 
-/// Runs journeys again, each with several control planes on a PostgreSQL database of its own.
+/// Runs everything that a complete run hasn't tested with several control planes, and the journeys that it repeats with one.
+fn with_one_control_plane(
+    workspace: &Workspace,
+    environment: &[(String, String)],
+    run: &ControlPlaneRun,
+) -> Result<Tally> {
+    // Cargo's own runner can't select tests of different crates by name.
+    let args = if has_nextest(workspace) { vec!["-E".to_owned(), run.rest()] } else { Vec::new() };
+    suites(workspace, environment, &args)
+}
+
+/// Runs journeys, each with several control planes on a PostgreSQL database of its own.
 fn with_several_control_planes(
     workspace: &Workspace,
     environment: &[(String, String)],
@@ -265,9 +279,13 @@ fn with_several_control_planes(
 /// The profile of nextest in which a test takes two threads, of two per core, or one if it mostly waits.
 const PROFILE: &str = "suite";
 
+fn has_nextest(workspace: &Workspace) -> bool {
+    command::succeeds(command::cargo(&workspace.root).args(["nextest", "--version"]))
+}
+
 /// Runs unit tests, suites and journeys with nextest if it is installed, otherwise with Cargo's own runner.
 fn suites(workspace: &Workspace, environment: &[(String, String)], args: &[String]) -> Result<Tally> {
-    let nextest = command::succeeds(command::cargo(&workspace.root).args(["nextest", "--version"]));
+    let nextest = has_nextest(workspace);
     let mut runner = command::cargo(&workspace.root);
     runner.envs(environment.iter().map(|(name, value)| (name, value)));
     if nextest {
