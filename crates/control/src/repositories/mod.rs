@@ -7,6 +7,7 @@ mod keys;
 mod read;
 mod refusal;
 mod sealing_key;
+mod serving_nodes;
 mod statistics;
 
 pub use crate::error::RepoErrorCode;
@@ -14,6 +15,7 @@ pub use create::CreatedRepository;
 pub use input::{RepositoryBucketInput, RepositoryInput};
 pub use keys::{CreatedKey, KeyInput};
 pub use read::{AttachedBucket, RepositoryListInput, RepositoryView};
+pub use serving_nodes::ServingNode;
 
 pub use statistics::{RepositorySelection, RepositoryTotals};
 

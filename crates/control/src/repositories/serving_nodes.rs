@@ -1,0 +1,55 @@
+//! At which nodes applications reach a repository, and what they miss there.
+
+use bucketry_model::endpoint::Endpoint;
+use bucketry_model::repository::RepositoryMode;
+
+use super::read::{AttachedBucket, RepositoryView};
+use crate::presence::NodeView;
+
+/// A connected node whose gateway serves a repository.
+#[derive(Debug, Clone)]
+pub struct ServingNode<'a> {
+    /// The node.
+    pub node: &'a NodeView,
+    /// URL of its gateway.
+    pub endpoint: &'a Endpoint,
+    /// Names of the buckets that the node doesn't serve, as clients address them, because they are pinned to others.
+    pub not_served: Vec<&'a str>,
+}
+
+impl RepositoryView {
+    /// The nodes with a gateway that serve any bucket of the repository, or would if it had one. Those that serve all buckets
+    /// come first; among equals, the order stays.
+    pub fn serving_nodes<'a>(&'a self, nodes: &'a [NodeView]) -> Vec<ServingNode<'a>> {
+        let serving = |node: &'a NodeView| {
+            let endpoint = node.gateway_url.as_ref().filter(|_| node.serves_applications())?;
+            let not_served = self.not_served(node);
+            let serves_any = not_served.len() < self.buckets.len() || self.buckets.is_empty();
+            serves_any.then_some(ServingNode { node, endpoint, not_served })
+        };
+        let mut found: Vec<ServingNode<'a>> = nodes.iter().filter_map(serving).collect();
+        found.sort_by_key(|one| one.not_served.len());
+        found
+    }
+
+    /// In mode MIRROR, all names lead to the master bucket.
+    fn not_served(&self, node: &NodeView) -> Vec<&str> {
+        let is_served = |attached: &AttachedBucket| {
+            let bucket = attached.bucket.as_ref().map(|view| &view.bucket);
+            bucket.is_none_or(|bucket| bucket.pinned_to.admit(node.node.id, &node.node.region))
+        };
+        let all = &self.buckets;
+        match self.repository.mode {
+            RepositoryMode::Normal => all.iter().filter(|one| !is_served(one)).filter_map(name).collect(),
+            RepositoryMode::Mirror => {
+                let master = all.iter().find(|one| one.attachment.master).or(all.first());
+                if master.is_none_or(is_served) { Vec::new() } else { all.iter().filter_map(name).collect() }
+            }
+        }
+    }
+}
+
+/// The name by which clients address the bucket.
+fn name(attached: &AttachedBucket) -> Option<&str> {
+    Some(attached.bucket.as_ref()?.bucket.location.bucket.as_str())
+}
