@@ -1,7 +1,7 @@
 //! All addresses, for the tests of what each role may open.
 
 /// An address with its method. `{id}` stands for the id of a bucket; `{repository}`, `{key}`, `{bucket}`, `{token}`,
-/// `{workspace}`, `{user}`, `{channel}`, `{silence}`, `{validation}` and `{node}` for others.
+/// `{workspace}`, `{user}`, `{channel}`, `{silence}`, `{validation}`, `{node}` and `{organizationKey}` for others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PagePath {
     /// `GET` or `POST`.
@@ -65,7 +65,11 @@ const ALL: &[PagePath] = &[
     post("/ui/repositories/{repository}/keys"),
     post("/ui/repositories/{repository}/keys/{key}/revoke"),
     get("/ui/nodes"),
+    post("/ui/nodes/keys"),
+    post("/ui/nodes/keys/{organizationKey}/delete"),
+    get("/ui/nodes/{node}"),
     post("/ui/nodes/{node}/approval"),
+    post("/ui/nodes/{node}/remove"),
     get("/ui/tokens"),
     post("/ui/tokens"),
     post("/ui/tokens/{token}/revoke"),

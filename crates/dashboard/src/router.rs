@@ -12,7 +12,7 @@ use crate::guard::refuse_cross_site;
 use crate::headers::secure;
 use crate::observe::ObservedPages;
 use crate::pages::{
-    add_bucket, audit, bucket, bucket_selection, buckets, files, live, missing, nodes, notifications,
+    add_bucket, audit, bucket, bucket_selection, buckets, files, live, missing, node, nodes, notifications,
     overview, password, people, person, repositories, repository, repository_settings, settings, sign_in,
     sign_out, theme, tokens, validation, vault_rotation, workspace, workspaces,
 };
@@ -66,7 +66,11 @@ fn pages() -> Router<Dashboard> {
         .route("/ui/repositories/{id}/keys", post(repository::create_key))
         .route("/ui/repositories/{id}/keys/{key}/revoke", post(repository::revoke_key))
         .route("/ui/nodes", get(nodes::show))
-        .route("/ui/nodes/{node}/approval", post(nodes::approve))
+        .route("/ui/nodes/keys", post(nodes::keys::create))
+        .route("/ui/nodes/keys/{key}/delete", post(nodes::keys::delete))
+        .route("/ui/nodes/{node}", get(node::show))
+        .route("/ui/nodes/{node}/approval", post(node::approval::submit))
+        .route("/ui/nodes/{node}/remove", post(node::removal::submit))
         .route("/ui/live", get(live::show))
         .route("/ui/tokens", get(tokens::show).post(tokens::submit))
         .route("/ui/tokens/{id}/revoke", post(tokens::revoke))

@@ -7,30 +7,37 @@ use bucketry_control::{Error, FieldError};
 pub(crate) type Labels = [(&'static str, &'static str)];
 
 /// Advice about calls and commands, and what it is here.
-const ADVICE: [(&str, &str); 9] = [
+const ADVICE: [(&str, &str); 12] = [
     (
         ", start a node with `bucketry node`, or send \"skipValidation\": true to store it without validation",
         ", or start a node with `bucketry node`",
     ),
     (
         " with pinnedTo, or send \"skipValidation\": true to store it without validation",
-        " with the command line",
+        " on its tab “Nodes”",
     ),
     (" with POST /token or `bucketry token add`", " under Tokens"),
     ("read it again and repeat the change", "reload the page and repeat the change"),
     (": use POST /organization/users/{userId}/reset-password to give the user a one-time password", ""),
     ("set \"master\": true for the bucket", "mark one bucket as the master"),
     (" with PUT /user/", " in the settings: "),
+    (": GET /node and `bucketry nodes list` show them", ""),
+    ("GET /node shows no `rewrap`", "the page of nodes shows no more sealing"),
+    (
+        ". To remove it all the same and lose these secrets, send force=true (--force)",
+        ". To remove it all the same and lose these secrets, tick the box below",
+    ),
     ("log in again", "sign in again"),
     ("log in", "sign in"),
 ];
 
 /// What forms have led to, by the name in the query of the page that follows.
-const CONFIRMATIONS: [(&str, &str); 28] = [
+const CONFIRMATIONS: [(&str, &str); 31] = [
     ("password-changed", "Your password was changed. Your other sessions have ended."),
     ("names-changed", "Your names were changed."),
     ("bucket-added", "The bucket was added. Next, put it into a repository, through which clients reach it."),
     ("bucket-changed", "The bucket was changed."),
+    ("bucket-pinned", "The pins were changed. Nodes apply them within about a second."),
     ("bucket-deleted", "The bucket was removed from the registry. Its objects are still at the provider."),
     ("buckets-moved", "The buckets were moved."),
     (
@@ -57,6 +64,8 @@ const CONFIRMATIONS: [(&str, &str); 28] = [
     ("person-removed", "The account was removed."),
     ("token-revoked", "The token was revoked."),
     ("rotation-started", "The rotation has started."),
+    ("node-removed", "The node was removed. The stored secrets are being sealed again without its key."),
+    ("node-key-deleted", "The key was deleted."),
     ("node-approved", "The node was approved. The stored secrets are being sealed to it."),
 ];
 

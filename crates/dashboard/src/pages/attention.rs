@@ -3,7 +3,7 @@
 
 use bucketry_control::findings::FindingReport;
 use bucketry_model::finding::{Finding, FindingCode, Severity, SubjectKind};
-use bucketry_model::id::BucketId;
+use bucketry_model::id::{BucketId, NodeId};
 use bucketry_model::role::WorkspaceRole;
 use maud::{Markup, html};
 
@@ -23,6 +23,8 @@ const MOST: usize = 10;
 enum Remedy {
     /// A page of the bucket: its path below the bucket's, and what the link says.
     OfBucket(&'static str, &'static str),
+    /// The page of the node.
+    OfNode,
     /// Runs the checks of the bucket.
     Check,
     /// Another page: its path and what the link says.
@@ -82,6 +84,9 @@ fn line(viewer: &Viewer, finding: &Finding) -> Markup {
     let (link, label) = match remedy {
         Remedy::OfBucket(below, label) => (of_bucket(below), label),
         Remedy::Check => (of_bucket(""), ""),
+        Remedy::OfNode => {
+            (node_of(finding).map(|id| viewer.links().ui(format_args!("/nodes/{id}"))), "Show node")
+        }
         Remedy::Page(path, label) => (Some(viewer.links().ui(path)), label),
         Remedy::Command => (None, ""),
     };
@@ -124,6 +129,11 @@ fn mark(severity: Severity) -> Mark {
 fn bucket_of(finding: &Finding) -> Option<BucketId> {
     let is_of_bucket = finding.key.subject == SubjectKind::Bucket;
     finding.key.id.split(' ').next().filter(|_| is_of_bucket)?.parse().ok()
+}
+
+/// The node that a finding is about.
+fn node_of(finding: &Finding) -> Option<NodeId> {
+    finding.key.id.parse().ok().filter(|_| finding.key.subject == SubjectKind::Node)
 }
 
 /// What happened to what, in the words of the pages: `photos is offline`.
@@ -173,7 +183,9 @@ fn remedy(finding: &Finding, may_change: bool) -> Remedy {
         (SubjectKind::Endpoint, _) | (_, Code::NodeIsolated) => {
             Remedy::Page("/buckets?state=offline", "Show buckets")
         }
-        (SubjectKind::Node, _) | (_, Code::NodeSilent) => Remedy::Page("/nodes", "Show nodes"),
+        (SubjectKind::Node, _) => Remedy::OfNode,
+        (_, Code::NodeSilent) => Remedy::Page("/nodes", "Show nodes"),
+        (_, Code::PinnedNodesMissing) => Remedy::Page("/buckets?state=unseen", "Show buckets"),
         (SubjectKind::Organization, _) => Remedy::Page("/buckets", "Show buckets"),
         _ => Remedy::Command,
     }
@@ -231,6 +243,7 @@ mod tests {
             of(Code::NodeSilent, SubjectKind::Organization)(true),
             Remedy::Page("/nodes", "Show nodes")
         );
+        assert_eq!(of(Code::NodeSilent, SubjectKind::Node)(false), Remedy::OfNode);
         assert_eq!(of(Code::DiskFull, SubjectKind::Deployment)(true), Remedy::Command);
     }
 
@@ -240,6 +253,8 @@ mod tests {
         let of = |subject, id: &str| bucket_of(&finding(FindingCode::ObjectsStale, subject, id, ""));
         assert_eq!(of(SubjectKind::Bucket, &format!("{id} logs/")), id.parse().ok());
         assert_eq!(of(SubjectKind::Node, id), None);
+        let silent = finding(FindingCode::NodeSilent, SubjectKind::Node, id, "Node is silent");
+        assert_eq!(node_of(&silent), id.parse().ok());
         assert_eq!(of(SubjectKind::Bucket, "no id"), None);
     }
 }

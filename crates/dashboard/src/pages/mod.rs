@@ -14,6 +14,7 @@ pub(crate) mod files;
 mod least_privilege;
 pub(crate) mod live;
 pub(crate) mod missing;
+pub(crate) mod node;
 pub(crate) mod nodes;
 pub(crate) mod notifications;
 mod org_roles;

@@ -83,6 +83,9 @@ async fn address(deployment: &Deployment, path: &str, name: &str) -> (String, Ve
     if path.contains("{node}") {
         ids.push(("{node}", deployment.pending_node(name).await.0.to_string()));
     }
+    if path.contains("{organizationKey}") {
+        ids.push(("{organizationKey}", deployment.organization_key().await.to_string()));
+    }
     if path.contains("{channel}") {
         ids.push(("{channel}", deployment.channel(name).await.to_string()));
     }

@@ -16,9 +16,11 @@ use bucketry_control::{Control, Environment, Settings};
 use bucketry_dashboard::{Dashboard, DashboardSettings, router};
 use bucketry_model::audit::RequestOrigin;
 use bucketry_model::bucket::StorageType;
-use bucketry_model::id::{BucketId, ChannelId, NodeId, SilenceId, UserId, WorkspaceId};
+use bucketry_model::id::{BucketId, ChannelId, NodeId, NodeKeyId, OrgId, SilenceId, UserId, WorkspaceId};
 use bucketry_model::inventory::WalkState;
-use bucketry_model::node_protocol::{InventoryOrders, InventoryReport, Register, WalkEnd, WalkReport};
+use bucketry_model::node_protocol::{
+    BucketStatus, Heartbeat, InventoryOrders, InventoryReport, Register, StatusCounts, WalkEnd, WalkReport,
+};
 use bucketry_model::role::{Caller, OrgRole, WorkspaceRole};
 use bucketry_model::secret::Secret;
 use bucketry_model::time::{Clock as _, ManualClock};
@@ -35,6 +37,8 @@ use tower::ServiceExt as _;
 pub(crate) const OWNER: &str = "owner@example.com";
 pub(crate) const PASSWORD: &str = "Correct-Horse-1";
 const NODE: &str = "node-1";
+/// From where nodes register.
+pub(crate) const NODE_ADDRESS: &str = "192.0.2.7";
 /// What users other than the owner have changed their password to.
 const OWN_PASSWORD: &str = "Another-Horse-2";
 
@@ -237,8 +241,48 @@ impl Deployment {
     /// A node whose public key waits for approval, and the key.
     pub(crate) async fn pending_node(&self, name: &str) -> (NodeId, String) {
         let recipient = Identities::generate().in_use().to_string();
-        let id = register(&self.control, &self.clock, &self.node, name, vec![recipient.clone()]).await;
+        let id =
+            register(&self.control, &self.clock, &self.node, (name, None), vec![recipient.clone()]).await;
         (id, recipient)
+    }
+
+    /// A key of the organization: the one that exists, or a new one.
+    pub(crate) async fn organization_key(&self) -> NodeKeyId {
+        let org_id = self.owner.org_id;
+        let keys = self.control.organization_keys(&self.owner, org_id).await.unwrap();
+        match keys.first() {
+            Some(key) => key.id,
+            None => self.control.create_organization_key(&self.owner, org_id).await.unwrap().id,
+        }
+    }
+
+    /// A node of the organization, which waits for approval.
+    pub(crate) async fn own_node(&self, name: &str) -> NodeId {
+        let org_id = self.owner.org_id;
+        let made = self.control.create_organization_key(&self.owner, org_id).await.unwrap();
+        let key = NodeSigningKey::from_pem(&made.private_key).unwrap();
+        let recipients = vec![Identities::generate().in_use().to_string()];
+        register(&self.control, &self.clock, &key, (name, Some(org_id)), recipients).await
+    }
+
+    /// A heartbeat of the first node or of one that [`Deployment::pending_node`] registered, with a gateway and probes.
+    pub(crate) async fn heartbeat(&self, name: &str, buckets: Vec<BucketStatus>) {
+        let heartbeat = Heartbeat {
+            ip: name.to_owned(),
+            region: "here".to_owned(),
+            id_org: None,
+            probe_interval_ms: 60_000,
+            census: StatusCounts { online: 3, offline: 1, unknown: 5 },
+            gateway_url: Some(format!("https://{name}.example.com").parse().unwrap()),
+            waiting_batches: Some(4),
+            process: None,
+            released: Vec::new(),
+            buckets,
+        };
+        let mut message = serde_json::to_value(heartbeat).unwrap();
+        sign_message(&self.node, "POST", "/node/status", &mut message, self.clock.now()).unwrap();
+        let message = NodeMessage::new(Bytes::from(message.to_string()), ());
+        self.control.heartbeat(message).await.unwrap();
     }
 
     /// Measures how full a bucket is, as the node would.
@@ -277,7 +321,7 @@ async fn register_node(control: &Control, clock: &ManualClock) -> NodeSigningKey
     control.trust_deployment_key(&key.verifying_key().unwrap()).await.unwrap();
     let recipients: Vec<_> = Identities::generate().recipients().iter().map(ToString::to_string).collect();
     control.trust_vault_keys(recipients.iter().cloned());
-    register(control, clock, &key, NODE, recipients).await;
+    register(control, clock, &key, (NODE, None), recipients).await;
     key
 }
 
@@ -285,7 +329,7 @@ async fn register(
     control: &Control,
     clock: &ManualClock,
     key: &NodeSigningKey,
-    name: &str,
+    (name, id_org): (&str, Option<OrgId>),
     recipients: Vec<String>,
 ) -> NodeId {
     let register = Register {
@@ -294,14 +338,15 @@ async fn register(
         status: "active".to_owned(),
         region: "here".to_owned(),
         version: "1".to_owned(),
-        id_org: None,
+        id_org,
         node_services: Some(1),
         recipients,
     };
     let mut message = serde_json::to_value(register).unwrap();
     sign_message(key, "POST", "/register", &mut message, clock.now()).unwrap();
     let message = NodeMessage::new(Bytes::from(message.to_string()), ());
-    control.register_node(message, RequestOrigin::default()).await.unwrap().id
+    let origin = RequestOrigin { address: Some(NODE_ADDRESS.parse().unwrap()), request_id: None };
+    control.register_node(message, origin).await.unwrap().id
 }
 
 /// Fields as a form sends them.

@@ -10,6 +10,7 @@ mod escaping;
 mod live;
 mod nodes;
 mod notifications;
+mod organization_keys;
 mod pages;
 mod people;
 mod repositories;
