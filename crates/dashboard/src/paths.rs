@@ -46,6 +46,8 @@ const ALL: &[PagePath] = &[
     get("/ui/buckets/{id}/availability.csv"),
     get("/ui/buckets/{id}/activity"),
     get("/ui/buckets/{id}/connect"),
+    get("/ui/buckets/{id}/nodes"),
+    post("/ui/buckets/{id}/nodes"),
     get("/ui/buckets/{id}/inventory"),
     post("/ui/buckets/{id}/inventory"),
     get("/ui/buckets/{id}/settings"),

@@ -86,6 +86,7 @@ fn of_bucket() -> Router<Dashboard> {
         .route("/ui/buckets/{id}/availability.csv", get(bucket::availability_csv))
         .route("/ui/buckets/{id}/activity", get(bucket::activity::show))
         .route("/ui/buckets/{id}/connect", get(bucket::connect::show))
+        .route("/ui/buckets/{id}/nodes", get(bucket::nodes::show).post(bucket::nodes::submit))
         .route("/ui/buckets/{id}/inventory", get(bucket::inventory::show).post(bucket::inventory::start))
         .route("/ui/buckets/{id}/settings", get(bucket::change::show).post(bucket::change::submit))
         .route("/ui/buckets/{id}/check", post(bucket::change::check))

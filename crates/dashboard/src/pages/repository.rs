@@ -2,18 +2,18 @@
 
 use axum::extract::Path;
 use axum::response::Response;
-use bucketry_control::presence::NodeView;
-use bucketry_control::repositories::{CreatedKey, KeyInput, RepositoryView};
+use bucketry_control::repositories::{CreatedKey, KeyInput, RepositoryView, ServingNode};
 use bucketry_control::{Error, FieldError, ResourceKind};
 use bucketry_model::client_settings::{RepositoryConnection, UNKNOWN_KEY};
 use bucketry_model::id::{RepoId, RepoKeyId};
-use bucketry_model::pinning::BucketPins;
 use bucketry_model::role::WorkspaceRole;
 use http::StatusCode;
 use maud::{Markup, html};
 
+use super::node;
 use crate::failure::PageError;
 use crate::field_values::{FieldValues, SentForm};
+use crate::human;
 use crate::parts::clients::clients;
 use crate::parts::field::{ChoiceCard, TextField, cards};
 use crate::parts::heading::Heading;
@@ -26,6 +26,9 @@ use crate::viewer::Viewer;
 use crate::wording::{self, Labels};
 
 const LABELS: &Labels = &[("name", "Name of the key"), ("accessType", "Access"), ("confirm", "Name")];
+
+/// The most endpoints that are listed.
+const ENDPOINTS: usize = 30;
 
 async fn read(viewer: &Viewer, id: &str) -> Result<RepositoryView, PageError> {
     let id: RepoId = id.parse().map_err(|_| Error::NotFound(ResourceKind::Repository))?;
@@ -82,19 +85,6 @@ async fn revoke(viewer: &Viewer, id: &str, key: &str) -> Result<FormOutcome, Pag
     Ok(FormOutcome::Moved(viewer.links().ui_with(path, &[("done", "key-revoked")])))
 }
 
-/// The gateway's URL of a connected node: of those that serve any bucket of the repository, the one that lacks the fewest.
-async fn endpoint(viewer: &Viewer, view: &RepositoryView) -> Result<Option<String>, PageError> {
-    let nodes = viewer.control().nodes(&viewer.caller).await?;
-    let pins: Vec<&BucketPins> =
-        view.buckets.iter().filter_map(|one| Some(&one.bucket.as_ref()?.bucket.pinned_to)).collect();
-    let lacks =
-        |node: &NodeView| pins.iter().filter(|pins| !pins.admit(node.node.id, &node.node.region)).count();
-    let connected = nodes.iter().filter(|node| node.serves_applications() && node.gateway_url.is_some());
-    let serving = connected.filter(|node| pins.is_empty() || lacks(node) < pins.len());
-    let best = serving.min_by_key(|node| lacks(node)).and_then(|node| node.gateway_url.as_ref());
-    Ok(best.map(ToString::to_string))
-}
-
 async fn shown_once(
     viewer: &Viewer,
     view: &RepositoryView,
@@ -133,20 +123,58 @@ async fn settings(
     key: &str,
     secret: Option<&str>,
 ) -> Result<Markup, PageError> {
-    let endpoint = endpoint(viewer, view).await?;
-    let bucket = view.buckets.iter().find_map(|one| one.bucket.as_ref());
-    let bucket = bucket.map(|view| view.bucket.location.bucket.as_str());
+    let nodes = viewer.control().nodes(&viewer.caller).await?;
+    let serving = view.serving_nodes(&nodes);
     Ok(html! {
-        section.panel aria-labelledby="connect" {
+        section.panel #connect-panel aria-labelledby="connect" {
             header { h2 #connect { "Connect" } }
             div.body {
-                @match &endpoint {
-                    None => p.quiet { "No connected node has a gateway." },
-                    Some(endpoint) => (clients(&RepositoryConnection { endpoint, key, secret, bucket })),
+                @match serving.first() {
+                    None => p.quiet { "No connected node that serves this repository has a gateway." },
+                    Some(best) => {
+                        (clients(&RepositoryConnection {
+                            endpoint: &best.endpoint.to_string(), key, secret, bucket: first_served(view, best),
+                        }))
+                        (endpoints(viewer, &serving))
+                    },
                 }
             }
         }
     })
+}
+
+/// The name of a bucket that clients find at a node.
+fn first_served<'a>(view: &'a RepositoryView, node: &ServingNode<'_>) -> Option<&'a str> {
+    let names = view.buckets.iter().filter_map(|one| one.bucket.as_ref());
+    let mut names = names.map(|view| view.bucket.location.bucket.as_str());
+    names.find(|name| !node.not_served.contains(name))
+}
+
+/// At which nodes clients reach the repository, and what is missing there. Nothing if there is no choice.
+fn endpoints(viewer: &Viewer, serving: &[ServingNode<'_>]) -> Markup {
+    if serving.len() < 2 && serving.iter().all(|one| one.not_served.is_empty()) {
+        return html! {};
+    }
+    let more = serving.len().saturating_sub(ENDPOINTS) as u64;
+    html! {
+        h2 { "Endpoints by node" }
+        p.quiet.small { "The same keys work at each of these nodes. Choose the one that is nearest to the program." }
+        ul.log { @for one in serving.iter().take(ENDPOINTS) {
+            @let node = &one.node.node;
+            li {
+                span.what {
+                    code { (one.endpoint) }
+                    span.quiet.small {
+                        a.link href=(node::path(viewer, node.id, "")) { (node.name) } ", " (node.region)
+                    }
+                    @if !one.not_served.is_empty() {
+                        span.quiet.small { "without " (one.not_served.join(", ")) ", because of pins" }
+                    }
+                }
+            }
+        } }
+        @if more > 0 { p.quiet.small { (human::plural(more, "more node", "more nodes")) } }
+    }
 }
 
 async fn screen(viewer: &Viewer, view: &RepositoryView, wrong: &[FieldError]) -> Result<Screen, PageError> {

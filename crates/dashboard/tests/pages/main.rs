@@ -13,6 +13,7 @@ mod notifications;
 mod organization_keys;
 mod pages;
 mod people;
+mod pins;
 mod repositories;
 mod selection;
 mod sign_in;

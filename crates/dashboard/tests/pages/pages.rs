@@ -1,6 +1,5 @@
 //! What pages show.
 
-use bucketry_control::buckets::{BucketInput, PinsInput};
 use bucketry_model::role::{OrgRole, WorkspaceRole};
 use http::StatusCode;
 use jiff::SignedDuration;
@@ -190,21 +189,6 @@ async fn removing_a_bucket_needs_its_name() {
     let page = deployment.get(&cookie, removed.location()).await;
     assert!(page.text.contains("Its objects are still at the provider."), "{}", page.text);
     assert_eq!(deployment.get(&cookie, &format!("/ui/buckets/{id}")).await.status, StatusCode::NOT_FOUND);
-}
-
-#[tokio::test]
-async fn a_pinned_bucket_shows_where_it_is_served() {
-    let deployment = Deployment::new().await;
-    let id = deployment.bucket("photos").await;
-    let cookie = deployment.sign_in(OWNER).await;
-    let path = format!("/ui/buckets/{id}");
-    assert!(!deployment.get(&cookie, &path).await.text.contains("Pinned to"));
-    let nodes = deployment.control.nodes(&deployment.owner).await.unwrap();
-    let pins = PinsInput { nodes: vec![nodes[0].node.id.to_string()], regions: vec!["ap-<1>".to_owned()] };
-    let input = BucketInput { pinned_to: Some(pins), ..BucketInput::default() };
-    deployment.control.update_bucket(&deployment.owner, id, &input).await.unwrap();
-    let page = deployment.get(&cookie, &path).await.text;
-    assert!(page.contains("Pinned to</dt><dd>node-1, region ap-&lt;1&gt;</dd>"), "{page}");
 }
 
 #[tokio::test]

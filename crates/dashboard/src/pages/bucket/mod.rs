@@ -6,6 +6,8 @@ pub(crate) mod change;
 pub(crate) mod connect;
 pub(crate) mod inventory;
 mod latency;
+pub(crate) mod nodes;
+mod pins;
 mod stale;
 pub(crate) mod summary;
 mod traffic;
@@ -60,6 +62,7 @@ pub(super) fn top(viewer: &Viewer, view: &BucketView, tab: &str) -> Markup {
     let mut all = vec![
         ("Overview", path(viewer, id, "")),
         ("Connect", path(viewer, id, "/connect")),
+        ("Nodes", path(viewer, id, "/nodes")),
         ("Activity", path(viewer, id, "/activity")),
         ("Inventory", path(viewer, id, "/inventory")),
     ];

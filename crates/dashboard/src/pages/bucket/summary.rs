@@ -3,13 +3,13 @@
 use axum::extract::Path;
 use axum::response::Response;
 use bucketry_control::buckets::{BucketView, EventFilter};
-use bucketry_model::id::NodeId;
 use bucketry_model::pinning::BucketPins;
 use bucketry_model::status::Status;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::super::live::bucket_topic;
+use super::pins::names;
 use super::{activity, availability, latency, may_change, path, read, top, traffic};
 use crate::failure::PageError;
 use crate::field_values::{FieldValues, SentQuery};
@@ -164,7 +164,9 @@ async fn facts(viewer: &Viewer, view: &BucketView) -> Result<Markup, PageError> 
                 div { dt { "Key" } dd.mono { (location.key.as_deref().map_or_else(|| "none".to_owned(), shortened)) } }
                 div { dt { "Secret" } dd { (secret(viewer, view)) } }
                 div { dt { "Workspace" } dd { (workspace.workspace.name.as_str()) } }
-                @if let Some(pins) = pins { div { dt { "Pinned to" } dd { (pins) } } }
+                @if let Some(pins) = pins {
+                    div { dt { "Pinned to" } dd { a.link href=(path(viewer, bucket.id, "/nodes")) { (pins) } } }
+                }
                 div { dt { "Storage type" } dd { (location.storage_type.as_str()) } }
                 div { dt { "Registered" } dd { (time::date(bucket.created_at)) } }
             }
@@ -178,13 +180,7 @@ async fn pinned_to(viewer: &Viewer, pins: &BucketPins) -> Result<Option<String>,
         return Ok(None);
     }
     let known = viewer.control().nodes(&viewer.caller).await?;
-    let node = |id: &NodeId| {
-        let found = known.iter().find(|view| view.node.id == *id);
-        found.map_or_else(|| "a removed node".to_owned(), |view| view.node.name.clone())
-    };
-    let region = |name: &String| format!("region {name}");
-    let all: Vec<String> = pins.nodes().iter().map(node).chain(pins.regions().iter().map(region)).collect();
-    Ok(Some(all.join(", ")))
+    Ok(Some(names(pins, &known).join(", ")))
 }
 
 fn secret(viewer: &Viewer, view: &BucketView) -> Markup {

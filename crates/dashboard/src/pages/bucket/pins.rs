@@ -1,0 +1,267 @@
+//! The form of a bucket's pins: boxes for nodes and regions, and fields for those that have no box.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bucketry_control::buckets::PinsInput;
+use bucketry_control::presence::NodeView;
+use bucketry_model::id::NodeId;
+use bucketry_model::pinning::BucketPins;
+use maud::{Markup, html};
+
+use crate::field_values::FieldValues;
+use crate::form_problems::FormProblems;
+use crate::human;
+use crate::parts::field::{TextField, tick};
+use crate::wording::Labels;
+
+pub(super) const LABELS: &Labels = &[
+    ("pinnedTo.nodes", "The list of nodes"),
+    ("pinnedTo.regions", "Regions"),
+    ("nodeName", "Another node"),
+    ("regionName", "Another region"),
+];
+/// The most nodes, and the most regions, that have boxes.
+const OFFERED: usize = 60;
+
+/// What is chosen in the form.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct ChosenPins {
+    /// Ids of nodes, as the boxes have them.
+    nodes: BTreeSet<String>,
+    regions: BTreeSet<String>,
+    /// The name of a node without a box, as it was entered.
+    node_name: String,
+    /// The name of a region without a box, as it was entered.
+    region_name: String,
+}
+
+impl ChosenPins {
+    pub(super) fn stored(pins: &BucketPins) -> Self {
+        Self {
+            nodes: pins.nodes().iter().map(ToString::to_string).collect(),
+            regions: pins.regions().iter().cloned().collect(),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn sent(fields: &FieldValues) -> Self {
+        if fields.has("unpin") {
+            return Self::default();
+        }
+        Self {
+            nodes: fields.all("node").map(str::to_owned).collect(),
+            regions: fields.all("region").map(str::to_owned).collect(),
+            node_name: fields.text("nodeName").to_owned(),
+            region_name: fields.text("regionName").to_owned(),
+        }
+    }
+
+    /// The pins to store, or what is wrong with the name of a node.
+    pub(super) fn input(&self, known: &[NodeView]) -> Result<PinsInput, FormProblems> {
+        let mut nodes = self.nodes.clone();
+        if !self.node_name.is_empty() {
+            let named = known.iter().find(|view| view.node.name.eq_ignore_ascii_case(&self.node_name));
+            let message = "is not the name of a node that serves your organization";
+            let named = named.ok_or_else(|| FormProblems::of_field("nodeName", message, LABELS))?;
+            nodes.insert(named.node.id.to_string());
+        }
+        let entered = Some(self.region_name.clone()).filter(|name| !name.is_empty());
+        Ok(PinsInput {
+            nodes: nodes.into_iter().collect(),
+            regions: self.regions.iter().cloned().chain(entered).collect(),
+        })
+    }
+}
+
+/// Whether pins leave the bucket to nodes none of which serves clients now. Pins that can't be stored leave it as it is.
+pub(super) fn is_served_by_none(input: &PinsInput, known: &[NodeView]) -> bool {
+    let nodes = input.nodes.iter().filter_map(|id| id.parse::<NodeId>().ok());
+    let Ok(pins) = BucketPins::new(nodes, input.regions.iter().cloned()) else { return false };
+    let serves = |view: &NodeView| view.serves_applications() && pins.admit(view.node.id, &view.node.region);
+    !pins.is_empty() && !known.iter().any(serves)
+}
+
+/// Which nodes serve a bucket with these pins, as a sentence.
+pub(super) fn in_words(pins: &BucketPins, known: &[NodeView]) -> String {
+    if pins.is_empty() {
+        return "Every node that serves your organization serves this bucket.".to_owned();
+    }
+    format!("Only these serve this bucket: {}.", names(pins, known).join(", "))
+}
+
+/// The names of the nodes and regions that a bucket is pinned to.
+pub(super) fn names(pins: &BucketPins, known: &[NodeView]) -> Vec<String> {
+    let node = |id: &NodeId| {
+        let found = known.iter().find(|view| view.node.id == *id);
+        found.map_or_else(|| "a removed node".to_owned(), |view| view.node.name.clone())
+    };
+    let region = |name: &String| format!("region {name}");
+    pins.nodes().iter().map(node).chain(pins.regions().iter().map(region)).collect()
+}
+
+/// The form, and what it offers.
+pub(super) struct OfferedPins<'a> {
+    pub(super) action: &'a str,
+    /// The version of the bucket that the page shows.
+    pub(super) version: i64,
+    pub(super) known: &'a [NodeView],
+    pub(super) is_pinned: bool,
+    pub(super) chosen: &'a ChosenPins,
+    pub(super) problems: &'a FormProblems,
+    /// Whether to ask if the pins are meant although no node would serve the bucket.
+    pub(super) asks_anyway: bool,
+}
+
+pub(super) fn form(offered: &OfferedPins<'_>) -> Markup {
+    let (chosen, problems) = (offered.chosen, offered.problems);
+    let has_more_nodes = offered.known.len() > OFFERED || !chosen.node_name.is_empty();
+    html! {
+        form.body.form method="post" action=(offered.action) {
+            input type="hidden" name="version" value=(offered.version);
+            p.quiet {
+                "Without a choice, every node serves the bucket. With pins, only the chosen nodes, and all nodes in the chosen \
+                 regions, receive the bucket, serve it to clients, probe and validate it. At other gateways, clients find no such \
+                 bucket (404). If none of the chosen nodes is connected, no node serves it."
+            }
+            (nodes(offered))
+            @if has_more_nodes {
+                (TextField {
+                    id: "nodeName", label: "Another node", value: &chosen.node_name, help: Some("By its name."),
+                    problem: problems.at("nodeName"), ..TextField::default()
+                }.render())
+            }
+            (regions(offered))
+            (TextField {
+                id: "regionName", label: "Another region", value: &chosen.region_name,
+                help: Some("As its nodes report it; letter case is ignored. Nodes may join it later."),
+                problem: problems.at("regionName"), ..TextField::default()
+            }.render())
+            @if offered.asks_anyway {
+                (tick(
+                    "anyway", "Pin it all the same",
+                    "Clients can’t reach the bucket until one of these nodes is connected.", false,
+                ))
+            }
+            div.acts {
+                button.btn.main-act { "Save pins" }
+                @if offered.is_pinned { button.btn name="unpin" value="yes" { "Serve it from all nodes" } }
+            }
+        }
+    }
+}
+
+/// Boxes of the nodes: those that are chosen, then others by name.
+fn nodes(offered: &OfferedPins<'_>) -> Markup {
+    let chosen = &offered.chosen.nodes;
+    let mut boxes: Vec<(String, String, String)> = Vec::new();
+    for view in offered.known {
+        let state = if view.connected { "" } else { ", silent" };
+        let about = format!("{}{state}", view.node.region);
+        boxes.push((view.node.id.to_string(), view.node.name.clone(), about));
+    }
+    for id in chosen {
+        // A pin to a removed node stays until its box is cleared. The id distinguishes it from others.
+        if !boxes.iter().any(|(known, ..)| known == id) {
+            boxes.push((id.clone(), "A removed node".to_owned(), id.clone()));
+        }
+    }
+    boxes.sort_by_key(|(id, ..)| !chosen.contains(id));
+    ticks("pinnedTo.nodes", "Nodes", "node", &boxes, |id| chosen.contains(id))
+}
+
+/// Boxes of the regions of nodes, and of those that are chosen.
+fn regions(offered: &OfferedPins<'_>) -> Markup {
+    let is_chosen =
+        |region: &str| offered.chosen.regions.iter().any(|chosen| chosen.eq_ignore_ascii_case(region));
+    // By the name in lower case: how a node or a pin writes it, and how many nodes are there.
+    let mut found: BTreeMap<String, (&str, u64)> = BTreeMap::new();
+    for region in &offered.chosen.regions {
+        found.entry(region.to_ascii_lowercase()).or_insert((region, 0));
+    }
+    for view in offered.known.iter().filter(|view| !view.node.region.is_empty()) {
+        found.entry(view.node.region.to_ascii_lowercase()).or_insert((&view.node.region, 0)).1 += 1;
+    }
+    let named = found.into_values();
+    let mut boxes: Vec<(String, String, String)> = named
+        .map(|(name, count)| (name.to_owned(), name.to_owned(), human::plural(count, "node", "nodes")))
+        .collect();
+    boxes.sort_by_key(|(region, ..)| !is_chosen(region));
+    ticks("pinnedTo.regions", "Regions", "region", &boxes, is_chosen)
+}
+
+/// Boxes of one name: value, label and a remark for each.
+fn ticks(
+    id: &str,
+    legend: &str,
+    name: &str,
+    all: &[(String, String, String)],
+    is_chosen: impl Fn(&str) -> bool,
+) -> Markup {
+    if all.is_empty() {
+        return html! {};
+    }
+    html! {
+        fieldset id=(id) {
+            legend { (legend) }
+            div.ticks { @for (value, label, about) in all.iter().take(OFFERED) {
+                label {
+                    input type="checkbox" name=(name) value=(value) checked[is_chosen(value)];
+                    span.what { bdi { (label) } @if !about.is_empty() { span.quiet.small { (about) } } }
+                }
+            } }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(fields: &[(&str, &str)]) -> ChosenPins {
+        ChosenPins::sent(&FieldValues::from_pairs(fields))
+    }
+
+    #[test]
+    fn boxes_and_fields_together_are_the_pins() {
+        let id = "0197a3b0-0000-7000-8000-0000000000aa";
+        let chosen = sent(&[("node", id), ("region", "eu"), ("regionName", " us "), ("nodeName", "")]);
+        let Ok(input) = chosen.input(&[]) else { panic!("nothing is wrong") };
+        assert_eq!(input, PinsInput { nodes: vec![id.to_owned()], regions: vec!["eu".into(), "us".into()] });
+        assert_eq!(sent(&[("node", id), ("unpin", "yes")]), ChosenPins::default());
+        let Err(problems) = sent(&[("nodeName", "far")]).input(&[]) else { panic!("there is no such node") };
+        assert!(problems.at("nodeName").is_some_and(|text| text.starts_with("Another node is not the name")));
+    }
+
+    #[test]
+    fn only_pins_that_no_connected_node_matches_leave_a_bucket_to_nobody() {
+        let pins = |regions: &[&str]| PinsInput {
+            nodes: Vec::new(),
+            regions: regions.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        assert!(is_served_by_none(&pins(&["eu"]), &[]));
+        assert!(!is_served_by_none(&pins(&[]), &[]), "it isn't pinned");
+        assert!(!is_served_by_none(&pins(&["a\nb"]), &[]), "it can't be stored");
+    }
+
+    #[test]
+    fn a_removed_node_keeps_its_box_and_regions_differ_by_more_than_case() {
+        let pins = BucketPins::new(
+            ["0197a3b0-0000-7000-8000-0000000000aa".parse().unwrap()],
+            ["EU-West-1".to_owned()],
+        );
+        let pins = pins.unwrap();
+        let html = form(&OfferedPins {
+            action: "/ui",
+            version: 1,
+            known: &[],
+            is_pinned: true,
+            chosen: &ChosenPins::stored(&pins),
+            problems: &FormProblems::default(),
+            asks_anyway: false,
+        });
+        let html = html.into_string();
+        assert!(html.contains("A removed node") && html.contains("value=\"EU-West-1\" checked"), "{html}");
+        assert!(html.contains("Serve it from all nodes") && !html.contains("Another node"), "{html}");
+        assert_eq!(names(&pins, &[]), ["a removed node", "region EU-West-1"]);
+    }
+}
