@@ -120,7 +120,7 @@ pub(crate) fn run(selection: &Selection) -> Result {
     match selection {
         Selection::Everything => {
             let run = ControlPlaneRun::complete(&workspace)?;
-            let journeys = control_planes::all(&workspace)?;
+            let journeys = all_journeys(&workspace)?;
             let several = with_several_control_planes(&workspace, &environment, &run, &journeys);
             // Those that were skipped run now.
             section(several.map(|tally| Tally { skipped: 0, ..tally }));
@@ -135,7 +135,7 @@ pub(crate) fn run(selection: &Selection) -> Result {
         Selection::Runner(args) => section(suites(&workspace, &environment, args)),
         Selection::ControlPlanes(count, args) => {
             let run = ControlPlaneRun::new(&workspace, *count)?;
-            let args = if args.is_empty() { control_planes::all(&workspace)? } else { args.clone() };
+            let args = if args.is_empty() { all_journeys(&workspace)? } else { args.clone() };
             section(with_several_control_planes(&workspace, &environment, &run, &args));
         }
     }
@@ -247,6 +247,16 @@ fn selects_packages(args: &[String]) -> bool {
 fn openapi_check(workspace: &Workspace, tools: &Tools, servers: &Servers, binary: &Path) -> Result<Tally> {
     openapi::check(workspace, tools, servers, binary)?;
     Ok(Tally { passed: 1, ..Tally::default() })
+}
+
+/// The arguments of the test runner for all journeys.
+fn all_journeys(workspace: &Workspace) -> Result<Vec<String>> {
+    let mut args = control_planes::all(workspace)?;
+    if has_nextest(workspace) {
+        // Other crates have tests of the same names.
+        args.extend(["-E".to_owned(), "package(bucketry-e2e)".to_owned()]);
+    }
+    Ok(args)
 }
 
 /// Runs everything that a complete run hasn't tested with several control planes, and the journeys that it repeats with one.
