@@ -81,15 +81,18 @@ impl Person {
 
     /// Waits for a node to register, and approves the key that it has in use.
     pub async fn approve_node(&self, name: &str) -> Result<()> {
-        let look = async || {
+        // Repeated, because another control plane may list the key that the node had a moment ago.
+        let approve = async || {
             let nodes = self.get("/node").send().await?.json_with_status(200)?;
-            Ok(list(&nodes["data"]).iter().find(|node| node["ip"] == name).cloned())
+            let Some(node) = list(&nodes["data"]).iter().find(|node| node["ip"] == name) else {
+                return Ok(false);
+            };
+            let path = format!("/node/{}/approval", text(&node["id"]));
+            let recipient = json!({ "recipient": node["recipient"] });
+            self.post(&path, &recipient).send().await?.json_with_status(200).map(|_| true)
         };
-        let node = eventually("the node registering", REGISTERED_WITHIN, look, Option::is_some).await?;
-        let node = node.unwrap_or_default();
-        let path = format!("/node/{}/approval", text(&node["id"]));
-        let recipient = json!({ "recipient": node["recipient"] });
-        self.post(&path, &recipient).send().await?.json_with_status(200).map(drop)
+        let approved = eventually("the node being approved", REGISTERED_WITHIN, approve, |done| *done).await;
+        approved.map(drop)
     }
 
     /// Registers a bucket and returns its id.

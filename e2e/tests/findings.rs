@@ -61,7 +61,8 @@ async fn doctor_names_the_bucket_the_reason_and_the_repositories_until_the_outag
 
     store.start_again().await?;
     doctor(&terminal, 0).await?;
-    assert!(found(&terminal).await?.is_empty());
+    // Another control plane may answer with findings that are a moment old.
+    eventually("no finding", SOON, async || found(&terminal).await, Vec::is_empty).await?;
     Ok(())
 }
 

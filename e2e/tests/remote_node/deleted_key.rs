@@ -38,7 +38,8 @@ async fn a_node_whose_key_was_deleted_says_so_and_comes_back_with_another() -> R
     assert!(serves(&control_plane).await? && opens(&control_plane, &bucket, &vault_key).await?);
 
     terminal.text(&["organization", "key", "rm", &key]).await?;
-    assert_eq!(control_plane.node_status(NAME).await?, "UNKNOWN", "the node is removed with its key");
+    let status = async || control_plane.node_status(NAME).await;
+    eventually("the node being removed with its key", SOON, status, |status| status == "UNKNOWN").await?;
     let log = async || Ok(node.log());
     let is_explained =
         |log: &String| log.contains(&format!("that is a key of the organization {organization}"));
