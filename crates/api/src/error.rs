@@ -243,6 +243,7 @@ fn status_of(error: &ControlError) -> StatusCode {
         | ControlError::NodeNotApproved(_)
         | ControlError::NodeTimeout
         | ControlError::ValidationImpossible(_)
+        | ControlError::Outdated(_)
         | ControlError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         ControlError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
@@ -275,6 +276,8 @@ impl From<ControlError> for ApiError {
             | ControlError::NodeTimeout => base.retry_after(20),
             ControlError::ValidationImpossible(_) => base.retry_after(5),
             ControlError::TooManyValidations(_) => base.retry_after(1),
+            // Behind a balancer, another server may answer.
+            ControlError::Outdated(_) => base.retry_after(30),
             ControlError::Unavailable(cause) => {
                 let mut base = base.retry_after(5);
                 base.0.cause = Some(Box::new(cause));

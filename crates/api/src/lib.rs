@@ -36,6 +36,7 @@ mod openapi;
 mod org_role;
 mod organization;
 mod organization_users;
+mod outdated;
 mod pagination;
 mod params;
 mod process;

@@ -8,7 +8,7 @@ use crate::metrics::InFlight;
 use crate::state::ApiState;
 
 /// The calls of nodes, which sign their messages.
-const NODE_ROUTES: [&str; 6] =
+pub(crate) const NODE_ROUTES: [&str; 6] =
     ["/register", "/unregister", "/node/status", "/node/report", "/node/inventory", "/node/sync"];
 
 /// Measures the requests of the API.

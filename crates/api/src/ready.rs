@@ -51,6 +51,8 @@ pub(crate) async fn ready(State(state): State<ApiState>) -> (StatusCode, Json<Re
         "the server is being stopped"
     } else if !readiness.database {
         "the database does not respond"
+    } else if state.control().refuse_if_outdated().is_err() {
+        "a newer version of Bucketry has upgraded the database, and this server can't work with it: upgrade this server"
     } else if !readiness.migrations {
         "the database's schema is not the one that this version needs"
     } else if !readiness.writes {

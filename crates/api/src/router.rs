@@ -15,6 +15,7 @@ use crate::error::ApiError;
 use crate::metrics_page::AtMetricsListener;
 use crate::observe::ObservedApi;
 use crate::openapi::{OpenApiDocument, ServedDocument};
+use crate::outdated::refuse_if_outdated;
 use crate::refusals::record_refusals;
 use crate::state::ApiState;
 use crate::unknown_parameters::KnownParameters;
@@ -76,7 +77,8 @@ pub fn router(state: ApiState) -> Router {
         .layer(Extension(document))
         .layer(Extension(KnownParameters::of(&described)))
         .layer(catch_panics(panicked))
-        .layer(middleware::from_fn_with_state(state.clone(), record_refusals));
+        .layer(middleware::from_fn_with_state(state.clone(), record_refusals))
+        .layer(middleware::from_fn_with_state(state.clone(), refuse_if_outdated));
     let router = match cors::layer(&state.settings().allowed_origins) {
         Some(layer) => router.layer(layer),
         None => router,

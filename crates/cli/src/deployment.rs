@@ -207,7 +207,7 @@ impl Deployment {
             .map_err(|error| Failure::because("notifications can't be sent", &error))?;
         // In each process that has a node: a sender claims one message of a channel, and what it reports of a claim that
         // another one has taken over is refused.
-        self.background.spawn(async move { sender.run().await });
+        spawn(&mut self.background, &self.control, async move { sender.run().await });
         self.node = Some(node);
         Ok(())
     }
@@ -298,12 +298,13 @@ impl ControlPlaneStarted {
         // A late result about keys is at most a minute old, and the next round replaces it; a late result about a rule is
         // refused.
         let (keys, freshness) = (deployment.control.clone(), deployment.control.clone());
-        deployment.background.spawn(async move { keys.run_key_checks().await });
-        deployment.background.spawn(async move { freshness.run_freshness_checks().await });
+        let Deployment { background, control, .. } = &mut deployment;
+        spawn(background, control, async move { keys.run_key_checks().await });
+        spawn(background, control, async move { freshness.run_freshness_checks().await });
         // At a first start, the node has just created key files that backups contain. Of several processes, only one that
         // holds an advisory lock makes a backup, to a new file.
         if let Some(backups) = scheduled_backup::schedule(&deployment.control, settings)? {
-            deployment.background.spawn(backups);
+            spawn(&mut deployment.background, &deployment.control, backups);
         }
         deployment.collect_metrics(&settings.data_dir);
         deployment.wait_for_node().await;
@@ -407,25 +408,31 @@ fn background_tasks(control: &Control, state: &ApiState, audit_log: Option<Audit
     let mut tasks = JoinSet::new();
     // Under a lease, as long as a rotation is in progress.
     let rotations = control.clone();
-    tasks.spawn(async move { rotations.drive_rotations().await });
+    spawn(&mut tasks, control, async move { rotations.drive_rotations().await });
     // Prunes and plans under a lease. What concerns the memory of this process is done in each.
     let maintenance = control.clone();
-    tasks.spawn(async move { maintenance.run_maintenance().await });
+    spawn(&mut tasks, control, async move { maintenance.run_maintenance().await });
     // Under a lease.
     let watch = control.clone();
-    tasks.spawn(async move { watch.watch_conditions().await });
+    spawn(&mut tasks, control, async move { watch.watch_conditions().await });
     // In each process, for its own nodes and callers.
     let others = control.clone();
-    tasks.spawn(async move { others.follow_other_processes().await });
+    spawn(&mut tasks, control, async move { others.follow_other_processes().await });
     // In each process, for its own clients.
     let limits = state.clone();
-    tasks.spawn(async move { limits.share_rate_limits().await });
+    spawn(&mut tasks, control, async move { limits.share_rate_limits().await });
     // In each process, because each has its own log, which contains the records of all.
     if let Some(log) = audit_log {
-        let control = control.clone();
-        tasks.spawn(async move { stream_audit(&control, log).await });
+        let records = control.clone();
+        spawn(&mut tasks, control, async move { stream_audit(&records, log).await });
     }
     tasks
+}
+
+/// Starts work that uses the database. It ends when a newer version has upgraded the database so that this one can't work with it.
+fn spawn(tasks: &mut JoinSet<()>, control: &Control, work: impl Future<Output = ()> + Send + 'static) {
+    let control = control.clone();
+    tasks.spawn(async move { control.until_outdated(work).await });
 }
 
 /// Releases the leases of a control plane whose background tasks have ended. If the database doesn't respond, they expire.

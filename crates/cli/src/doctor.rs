@@ -125,14 +125,18 @@ const READINESS: [(&str, &str); 4] = [
         "writes",
         "nothing can be stored: the disk may be full, or the database read-only. See the server's log",
     ),
-    ("migrations", "the database has the schema of another version: run the version that created it"),
+    (
+        "migrations",
+        "the database has the schema of another version, such as a newer one that another server runs: upgrade this server, \
+         or run the version that created it",
+    ),
     (
         "node",
         "no node is connected: start the server, or another one on the same database, without --no-node, or start a node with `bucketry node`",
     ),
 ];
 
-/// Checks whether the server is ready. Returns whether it answered.
+/// Checks whether the server is ready. Returns whether it answers other calls.
 async fn readiness(client: &ApiClient, findings: &mut Vec<DoctorFinding>) -> bool {
     let body: Value = match client.get("/ready").await {
         Ok(body) => body,
@@ -146,7 +150,8 @@ async fn readiness(client: &ApiClient, findings: &mut Vec<DoctorFinding>) -> boo
         let ok = body.get(check).and_then(Value::as_bool).unwrap_or(false);
         findings.push(DoctorFinding::new(check, ok, if ok { "ok" } else { remedy }));
     }
-    true
+    // With another schema, it refuses every call.
+    body.get("migrations").and_then(Value::as_bool) != Some(false)
 }
 
 /// Shows who is logged in, and checks for providers that refuse the server's clock. Returns whether the server accepts

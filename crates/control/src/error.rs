@@ -263,6 +263,13 @@ pub enum Error {
     /// A node's message was refused because of its signature, its time, or because it is a repetition.
     #[error("{0}")]
     NodeMessage(String),
+    /// A newer version has upgraded the database, and this one can't work with it any more. Nothing was stored. Upgrade this server.
+    /// The number is that of the newest migration.
+    #[error(
+        "a newer version of Bucketry has upgraded the registry's database (migration {0}), and this server can't work with it: \
+         upgrade this server"
+    )]
+    Outdated(i64),
     /// The database is unavailable. Nothing was stored; try again.
     #[error("{}, so nothing was changed: try again in a moment", unavailable(.0))]
     Unavailable(#[source] StoreError),
@@ -331,6 +338,7 @@ impl Error {
             Self::Rule { code, .. } => code,
             Self::Conflict => "CONFLICT",
             Self::NodeMessage(_) => INVALID_NODE_MESSAGE,
+            Self::Outdated(_) => "SERVER_OUTDATED",
             Self::Unavailable(_) => "STORAGE_UNAVAILABLE",
             Self::Internal(_) => "INTERNAL_ERROR",
         }
@@ -358,6 +366,7 @@ impl From<StoreError> for Error {
             | StoreError::BeingMigrated
             | StoreError::LeaseLost(_)
             | StoreError::Audit(_) => Self::Unavailable(error),
+            StoreError::Outdated(migration) => Self::Outdated(migration),
             other => Self::Internal(Box::new(other)),
         }
     }

@@ -35,6 +35,7 @@ pub mod nodes;
 pub mod notifications;
 pub mod organizations;
 mod other_processes;
+pub mod outdated;
 pub mod overview;
 pub mod password;
 pub mod presence;

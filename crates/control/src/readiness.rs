@@ -92,7 +92,7 @@ impl Control {
     async fn check_database(&self) -> DatabaseCheck {
         let (responds, migrations) = match self.inner.store.check().await {
             Ok(()) => (true, true),
-            Err(StoreError::Schema(_)) => (true, false),
+            Err(StoreError::Schema(_) | StoreError::Outdated(_)) => (true, false),
             Err(_) => (false, false),
         };
         let writes = responds && migrations && self.takes_writes().await;

@@ -82,6 +82,7 @@ impl PageError {
         match self {
             Self::TooMany { retry_after, .. } => Some(*retry_after),
             Self::Control(Error::Unavailable(_)) | Self::Body(BodyError::Overloaded(_)) => Some(5),
+            Self::Control(Error::Outdated(_)) => Some(30),
             _ => None,
         }
     }
@@ -92,6 +93,7 @@ impl PageError {
             Self::Control(Error::NotFound(_)) | Self::NoSuchPage => "There is nothing here",
             Self::Control(Error::Forbidden(_) | Error::NotValidated) => "You don’t have access",
             Self::Control(Error::Unavailable(_)) => "The registry can’t reach its database",
+            Self::Control(Error::Outdated(_)) => "This server must be upgraded",
             Self::Control(Error::Conflict) => "Somebody else changed this",
             Self::Control(Error::Internal(_)) => "Something went wrong in the server",
             Self::CrossSite(_) => "This request did not come from this dashboard",
@@ -126,8 +128,9 @@ impl PageError {
     pub(crate) fn is_worth_repeating(&self) -> bool {
         matches!(
             self,
-            Self::Control(Error::Unavailable(_) | Error::Internal(_) | Error::NodeTimeout)
-                | Self::TooMany { .. }
+            Self::Control(
+                Error::Unavailable(_) | Error::Outdated(_) | Error::Internal(_) | Error::NodeTimeout
+            ) | Self::TooMany { .. }
                 | Self::Body(_)
         )
     }
@@ -158,6 +161,7 @@ fn status_of(error: &Error) -> StatusCode {
         }
         Error::TooManyValidations(_) => StatusCode::TOO_MANY_REQUESTS,
         Error::Unavailable(_)
+        | Error::Outdated(_)
         | Error::NoNodeOnline
         | Error::NoPinnedNodeOnline
         | Error::NoRecipient

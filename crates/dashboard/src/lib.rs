@@ -27,6 +27,7 @@ mod limits;
 mod links;
 mod live_streams;
 mod observe;
+mod outdated;
 mod pages;
 mod parts;
 mod paths;

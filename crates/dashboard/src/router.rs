@@ -11,6 +11,7 @@ use tower_http::compression::CompressionLayer;
 use crate::guard::refuse_cross_site;
 use crate::headers::secure;
 use crate::observe::ObservedPages;
+use crate::outdated::refuse_if_outdated;
 use crate::pages::{
     add_bucket, audit, bucket, bucket_selection, buckets, files, live, missing, node, nodes, notifications,
     overview, password, people, person, repositories, repository, repository_settings, settings, sign_in,
@@ -23,6 +24,7 @@ pub fn router(app: Dashboard) -> Router {
     pages()
         .layer(catch_panics(panicked))
         .layer(middleware::from_fn_with_state(app.clone(), refuse_cross_site))
+        .layer(middleware::from_fn_with_state(app.clone(), refuse_if_outdated))
         .layer(CompressionLayer::new())
         .layer(middleware::from_fn(secure))
         .layer(middleware::from_fn_with_state(ObservedPages, observe::<ObservedPages>))

@@ -48,8 +48,15 @@ pub enum StoreError {
     /// Another control plane has acquired the lease that the write needs. Nothing was stored. Stop the work.
     #[error("another control plane has taken over {0}")]
     LeaseLost(LeaseName),
-    /// This version can't use the database: another program or a newer version created it, or a migration was
-    /// changed. The text says what to do.
+    /// A newer version has upgraded the database in a way that this version can't work with. Run that version. The number is that
+    /// of the newest migration.
+    #[error(
+        "this version can't use the database: a newer version of Bucketry has upgraded it (migration {0}); run that version, \
+         or restore a backup from before the upgrade"
+    )]
+    Outdated(i64),
+    /// This version can't use the database: another program created it, or a migration was changed. The text says what to
+    /// do.
     #[error("this version can't use the database: {0}")]
     Schema(String),
     /// A stored value can't be read: something else changed the database, or it is damaged.

@@ -123,6 +123,13 @@ pub trait Store:
     /// Checks that the database responds and that its schema is the one that this version needs.
     async fn check(&self) -> Result<()>;
 
+    /// Fails with [`StoreError::Outdated`] once a newer version has upgraded the database in a way that this version can't work
+    /// with. From then on, all methods that use the database fail. Doesn't ask the database.
+    fn check_version(&self) -> Result<()>;
+
+    /// Waits until [`Self::check_version`] fails: at most about a second longer than the upgrade takes.
+    async fn outdated(&self);
+
     /// Checks that writes succeed, by storing one small row. Fails if the disk is full or the database is
     /// read-only.
     async fn check_writes(&self, now: Timestamp) -> Result<()>;

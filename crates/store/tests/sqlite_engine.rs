@@ -120,7 +120,7 @@ fn mode(path: &Path) -> u32 {
 
 async fn schema_error(directory: &Path) -> String {
     match SqliteStore::open(directory, quick()).await {
-        Err(StoreError::Schema(response)) => response,
+        Err(error @ (StoreError::Schema(_) | StoreError::Outdated(_))) => error.to_string(),
         other => panic!("expected a schema error, not {other:?}"),
     }
 }

@@ -7,44 +7,31 @@
 //! is opened while it runs.
 //!
 //! A server that finds a migration opens no more connections, because its registry may have been moved. It finds
-//! out even after the migration has ended, because the database counts migrations.
+//! out even after the migration has ended, because the database counts migrations ([`super::fence`]).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _, Row as _};
+use sqlx::{ConnectOptions as _, Connection as _, Pool, Row as _};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use super::dialect::{self, Connection};
+use super::dialect::{self, Connection, Db};
+use super::fence::{self, Fence, TRY_SHARED, schema_key};
 use crate::{Result, StoreError};
 
-/// Locks the schema by its `oid`, shifted into the signed range of the lock's second key. The first key is `BKTR`.
-macro_rules! try_lock {
-    ($function:literal) => {
-        concat!(
-            "SELECT ",
-            $function,
-            "(1112233042, (COALESCE(current_schema()::regnamespace::oid::bigint, 0) - 2147483648)::int)"
-        )
-    };
-}
-const TRY_SHARED: &str = try_lock!("pg_try_advisory_lock_shared");
 /// Another lock, which only the process holds that makes a scheduled backup. The first key is `BKTS`.
-pub(super) const TRY_BACKUP: &str = "SELECT pg_try_advisory_lock(1112233043, \
-    (COALESCE(current_schema()::regnamespace::oid::bigint, 0) - 2147483648)::int)";
-const TRY_ALONE: &str = try_lock!("pg_try_advisory_lock");
+pub(super) const TRY_BACKUP: &str = concat!("SELECT pg_try_advisory_lock(1112233043, ", schema_key!(), ")");
+const TRY_ALONE: &str = concat!("SELECT pg_try_advisory_lock(1112233042, ", schema_key!(), ")");
 
-/// The number of migrations that have begun so far.
-const BEGUN: &str = "SELECT COALESCE((SELECT m.number FROM migrations_begun m WHERE m.id = 1), 0)";
+/// Counts a migration.
 const BEGIN: &str = "INSERT INTO migrations_begun (id, number) VALUES (1, 1) \
                      ON CONFLICT (id) DO UPDATE SET number = migrations_begun.number + 1";
 
-/// How often the dedicated connection is checked. Frequent enough to keep firewalls from dropping it as idle.
-const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// How often the dedicated connection is checked. So soon a server notices that a newer version has upgraded the database.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// The delay before a lost connection is opened again, and before a lock that somebody else holds is tried again.
 const TRY_AGAIN: Duration = Duration::from_millis(250);
 
@@ -64,6 +51,8 @@ pub(super) enum Use {
 pub(super) struct Claim {
     held: Arc<Held>,
     keeper: JoinHandle<()>,
+    /// Closes a server's connections when the fence says so.
+    closer: Option<JoinHandle<()>>,
 }
 
 struct Held {
@@ -88,21 +77,37 @@ impl Claim {
         }
         let held = Arc::new(Held { connection: Mutex::new(Some(connection)), fence: Fence::default() });
         let keeper = tokio::spawn(keep(Arc::clone(&held), connecting.clone(), how));
-        Ok(Self { held, keeper })
+        Ok(Self { held, keeper, closer: None })
     }
 
-    /// Counts a migration, or for a server stores how many migrations there were before it. The schema must exist.
+    /// Counts a migration, or for a server stores how many there were before it. The schema must exist.
     pub(super) async fn begin(&self, how: Use) -> Result<()> {
         let mut slot = self.held.connection.lock().await;
         let Some(connection) = slot.as_mut() else { return Err(StoreError::BeingMigrated) };
         match how {
             Use::Alone => sqlx::query(BEGIN).execute(connection).await.map(drop).map_err(dialect::error),
-            Use::Shared => {
-                let begun = begun(connection).await.map_err(dialect::error)?;
-                self.held.fence.0.begun.store(begun, Ordering::SeqCst);
-                Ok(())
-            }
+            Use::Shared => self.held.fence.begin(connection).await,
         }
+    }
+
+    /// Ends the connections of servers that are too old for the schema.
+    pub(super) async fn end_outdated(&self) {
+        if let Some(connection) = self.held.connection.lock().await.as_mut() {
+            fence::end_outdated(connection).await;
+        }
+    }
+
+    /// Closes these connections as soon as a newer version has upgraded the database in a way that this one can't work with.
+    pub(super) fn close_when_outdated(&mut self, pools: Vec<Pool<Db>>) {
+        let fence = self.fence();
+        self.closer = Some(tokio::spawn(async move {
+            fence.outdated().await;
+            // From here on, nobody gets a connection. Those in use are closed when their transactions end.
+            let closing: Vec<_> = pools.iter().map(Pool::close).collect();
+            for pool in closing {
+                pool.await;
+            }
+        }));
     }
 
     /// The fence that decides whether connections of a server's pool may be used.
@@ -132,48 +137,10 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         self.keeper.abort();
-    }
-}
-
-/// Whether connections may still be used. Closed permanently once a migration was seen.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Fence(Arc<FenceState>);
-
-#[derive(Debug, Default)]
-struct FenceState {
-    closed: AtomicBool,
-    /// The number of migrations that had begun when the server started.
-    begun: AtomicI64,
-}
-
-impl Fence {
-    pub(super) fn is_closed(&self) -> bool {
-        self.0.closed.load(Ordering::SeqCst)
-    }
-
-    fn close(&self) {
-        if !self.0.closed.swap(true, Ordering::SeqCst) {
-            tracing::error!("{}", StoreError::BeingMigrated);
+        if let Some(closer) = &self.closer {
+            closer.abort();
         }
     }
-
-    /// Makes a new connection hold the shared lock, or rejects it.
-    pub(super) async fn admit(&self, connection: &mut Connection) -> std::result::Result<(), sqlx::Error> {
-        let refused = || sqlx::Error::Protocol(StoreError::BeingMigrated.to_string());
-        if self.is_closed() {
-            return Err(refused());
-        }
-        let locked: bool = sqlx::query(TRY_SHARED).fetch_one(&mut *connection).await?.try_get(0)?;
-        if locked && begun(connection).await? == self.0.begun.load(Ordering::SeqCst) {
-            return Ok(());
-        }
-        self.close();
-        Err(refused())
-    }
-}
-
-async fn begun(connection: &mut Connection) -> std::result::Result<i64, sqlx::Error> {
-    sqlx::query(BEGUN).fetch_one(connection).await?.try_get(0)
 }
 
 async fn try_lock(connection: &mut Connection, how: Use) -> Result<bool> {
@@ -191,19 +158,29 @@ async fn answers(connection: Option<&mut Connection>) -> bool {
     tokio::time::timeout(ANSWERS_WITHIN, connection.ping()).await.is_ok_and(|answered| answered.is_ok())
 }
 
-/// Maintains the dedicated connection, until a migration loses its own or a server finds a migration.
+/// The same, and closes the fence if this version can't work with the schema any more.
+async fn is_usable(connection: Option<&mut Connection>, fence: &Fence) -> bool {
+    let Some(connection) = connection else { return false };
+    tokio::time::timeout(ANSWERS_WITHIN, fence.refresh(connection)).await.is_ok_and(|read| read.is_ok())
+}
+
+/// Maintains the dedicated connection, until a migration loses its own, a server finds a migration, or this version can't work
+/// with the schema any more.
 async fn keep(held: Arc<Held>, connecting: PgConnectOptions, how: Use) {
     loop {
         sleep(LOOK_AGAIN).await;
         let mut slot = held.connection.lock().await;
-        if answers(slot.as_mut()).await {
+        let is_usable = is_usable(slot.as_mut(), &held.fence).await;
+        if is_usable && !held.fence.is_closed() {
             continue;
         }
         *slot = None;
+        if held.fence.is_closed() {
+            return;
+        }
         if how == Use::Alone {
             // Others may have used the registry in between.
-            held.fence.0.closed.store(true, Ordering::SeqCst);
-            return;
+            return held.fence.lose();
         }
         drop(slot);
         let Some(again) = open_again(&connecting, &held.fence).await else { return held.fence.close() };

@@ -15,6 +15,7 @@ mod backup;
 mod candidate;
 mod claim;
 mod dialect;
+mod fence;
 mod generation;
 mod open;
 mod restore;
@@ -31,7 +32,7 @@ use jiff::Timestamp;
 use sqlx::Pool;
 
 use crate::lease::Lease;
-use crate::{Result, Store, StoreError};
+use crate::{Result, Store};
 use claim::Claim;
 use dialect::Db;
 use generation::SharedGenerations;
@@ -79,14 +80,21 @@ impl Store for PostgresStore {
     }
 
     async fn check(&self) -> Result<()> {
-        let is_fenced = || self.claim.as_ref().is_some_and(|claim| claim.fence().is_closed());
-        if is_fenced() {
-            return Err(StoreError::BeingMigrated);
-        }
+        let fence = || self.claim.as_ref().map_or(Ok(()), |claim| claim.fence().check());
+        fence()?;
         // It may be this call's connection that was rejected.
-        open::check(&self.readers)
-            .await
-            .map_err(|error| if is_fenced() { StoreError::BeingMigrated } else { error })
+        open::check(&self.readers).await.map_err(|error| fence().err().unwrap_or(error))
+    }
+
+    fn check_version(&self) -> Result<()> {
+        self.claim.as_ref().map_or(Ok(()), |claim| claim.fence().check_version())
+    }
+
+    async fn outdated(&self) {
+        match &self.claim {
+            Some(claim) => claim.fence().outdated().await,
+            None => std::future::pending().await,
+        }
     }
 
     async fn check_writes(&self, now: Timestamp) -> Result<()> {

@@ -8,8 +8,9 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, Pool, Row as _};
 
-use super::claim::{Claim, Fence, Use};
+use super::claim::{Claim, Use};
 use super::dialect::{self, Connection, Db};
+use super::fence::Fence;
 use super::signals::Listening;
 use super::sql::Generations;
 use super::sql::schema::{self, AcceptedSchema};
@@ -100,7 +101,7 @@ impl PostgresStore {
         within(options, reach(&connecting)).await?;
         let claim = Claim::take(&connecting, Use::Alone, options.acquire_timeout).await?;
         prepare(&connecting, migrations, AcceptedSchema::Own).await.map_err(|error| match error {
-            StoreError::Schema(_) => StoreError::Schema(
+            StoreError::Schema(_) | StoreError::Outdated(_) => StoreError::Schema(
                 "its schema is newer than that of the backup, or another program's: restore into an empty database".to_owned(),
             ),
             other => other,
@@ -134,18 +135,22 @@ impl PostgresStore {
     async fn open_claimed(address: &Address, options: &Options, how: Use) -> Result<Self> {
         let connecting = connecting(address);
         within(options, reach(&connecting)).await?;
-        let claim = Claim::take(&connecting, how, options.acquire_timeout).await?;
+        let mut claim = Claim::take(&connecting, how, options.acquire_timeout).await?;
         let accepted = match how {
             Use::Shared => AcceptedSchema::Compatible,
             Use::Alone => AcceptedSchema::Own,
         };
         let has_unlisted = prepare(&connecting, &MIGRATIONS, accepted).await?;
         claim.begin(how).await?;
+        claim.end_outdated().await;
 
         let limited = limited(connecting, options);
         let fence = (how == Use::Shared).then(|| claim.fence());
         let listening = fence.clone().map(|fence| listening(options, fence, limited.clone()));
         let pool = pool(options, fence).connect_lazy_with(limited);
+        if let Some(Listening { pool: listening }) = &listening {
+            claim.close_when_outdated(vec![pool.clone(), listening.clone()]);
+        }
         check(&pool).await?;
         let store = Self { skip_audit: options.skip_audit, listening, ..Self::over(pool, Some(claim)) };
         if has_unlisted {

@@ -66,7 +66,7 @@ pub(in super::super) async fn check_compatible(
     let oldest: Option<i64> = row.map(|row| row.try_get(0)).transpose().map_err(dialect::error)?;
     match oldest {
         Some(oldest) if oldest <= known => Ok(()),
-        _ => Err(newer(applied)),
+        _ => Err(StoreError::Outdated(applied)),
     }
 }
 
@@ -92,16 +92,9 @@ pub(in super::super) fn older(applied: i64, known: i64) -> StoreError {
     ))
 }
 
-fn newer(version: i64) -> StoreError {
-    StoreError::Schema(format!(
-        "a newer version of Bucketry has upgraded it (migration {version}); run that version, or restore a backup \
-         from before the upgrade"
-    ))
-}
-
 fn schema_error(error: MigrateError) -> StoreError {
     match error {
-        MigrateError::VersionMissing(version) => newer(version),
+        MigrateError::VersionMissing(version) => StoreError::Outdated(version),
         MigrateError::VersionMismatch(version) => StoreError::Schema(format!(
             "migration {version} was applied in another form than in this version; run the version of Bucketry \
              that made the database, or restore a backup"

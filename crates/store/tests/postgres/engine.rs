@@ -86,7 +86,7 @@ async fn try_open(address: &str) -> Result<PostgresStore, StoreError> {
 
 async fn schema_error(database: &str) -> String {
     match try_open(&address_of(database)).await {
-        Err(StoreError::Schema(response)) => response,
+        Err(error @ (StoreError::Schema(_) | StoreError::Outdated(_))) => error.to_string(),
         other => panic!("expected a schema error, not {other:?}"),
     }
 }
