@@ -210,7 +210,9 @@ fn line(viewer: &Viewer, row: &NodeRow<'_>) -> Markup {
                     (None, Some(report)) => {
                         (state::status(report.status))
                         div.why {
-                            @if let Some(latency) = report.latency_ms { (human::latency(f64::from(latency))) " " }
+                            @if let Some(latency) = report.latency_ms {
+                                (human::latency(f64::from(latency))) @if report.since.is_some() { ", " }
+                            }
                             @if let Some(since) = report.since { (time::lasting(since, now)) }
                         }
                         @if let Some(failure) = &report.last_error { div.why { (time::in_text(&failure.message)) } }
