@@ -54,7 +54,9 @@ async fn only_administrators_see_keys() {
     let key = deployment.organization_key().await;
     deployment.user("user@example.com", OrgRole::User, None).await;
     let user = deployment.sign_in("user@example.com").await;
-    let list = deployment.get(&user, "/ui/nodes").await.text;
+    let list = deployment.get(&user, "/ui/nodes").await;
+    assert_eq!(list.status, StatusCode::OK);
+    let list = list.text;
     assert!(!list.contains("Keys of the organization") && !list.contains(&key.to_string()), "{list}");
     for path in ["/ui/nodes/keys".to_owned(), format!("/ui/nodes/keys/{key}/delete")] {
         let refused = deployment.post(&user, &path, &[]).await;
