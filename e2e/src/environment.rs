@@ -43,6 +43,11 @@ pub fn python() -> Result<PathBuf> {
     variable("BUCKETRY_TEST_PYTHON").map(PathBuf::from)
 }
 
+/// The library that gives a process another clock, if it is installed.
+pub(crate) fn faketime() -> Option<PathBuf> {
+    variable("BUCKETRY_TEST_FAKETIME").ok().map(PathBuf::from)
+}
+
 /// The S3 server that all tests share. Don't stop it, and because its two buckets are shared, use keys with a
 /// unique prefix.
 pub fn shared_s3_endpoint() -> Result<String> {

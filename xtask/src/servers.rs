@@ -63,6 +63,7 @@ impl Servers {
         ];
         let optional = [
             ("BUCKETRY_TEST_NGINX", tools.nginx().map(text)),
+            ("BUCKETRY_TEST_FAKETIME", tools.faketime().map(text)),
             ("BUCKETRY_TEST_PROMTOOL", tools.promtool().map(text)),
             ("BUCKETRY_TEST_ALERTMANAGER", tools.alertmanager().map(text)),
             ("BUCKETRY_TEST_TRACE_COLLECTOR", tools.trace_collector().as_deref().map(text)),

@@ -155,8 +155,9 @@ const OPTIONAL_CLIENTS: [&str; 2] = ["restic", "docker-registry"];
 const OPTIONAL_SHELLS: [&str; 2] = ["zsh", "fish"];
 
 /// What is tested with optional tools, each with the number of its tests and what to do to have it.
-const OPTIONAL_TOOLS: [(&str, u64, &str); 7] = [
+const OPTIONAL_TOOLS: [(&str, u64, &str); 8] = [
     ("nginx", 1, "install Debian's package nginx: apt-get install nginx-light"),
+    ("libfaketime", 3, "install Debian's package libfaketime: apt-get install libfaketime"),
     ("promtool", 4, "install Debian's package prometheus: apt-get install prometheus"),
     (
         "Alertmanager",
@@ -185,6 +186,7 @@ fn not_installed(tools: &Tools) -> Tally {
     }
     let has = [
         tools.nginx().is_some(),
+        tools.faketime().is_some(),
         tools.promtool().is_some(),
         tools.alertmanager().is_some(),
         tools.trace_collector().is_some(),

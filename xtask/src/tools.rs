@@ -41,6 +41,7 @@ pub(crate) struct Tools {
     older_servers: PathBuf,
     proxies: PathBuf,
     nginx: Option<PathBuf>,
+    faketime: Option<PathBuf>,
     promtool: Option<PathBuf>,
     alertmanager: Option<PathBuf>,
 }
@@ -77,6 +78,7 @@ impl Tools {
             older_servers: servers.join("bin"),
             proxies: proxies.join("bin"),
             nginx: of_debian(&dir, "nginx", "sbin/nginx", "-v"),
+            faketime: faketime(&dir),
             promtool: of_debian(&dir, "prometheus", "bin/promtool", "--version"),
             alertmanager: of_debian(
                 &dir,
@@ -135,6 +137,11 @@ impl Tools {
     /// The reverse proxy nginx. `None` where it can't be had.
     pub(crate) fn nginx(&self) -> Option<&Path> {
         self.nginx.as_deref()
+    }
+
+    /// The library that gives a process another clock. `None` where it can't be had.
+    pub(crate) fn faketime(&self) -> Option<&Path> {
+        self.faketime.as_deref()
     }
 
     /// The Cloud Storage server, whose Python package contains a program for each platform.
@@ -231,6 +238,30 @@ fn of_debian(dir: &Path, package: &str, program: &str, version: &str) -> Option<
         command::complain(&format!("{program} is missing: {error}"));
     }
     Some(unpacked).filter(|program| runs(program))
+}
+
+/// The library libfaketime of Debian's package, installed or unpacked. The reason why it is missing is printed.
+fn faketime(dir: &Path) -> Option<PathBuf> {
+    let unpacked = dir.join("libfaketime/usr/lib");
+    let find = || [&unpacked, Path::new("/usr/lib")].into_iter().find_map(faketime_in);
+    let found = find();
+    if found.is_some() || !cfg!(target_os = "linux") {
+        return found;
+    }
+    command::complain("downloading the libfaketime package (only once; unpacked under the target directory)");
+    if let Err(error) = debian::unpack(dir, "libfaketime") {
+        command::complain(&format!("libfaketime is missing: {error}"));
+    }
+    find()
+}
+
+/// The library in a folder of libraries, which are in one folder for each kind of machine, if programs work with it.
+fn faketime_in(libraries: &Path) -> Option<PathBuf> {
+    let machines = fs::read_dir(libraries).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    let library = machines.map(|dir| dir.join("faketime/libfaketime.so.1")).find(|file| file.is_file())?;
+    let mut show = Command::new("date");
+    show.arg("+%Y").env("LD_PRELOAD", &library).env("FAKETIME", "@2001-02-03 04:05:06");
+    (command::output(&mut show).ok()?.trim() == "2001").then_some(library)
 }
 
 /// Creates a virtual environment with exactly the packages of a lock file, unless it already exists.

@@ -7,6 +7,7 @@ use bucketry_api_types::error::WrongField;
 use bucketry_control::repositories::RepoErrorCode;
 use bucketry_control::{Error as ControlError, FieldError, ResourceKind};
 use bucketry_model::diagnosis::Check;
+use bucketry_model::node_protocol::WRONG_CLOCK_FIELD;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
@@ -223,7 +224,8 @@ fn status_of(error: &ControlError) -> StatusCode {
         | ControlError::EmailTaken
         | ControlError::ValidationFailed(_)
         | ControlError::Rule { .. }
-        | ControlError::NodeMessage(_) => StatusCode::BAD_REQUEST,
+        | ControlError::NodeMessage(_)
+        | ControlError::NodeClock(_) => StatusCode::BAD_REQUEST,
         ControlError::Repository { code, .. } => match code {
             RepoErrorCode::NotFound => StatusCode::NOT_FOUND,
             RepoErrorCode::QuotaExceeded => StatusCode::TOO_MANY_REQUESTS,
@@ -263,6 +265,12 @@ impl From<ControlError> for ApiError {
                 let mut base = base;
                 let message = "is not your current password".to_owned();
                 base.0.answer.fields.push(WrongField { field: "currentPassword".into(), message });
+                base
+            }
+            // By this field, nodes tell a wrong clock from a wrong key.
+            ControlError::NodeClock(message) => {
+                let mut base = base;
+                base.0.answer.fields.push(WrongField { field: WRONG_CLOCK_FIELD.into(), message });
                 base
             }
             ControlError::ValidationFailed(diagnosis) => {

@@ -260,9 +260,13 @@ pub enum Error {
     /// Somebody else changed the resource in the meantime. Read it again and retry.
     #[error("somebody else changed this in the meantime: read it again and repeat the change")]
     Conflict,
-    /// A node's message was refused because of its signature, its time, or because it is a repetition.
+    /// A node's message was refused because of its signature, or because it is a repetition.
     #[error("{0}")]
     NodeMessage(String),
+    /// A node's message was refused because the clocks of the node and the control plane differ too much. The text says
+    /// which one to correct.
+    #[error("{0}")]
+    NodeClock(String),
     /// A newer version has upgraded the database, and this one can't work with it any more. Nothing was stored. Upgrade this server.
     /// The number is that of the newest migration.
     #[error(
@@ -337,7 +341,7 @@ impl Error {
             Self::Repository { code, .. } => code.as_str(),
             Self::Rule { code, .. } => code,
             Self::Conflict => "CONFLICT",
-            Self::NodeMessage(_) => INVALID_NODE_MESSAGE,
+            Self::NodeMessage(_) | Self::NodeClock(_) => INVALID_NODE_MESSAGE,
             Self::Outdated(_) => "SERVER_OUTDATED",
             Self::Unavailable(_) => "STORAGE_UNAVAILABLE",
             Self::Internal(_) => "INTERNAL_ERROR",

@@ -180,6 +180,7 @@ fn status_of(error: &Error) -> StatusCode {
         | Error::CurrentPasswordWrong
         | Error::ValidationFailed(_)
         | Error::QuotaExceeded(_)
-        | Error::NodeMessage(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        | Error::NodeMessage(_)
+        | Error::NodeClock(_) => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }

@@ -24,6 +24,7 @@ pub mod json_error;
 pub mod latency;
 pub mod name;
 pub mod node;
+pub mod node_clock;
 pub mod node_processes;
 pub mod node_protocol;
 pub mod node_silence;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bucketry_client::{ClientError, NodeClient};
 use bucketry_model::node_protocol::{
     Heartbeat, INVALID_NODE_MESSAGE, InventoryOrders, InventoryReport, MAX_BATCH_BYTES, NODE_NOT_APPROVED,
-    Register, Report, SyncAnswer,
+    Register, Report, SyncAnswer, WRONG_CLOCK_FIELD,
 };
 
 /// Why the control plane didn't accept a message, classified by what the node has to do next.
@@ -15,10 +15,14 @@ pub enum ControlPlaneError {
     /// The control plane can't be reached, or can't respond now. Try again later.
     #[error("{0}")]
     Unavailable(String),
-    /// The control plane doesn't know the node, or rejects its key or its time. Register, then try again. If the
-    /// registration is rejected too, an operator has to check the node's key and clock.
+    /// The control plane doesn't know the node, or rejects its key. Register, then try again. If the registration is
+    /// rejected too, an operator has to check the node's key.
     #[error("{0}")]
     Unregistered(String),
+    /// The clocks of the node and the control plane differ too much. Register until that succeeds; an operator has to correct
+    /// the clock that the text names.
+    #[error("{0}")]
+    WrongClock(String),
     /// The node's public key isn't approved, so it gets no configuration. Ask again: an operator has to approve it.
     #[error("{0}")]
     NotApproved(String),
@@ -30,6 +34,13 @@ pub enum ControlPlaneError {
         /// One sentence that explains the refusal.
         message: String,
     },
+}
+
+impl ControlPlaneError {
+    /// Whether the node has to register before it sends anything else.
+    pub(crate) fn needs_registration(&self) -> bool {
+        matches!(self, Self::Unregistered(_) | Self::WrongClock(_))
+    }
 }
 
 /// The largest size of the samples, results or rows in one message, in bytes.
@@ -85,7 +96,11 @@ fn judge(error: ClientError) -> ControlPlaneError {
         ClientError::Refused(refusal) => match refusal.status {
             401 | 403 | 404 => ControlPlaneError::Unregistered(response),
             _ if refusal.error_code.as_deref() == Some(INVALID_NODE_MESSAGE) => {
-                ControlPlaneError::Unregistered(response)
+                if refusal.fields.iter().any(|wrong| wrong.field == WRONG_CLOCK_FIELD) {
+                    ControlPlaneError::WrongClock(response)
+                } else {
+                    ControlPlaneError::Unregistered(response)
+                }
             }
             _ if refusal.error_code.as_deref() == Some(NODE_NOT_APPROVED) => {
                 ControlPlaneError::NotApproved(response)
@@ -99,17 +114,21 @@ fn judge(error: ClientError) -> ControlPlaneError {
 
 #[cfg(test)]
 mod tests {
-    use bucketry_client::Refusal;
+    use bucketry_client::{Refusal, WrongField};
     use bucketry_model::node_protocol::BATCH_OUT_OF_ORDER;
 
     use super::*;
 
     fn refused(status: u16, code: &str) -> ControlPlaneError {
+        refused_because_of(vec![], status, code)
+    }
+
+    fn refused_because_of(fields: Vec<WrongField>, status: u16, code: &str) -> ControlPlaneError {
         judge(ClientError::Refused(Box::new(Refusal {
             status,
             error_code: Some(code.to_owned()),
             message: "No.".to_owned(),
-            fields: vec![],
+            fields,
             retry_after: None,
             body: serde_json::Value::Null,
         })))
@@ -121,6 +140,11 @@ mod tests {
             assert!(matches!(refused(status, "X"), ControlPlaneError::Unregistered(_)), "{status}");
         }
         assert!(matches!(refused(400, INVALID_NODE_MESSAGE), ControlPlaneError::Unregistered(_)));
+        let wrong_time = WrongField { field: "timestamp".into(), message: "No.".to_owned() };
+        let refused_clock = refused_because_of(vec![wrong_time], 400, INVALID_NODE_MESSAGE);
+        assert!(
+            matches!(refused_clock, ControlPlaneError::WrongClock(_)) && refused_clock.needs_registration()
+        );
         for status in [408, 429, 500, 503] {
             assert!(matches!(refused(status, "X"), ControlPlaneError::Unavailable(_)), "{status}");
         }

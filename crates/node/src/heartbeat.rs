@@ -71,7 +71,7 @@ impl Heartbeats {
                     Err(error) => {
                         add(&self.metrics.heartbeats_failed, 1);
                         tracing::warn!(%error, "can't send a heartbeat");
-                        if matches!(error, ControlPlaneError::Unregistered(_)) {
+                        if error.needs_registration() {
                             self.registration.invalidate();
                         }
                         backoff.after_failure()

@@ -73,7 +73,7 @@ impl Registration {
             }
             Some(org) => format!("for this node, that is a key of the organization {org}"),
         };
-        format!("it must know the key that signs the node's messages ({key}), and both clocks must be right")
+        format!("it must know the key that signs the node's messages ({key})")
     }
 
     /// Records that the control plane doesn't know the node.
@@ -118,6 +118,12 @@ impl Registration {
                 }
                 Err(error @ ControlPlaneError::Unregistered(_)) => {
                     tracing::error!(%error, "the control plane refuses this node: {}", self.remedy());
+                }
+                Err(error @ ControlPlaneError::WrongClock(_)) => {
+                    tracing::error!(
+                        %error,
+                        "the control plane refuses this node because their clocks differ; the node tries again until they agree"
+                    );
                 }
                 Err(error) => tracing::warn!(%error, "can't register with the control plane yet"),
             }

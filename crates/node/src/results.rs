@@ -107,7 +107,7 @@ impl ResultReports {
                     }
                     Err(error) => {
                         tracing::warn!(%error, "can't report results of jobs yet");
-                        if matches!(error, ControlPlaneError::Unregistered(_)) {
+                        if error.needs_registration() {
                             self.registration.invalidate();
                         }
                         sleep(backoff.after_failure()).await;

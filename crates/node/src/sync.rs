@@ -91,7 +91,9 @@ impl Sync {
                     }
                     continue;
                 }
-                Err(ControlPlaneError::Unregistered(_)) => self.registration.invalidate(),
+                Err(ControlPlaneError::Unregistered(_) | ControlPlaneError::WrongClock(_)) => {
+                    self.registration.invalidate();
+                }
                 Err(ControlPlaneError::Unavailable(error)) => {
                     tracing::warn!(error, "can't sync with the control plane");
                 }

@@ -71,7 +71,7 @@ impl UsageReports {
                     }
                     Err(error) => {
                         tracing::warn!(%error, "can't report traffic yet");
-                        if matches!(error, ControlPlaneError::Unregistered(_)) {
+                        if error.needs_registration() {
                             self.registration.invalidate();
                         }
                         sleep(backoff.after_failure()).await;

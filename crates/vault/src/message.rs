@@ -1,8 +1,8 @@
 //! Signing and verifying node messages. `docs/nodes.md` has a worked example.
 
 use bucketry_model::canonical_text::{CanonicalObject, Limits, Refused, read_object};
-use bucketry_model::node_protocol::{CLOCK_TOLERANCE_SECONDS, REGISTER_PATH, UNREGISTER_PATH, signing_input};
-use jiff::{SignedDuration, Timestamp};
+use bucketry_model::node_protocol::{REGISTER_PATH, UNREGISTER_PATH, signing_input};
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::{NodeSigningKey, NodeVerifyingKey, VaultError};
@@ -148,8 +148,7 @@ impl UnverifiedMessage {
         Ok(Self { ip, id_org, sent_at, signature, coverage: SignatureCoverage::WholeMessage, signed })
     }
 
-    /// Finds the key that signed the message. The caller must also check that the message is recent ([`is_fresh`])
-    /// and not a repetition.
+    /// Finds the key that signed the message. The caller must also check that the message is recent and not a repetition.
     pub fn verify(&self, keys: &[NodeVerifyingKey]) -> Result<Verified, InvalidMessage> {
         let is_signer = |key: &NodeVerifyingKey| key.verifies(&self.signed, &self.signature);
         let key_index = keys.iter().position(is_signer).ok_or(InvalidMessage::Signature)?;
@@ -174,11 +173,6 @@ fn read_time(value: &Value) -> Option<Timestamp> {
         },
         _ => None,
     }
-}
-
-/// Whether the sender's time is within [`CLOCK_TOLERANCE_SECONDS`] of `now`.
-pub fn is_fresh(sent_at: Timestamp, now: Timestamp) -> bool {
-    sent_at.duration_since(now).abs() <= SignedDuration::from_secs(CLOCK_TOLERANCE_SECONDS)
 }
 
 #[cfg(test)]
@@ -244,17 +238,6 @@ mod tests {
         for wrong in wrong {
             assert_eq!(read_time(&wrong), None, "{wrong}");
         }
-    }
-
-    #[test]
-    fn five_minutes_of_difference_are_tolerated_and_no_more() {
-        for seconds in [-300, 0, 300] {
-            assert!(is_fresh(now(), now() + SignedDuration::from_secs(seconds)));
-        }
-        for millis in [-300_001, 300_001] {
-            assert!(!is_fresh(now(), now() + SignedDuration::from_millis(millis)));
-        }
-        assert!(!is_fresh(Timestamp::MAX, Timestamp::MIN));
     }
 
     /// A message in the installer's form, signed.

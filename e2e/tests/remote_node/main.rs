@@ -6,14 +6,15 @@ mod bad_disks;
 mod deleted_key;
 mod far;
 mod same_name;
+mod wrong_clock;
 
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use bucketry_e2e::{
-    Error, OPEN_BUCKET, Person, RemoteNode, RepositoryAccess, Result, Server, each, eventually, free_ports,
-    list, options, s3_bucket, shared_s3_endpoint,
+    Error, OPEN_BUCKET, Options, Person, RemoteNode, RepositoryAccess, Result, Server, each, eventually,
+    free_ports, list, options, s3_bucket, shared_s3_endpoint,
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -33,12 +34,16 @@ struct ControlPlane {
     _dir: TempDir,
 }
 
-/// The first start has an embedded node, which creates the deployment's key.
 async fn control_plane() -> Result<ControlPlane> {
+    control_plane_with(|options| options).await
+}
+
+/// The first start has an embedded node, which creates the deployment's key.
+async fn control_plane_with(adjust: impl FnOnce(Options) -> Options) -> Result<ControlPlane> {
     let dir = tempfile::tempdir().map_err(Error::Files)?;
     let data_dir = dir.path().join("data");
     let [port] = free_ports::<1>().map_err(Error::Files)?;
-    let options = options()?.data_dir(&data_dir).listen(&format!("127.0.0.1:{port}"));
+    let options = adjust(options()?).data_dir(&data_dir).listen(&format!("127.0.0.1:{port}"));
     let mut first = Server::start(options.clone()).await?;
     first.terminate().await?;
     let server = Server::start(options.arg("--no-node")).await?;

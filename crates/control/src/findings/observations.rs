@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use bucketry_model::bucket::StorageType;
 use bucketry_model::id::{BucketId, NodeId, WorkspaceId};
 use bucketry_model::node::WaitingBatches;
+use bucketry_model::node_clock::ClockDisagreement;
 use bucketry_model::node_processes::NodeProcesses;
 use bucketry_model::pinning::BucketPins;
 use bucketry_model::provider::Provider;
@@ -132,6 +133,8 @@ pub(super) struct ObservedNode {
     pub(super) waiting: Option<WaitingBatches>,
     /// The processes that report as this node. `None` for older nodes.
     pub(super) processes: Option<NodeProcesses>,
+    /// Whose clock is probably wrong, if this process lately refused the node's messages because of their time.
+    pub(super) clock: Option<ClockDisagreement>,
 }
 
 /// A bucket that is OFFLINE or DISCONNECTED.

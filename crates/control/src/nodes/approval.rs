@@ -23,6 +23,14 @@ use crate::{Control, Error, ResourceKind, Result};
 #[derive(Default)]
 pub(crate) struct OwnKeys(Mutex<HashSet<String>>);
 
+impl OwnKeys {
+    /// Whether a node with these public keys is the one in this process.
+    pub(super) fn has_all(&self, recipients: &[String]) -> bool {
+        let own = self.0.lock();
+        !recipients.is_empty() && recipients.iter().all(|key| own.contains(key))
+    }
+}
+
 impl Control {
     /// Approves the public keys of the node in this process.
     pub fn trust_vault_keys(&self, recipients: impl IntoIterator<Item = String>) {
@@ -31,11 +39,7 @@ impl Control {
 
     /// Which keys of a registration are approved with it.
     pub(super) async fn approval_of(&self, register: &Register) -> Result<KeyApproval> {
-        let is_own = {
-            let own = self.inner.own_keys.0.lock();
-            !register.recipients.is_empty() && register.recipients.iter().all(|key| own.contains(key))
-        };
-        if is_own {
+        if self.inner.own_keys.has_all(&register.recipients) {
             return Ok(KeyApproval::All);
         }
         let rotation = self.inner.store.rotation().await?;

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use bucketry_model::id::{NodeKeyId, OrgId};
 use bucketry_model::json_error;
+use bucketry_model::node_clock::{ClockDisagreement, ClockOffset};
 use bucketry_model::node_protocol::{
     CLOCK_TOLERANCE_SECONDS, MAX_MESSAGE_BYTES, REGISTER_PATH, UNREGISTER_PATH, limits,
 };
 use bucketry_vault::NodeVerifyingKey;
-use bucketry_vault::message::{SignatureCoverage, UnverifiedMessage, is_fresh};
+use bucketry_vault::message::{SignatureCoverage, UnverifiedMessage};
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
@@ -139,11 +140,6 @@ impl Control {
                 .map_err(refused)?
         };
         let now = self.inner.environment.now();
-        if !is_fresh(message.sent_at, now) {
-            return Err(refused(format_args!(
-                "its timestamp is off by more than {CLOCK_TOLERANCE_SECONDS} seconds: check the clocks of the node and the control plane"
-            )));
-        }
         let id_org = match &message.id_org {
             None => None,
             Some(text) => Some(
@@ -165,8 +161,17 @@ impl Control {
             (message, verified)
         })
         .await?;
-        let verified = verified.map_err(refused)?;
+        let offset = ClockOffset::of(message.sent_at, now);
+        let verified = match verified {
+            Ok(verified) => verified,
+            // Nothing in it can be trusted, and a wrong time is the likelier mistake.
+            Err(_) if !offset.is_tolerated() => return Err(wrong_time(&ClockDisagreement::of(offset, []))),
+            Err(error) => return Err(refused(error)),
+        };
         let key = known.get(verified.key_index).ok_or_else(key_is_gone)?;
+        if let Some(disagreement) = self.note_clock(key.org_id, &message.ip, offset, now).await? {
+            return Err(wrong_time(&disagreement));
+        }
         if !self.is_new_message(path, key.org_id, &message.signature, now).await? {
             return Err(refused("it was already received"));
         }
@@ -204,6 +209,10 @@ impl Control {
 
 fn refused(why: impl std::fmt::Display) -> Error {
     Error::NodeMessage(format!("the message was refused: {why}"))
+}
+
+fn wrong_time(disagreement: &ClockDisagreement) -> Error {
+    Error::NodeClock(format!("the message was refused: its timestamp {}", disagreement.explanation()))
 }
 
 /// The key that signed a message was deleted before the message was processed.

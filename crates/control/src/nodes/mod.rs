@@ -2,6 +2,7 @@
 //! protocol.
 
 mod approval;
+mod clocks;
 mod inventories;
 mod keys;
 mod messages;
@@ -14,6 +15,7 @@ mod served;
 mod synchronisation;
 
 pub(crate) use approval::OwnKeys;
+pub(crate) use clocks::NodeClocks;
 pub(crate) use keys::KeyGenerator;
 pub use keys::{CreatedOrganizationKey, OrganizationKey, authorize_organization_key};
 pub use messages::NodeMessage;

@@ -4,13 +4,13 @@ use bucketry_model::id::OrgId;
 use bucketry_model::node::{LastHeartbeat, WaitingBatches};
 use bucketry_model::node_processes::NodeProcesses;
 use bucketry_model::node_protocol::{
-    BATCH_OUT_OF_ORDER, BucketStatus, Heartbeat, KeyUse, REPORT_PATH, Report, STATUS_PATH,
+    BATCH_OUT_OF_ORDER, BucketStatus, Heartbeat, KeyUse, REPORT_PATH, Report, STATUS_PATH, UsageBatch,
 };
-use bucketry_model::time::is_ahead;
+use bucketry_model::time::{ACCEPTED_SKEW, is_ahead};
 use bucketry_model::uptime::{ProbeSample, longest_gap};
 use bucketry_store::status::ProbeBatch;
 use bucketry_store::usage::BatchCounted;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{NodeMessage, check_batch};
 use crate::{Control, Error, Result};
@@ -93,6 +93,7 @@ impl Control {
         if !batch.rows.iter().all(bucketry_model::usage::UsageRow::is_sane) {
             return Err(Error::field("usage.rows", "contains counts that are out of range"));
         }
+        let batch = dated(batch, now);
         match self.inner.store.add_usage(node.id, node.org_id, &batch, now).await? {
             BatchCounted::Counted | BatchCounted::Duplicate => Ok(()),
             BatchCounted::OutOfOrder { expected } => Err(Error::Rule {
@@ -116,6 +117,18 @@ impl Control {
         }
         Ok(self.inner.store.note_key_uses(org_id, &uses, now).await?)
     }
+}
+
+/// A batch in which no traffic is of the future. A node whose clock was ahead dated it wrongly, and its hour may never be shown.
+/// It counts as traffic of the minute in which the node, whose clock is right again, reports it.
+fn dated(mut batch: UsageBatch, now: Timestamp) -> UsageBatch {
+    let this_minute = now.as_second().div_euclid(60) * 60;
+    for row in &mut batch.rows {
+        if row.minute > this_minute + ACCEPTED_SKEW.as_secs() {
+            row.minute = this_minute;
+        }
+    }
+    batch
 }
 
 fn sample(probe: BucketStatus) -> ProbeSample {

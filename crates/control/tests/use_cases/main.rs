@@ -16,6 +16,7 @@ mod inventories;
 mod login_failures;
 mod monitoring;
 mod moved_buckets;
+mod node_clocks;
 mod node_versions;
 mod nodes;
 mod notifications;

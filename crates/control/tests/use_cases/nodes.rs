@@ -14,7 +14,10 @@ use jiff::SignedDuration;
 
 fn refused(result: Result<(), Error>, why: &str) {
     let response = result.unwrap_err();
-    assert!(matches!(response, Error::NodeMessage(_)) && response.to_string().contains(why), "{response:?}");
+    assert!(
+        matches!(response, Error::NodeMessage(_) | Error::NodeClock(_)) && response.to_string().contains(why),
+        "{response:?}"
+    );
 }
 
 #[tokio::test]

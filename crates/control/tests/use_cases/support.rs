@@ -239,6 +239,8 @@ pub(crate) struct FakeNode {
     /// The organization that its messages name. It may be missing while there is only one.
     id_org: Option<OrgId>,
     sent: Arc<Mutex<i64>>,
+    /// How far its clock is ahead.
+    ahead: SignedDuration,
 }
 
 /// A message of the node.
@@ -250,6 +252,11 @@ impl FakeNode {
     /// The same node, connected to another process.
     pub(crate) fn at(&self, control: &Control) -> Self {
         Self { control: control.clone(), ..self.clone() }
+    }
+
+    /// The same node with a wrong clock.
+    pub(crate) fn with_clock_ahead(&self, ahead: SignedDuration) -> Self {
+        Self { ahead, ..self.clone() }
     }
 
     /// Makes it the node of its own process: its keys need no approval.
@@ -272,6 +279,7 @@ impl FakeNode {
             opened: Arc::default(),
             id_org: None,
             sent: Arc::default(),
+            ahead: SignedDuration::ZERO,
         }
     }
 
@@ -279,7 +287,7 @@ impl FakeNode {
     fn time(&self) -> jiff::Timestamp {
         let mut sent = self.sent.lock().unwrap();
         *sent += 1;
-        self.clock.now() + jiff::SignedDuration::from_millis(*sent)
+        self.clock.now() + jiff::SignedDuration::from_millis(*sent) + self.ahead
     }
 
     pub(crate) fn signed(&self, path: &str, message: &impl Serialize) -> Value {

@@ -60,6 +60,8 @@ pub const INVENTORY_PATH: &str = "/node/inventory";
 
 /// Error code of a message whose signature or time is rejected, or that is a repetition.
 pub const INVALID_NODE_MESSAGE: &str = "INVALID_NODE_MESSAGE";
+/// The field that the response to such a message names if the node's clock and the control plane's differ too much.
+pub const WRONG_CLOCK_FIELD: &str = "timestamp";
 /// Error code of a request from a node whose public key nobody has approved.
 pub const NODE_NOT_APPROVED: &str = "NODE_NOT_APPROVED";
 /// Error code of a usage batch whose number isn't the expected one.

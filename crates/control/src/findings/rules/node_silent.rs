@@ -52,14 +52,22 @@ fn silent(seen: &Observations, node: &ObservedNode) -> Finding {
         workspace_id: None,
         title: "Node is silent".to_owned(),
         sentence: format!(
-            "It last reported at {}. {consequence}. Check that it is running and reaches the control plane.",
-            to_wire(node.last_seen)
+            "It last reported at {}. {consequence}. {}.",
+            to_wire(node.last_seen),
+            remedy(node)
         ),
         command: Some("nodes list".to_owned()),
         since,
         depends_on: None,
         // A node counts as silent only after a minute.
         visible_after: SignedDuration::ZERO,
+    }
+}
+
+fn remedy(node: &ObservedNode) -> String {
+    match &node.clock {
+        Some(clock) => format!("Its messages are refused: its clock {}", clock.explanation()),
+        None => "Check that it is running and reaches the control plane".to_owned(),
     }
 }
 

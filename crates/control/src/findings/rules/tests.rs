@@ -49,6 +49,7 @@ fn node(n: u8, silent_for: i64) -> ObservedNode {
         last_seen: at(NOW - silent_for),
         waiting: None,
         processes: None,
+        clock: None,
     }
 }
 
