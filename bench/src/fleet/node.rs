@@ -299,6 +299,7 @@ impl SimulatedNode {
             waiting_batches: Some(0),
             process: None,
             released: Vec::new(),
+            leaving: false,
         };
         if due.is_empty() { vec![message(&[])] } else { due.chunks(MAX_BATCH).map(message).collect() }
     }

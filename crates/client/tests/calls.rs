@@ -199,6 +199,7 @@ fn heartbeat() -> Heartbeat {
         waiting_batches: None,
         process: None,
         released: Vec::new(),
+        leaving: false,
     }
 }
 

@@ -7,6 +7,7 @@ use bucketry_model::id::OrgId;
 use bucketry_model::node_protocol::{Outcome, Task};
 use bucketry_model::pinning::BucketPins;
 
+use crate::job_wait::JobEnd;
 use crate::{Control, Error, Result};
 
 /// How many nodes are tried, one after the other, while they report that they can't do the job.
@@ -58,18 +59,24 @@ impl Control {
         } else {
             "None of the nodes that the bucket is pinned to is connected."
         });
-        for node in self.connected_nodes(org_id, pins).await?.iter().take(NODES_TRIED) {
+        let nodes = self.connected_nodes(org_id, pins).await?;
+        let tried = &nodes[..nodes.len().min(NODES_TRIED)];
+        for (node, others_left) in tried.iter().zip((0..tried.len()).rev()) {
+            if self.has_left(node.id).await {
+                continue;
+            }
             let within = within + self.inner.settings.validation_round_trip;
             let Some(mut job) = self.give_job(node.id, task.clone(), within, None).await? else {
                 failure = failure.or(BucketJobFailure::of_node("The node has too many jobs."));
                 continue;
             };
-            match tokio::time::timeout(within, job.outcome()).await {
-                Ok(Some(Outcome::Failed { reason, check })) => {
+            match self.outcome_of(&mut job, node.id, within, others_left > 0).await {
+                JobEnd::Outcome(Outcome::Failed { reason, check }) => {
                     failure = failure.or(BucketJobFailure { reason, check });
                 }
-                Ok(Some(outcome)) => return Ok(Ok(outcome)),
-                Ok(None) | Err(_) => {
+                JobEnd::Outcome(outcome) => return Ok(Ok(outcome)),
+                JobEnd::NotDone => {}
+                JobEnd::TimedOut => {
                     return Ok(Err(failure.or(BucketJobFailure::of_node("The node didn't answer in time."))));
                 }
             }

@@ -26,6 +26,7 @@ pub mod hourly_traffic;
 pub mod idempotency;
 pub mod ids;
 pub mod inventories;
+mod job_wait;
 pub mod jobs;
 mod leases;
 pub mod login_failures;

@@ -141,13 +141,13 @@ impl Control {
     }
 
     /// The connected nodes that serve a bucket with these pins and can open secrets, the most recently seen first. A node
-    /// without a public key to seal to can't do anything with a bucket.
+    /// without a public key to seal to can't do anything with a bucket, and one that has stopped does nothing any more.
     pub(crate) async fn connected_nodes(&self, org_id: OrgId, pins: &BucketPins) -> Result<Vec<Node>> {
         let now = self.inner.environment.now();
         let nodes = self.known_nodes().await?;
         let mut connected: Vec<Node> = nodes
             .iter()
-            .filter(|node| serves(node, org_id) && is_connected(node.last_seen, now))
+            .filter(|node| serves(node, org_id) && is_connected(node.last_seen, now) && !node.is_leaving())
             .filter(|node| node.sealing_recipient().is_some() && pins.admit(node.id, &node.region))
             .cloned()
             .collect();

@@ -48,7 +48,7 @@ impl GivenJob {
 
     /// Removes the job. Unlike dropping it, this waits until it no longer counts among those that are in progress.
     pub(crate) async fn end(self) {
-        if let Some(mut row) = self.row {
+        if let Some(mut row) = self.row.filter(|row| !row.is_removed) {
             row.is_removed = remove(&row.control, row.id).await;
         }
     }

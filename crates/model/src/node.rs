@@ -53,6 +53,9 @@ pub struct LastHeartbeat {
     /// The processes that report as this node. `None` for older nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub processes: Option<NodeProcesses>,
+    /// Whether it was the last one of a node that stops. The node then does no further jobs, until it reports again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leaving: bool,
 }
 
 /// Batches of traffic that wait at a node to be reported.
@@ -77,6 +80,11 @@ impl Node {
     /// The public key to seal secrets to: the newest one that is approved.
     pub fn sealing_recipient(&self) -> Option<&str> {
         self.recipients.iter().find(|one| self.approved.contains(one)).map(String::as_str)
+    }
+
+    /// Whether the node has said that it stops, and hasn't reported since.
+    pub fn is_leaving(&self) -> bool {
+        self.last_heartbeat.as_ref().is_some_and(|heartbeat| heartbeat.leaving)
     }
 
     /// Whether the node waits for the approval of its key. A node without a key opens nothing, and needs none.
@@ -136,12 +144,13 @@ mod tests {
             gateway_url: Some("https://s3.example.com".parse().unwrap()),
             waiting: Some(WaitingBatches { number: 5, since: Some(at(80)) }),
             processes: NodeProcesses::reported(Some("a".to_owned()), None, at(80)),
+            leaving: true,
         };
         let text = serde_json::to_string(&heartbeat).unwrap();
         assert_eq!(serde_json::from_str::<LastHeartbeat>(&text).unwrap(), heartbeat);
         let newer = text.replacen('{', "{\"from the future\":1,", 1);
         assert_eq!(serde_json::from_str::<LastHeartbeat>(&newer).unwrap(), heartbeat);
         let older = serde_json::from_str::<LastHeartbeat>("{}").unwrap();
-        assert_eq!((older.gateway_url, older.waiting), (None, None));
+        assert_eq!((older.gateway_url, older.waiting, older.leaving), (None, None, false));
     }
 }

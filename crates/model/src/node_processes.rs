@@ -51,6 +51,11 @@ impl NodeProcesses {
         Some(known)
     }
 
+    /// Whether another process has reported after this one.
+    pub fn was_replaced(&self, process: &str) -> bool {
+        self.earlier.iter().any(|name| name == process)
+    }
+
     /// Since when several processes have been reporting. `None` if only one does.
     pub fn several_since(&self, now: Timestamp) -> Option<Timestamp> {
         let is_recent = |returned: Timestamp| now.duration_since(returned).abs() < RECENT;
@@ -80,6 +85,7 @@ mod tests {
         let heartbeats: Vec<(&str, i64)> = names.iter().map(String::as_str).zip(0..).collect();
         let known = after(&heartbeats);
         assert_eq!(known.several_since(at(20)), None);
+        assert!(known.was_replaced("process 18") && !known.was_replaced("process 19"));
         assert_eq!(known.earlier.len(), REMEMBERED);
     }
 

@@ -41,7 +41,7 @@ impl Heartbeats {
     pub(crate) async fn run(self, jitter: Jitter, stop: CancellationToken) {
         stop.run_until_cancelled(self.beat(jitter)).await;
         if self.registration.is_registered() {
-            _ = tokio::time::timeout(FAREWELL, self.send_all()).await;
+            _ = tokio::time::timeout(FAREWELL, self.send_all(true)).await;
         }
     }
 
@@ -60,7 +60,7 @@ impl Heartbeats {
                 }
             }
             next_urgent = Instant::now() + URGENT_PAUSE;
-            let outcome = self.send_all().await;
+            let outcome = self.send_all(false).await;
             failing = outcome.is_err();
             next = Instant::now()
                 + match outcome {
@@ -80,8 +80,8 @@ impl Heartbeats {
         }
     }
 
-    /// Sends all samples, in one or more messages. Sends at least one message.
-    async fn send_all(&self) -> Result<(), ControlPlaneError> {
+    /// Sends all samples, in one or more messages. Sends at least one message. `leaving` says that the node stops.
+    async fn send_all(&self, leaving: bool) -> Result<(), ControlPlaneError> {
         loop {
             let mut batch = self.outbox.next_batch();
             let samples = std::mem::take(&mut batch.samples);
@@ -97,6 +97,7 @@ impl Heartbeats {
                 waiting_batches: Some(self.metrics.usage_batches_waiting.load(Ordering::Relaxed)),
                 process: Some(self.process.clone()),
                 released: batch.released.clone(),
+                leaving,
             };
             match self.control_plane.heartbeat(&message).await {
                 Ok(()) => add(&self.metrics.heartbeats_sent, 1),

@@ -5,6 +5,7 @@ mod approval;
 mod bad_disks;
 mod deleted_key;
 mod far;
+mod leaving;
 mod same_name;
 mod wrong_clock;
 

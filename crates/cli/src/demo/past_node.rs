@@ -77,6 +77,7 @@ impl PastNode {
                 waiting_batches: None,
                 process: None,
                 released: Vec::new(),
+                leaving: false,
             };
             self.client.heartbeat(&heartbeat).await?;
         }

@@ -19,6 +19,7 @@ use jiff::Timestamp;
 use super::credential_fields::{SecretInput, expiry};
 use super::input::{BucketInput, LocationChanges};
 use crate::check_progress::ProgressSink;
+use crate::job_wait::JobEnd;
 use crate::{Control, Error, Result};
 
 /// The outcome of a requested validation.
@@ -89,7 +90,16 @@ impl ValidationReport {
     }
 }
 
-/// How many nodes are tried, one after the other, while they report that they can't run the validation.
+/// What came of asking a node to validate.
+enum NodeAnswer {
+    Report(ValidationReport),
+    /// The node can't. Another one may.
+    Impossible(String),
+    /// The node has left, or doesn't fetch jobs.
+    Absent,
+}
+
+/// How many nodes are tried, one after the other, while they can't run the validation.
 const NODES_ASKED: usize = 3;
 
 impl Control {
@@ -245,33 +255,52 @@ impl Control {
         } else {
             Error::NoPinnedNodeOnline
         });
-        for node in self.nearest_nodes(org_id, bucket_id, location, pins).await?.iter().take(NODES_ASKED) {
-            if let Some(progress) = checks.progress {
-                progress.restart();
+        let nodes = self.nearest_nodes(org_id, bucket_id, location, pins).await?;
+        let asked = &nodes[..nodes.len().min(NODES_ASKED)];
+        for (node, others_left) in asked.iter().zip((0..asked.len()).rev()) {
+            match self.validate_at(node.id, &task, checks, others_left > 0).await? {
+                NodeAnswer::Report(report) => return Ok(report),
+                NodeAnswer::Impossible(reason) => outcome = Err(Error::ValidationImpossible(reason)),
+                NodeAnswer::Absent => {}
             }
-            let within = deadline + self.inner.settings.validation_round_trip;
-            let job = self.give_job(node.id, task.clone(), within, checks.progress).await?;
-            let Some(mut job) = job else {
-                outcome = Err(Error::ValidationImpossible(
-                    "the node has too many jobs: try again in a moment".to_owned(),
-                ));
-                continue;
-            };
-            let ended = tokio::time::timeout(within, job.outcome()).await;
-            job.end().await;
-            outcome = match ended {
-                Ok(Some(Outcome::Validated { diagnosis, at })) => {
-                    let now = self.inner.environment.now();
-                    let at = at.filter(|at| at.duration_since(now).abs() <= ACCEPTED_SKEW).unwrap_or(now);
-                    return Ok(ValidationReport { diagnosis, node_id: node.id, at });
-                }
-                // A node that joined after the secret was sealed can't open it, but another one may.
-                Ok(Some(Outcome::Failed { reason, .. })) => Err(Error::ValidationImpossible(reason)),
-                Ok(Some(_) | None) | Err(_) => {
-                    return Err(Error::NodeTimeout);
-                }
-            };
         }
         outcome
+    }
+
+    /// Has one node run the checks.
+    async fn validate_at(
+        &self,
+        node_id: NodeId,
+        task: &Task,
+        checks: ChecksToMake<'_>,
+        has_another: bool,
+    ) -> Result<NodeAnswer> {
+        if self.has_left(node_id).await {
+            return Ok(NodeAnswer::Absent);
+        }
+        if let Some(progress) = checks.progress {
+            progress.restart();
+        }
+        let settings = &self.inner.settings;
+        let within = settings.validation_deadline + settings.validation_round_trip;
+        let job = self.give_job(node_id, task.clone(), within, checks.progress).await?;
+        let Some(mut job) = job else {
+            return Ok(NodeAnswer::Impossible(
+                "the node has too many jobs: try again in a moment".to_owned(),
+            ));
+        };
+        let ended = self.outcome_of(&mut job, node_id, within, has_another).await;
+        job.end().await;
+        match ended {
+            JobEnd::Outcome(Outcome::Validated { diagnosis, at }) => {
+                let now = self.inner.environment.now();
+                let at = at.filter(|at| at.duration_since(now).abs() <= ACCEPTED_SKEW).unwrap_or(now);
+                Ok(NodeAnswer::Report(ValidationReport { diagnosis, node_id, at }))
+            }
+            // A node that joined after the secret was sealed can't open it, but another one may.
+            JobEnd::Outcome(Outcome::Failed { reason, .. }) => Ok(NodeAnswer::Impossible(reason)),
+            JobEnd::NotDone => Ok(NodeAnswer::Absent),
+            JobEnd::Outcome(_) | JobEnd::TimedOut => Err(Error::NodeTimeout),
+        }
     }
 }

@@ -34,11 +34,17 @@ impl Control {
             i64::try_from(heartbeat.probe_interval_ms).unwrap_or(i64::MAX).min(LONGEST_INTERVAL_MS);
         let waited = node.last_heartbeat.as_ref().and_then(|previous| previous.waiting);
         let processes = node.last_heartbeat.as_ref().and_then(|previous| previous.processes.clone());
+        // Its successor is already there, and stays.
+        let was_replaced = processes
+            .as_ref()
+            .zip(heartbeat.process.as_deref())
+            .is_some_and(|(known, process)| known.was_replaced(process));
         let last_heartbeat = LastHeartbeat {
             census: heartbeat.census,
             gateway_url: heartbeat.gateway_url,
             waiting: heartbeat.waiting_batches.map(|number| WaitingBatches::reported(number, waited, now)),
             processes: NodeProcesses::reported(heartbeat.process, processes, now),
+            leaving: heartbeat.leaving && !was_replaced,
         };
         self.inner.store.record_heartbeat(node.id, &last_heartbeat, now).await?;
         self.inner.presence.heard(node.id, last_heartbeat, now);

@@ -13,6 +13,7 @@ mod credentials;
 mod event_storm;
 mod findings;
 mod inventories;
+mod leaving_nodes;
 mod login_failures;
 mod monitoring;
 mod moved_buckets;

@@ -339,6 +339,7 @@ impl FakeNode {
             waiting_batches: None,
             process: None,
             released: Vec::new(),
+            leaving: false,
         }
     }
 
@@ -353,6 +354,12 @@ impl FakeNode {
     ) -> bucketry_control::Result<()> {
         let heartbeat = Heartbeat { ip: name.to_owned(), ..Self::heartbeat(buckets) };
         self.control.heartbeat(sent(&self.signed("/node/status", &heartbeat))).await.map(drop)
+    }
+
+    /// Says that the node stops.
+    pub(crate) async fn leave_as(&self, name: &str) {
+        let heartbeat = Heartbeat { ip: name.to_owned(), leaving: true, ..Self::heartbeat(vec![]) };
+        self.control.heartbeat(sent(&self.signed("/node/status", &heartbeat))).await.unwrap();
     }
 
     pub(crate) async fn count(&self, batch: UsageBatch) -> bucketry_control::Result<()> {

@@ -277,6 +277,7 @@ impl Deployment {
             waiting_batches: Some(4),
             process: None,
             released: Vec::new(),
+            leaving: false,
             buckets,
         };
         let mut message = serde_json::to_value(heartbeat).unwrap();

@@ -184,6 +184,9 @@ pub struct Heartbeat {
     /// probes of this message have been added. Older nodes don't send it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub released: Vec<BucketId>,
+    /// Whether the node stops. It then does no further jobs. Older nodes don't send it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leaving: bool,
 }
 
 fn default_probe_interval_ms() -> u64 {

@@ -118,6 +118,9 @@ async fn stopping_sends_what_is_left() {
     let control_plane = context.control_plane;
     context.agent.stop().await;
     assert_eq!(control_plane.samples(id(1)).len(), 1);
+    let state = control_plane.state();
+    let leaving: Vec<_> = state.heartbeats.iter().map(|(_, heartbeat)| heartbeat.leaving).collect();
+    assert_eq!(leaving, [false, true], "the last one says that the node stops");
 }
 
 #[tokio::test(start_paused = true)]

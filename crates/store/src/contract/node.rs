@@ -115,6 +115,7 @@ fn heartbeat(gateway: Option<&str>) -> LastHeartbeat {
         gateway_url: gateway.map(|url| url.parse().unwrap()),
         waiting: Some(WaitingBatches { number: 3, since: Some(at(20)) }),
         processes: NodeProcesses::reported(Some("a".to_owned()), None, at(20)),
+        leaving: gateway.is_none(),
     }
 }
 
