@@ -17,7 +17,6 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::buckets::Generation;
 use crate::{Control, Result};
 
 /// How often changes are looked for. A change that no signal announces, such as a bucket's new status, is noticed within twice
@@ -32,7 +31,8 @@ const PAUSE_PER_FOLLOWER: Duration = Duration::from_millis(100);
 /// How many messages need no pause between them after a quiet time. What a person does is often several changes: a bucket is
 /// registered, has its first status, and gets into a repository.
 const BURST: u32 = 3;
-/// How often topics are named that change with time alone, or too often to be compared.
+/// How often all topics are named, because of what changes with time alone or too often to be compared: counts of traffic,
+/// latencies, and when nodes last reported and last probed.
 const TIMED_EVERY: Duration = Duration::from_secs(30);
 
 /// What may have changed.
@@ -134,7 +134,8 @@ impl ChangeFeeds {
 /// What is compared to find changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct ChangeMarks {
-    generation: Generation,
+    /// Changes with what pages are to show at once. Further probes and heartbeats alone don't change it.
+    generation: u64,
     connected: Vec<NodeId>,
 }
 
@@ -173,7 +174,7 @@ impl PendingTopics {
 
     /// Compares with what was seen last.
     fn look(&mut self, now: Instant, marks: ChangeMarks) {
-        use ChangeTopic::{Attention, Buckets, Nodes, Traffic};
+        use ChangeTopic::{Attention, Buckets, Nodes};
         if self.last.connected != marks.connected {
             self.add(&[Nodes]);
         }
@@ -184,7 +185,7 @@ impl PendingTopics {
         }
         if now.duration_since(self.timed_at) >= TIMED_EVERY {
             self.timed_at = now;
-            self.add(&[Traffic, Attention, Nodes]);
+            self.add(&ChangeTopic::ALL);
             self.has_timed = true;
         }
     }
@@ -271,7 +272,7 @@ impl Control {
     }
 
     async fn change_marks(&self, org_id: OrgId) -> Result<ChangeMarks> {
-        let generation = self.generation_of(org_id).await?;
+        let generation = self.inner.store.shown_generation(org_id).await?;
         let (now, nodes) = (self.inner.environment.now(), self.known_nodes().await?);
         let is_connected = |node: &&Node| is_connected(node.last_seen, now) && is_meant_for(node, org_id);
         let connected = nodes.iter().filter(is_connected).map(|node| node.id).collect();
@@ -283,7 +284,7 @@ impl Control {
 mod tests {
     use super::*;
 
-    fn marks(generation: Generation, nodes: &[u8]) -> ChangeMarks {
+    fn marks(generation: u64, nodes: &[u8]) -> ChangeMarks {
         let node = |number: &u8| NodeId::new(jiff::Timestamp::UNIX_EPOCH, [*number; 10]);
         ChangeMarks { generation, connected: nodes.iter().map(node).collect() }
     }
@@ -296,16 +297,16 @@ mod tests {
     fn a_change_is_named_once() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let mut pending = PendingTopics::new(start, marks(Generation::for_tests(1), &[1]));
-        pending.look(at(0), marks(Generation::for_tests(1), &[1]));
+        let mut pending = PendingTopics::new(start, marks(1, &[1]));
+        pending.look(at(0), marks(1, &[1]));
         assert_eq!(pending.due(at(0), 1), None);
         let before = pending.counts;
-        pending.look(at(1), marks(Generation::for_tests(2), &[1]));
+        pending.look(at(1), marks(2, &[1]));
         assert_eq!(named(&mut pending, &before, at(1)), [ChangeTopic::Buckets, ChangeTopic::Attention]);
-        pending.look(at(2), marks(Generation::for_tests(2), &[1]));
+        pending.look(at(2), marks(2, &[1]));
         assert_eq!(pending.due(at(10), 1), None);
         let before = pending.counts;
-        pending.look(at(11), marks(Generation::for_tests(3), &[]));
+        pending.look(at(11), marks(3, &[]));
         let topics = named(&mut pending, &before, at(11));
         assert_eq!(topics, [ChangeTopic::Buckets, ChangeTopic::Nodes, ChangeTopic::Attention]);
     }
@@ -314,10 +315,10 @@ mod tests {
     fn many_changes_are_one_message_and_many_followers_make_messages_rare() {
         let start = Instant::now();
         let messages = |followers| {
-            let mut pending = PendingTopics::new(start, marks(Generation::for_tests(100), &[]));
+            let mut pending = PendingTopics::new(start, marks(100, &[]));
             let mut sent = 0;
             for second in 0..20 {
-                pending.look(start, marks(Generation::for_tests(second), &[]));
+                pending.look(start, marks(second, &[]));
                 sent += usize::from(pending.due(start + Duration::from_secs(second), followers).is_some());
             }
             sent
@@ -329,11 +330,11 @@ mod tests {
     fn the_first_changes_after_a_quiet_time_are_sent_at_once_even_after_a_timed_message() {
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
-        let mut pending = PendingTopics::new(start, marks(Generation::for_tests(0), &[]));
+        let mut pending = PendingTopics::new(start, marks(0, &[]));
         let mut generation = 0;
         let mut changed_at = |pending: &mut PendingTopics, millis| {
             generation += 1;
-            pending.look(at(millis), marks(Generation::for_tests(generation), &[]));
+            pending.look(at(millis), marks(generation, &[]));
             pending.due(at(millis), 1).is_some()
         };
         for quiet in [40_000, 80_000] {
@@ -353,14 +354,14 @@ mod tests {
     #[test]
     fn what_changes_with_time_is_named_twice_a_minute() {
         let start = Instant::now();
-        let mut pending = PendingTopics::new(start, marks(Generation::for_tests(1), &[1]));
+        let mut pending = PendingTopics::new(start, marks(1, &[1]));
         let mut all = Vec::new();
         for second in 0..61 {
             let before = pending.counts;
-            pending.look(start + Duration::from_secs(second), marks(Generation::for_tests(1), &[1]));
+            pending.look(start + Duration::from_secs(second), marks(1, &[1]));
             all.extend(named(&mut pending, &before, start + Duration::from_secs(second)));
         }
         let traffic = all.iter().filter(|topic| **topic == ChangeTopic::Traffic).count();
-        assert_eq!((traffic, all.contains(&ChangeTopic::Buckets)), (2, false));
+        assert_eq!((traffic, all.contains(&ChangeTopic::Buckets)), (2, true));
     }
 }

@@ -58,6 +58,20 @@ pub struct LastHeartbeat {
     pub leaving: bool,
 }
 
+impl LastHeartbeat {
+    /// Whether pages show the same after the other heartbeat, apart from numbers and times that change all the time.
+    pub fn looks_like(&self, other: &Self) -> bool {
+        let waits_since = |heartbeat: &Self| heartbeat.waiting.and_then(|waiting| waiting.since);
+        let several_since =
+            |heartbeat: &Self| heartbeat.processes.as_ref().and_then(NodeProcesses::first_return);
+        self.census == other.census
+            && self.gateway_url == other.gateway_url
+            && self.leaving == other.leaving
+            && waits_since(self) == waits_since(other)
+            && several_since(self) == several_since(other)
+    }
+}
+
 /// Batches of traffic that wait at a node to be reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WaitingBatches {
@@ -135,6 +149,30 @@ mod tests {
         assert_eq!(next(70, 40), Some(at(20)));
         assert_eq!(next(0, 60), None);
         assert_eq!(next(5, 80), Some(at(80)));
+    }
+
+    #[test]
+    fn a_heartbeat_with_other_numbers_looks_like_the_previous_one() {
+        let first = LastHeartbeat {
+            census: StatusCounts { online: 3, offline: 1, unknown: 0 },
+            gateway_url: Some("https://s3.example.com".parse().unwrap()),
+            waiting: Some(WaitingBatches { number: 0, since: None }),
+            processes: NodeProcesses::reported(Some("a".to_owned()), None, at(80)),
+            leaving: false,
+        };
+        let waiting = Some(WaitingBatches { number: 1, since: None });
+        let processes = NodeProcesses::reported(Some("b".to_owned()), first.processes.clone(), at(90));
+        assert!(first.looks_like(&LastHeartbeat { waiting, processes, ..first.clone() }));
+        let census = StatusCounts { online: 4, offline: 0, unknown: 0 };
+        let waiting = Some(WaitingBatches { number: 5, since: Some(at(90)) });
+        for other in [
+            LastHeartbeat { census, ..first.clone() },
+            LastHeartbeat { gateway_url: None, ..first.clone() },
+            LastHeartbeat { waiting, ..first.clone() },
+            LastHeartbeat { leaving: true, ..first.clone() },
+        ] {
+            assert!(!first.looks_like(&other), "{other:?}");
+        }
     }
 
     #[test]

@@ -51,6 +51,11 @@ impl NodeProcesses {
         Some(known)
     }
 
+    /// When a process first returned after another one had reported, unless that was long before the last return.
+    pub(crate) fn first_return(&self) -> Option<Timestamp> {
+        self.since
+    }
+
     /// Whether another process has reported after this one.
     pub fn was_replaced(&self, process: &str) -> bool {
         self.earlier.iter().any(|name| name == process)

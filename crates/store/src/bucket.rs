@@ -281,7 +281,11 @@ pub trait BucketStore {
     /// bucket. Responses can be cached as long as it stays the same.
     async fn bucket_generation(&self, org_id: OrgId) -> Result<u64>;
 
-    /// The same numbers of several organizations, in their order, with at most one query for all of them.
+    /// A number that changes whenever open pages are to show a change at once. Unlike that of
+    /// [`BucketStore::bucket_generation`], it stays the same if heartbeats report nothing but further probes.
+    async fn shown_generation(&self, org_id: OrgId) -> Result<u64>;
+
+    /// The numbers of [`BucketStore::bucket_generation`] of several organizations, in their order, with at most one query for all of them.
     async fn bucket_generations(&self, org_ids: &[OrgId]) -> Result<Vec<u64>>;
 
     /// The number of live buckets whose secret expires at this time or earlier.

@@ -69,13 +69,6 @@ pub struct Generation {
     connected: u64,
 }
 
-#[cfg(test)]
-impl Generation {
-    pub(crate) fn for_tests(stored: u64) -> Self {
-        Self { stored, connected: 0 }
-    }
-}
-
 impl Control {
     /// Returns a page of the buckets that the caller may see, newest first, optionally limited to one workspace.
     ///

@@ -5,7 +5,10 @@ use std::time::Duration;
 use bucketry_control::Settings;
 use bucketry_control::buckets::BucketInput;
 use bucketry_control::change_feed::{ChangeFeed, ChangeTopic};
+use bucketry_model::node_protocol::BucketStatus;
 use bucketry_model::role::WorkspaceRole;
+use bucketry_model::status::ProbedStatus;
+use bucketry_model::time::Clock as _;
 use jiff::SignedDuration;
 use tokio::time::timeout;
 
@@ -63,4 +66,43 @@ async fn a_page_that_is_open_at_one_process_learns_what_another_one_changed() {
     let mut feed = there.subscribe(&cx.owner).await.unwrap();
     cx.bucket_called("photos").await;
     assert_eq!(next(&mut feed).await, [ChangeTopic::Buckets, ChangeTopic::Attention]);
+}
+
+#[tokio::test]
+async fn the_heartbeats_of_many_nodes_are_no_changes_and_a_new_status_is_one_at_once() {
+    let cx = TestContext::new().await;
+    let id = cx.bucket_called("photos").await;
+    let names: Vec<String> = (0..10).map(|number| format!("far-{number}")).collect();
+    let far = cx.node.elsewhere(&names[0]).await;
+    for name in &names {
+        far.register_as(name).await.unwrap();
+    }
+    let beat = async |status: ProbedStatus| {
+        cx.clock.advance(SignedDuration::from_secs(5));
+        let probe = BucketStatus {
+            bucket_id: id,
+            status,
+            latency_ms: None,
+            created_at: cx.clock.now(),
+            failure: None,
+            version: None,
+        };
+        cx.node.beat(vec![probe]).await.unwrap();
+        for name in &names {
+            far.beat_as(name, vec![]).await.unwrap();
+        }
+    };
+    beat(ProbedStatus::Online).await;
+    let shown = async || cx.control.store().shown_generation(cx.owner.org_id).await.unwrap();
+    let before = shown().await;
+    let mut feed = cx.control.subscribe(&cx.owner).await.unwrap();
+    for _ in 0..20 {
+        beat(ProbedStatus::Online).await;
+    }
+    assert_eq!(shown().await, before, "220 heartbeats");
+    beat(ProbedStatus::Offline).await;
+    assert_ne!(shown().await, before);
+    // Nothing was sent before, so no pause is due.
+    let changed = timeout(Duration::from_secs(2), feed.next()).await.expect("it is named at once").unwrap();
+    assert_eq!(changed, [ChangeTopic::Buckets, ChangeTopic::Attention]);
 }

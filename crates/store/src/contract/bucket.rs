@@ -4,8 +4,12 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use bucketry_model::id::{BucketId, WorkspaceId};
+use bucketry_model::node::LastHeartbeat;
+use bucketry_model::node_protocol::StatusCounts;
 use bucketry_model::role::Visibility;
 use bucketry_model::secret::SealedSecret;
+use bucketry_model::status::ProbedStatus;
+use bucketry_model::uptime::ProbeSample;
 use futures_util::future::{join, join_all};
 
 use super::fixture::{TestContext, at, audit, fresh, location, name, online, secret};
@@ -252,6 +256,49 @@ pub async fn the_generation_changes_with_the_organizations_buckets_only(store: &
     store.delete_bucket(context.org, id, &audit(at(30))).await.unwrap();
     changed("a removal").await;
     assert_eq!(store.bucket_generation(other.org).await.unwrap(), untouched);
+}
+
+pub async fn reports_without_news_outdate_responses_and_are_not_shown_at_once(store: &dyn Store) {
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    let id = context.bucket("photos").await;
+    let generations = async || {
+        let response = store.bucket_generation(context.org).await.unwrap();
+        (response, store.shown_generation(context.org).await.unwrap())
+    };
+    let url = "https://s3.example.com".parse().unwrap();
+    let first = LastHeartbeat {
+        census: StatusCounts { online: 1, offline: 0, unknown: 0 },
+        gateway_url: Some(url),
+        waiting: None,
+        processes: None,
+        leaving: false,
+    };
+    let mut last = generations().await;
+    let mut changed = async |what: &str, is_shown: bool| {
+        let now = generations().await;
+        assert_ne!(now.0, last.0, "{what} leaves responses");
+        assert_eq!(now.1 != last.1, is_shown, "{what}");
+        last = now;
+    };
+    store.record_heartbeat(node, &first, at(5)).await.unwrap();
+    changed("the first heartbeat", true).await;
+    context.probe(node, id, &[online(6, 5)]).await;
+    changed("the first status", true).await;
+    for second in [20, 40, 60] {
+        store.record_heartbeat(node, &first, at(second)).await.unwrap();
+        changed("another heartbeat", false).await;
+        context.probe(node, id, &[online(second, 7)]).await;
+        changed("another probe", false).await;
+    }
+    let moved = LastHeartbeat { gateway_url: None, ..first };
+    store.record_heartbeat(node, &moved, at(80)).await.unwrap();
+    changed("another address", true).await;
+    store.record_heartbeat(node, &moved, at(150)).await.unwrap();
+    changed("the end of a silence", true).await;
+    let offline = ProbeSample { status: ProbedStatus::Offline, latency_ms: None, ..online(151, 7) };
+    context.probe(node, id, &[offline]).await;
+    changed("another status", true).await;
 }
 
 pub async fn a_write_that_is_given_up_leaves_nothing_behind(store: &dyn Store) {

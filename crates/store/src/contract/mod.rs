@@ -132,6 +132,7 @@ macro_rules! contract_stories {
                 workspaces_of_buckets_are_known_for_live_and_deleted_buckets_of_the_organization
                 deleted_buckets_are_still_known_by_their_ids
                 the_generation_changes_with_the_organizations_buckets_only
+                reports_without_news_outdate_responses_and_are_not_shown_at_once
                 a_write_that_is_given_up_leaves_nothing_behind
             }
             first_report {

@@ -378,6 +378,10 @@ impl BucketStore for SqlStore {
         self.generation(org_id).await
     }
 
+    async fn shown_generation(&self, org_id: OrgId) -> Result<u64> {
+        self.generation_of_shown(org_id).await
+    }
+
     async fn bucket_generations(&self, org_ids: &[OrgId]) -> Result<Vec<u64>> {
         self.generations_of(org_ids).await
     }

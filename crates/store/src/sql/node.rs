@@ -370,14 +370,26 @@ impl NodeStore for SqlStore {
     }
 
     async fn record_heartbeat(&self, id: NodeId, heartbeat: &LastHeartbeat, now: Timestamp) -> Result<bool> {
-        let heartbeat = serde_json::json!(heartbeat).to_string();
         let mut write = self.write().await?;
+        let sql = concat!(
+            "SELECT org_id, last_seen, last_heartbeat FROM nodes WHERE id = $1 AND removed_at IS NULL",
+            for_update!()
+        );
+        let Some(row) = write.row(query(sql).bind(id.to_string())).await? else { return Ok(false) };
+        let mut columns = Columns::of(&row);
+        let (org_id, last_seen) = (columns.optional_parsed()?, columns.time()?);
+        let before: Option<LastHeartbeat> =
+            columns.optional_text()?.and_then(|text| serde_json::from_str(&text).ok());
         node_silence::end_of_silence(&mut write, &id.to_string(), now).await?;
-        let sql = "UPDATE nodes SET last_seen = $2, last_heartbeat = $3 WHERE id = $1 AND removed_at IS NULL \
-                   RETURNING org_id";
-        let update = query(sql).bind(id.to_string()).bind(to_micros(now)).bind(heartbeat);
-        let Some(row) = write.row(update).await? else { return Ok(false) };
-        write.bump_generation(Columns::of(&row).optional_parsed()?);
+        let sql = "UPDATE nodes SET last_seen = $2, last_heartbeat = $3 WHERE id = $1";
+        let text = serde_json::json!(heartbeat).to_string();
+        write.execute(query(sql).bind(id.to_string()).bind(to_micros(now)).bind(text)).await?;
+        let is_same = before.is_some_and(|before| before.looks_like(heartbeat));
+        if is_same && is_connected(last_seen, now) {
+            write.bump_generation_quietly(org_id);
+        } else {
+            write.bump_generation(org_id);
+        }
         write.commit().await?;
         Ok(true)
     }

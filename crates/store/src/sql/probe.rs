@@ -167,7 +167,10 @@ async fn take(write: &mut Write, batch: &ProbeBatch) -> Result<usize> {
     status_event::insert(write, &node, &events).await?;
     facets::refresh(write, &changed, batch.now).await?;
     for known in known.values().filter(|known| known.changed) {
-        write.bump_generation(Some(known.org_id));
+        write.bump_generation_quietly(Some(known.org_id));
+    }
+    for event in &events {
+        write.bump_generation(Some(event.org_id));
     }
     Ok(taken)
 }

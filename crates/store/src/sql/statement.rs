@@ -187,10 +187,15 @@ impl Write {
         }
     }
 
-    /// Makes cached responses about an organization's buckets outdated with the commit. `None` for all
-    /// organizations.
+    /// Makes cached responses about an organization's buckets outdated with the commit, and has open pages show the change.
+    /// `None` for all organizations.
     pub(super) fn bump_generation(&mut self, org_id: Option<OrgId>) {
         self.touched.add(org_id);
+    }
+
+    /// The same for a routine change, such as the time of the last probe, which open pages need not show at once.
+    pub(super) fn bump_generation_quietly(&mut self, org_id: Option<OrgId>) {
+        self.touched.add_quietly(org_id);
     }
 
     /// A signal as it is sent, with the process that sends it.
@@ -254,8 +259,8 @@ impl Write {
             stored.map_err(StoreError::for_audit)?;
         }
         if let Some(raise) = dialect::RAISE_GENERATION {
-            for touched in self.touched.texts() {
-                self.execute(sqlx::query(raise).bind(touched)).await?;
+            for name in self.touched.names() {
+                self.execute(sqlx::query(raise).bind(name)).await?;
             }
         }
         Ok(())

@@ -71,6 +71,11 @@ impl SqliteStore {
     }
 
     #[expect(clippy::unused_async, reason = "other engines query their database")]
+    async fn generation_of_shown(&self, org_id: OrgId) -> Result<u64> {
+        Ok(self.generations.shown_of(org_id))
+    }
+
+    #[expect(clippy::unused_async, reason = "other engines query their database")]
     async fn generations_of(&self, org_ids: &[OrgId]) -> Result<Vec<u64>> {
         Ok(org_ids.iter().map(|org_id| self.generations.of(*org_id)).collect())
     }
