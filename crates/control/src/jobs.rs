@@ -1,7 +1,7 @@
 //! Jobs that wait for a node to fetch them, and callers of this process that wait for their results.
 //!
-//! If other control planes use the database, jobs wait there instead (`stored_jobs`), and only the callers are here. If
-//! a node fetches a job and vanishes, the caller waits until its deadline.
+//! If other control planes use the database, jobs wait there instead (`stored_jobs`), and only the callers are here.
+//! `job_wait` says how long callers wait for a node.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

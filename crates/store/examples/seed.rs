@@ -172,6 +172,7 @@ async fn node(store: &dyn Store) -> Result<NodeId> {
         approval: bucketry_store::node::KeyApproval::AsBefore,
         key_id: NodeKeyId::new(now, [0; 10]),
         quota: None,
+        silent_at: None,
     };
     match store.register_node(&registration, &change(now)).await? {
         NodeRegistered::Registered(node) => Ok(node.id),

@@ -44,6 +44,9 @@ pub struct NodeRegistration {
     pub key_id: NodeKeyId,
     /// The most live nodes that the organization may have. `None` for no limit.
     pub quota: Option<u64>,
+    /// The stored time of the last contact with the node that has this name, if the caller has observed that there was no further
+    /// one for so long that the node isn't connected. Otherwise, the clocks decide.
+    pub silent_at: Option<Timestamp>,
 }
 
 /// Which keys of a registration are approved with it.
@@ -78,7 +81,10 @@ pub enum NodeRegistered {
     /// A node of another organization has this name.
     NameTaken,
     /// A connected node has the name, and secrets are sealed to its keys, which are others.
-    NameInUse,
+    NameInUse {
+        /// The last contact with that node.
+        last_seen: Timestamp,
+    },
     /// The organization's key that signed the registration was deleted meanwhile.
     KeyDeleted,
     /// An administrator deleted the node after the key was created. Only a newer key brings it back.

@@ -322,6 +322,7 @@ impl TestContext {
             approval: KeyApproval::AsBefore,
             key_id,
             quota: None,
+            silent_at: None,
         };
         let record = AuditEntry::new(now, AuditActor::System, AuditKind::Node, AuditAction::Created);
         let registered = control.store().register_node(&registration, &record).await.unwrap();

@@ -13,6 +13,7 @@ mod refused_keys;
 mod reports;
 mod served;
 mod synchronisation;
+mod taken_names;
 
 pub(crate) use approval::OwnKeys;
 pub(crate) use clocks::NodeClocks;
@@ -23,6 +24,7 @@ use messages::VerifiedMessage;
 pub(crate) use messages::{LARGE_AT_ONCE, ReplayGuard};
 pub(crate) use probe_shares::ProbeShares;
 pub(crate) use recent_changes::{ChangeSignal, RecentChanges};
+pub(crate) use taken_names::TakenNames;
 
 use bucketry_model::audit::{AuditAction, AuditActor, AuditEntry, AuditKind, RequestOrigin};
 use bucketry_model::id::{NodeId, NodeKeyId, OrgId};
@@ -31,6 +33,7 @@ use bucketry_model::node_protocol::{MAX_BATCH, REGISTER_PATH, Register, UNREGIST
 use bucketry_model::role::Caller;
 use bucketry_store::node::{NodeKey, NodeRegistered, NodeRegistration};
 use bucketry_vault::{Identities, NodeVerifyingKey, Recipient};
+use tokio::time::Instant;
 
 use crate::audit::Described;
 use crate::presence::NodeView;
@@ -74,6 +77,7 @@ impl Control {
         check_registration(&register)?;
         let audit = self.audit_of_registration(sender.org_id, &register).await?.from_origin(origin);
         let approval = self.approval_of(&register).await?;
+        let silent_at = self.inner.taken_names.silent_at(sender.org_id, &register.ip, Instant::now());
         let registration = NodeRegistration {
             id: self.inner.environment.id(NodeId::new)?,
             org_id: sender.org_id,
@@ -85,6 +89,7 @@ impl Control {
             approval,
             key_id: sender.key_id,
             quota: self.inner.settings.node_quota,
+            silent_at,
         };
         let registered = self.inner.store.register_node(&registration, &audit).await?;
         // The node may have new recipients that a rotation is waiting for.
@@ -95,12 +100,16 @@ impl Control {
                 code: "NODE_NAME_TAKEN",
                 message: "a node of another organization already has this name: choose another".to_owned(),
             }),
-            NodeRegistered::NameInUse => Err(Error::Rule {
-                code: "NODE_NAME_TAKEN",
-                message: "a node with this name is connected and has another vault.key: stop it and try again after a \
-                          minute, or choose another name"
-                    .to_owned(),
-            }),
+            NodeRegistered::NameInUse { last_seen } => {
+                let (org_id, name) = (registration.org_id, &registration.name);
+                self.inner.taken_names.note(org_id, name, last_seen, Instant::now());
+                Err(Error::Rule {
+                    code: "NODE_NAME_TAKEN",
+                    message: "a node with this name is connected and has another vault.key: stop it and try again after \
+                              a minute, or choose another name"
+                        .to_owned(),
+                })
+            }
             NodeRegistered::KeyDeleted => Err(messages::key_is_gone()),
             NodeRegistered::Deleted => Err(Error::Rule {
                 code: "NODE_DELETED",

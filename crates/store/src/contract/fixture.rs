@@ -284,6 +284,7 @@ impl<'s> TestContext<'s> {
             approval: KeyApproval::AsBefore,
             key_id: self.node_key,
             quota: None,
+            silent_at: None,
         }
     }
 

@@ -305,6 +305,7 @@ macro_rules! contract_stories {
                 a_withdrawn_report_no_longer_counts_and_is_remembered
                 secrets_are_sealed_to_approved_keys_only
                 an_approved_node_is_not_displaced_while_it_is_connected
+                a_node_that_was_observed_to_be_silent_is_displaced_whatever_the_clocks_say
                 a_rewrap_that_is_requested_again_begins_again
                 an_approval_survives_a_registration_at_the_same_time
             }

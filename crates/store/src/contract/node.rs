@@ -402,7 +402,7 @@ pub async fn an_approved_node_is_not_displaced_while_it_is_connected(store: &dyn
         let registration = NodeRegistration { recipients, approval, ..context.registration("node-1") };
         match store.register_node(&registration, &audit(at(seconds))).await.unwrap() {
             NodeRegistered::Registered(node) => Some(*node),
-            NodeRegistered::NameInUse => None,
+            NodeRegistered::NameInUse { .. } => None,
             refused => panic!("{refused:?}"),
         }
     };
@@ -423,6 +423,24 @@ pub async fn an_approved_node_is_not_displaced_while_it_is_connected(store: &dyn
     assert_eq!(register(KeyApproval::AsBefore, &["age1b"], 119).await, None);
     let after = register(KeyApproval::AsBefore, &["age1b"], 120).await.unwrap();
     assert!(after.is_pending() && after.id == first.id, "the other one has stopped");
+}
+
+pub async fn a_node_that_was_observed_to_be_silent_is_displaced_whatever_the_clocks_say(store: &dyn Store) {
+    let context = TestContext::new(store).await;
+    let register = async |key: &str, silent_at, seconds| {
+        let recipients = vec![key.to_owned()];
+        let registration = NodeRegistration { recipients, silent_at, ..context.registration("node-1") };
+        store.register_node(&registration, &audit(at(seconds))).await.unwrap()
+    };
+    let NodeRegistered::Registered(first) = register("age1a", None, 1).await else { panic!() };
+    store.approve_node(first.id, "age1a", &audit(at(4))).await.unwrap();
+    // A process whose clock is minutes ahead heard from it last.
+    store.record_heartbeat(first.id, &heartbeat(None), at(250)).await.unwrap();
+    let in_use = NodeRegistered::NameInUse { last_seen: at(250) };
+    assert_eq!(register("age1b", None, 70).await, in_use);
+    assert_eq!(register("age1b", Some(at(240)), 71).await, in_use, "it was heard from since");
+    let after = register("age1b", Some(at(250)), 72).await;
+    assert!(matches!(&after, NodeRegistered::Registered(node) if node.is_pending()), "{after:?}");
 }
 
 pub async fn a_rewrap_that_is_requested_again_begins_again(store: &dyn Store) {

@@ -97,6 +97,7 @@ fn displaces(new: &NodeRegistration, known: &KnownNode, now: Timestamp) -> bool 
         && !known.approved.is_empty()
         && !new.recipients.iter().any(is_approved)
         && is_connected(known.last_seen, now)
+        && new.silent_at != Some(known.last_seen)
 }
 
 /// Whether existing secrets aren't sealed to a key to which new ones will be. A rotation seals them itself.
@@ -292,8 +293,8 @@ impl SqlStore {
         {
             return Ok(refusal);
         }
-        if before.is_some_and(|node| displaces(registration, node, now)) {
-            return Ok(NodeRegistered::NameInUse);
+        if let Some(in_use) = before.filter(|node| displaces(registration, node, now)) {
+            return Ok(NodeRegistered::NameInUse { last_seen: in_use.last_seen });
         }
         let approved = approved_keys(registration, before);
         let needs_rewrap = needs_rewrap(registration, before, &approved);

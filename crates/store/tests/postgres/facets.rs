@@ -36,6 +36,7 @@ async fn two_nodes_that_report_on_a_bucket_at_once_are_both_in_its_facet() {
             approval: bucketry_store::node::KeyApproval::AsBefore,
             key_id: NodeKeyId::new(now(), [1; 10]),
             quota: None,
+            silent_at: None,
         };
         store.register_node(&registration, &change(now())).await.unwrap();
         nodes.push(registration.id);

@@ -144,6 +144,7 @@ async fn other_processes_are_told_of_a_node_that_is_approved_or_removed() {
         approval: KeyApproval::AsBefore,
         key_id,
         quota: None,
+        silent_at: None,
     };
     here.register_node(&registration, &change(now())).await.unwrap();
     let mut signals = there.listen().await.unwrap().unwrap();

@@ -38,6 +38,7 @@ async fn furnished() -> SqliteStore {
         approval: bucketry_store::node::KeyApproval::AsBefore,
         key_id: NodeKeyId::new(now(), [1; 10]),
         quota: None,
+        silent_at: None,
     };
     store.register_node(&registration, &change(now())).await.unwrap();
     for number in 1..=5 {

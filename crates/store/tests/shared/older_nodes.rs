@@ -26,6 +26,7 @@ async fn register(store: &dyn Store, number: u8) -> NodeId {
         approval: KeyApproval::AsBefore,
         key_id: NodeKeyId::new(Timestamp::UNIX_EPOCH, [1; 10]),
         quota: None,
+        silent_at: None,
     };
     match store.register_node(&registration, &change(Timestamp::UNIX_EPOCH)).await.unwrap() {
         NodeRegistered::Registered(node) => node.id,
