@@ -7,7 +7,7 @@ use std::time::Duration;
 use bucketry_model::id::OrgId;
 use bucketry_model::node_protocol::{
     Acknowledged, Heartbeat, INVENTORY_PATH, InventoryOrders, InventoryReport, REGISTER_PATH, REPORT_PATH,
-    Register, Report, STATUS_PATH, SYNC_PATH, SyncAnswer,
+    Register, Report, STATUS_PATH, SYNC_PATH, SyncAnswer, read_known,
 };
 use bucketry_model::time::Clock;
 use bucketry_vault::NodeSigningKey;
@@ -113,7 +113,7 @@ impl NodeClient {
             .body(Full::default())
             .map_err(|error| ClientError::Request(error.to_string()))?;
         let answer = self.transport.send(request, Some(wait + SYNC_GRACE)).await?;
-        self.transport.read(&answer)
+        read_known(&answer.body).map_err(|error| self.transport.unreadable(&answer, &error))
     }
 
     /// Reports how far walks have come, and returns further ones.

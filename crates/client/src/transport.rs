@@ -142,11 +142,16 @@ impl Transport {
     /// Parses the JSON of a response.
     pub(crate) fn read<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T, ClientError> {
         let body: &[u8] = if answer.body.is_empty() { b"null" } else { &answer.body };
-        serde_json::from_slice(body).map_err(|error| ClientError::NotThisApi {
+        serde_json::from_slice(body).map_err(|error| self.unreadable(answer, &error))
+    }
+
+    /// The error for a response whose JSON isn't the expected one.
+    pub(crate) fn unreadable(&self, answer: &Answer, error: &serde_json::Error) -> ClientError {
+        ClientError::NotThisApi {
             url: self.base_url(),
             status: answer.status.as_u16(),
             reason: error.to_string(),
-        })
+        }
     }
 
     /// Sends a request with a complete URL, and reads the whole response.

@@ -24,10 +24,13 @@ pub enum CheckName {
     Read,
     /// Deleting is allowed.
     Delete,
+    /// A check of a newer version. Its message says what it found.
+    #[serde(other)]
+    Other,
 }
 
 impl CheckName {
-    /// All checks, in their order.
+    /// All checks that this version makes, in their order.
     pub const ALL: [Self; 9] = [
         Self::Dns,
         Self::Connect,
@@ -122,7 +125,8 @@ impl CheckCode {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Check {
-    /// Which check: `dns`, `connect`, `tls`, `authenticate`, `bucket`, `list`, `write`, `read` or `delete`.
+    /// Which check: `dns`, `connect`, `tls`, `authenticate`, `bucket`, `list`, `write`, `read` or `delete`; `other` for a check
+    /// that only a newer node knows.
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "bucket"))]
     pub name: CheckName,
     /// Whether the check passed.

@@ -16,6 +16,9 @@ mod older_nodes;
 #[path = "shared/older_traffic.rs"]
 mod older_traffic;
 
+#[path = "sqlite/unknown_values.rs"]
+mod unknown_values;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

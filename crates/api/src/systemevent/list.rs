@@ -8,7 +8,10 @@ use bucketry_api_types::audit::{SystemEvent, SystemEventList, SystemEventQuery};
 use bucketry_api_types::moment::Moment;
 use bucketry_control::ResourceKind;
 use bucketry_control::ids::{is_absent, read_id};
-use bucketry_model::audit::{AuditActor, AuditDetail, AuditEntry, AuditRecord};
+use bucketry_model::audit::{
+    AuditAction, AuditActor, AuditDetail, AuditEntry, AuditKind, AuditRecord, UnknownAuditAction,
+    UnknownAuditKind,
+};
 use bucketry_model::id::UserId;
 use bucketry_model::role::Caller;
 use bucketry_store::audit::AuditFilter;
@@ -43,8 +46,14 @@ fn filter(query: &SystemEventQuery, caller: &Caller, now: Timestamp) -> ApiResul
         since => since,
     };
     let wrong = |field, why: &dyn ToString| ApiError::field(field, why.to_string());
-    let kind = query.context.map(TryInto::try_into).transpose().map_err(|why| wrong("context", &why))?;
-    let action = query.event.map(TryInto::try_into).transpose().map_err(|why| wrong("event", &why))?;
+    let kind = query.context.map(AuditKind::from);
+    if let Some(AuditKind::Newer(_)) = kind {
+        return Err(wrong("context", &UnknownAuditKind));
+    }
+    let action = query.event.map(AuditAction::from);
+    if let Some(AuditAction::Newer(_)) = action {
+        return Err(wrong("event", &UnknownAuditAction));
+    }
     Ok(AuditFilter {
         kind,
         action,
@@ -84,8 +93,8 @@ fn event(record: AuditRecord, show_unread: bool, names: &HashMap<UserId, String>
         id: record.id,
         timestamp: Moment(entry.at),
         context_id: entry.target.id.unwrap_or_default(),
-        context: entry.kind.as_str().to_owned(),
-        event: entry.action.as_str().to_owned(),
+        context: entry.kind.to_string(),
+        event: entry.action.to_string(),
         org_id: entry.org_id.map(|id| id.to_string()).unwrap_or_default(),
         user_id,
         user_name,

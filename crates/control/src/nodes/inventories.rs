@@ -31,7 +31,7 @@ impl Control {
     /// `POST /node/inventory`: takes a report, and returns the walks that the node is to start and to drop.
     pub async fn inventory_report(&self, message: NodeMessage) -> Result<InventoryOrders> {
         let (node, message) = self.sender("POST", INVENTORY_PATH, message).await?;
-        let report: InventoryReport = message.read()?;
+        let report: InventoryReport = message.read_known()?;
         drop(message);
         if node.is_pending() {
             return Err(Error::NodeNotApproved(node.name));

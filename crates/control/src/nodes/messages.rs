@@ -6,7 +6,7 @@ use bucketry_model::id::{NodeKeyId, OrgId};
 use bucketry_model::json_error;
 use bucketry_model::node_clock::{ClockDisagreement, ClockOffset};
 use bucketry_model::node_protocol::{
-    CLOCK_TOLERANCE_SECONDS, MAX_MESSAGE_BYTES, REGISTER_PATH, UNREGISTER_PATH, limits,
+    CLOCK_TOLERANCE_SECONDS, FromNewer, MAX_MESSAGE_BYTES, REGISTER_PATH, UNREGISTER_PATH, limits, read_known,
 };
 use bucketry_vault::NodeVerifyingKey;
 use bucketry_vault::message::{SignatureCoverage, UnverifiedMessage};
@@ -107,13 +107,20 @@ pub(super) struct VerifiedMessage {
 impl VerifiedMessage {
     /// Parses the message.
     pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T> {
-        serde_json::from_slice(&self.text).map_err(|error| {
-            let (expected, line, column) = (json_error::expectation(&error), error.line(), error.column());
-            Error::NodeMessage(format!(
-                "the message does not fit this call: {expected} (line {line}, column {column})"
-            ))
-        })
+        serde_json::from_slice(&self.text).map_err(|error| unreadable(&error))
     }
+
+    /// Parses the message of a node that may have a newer version, without what has values that this version doesn't know.
+    pub(super) fn read_known<T: FromNewer>(&self) -> Result<T> {
+        read_known(&self.text).map_err(|error| unreadable(&error))
+    }
+}
+
+fn unreadable(error: &serde_json::Error) -> Error {
+    let (expected, line, column) = (json_error::expectation(error), error.line(), error.column());
+    Error::NodeMessage(format!(
+        "the message does not fit this call: {expected} (line {line}, column {column})"
+    ))
 }
 
 impl Control {

@@ -24,7 +24,7 @@ impl Control {
     /// `POST /node/status`: the heartbeat. Returns the number of probes in it.
     pub async fn heartbeat(&self, message: NodeMessage) -> Result<usize> {
         let (node, message) = self.sender("POST", STATUS_PATH, message).await?;
-        let heartbeat: Heartbeat = message.read()?;
+        let heartbeat: Heartbeat = message.read_known()?;
         drop(message);
         let probes = heartbeat.buckets.len();
         check_batch("buckets", probes)?;
@@ -73,7 +73,7 @@ impl Control {
     /// `POST /node/report`: traffic, which is added exactly once, results and progress of jobs.
     pub async fn report(&self, message: NodeMessage) -> Result<()> {
         let (node, message) = self.sender("POST", REPORT_PATH, message).await?;
-        let report: Report = message.read()?;
+        let report: Report = message.read_known()?;
         drop(message);
         check_batch("results", report.results.len())?;
         check_batch("keyUses", report.key_uses.len())?;

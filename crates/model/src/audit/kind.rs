@@ -1,6 +1,7 @@
 //! Kinds of resources and actions: their numbers in the database and in the contract's system events, and their
 //! names.
 
+use std::fmt;
 use std::str::FromStr;
 
 macro_rules! numbered {
@@ -12,6 +13,8 @@ macro_rules! numbered {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $name {
             $($(#[$variant_doc])* $variant,)+
+            /// One of a newer version, by its number. While servers are upgraded, they share their records.
+            Newer(i64),
         }
 
         #[doc = concat!("The text or number is none of a [`", stringify!($name), "`].")]
@@ -20,17 +23,17 @@ macro_rules! numbered {
         pub struct $unknown;
 
         impl $name {
-            /// All of them, by number.
+            /// All that this version knows, by number.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
             /// The number in the database. Below 100, it is also the contract's index.
             pub fn number(self) -> i64 {
-                match self { $(Self::$variant => $number),+ }
+                match self { $(Self::$variant => $number,)+ Self::Newer(number) => number }
             }
 
-            /// The name on the wire.
+            /// The name on the wire; `unknown` for one of a newer version.
             pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text),+ }
+                match self { $(Self::$variant => $text,)+ Self::Newer(_) => "unknown" }
             }
 
             /// Whether the public contract knows it, so that system events show it.
@@ -39,10 +42,19 @@ macro_rules! numbered {
             }
         }
 
-        impl TryFrom<i64> for $name {
-            type Error = $unknown;
-            fn try_from(number: i64) -> Result<Self, $unknown> {
-                Self::ALL.iter().copied().find(|one| one.number() == number).ok_or($unknown)
+        impl From<i64> for $name {
+            fn from(number: i64) -> Self {
+                Self::ALL.iter().copied().find(|one| one.number() == number).unwrap_or(Self::Newer(number))
+            }
+        }
+
+        /// The name on the wire. For one of a newer version, it contains the number.
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    Self::Newer(number) => write!(f, "unknown-{number}"),
+                    known => f.write_str(known.as_str()),
+                }
             }
         }
 
@@ -119,15 +131,23 @@ mod tests {
     #[test]
     fn kinds_and_actions_read_back_from_their_numbers_and_names() {
         for kind in AuditKind::ALL {
-            assert_eq!(AuditKind::try_from(kind.number()), Ok(*kind));
+            assert_eq!(AuditKind::from(kind.number()), *kind);
             assert_eq!(kind.as_str().to_uppercase().parse(), Ok(*kind));
             assert!(UnknownAuditKind.to_string().contains(kind.as_str()), "{kind:?}");
         }
         for action in AuditAction::ALL {
-            assert_eq!(AuditAction::try_from(action.number()), Ok(*action));
+            assert_eq!(AuditAction::from(action.number()), *action);
             assert_eq!(action.as_str().parse(), Ok(*action));
             assert!(UnknownAuditAction.to_string().contains(action.as_str()), "{action:?}");
         }
-        assert_eq!(AuditKind::try_from(11), Err(UnknownAuditKind));
+    }
+
+    #[test]
+    fn those_of_a_newer_version_are_shown_by_their_numbers() {
+        let newer = AuditKind::from(1_007);
+        assert_eq!((newer, newer.number()), (AuditKind::Newer(1_007), 1_007));
+        assert_eq!(newer.to_string(), "unknown-1007");
+        assert_eq!(AuditKind::Bucket.to_string(), "bucket");
+        assert_eq!("unknown-1007".parse::<AuditKind>(), Err(UnknownAuditKind));
     }
 }

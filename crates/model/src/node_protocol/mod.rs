@@ -7,6 +7,7 @@
 mod inventory;
 mod jobs;
 mod key_checks;
+mod newer;
 mod sync;
 
 pub use inventory::{
@@ -18,6 +19,7 @@ pub use jobs::{
     UploadCleaning, UploadsFound, Validation,
 };
 pub use key_checks::{CheckedKey, KeyChecks, MAX_KEY_CHECKS, MOST_OTHER_BUCKETS};
+pub use newer::{FromNewer, read_known};
 pub use sync::{NodeBucket, NodeRepository, NodeRepositoryBucket, NodeRepositoryKey, SyncAnswer};
 
 use std::borrow::Cow;

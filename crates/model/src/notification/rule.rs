@@ -1,6 +1,7 @@
 //! Which findings a channel is notified about.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use crate::finding::FindingCode;
 
@@ -62,10 +63,16 @@ pub enum InvalidRule {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChannelRules {
-    /// `None` for the usual ones.
+    /// `None` for the usual ones. Those about findings that only a newer version knows are left out.
+    #[serde(deserialize_with = "known_rules")]
     rules: Option<Vec<ChannelRule>>,
     /// Whether a message is sent when a condition ends.
     pub send_resolved: bool,
+}
+
+fn known_rules<'de, D: Deserializer<'de>>(stored: D) -> Result<Option<Vec<ChannelRule>>, D::Error> {
+    let rules: Option<Vec<Value>> = Deserialize::deserialize(stored)?;
+    Ok(rules.map(|rules| rules.into_iter().filter_map(|rule| serde_json::from_value(rule).ok()).collect()))
 }
 
 /// The usual rules: everything that fails or will fail, outages and silences after five minutes.
@@ -164,6 +171,13 @@ mod tests {
         );
         let text = serde_json::to_string(&own).unwrap();
         assert_eq!(serde_json::from_str::<ChannelRules>(&text).unwrap(), own);
+    }
+
+    #[test]
+    fn rules_about_findings_of_a_newer_version_are_left_out() {
+        let text = r#"{"rules":[{"code":"FROM_THE_FUTURE","afterMinutes":0},{"code":"BUCKET_UNUSED","afterMinutes":7}],"sendResolved":true}"#;
+        let read: ChannelRules = serde_json::from_str(text).unwrap();
+        assert_eq!(read.all(), [rule(FindingCode::BucketUnused, 7, None)]);
     }
 
     #[test]

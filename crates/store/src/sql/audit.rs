@@ -14,8 +14,8 @@ use super::audit_row::record_columns;
 use super::columns::Columns;
 use super::dialect::Row;
 use super::statement::InList;
+use crate::Result;
 use crate::audit::{AuditQuery, AuditStore};
-use crate::{Result, StoreError};
 
 /// Reads `record_columns!()`.
 pub(super) fn record(row: &Row) -> Result<AuditRecord> {
@@ -27,7 +27,7 @@ pub(super) fn record(row: &Row) -> Result<AuditRecord> {
         address: columns.optional_parsed()?,
         request_id: columns.optional_text()?.map(Into::into),
     };
-    let (kind, action) = (columns.numbered()?, columns.numbered()?);
+    let (kind, action) = (columns.number()?.into(), columns.number()?.into());
     let target = AuditTarget {
         id: columns.optional_text()?,
         name: columns.optional_text()?,
@@ -63,7 +63,8 @@ fn actor(columns: &mut Columns<'_>) -> Result<AuditActor> {
         ("OPERATOR", _) => AuditActor::Operator,
         ("SYSTEM", _) => AuditActor::System,
         ("UNKNOWN", _) => AuditActor::Unknown(name),
-        _ => return Err(StoreError::Damaged("column actor".to_owned())),
+        // A kind of actor of a newer version.
+        (other, _) => AuditActor::Unknown(format!("{other} {name}").trim_end().to_owned()),
     })
 }
 

@@ -12,6 +12,7 @@ use super::dialect::Row;
 use super::inventory::measured_size;
 use super::node_status::node_status_row;
 use super::page::{PageQuery, Select};
+use super::readable::readable;
 use super::statement::{InList, texts};
 use crate::Result;
 use crate::bucket::{BucketQuery, ListedBucket, NodeStatusRow, PageStart};
@@ -54,7 +55,7 @@ impl SqlStore {
     pub(super) async fn list_among(&self, org_id: OrgId, ids: &[BucketId]) -> Result<Vec<ListedBucket>> {
         let among = concat!(select_listed_buckets!(), " WHERE b.deleted_at IS NULL AND b.id IN (");
         let rows = self.rows_in_list(&InList::new(among, ")"), &texts(ids)).await?;
-        let mut listed: Vec<_> = rows.iter().map(listed_bucket).collect::<Result<_>>()?;
+        let mut listed = readable(&rows, listed_bucket)?;
         listed.retain(|one| one.bucket.org_id == org_id);
         self.with_statuses(listed).await
     }
@@ -88,10 +89,13 @@ impl SqlStore {
             ")",
         );
         let mut statuses: HashMap<BucketId, Vec<NodeStatusRow>> = HashMap::new();
-        for row in self.rows_in_list(&list, &texts(buckets)).await? {
-            let mut columns = Columns::of(&row);
-            let bucket = columns.parsed()?;
-            statuses.entry(bucket).or_default().push(node_status_row(&mut columns)?);
+        let read = |row: &Row| {
+            let mut columns = Columns::of(row);
+            let bucket: BucketId = columns.parsed()?;
+            Ok((bucket, node_status_row(&mut columns)?))
+        };
+        for (bucket, status) in readable(&self.rows_in_list(&list, &texts(buckets)).await?, read)? {
+            statuses.entry(bucket).or_default().push(status);
         }
         Ok(statuses)
     }

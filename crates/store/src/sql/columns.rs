@@ -70,11 +70,6 @@ impl<'r> Columns<'r> {
         number.map(|number| T::try_from(number).map_err(self.wrong())).transpose()
     }
 
-    /// An enum that is stored as a number.
-    pub(super) fn numbered<T: TryFrom<i64>>(&mut self) -> Result<T> {
-        self.narrow()
-    }
-
     /// An id, an enum, or another type that is stored as text.
     pub(super) fn parsed<T: FromStr>(&mut self) -> Result<T> {
         let text: &str = self.take()?;

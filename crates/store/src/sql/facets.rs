@@ -20,7 +20,8 @@ use sqlx::query;
 use super::SqlStore;
 use super::columns::Columns;
 use super::dialect::{Row, for_update};
-use super::node_status::node_status;
+use super::node_status::last_status;
+use super::readable::readable;
 use super::search_words::{self, Indexed, SearchKind};
 use super::statement::{InList, Rows, Write};
 use crate::listing::BucketFilter;
@@ -66,16 +67,17 @@ fn reports_text(reports: &Reports) -> String {
     reports.iter().map(one).collect::<Vec<_>>().join(" ")
 }
 
-fn reports_of_text(text: &str) -> std::result::Result<Reports, ()> {
+/// Leaves out statuses that this version doesn't know.
+fn reports_of_text(text: &str) -> Reports {
     let one = |report: &str| {
         let (node, status) = match (report.strip_suffix('+'), report.strip_suffix('-')) {
             (Some(node), _) => (node, ProbedStatus::Online),
             (None, Some(node)) => (node, ProbedStatus::Offline),
-            (None, None) => return Err(()),
+            (None, None) => return None,
         };
-        Ok((node.parse().map_err(|_| ())?, status))
+        Some((node.parse().ok()?, status))
     };
-    text.split(' ').filter(|report| !report.is_empty()).map(one).collect()
+    text.split(' ').filter_map(one).collect()
 }
 
 /// A live bucket, and the row that lists have of it.
@@ -152,8 +154,7 @@ pub(super) async fn refresh(write: &mut Write, ids: &[String], now: Timestamp) -
          LEFT JOIN bucket_facets f ON f.bucket_id = b.id WHERE b.deleted_at IS NULL AND b.id IN (",
         ")",
     );
-    let buckets: Vec<Listed> =
-        write.rows_in_list(&list, ids).await?.iter().map(listed).collect::<Result<_>>()?;
+    let buckets = readable(&write.rows_in_list(&list, ids).await?, listed)?;
     let mut reports = reports_of(write, ids).await?;
     let mut by_facet: BTreeMap<Facet, Vec<Listed>> = BTreeMap::new();
     for bucket in buckets {
@@ -212,7 +213,10 @@ async fn reports_of(write: &mut Write, ids: &[String]) -> Result<HashMap<BucketI
     for row in write.rows_in_list(&list, ids).await? {
         let mut columns = Columns::of(&row);
         let bucket = columns.parsed()?;
-        reports.entry(bucket).or_default().push((columns.parsed()?, columns.read(node_status)?));
+        let node = columns.parsed()?;
+        if let Some(status) = last_status(&mut columns)? {
+            reports.entry(bucket).or_default().push((node, status));
+        }
     }
     Ok(reports)
 }
@@ -309,16 +313,16 @@ impl SqlStore {
         filter: &BucketFilter,
     ) -> Result<Vec<StoredFacet>> {
         let sql = "SELECT number, provider, storage_type, reports FROM facets WHERE org_id = $1";
-        let mut selected = Vec::new();
-        for row in self.rows(query(sql).bind(org_id.to_string())).await? {
-            let mut columns = Columns::of(&row);
+        let facet = |row: &Row| {
+            let mut columns = Columns::of(row);
             let number = columns.number()?;
-            let (provider, storage_type) = (columns.parsed()?, columns.parsed()?);
-            let reports = columns.read(reports_of_text)?;
-            if filter.selects(provider, storage_type, &reports) {
-                selected.push(StoredFacet { number, provider, storage_type, reports });
-            }
-        }
+            // A newer version may recognise more providers.
+            let provider = columns.text()?.parse().unwrap_or(Provider::Other);
+            let storage_type = columns.parsed()?;
+            Ok(StoredFacet { number, provider, storage_type, reports: reports_of_text(&columns.text()?) })
+        };
+        let mut selected = readable(&self.rows(query(sql).bind(org_id.to_string())).await?, facet)?;
+        selected.retain(|facet| filter.selects(facet.provider, facet.storage_type, &facet.reports));
         selected.sort_unstable_by_key(|facet| facet.number);
         Ok(selected)
     }
@@ -333,12 +337,12 @@ impl SqlStore {
         let rows = self.rows(query(sql).bind(org_id.to_string())).await?;
         let status = |row: &Row| {
             let mut columns = Columns::of(row);
-            let (number, reports) = (columns.number()?, columns.read(reports_of_text)?);
+            let (number, reports) = (columns.number()?, reports_of_text(&columns.text()?));
             let seen =
                 |(node, status): &(NodeId, ProbedStatus)| as_seen_now(*status, connected.contains(node));
             Ok((number, fold(reports.iter().map(seen))))
         };
-        rows.iter().map(status).collect()
+        readable(&rows, status)
     }
 
     /// Implements `ListingStore::purge_facets`.

@@ -11,6 +11,7 @@ use sqlx::query;
 
 use super::columns::Columns;
 use super::dialect::{Row, for_share, for_update};
+use super::readable::readable;
 use super::statement::{Rows, Write};
 use super::{SqlStore, pin};
 use crate::inventory::{
@@ -284,7 +285,7 @@ impl InventoryStore for SqlStore {
             Some(org_id) => sql.bind(org_id.to_string()),
             None => sql,
         };
-        self.rows(sql).await?.iter().map(plan).collect()
+        readable(&self.rows(sql).await?, plan)
     }
 
     async fn troubled_walks(

@@ -7,6 +7,7 @@ use sqlx::query;
 
 use super::SqlStore;
 use super::inventory::{plan, select_plan};
+use super::readable::readable;
 use crate::Result;
 use crate::inventory::WalkPlan;
 
@@ -28,9 +29,8 @@ impl SqlStore {
             "WHERE w.error_at IS NOT NULL AND w.org_id = $1 ORDER BY w.error_at DESC LIMIT $2"
         );
         let failed = query(failed).bind(org_id.to_string()).bind(i64::from(limit));
-        let mut plans: Vec<WalkPlan> = self.rows(late).await?.iter().map(plan).collect::<Result<_>>()?;
-        for row in self.rows(failed).await? {
-            let plan = plan(&row)?;
+        let mut plans = readable(&self.rows(late).await?, plan)?;
+        for plan in readable(&self.rows(failed).await?, plan)? {
             // A late one may have failed, too.
             if plan.due_at.is_none_or(|due_at| due_at >= due_before) {
                 plans.push(plan);

@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use sqlx::query;
 
 use super::columns::Columns;
-use super::dialect::for_share;
+use super::dialect::{Row, for_share};
+use super::readable::readable;
 use super::statement::{InList, Write, texts};
 use super::{SqlStore, live_workspace, user};
 use crate::Result;
@@ -118,13 +119,13 @@ impl SqlStore {
              FROM memberships m JOIN users u ON u.id = m.user_id WHERE m.workspace_id IN (",
             ")",
         );
-        let mut found = Vec::new();
-        for row in self.rows_in_list(&list, &texts(workspaces)).await? {
-            let mut columns = Columns::of(&row);
+        let read = |row: &Row| {
+            let mut columns = Columns::of(row);
             let (workspace, role, since): (WorkspaceId, WorkspaceRole, Timestamp) =
                 (columns.parsed()?, columns.parsed()?, columns.time()?);
-            found.push((workspace, since, Member { user: user::read(&mut columns)?, role }));
-        }
+            Ok((workspace, since, Member { user: user::read(&mut columns)?, role }))
+        };
+        let mut found = readable(&self.rows_in_list(&list, &texts(workspaces)).await?, read)?;
         found.sort_by_key(|(_, since, member)| Reverse((*since, member.user.id)));
         Ok(found.into_iter().map(|(workspace, _, member)| (workspace, member)).collect())
     }
@@ -135,26 +136,26 @@ impl SqlStore {
         after: Option<UserId>,
         limit: u32,
     ) -> Result<Vec<Member>> {
-        let (id, limit) = (id.to_string(), i64::from(limit));
-        let rows = match after {
+        let id = id.to_string();
+        let statement = |limit: i64| match after {
             None => {
                 let sql = "SELECT m.role, u.id, u.org_id, u.email, u.first_name, u.last_name, u.org_role, u.validated, \
                            u.created_at FROM memberships m JOIN users u ON u.id = m.user_id \
                            WHERE m.workspace_id = $1 ORDER BY m.user_id DESC LIMIT $2";
-                self.rows(query(sql).bind(id).bind(limit)).await?
+                query(sql).bind(id.clone()).bind(limit)
             }
             Some(after) => {
                 let sql = "SELECT m.role, u.id, u.org_id, u.email, u.first_name, u.last_name, u.org_role, u.validated, \
                            u.created_at FROM memberships m JOIN users u ON u.id = m.user_id \
                            WHERE m.workspace_id = $1 AND m.user_id < $3 ORDER BY m.user_id DESC LIMIT $2";
-                self.rows(query(sql).bind(id).bind(limit).bind(after.to_string())).await?
+                query(sql).bind(id.clone()).bind(limit).bind(after.to_string())
             }
         };
-        let read = |row| {
+        let read = |row: &Row| {
             let mut columns = Columns::of(row);
             let role = columns.parsed()?;
             Ok(Member { role, user: user::read(&mut columns)? })
         };
-        rows.iter().map(read).collect()
+        self.readable_page(limit, statement, read).await
     }
 }

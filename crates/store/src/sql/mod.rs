@@ -48,6 +48,7 @@ mod overview;
 mod page;
 mod pin;
 mod probe;
+mod readable;
 mod registration;
 mod report_withdrawal;
 mod repository;

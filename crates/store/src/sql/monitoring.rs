@@ -36,22 +36,24 @@ impl MonitoringStore for SqlStore {
         workspace: Option<WorkspaceId>,
         limit: u32,
     ) -> Result<Vec<MonitoredBucket>> {
-        let select = match workspace {
-            // Every id is greater than the empty text. With the condition, the list is read from an index.
-            None => {
-                let sql = concat!(select_monitored_buckets!(), " AND b.id > $1 ORDER BY b.id LIMIT $2");
-                query(sql).bind("")
-            }
-            Some(id) => {
-                let sql = concat!(
-                    select_monitored_buckets!(),
-                    " AND b.workspace_id = $1 ORDER BY b.created_at, b.id LIMIT $2"
-                );
-                query(sql).bind(id.to_string())
-            }
+        let statement = |limit: i64| {
+            let select = match workspace {
+                // Every id is greater than the empty text. With the condition, the list is read from an index.
+                None => {
+                    let sql = concat!(select_monitored_buckets!(), " AND b.id > $1 ORDER BY b.id LIMIT $2");
+                    query(sql).bind("")
+                }
+                Some(id) => {
+                    let sql = concat!(
+                        select_monitored_buckets!(),
+                        " AND b.workspace_id = $1 ORDER BY b.created_at, b.id LIMIT $2"
+                    );
+                    query(sql).bind(id.to_string())
+                }
+            };
+            select.bind(limit)
         };
-        let rows = self.rows(select.bind(i64::from(limit))).await?;
-        let mut buckets: Vec<_> = rows.iter().map(monitored_bucket).collect::<Result<_>>()?;
+        let mut buckets = self.readable_page(limit, statement, monitored_bucket).await?;
         let mut statuses = self.statuses_of(buckets.iter().map(|bucket| bucket.id)).await?;
         for bucket in &mut buckets {
             bucket.nodes = statuses.remove(&bucket.id).unwrap_or_default();

@@ -15,6 +15,11 @@ pub(super) fn node_status(text: &str) -> std::result::Result<ProbedStatus, NotAS
     both.into_iter().find(|status| status.as_str() == text).ok_or(NotAStatus)
 }
 
+/// Reads the last status, for which the next probe begins from nothing if this version doesn't know it.
+pub(super) fn last_status(columns: &mut Columns<'_>) -> Result<Option<ProbedStatus>> {
+    Ok(columns.optional_text()?.and_then(|text| node_status(&text).ok()))
+}
+
 /// Reads why a probe failed.
 pub(super) fn failure(columns: &mut Columns<'_>) -> Result<Option<ProbeFailure>> {
     columns.optional_read(serde_json::from_str)

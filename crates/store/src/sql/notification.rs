@@ -15,6 +15,7 @@ use super::columns::{Columns, stored};
 use super::dialect::{Row, for_update};
 use super::inventory::json;
 use super::notification_delivery::{notification, notification_columns};
+use super::readable::readable;
 use super::statement::{InList, Rows, Write};
 use crate::Result;
 use crate::notification::{
@@ -91,7 +92,7 @@ impl NotificationStore for SqlStore {
         let sql = "SELECT o.condition, o.code, o.item, o.alerted_at, o.cleared_at FROM notification_conditions o \
                    WHERE o.channel_id = $1 ORDER BY o.condition LIMIT $2";
         let most = i64::from(MOST_CONDITIONS);
-        self.rows(query(sql).bind(channel_id.to_string()).bind(most)).await?.iter().map(condition).collect()
+        readable(&self.rows(query(sql).bind(channel_id.to_string()).bind(most)).await?, condition)
     }
 
     async fn begin_conditions(
@@ -255,13 +256,15 @@ impl NotificationStore for SqlStore {
             notification_columns!(),
             " FROM notifications n WHERE n.channel_id = $1 AND n.id < $3 ORDER BY n.id DESC LIMIT $2"
         );
-        let sql = query(if after.is_some() { later } else { first });
-        let sql = sql.bind(channel_id.to_string()).bind(i64::from(limit));
-        let sql = match after {
-            Some(after) => sql.bind(after.to_string()),
-            None => sql,
+        let statement = |limit: i64| {
+            let sql = query(if after.is_some() { later } else { first });
+            let sql = sql.bind(channel_id.to_string()).bind(limit);
+            match after {
+                Some(after) => sql.bind(after.to_string()),
+                None => sql,
+            }
         };
-        self.rows(sql).await?.iter().map(|row| notification(&mut Columns::of(row))).collect()
+        self.readable_page(limit, statement, |row| notification(&mut Columns::of(row))).await
     }
 
     async fn notification(

@@ -11,6 +11,7 @@ use super::columns::Columns;
 use super::dialect::{Row, for_update};
 use super::inventory::json;
 use super::live_workspace;
+use super::readable::readable;
 use super::statement::Write;
 use crate::Result;
 use crate::bucket::SecretUpdate;
@@ -121,7 +122,7 @@ impl ChannelStore for SqlStore {
             channel_columns!(),
             " FROM notification_channels c WHERE c.org_id = $1 AND c.deleted_at IS NULL ORDER BY c.id DESC"
         );
-        self.rows(query(sql).bind(org_id.to_string())).await?.iter().map(channel).collect()
+        readable(&self.rows(query(sql).bind(org_id.to_string())).await?, channel)
     }
 
     async fn update_channel(
@@ -180,7 +181,8 @@ impl ChannelStore for SqlStore {
             let mut columns = Columns::of(row);
             Ok(WatchedChannel { channel: read(&mut columns)?, conditions: columns.narrow()? })
         };
-        self.rows(query(sql).bind(after).bind(i64::from(limit))).await?.iter().map(watched).collect()
+        let statement = |limit: i64| query(sql).bind(after.clone()).bind(limit);
+        self.readable_page(limit, statement, watched).await
     }
 
     async fn purge_channels(&self, at_most: u32) -> Result<u64> {

@@ -11,9 +11,10 @@ use super::SqlStore;
 use super::columns::Columns;
 use super::dialect::for_update;
 use super::notification_channel::{self, channel_columns};
+use super::readable::note_left_out;
 use super::statement::Write;
-use crate::Result;
 use crate::notification::{ClaimedDelivery, DeliveryAttempt, DeliveryClaim, StoredNotification};
+use crate::{Result, StoreError};
 
 /// How many channels a claim looks at. Others may be faster at some of them.
 const LOOK_AT: i64 = 16;
@@ -72,8 +73,12 @@ impl SqlStore {
         for row in self.rows(query(due).bind(to_micros(now)).bind(LOOK_AT)).await? {
             let mut columns = Columns::of(&row);
             let (id, seen): (ChannelId, i64) = (columns.parsed()?, columns.number()?);
-            if let Some(claimed) = self.claim_channel(id, seen, now, lease_until).await? {
-                return Ok(Some(claimed));
+            match self.claim_channel(id, seen, now, lease_until).await {
+                Ok(Some(claimed)) => return Ok(Some(claimed)),
+                Ok(None) => {}
+                // A newer server sends it.
+                Err(StoreError::Damaged(what)) => note_left_out(&what),
+                Err(other) => return Err(other),
             }
         }
         Ok(None)

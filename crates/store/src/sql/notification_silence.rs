@@ -11,6 +11,7 @@ use sqlx::query;
 use super::SqlStore;
 use super::columns::Columns;
 use super::dialect::{Row, for_update};
+use super::readable::readable;
 use crate::Result;
 use crate::notification_silence::NotificationSilenceStore;
 
@@ -80,7 +81,7 @@ impl NotificationSilenceStore for SqlStore {
                    s.daily_window, s.comment, s.created_by, s.created_at FROM notification_silences s \
                    WHERE s.org_id = $1 AND s.ends_at > $2 ORDER BY s.id DESC";
         let rows = self.rows(query(sql).bind(org_id.to_string()).bind(to_micros(now))).await?;
-        rows.iter().map(silence).collect()
+        readable(&rows, silence)
     }
 
     async fn delete_notification_silence(

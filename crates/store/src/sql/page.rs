@@ -62,29 +62,27 @@ impl SqlStore {
         sort_key: impl Fn(&T) -> K,
     ) -> Result<Vec<T>> {
         let after = &page.after;
-        let limit = i64::from(page.limit);
         let workspaces = match page.visible {
             Visibility::Organization => {
-                let sql = AssertSqlSafe(of_org(select));
-                let statement =
-                    query(sql).bind(after.0).bind(after.1.clone()).bind(limit).bind(page.org_id.to_string());
-                return self.rows(statement).await?.iter().map(read).collect();
+                let statement = |limit: i64| {
+                    let statement = query(AssertSqlSafe(of_org(select))).bind(after.0).bind(after.1.clone());
+                    statement.bind(limit).bind(page.org_id.to_string())
+                };
+                return self.readable_page(page.limit, statement, read).await;
             }
             Visibility::Workspaces(workspaces) => workspaces,
         };
         let mut found = Vec::new();
         for merged in workspaces.chunks(MERGED_AT_ONCE) {
-            let mut statement = query(AssertSqlSafe(of_workspaces(select, merged)))
-                .bind(after.0)
-                .bind(after.1.clone())
-                .bind(limit)
-                .bind(page.org_id.to_string());
-            for workspace in merged {
-                statement = statement.bind(workspace.to_string());
-            }
-            for row in self.rows(statement).await? {
-                found.push(read(&row)?);
-            }
+            let statement = |limit: i64| {
+                let statement = query(AssertSqlSafe(of_workspaces(select, merged)))
+                    .bind(after.0)
+                    .bind(after.1.clone())
+                    .bind(limit)
+                    .bind(page.org_id.to_string());
+                merged.iter().fold(statement, |statement, workspace| statement.bind(workspace.to_string()))
+            };
+            found.append(&mut self.readable_page(page.limit, statement, &read).await?);
         }
         if workspaces.len() > MERGED_AT_ONCE {
             found.sort_by_key(|one| Reverse(sort_key(one)));

@@ -15,7 +15,7 @@ use sqlx::query;
 use super::columns::Columns;
 use super::dialect::for_update;
 use super::hours;
-use super::node_status::{failure_text, node_status};
+use super::node_status::{failure_text, last_status};
 use super::row_values::RowValues;
 use super::statement::{InList, Rows, Write, texts};
 use super::status::{day_record, day_record_columns};
@@ -213,7 +213,7 @@ async fn known_buckets(
         let counts = |time: Option<Timestamp>| time.filter(|time| !is_ahead(*time, batch.now));
         let config = Config { version: columns.number()?, changed_at: counts(columns.optional_time()?) };
         let at = counts(columns.optional_time()?);
-        let status = columns.optional_read(node_status)?;
+        let status = last_status(&mut columns)?;
         let latency_ms = columns.optional_narrow()?;
         let since = counts(columns.optional_time()?);
         let status_row =

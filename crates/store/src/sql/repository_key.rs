@@ -16,6 +16,7 @@ use sqlx::query;
 use super::SqlStore;
 use super::columns::Columns;
 use super::dialect::Row;
+use super::readable::readable;
 use super::repository_change::note_change;
 use super::statement::{InList, Rows, Write, texts};
 use crate::Result;
@@ -102,7 +103,7 @@ impl RepositoryKeyStore for SqlStore {
             ")",
         );
         let rows = self.rows_in_list(&list, &texts(repositories)).await?;
-        let mut keys: Vec<RepositoryKey> = rows.iter().map(key).collect::<Result<_>>()?;
+        let mut keys = readable(&rows, key)?;
         keys.sort_by_key(|key| (key.repo_id, Reverse((key.created_at, key.id))));
         Ok(keys)
     }

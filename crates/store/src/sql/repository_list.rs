@@ -13,6 +13,7 @@ use super::attachment::{attachment, in_order};
 use super::columns::Columns;
 use super::dialect::Row;
 use super::page::{PageQuery, Select};
+use super::readable::readable;
 use super::statement::{InList, texts};
 use crate::Result;
 use crate::repository::{RepositoryOfBucket, RepositoryQuery};
@@ -84,7 +85,7 @@ impl SqlStore {
         let among =
             concat!(select_repositories!(), " WHERE r.org_id = $1 AND r.deleted_at IS NULL AND r.id IN (");
         let rows = self.rows_in_list(&InList::new(among, ")").text(org_id), ids).await?;
-        self.with_places(rows.iter().map(repository).collect::<Result<_>>()?).await
+        self.with_places(readable(&rows, repository)?).await
     }
 
     async fn with_places(&self, mut repositories: Vec<Repository>) -> Result<Vec<Repository>> {
@@ -125,7 +126,7 @@ impl SqlStore {
             Ok((bucket, of_bucket))
         };
         let rows = self.rows_in_list(&list, &texts(buckets)).await?;
-        let mut holders: Vec<_> = rows.iter().map(holder).collect::<Result<_>>()?;
+        let mut holders = readable(&rows, holder)?;
         holders.sort_by_key(|(bucket, holder)| (*bucket, holder.created_at, holder.id));
         Ok(holders)
     }
@@ -138,24 +139,20 @@ impl SqlStore {
         limit: u32,
     ) -> Result<Vec<NodeRepository>> {
         let after = after.map(|id| id.to_string()).unwrap_or_default();
-        let limit = i64::from(limit);
-        let rows = match org_id {
-            None => {
-                let sql = concat!(
-                    select_node_repositories!(),
-                    "WHERE r.deleted_at IS NULL AND r.id > $1 ORDER BY r.id LIMIT $2"
-                );
-                self.rows(query(sql).bind(after).bind(limit)).await?
-            }
-            Some(org_id) => {
-                let sql = concat!(
-                    select_node_repositories!(),
-                    "WHERE r.org_id = $3 AND r.deleted_at IS NULL AND r.id > $1 ORDER BY r.id LIMIT $2"
-                );
-                self.rows(query(sql).bind(after).bind(limit).bind(org_id.to_string())).await?
-            }
+        let of_all = concat!(
+            select_node_repositories!(),
+            "WHERE r.deleted_at IS NULL AND r.id > $1 ORDER BY r.id LIMIT $2"
+        );
+        let of_org = concat!(
+            select_node_repositories!(),
+            "WHERE r.org_id = $3 AND r.deleted_at IS NULL AND r.id > $1 ORDER BY r.id LIMIT $2"
+        );
+        let statement = |limit: i64| match org_id {
+            None => query(of_all).bind(after.clone()).bind(limit),
+            Some(org_id) => query(of_org).bind(after.clone()).bind(limit).bind(org_id.to_string()),
         };
-        self.with_buckets_and_keys(&rows).await
+        let served = self.readable_page(limit, statement, node_repository).await?;
+        self.with_buckets_and_keys(served).await
     }
 
     /// The given repositories that a node serves.
@@ -174,13 +171,12 @@ impl SqlStore {
             Some(org_id) => InList::new(of_org, ")").text(org_id),
         };
         let rows = self.rows_in_list(&list, &texts(ids)).await?;
-        self.with_buckets_and_keys(&rows).await
+        self.with_buckets_and_keys(readable(&rows, node_repository)?).await
     }
 
     // The versions were read first. A change in between is returned with a version that is too low, and returned
     // again with the event of the change.
-    async fn with_buckets_and_keys(&self, rows: &[Row]) -> Result<Vec<NodeRepository>> {
-        let mut served: Vec<NodeRepository> = rows.iter().map(node_repository).collect::<Result<_>>()?;
+    async fn with_buckets_and_keys(&self, mut served: Vec<NodeRepository>) -> Result<Vec<NodeRepository>> {
         let ids = texts(served.iter().map(|one| one.id));
         let mut buckets = self.node_places(&ids).await?;
         let mut keys = self.node_keys_of(&ids).await?;
@@ -215,15 +211,19 @@ impl SqlStore {
             ")",
         );
         let mut keys: HashMap<RepoId, Vec<_>> = HashMap::new();
-        for row in self.rows_in_list(&list, ids).await? {
-            let mut columns = Columns::of(&row);
-            let repository = columns.parsed()?;
-            keys.entry(repository).or_default().push(NodeRepositoryKey {
+        let key = |row: &Row| {
+            let mut columns = Columns::of(row);
+            let repository: RepoId = columns.parsed()?;
+            let key = NodeRepositoryKey {
                 id: columns.parsed()?,
                 key: columns.text()?,
                 access: columns.parsed()?,
                 secret: SealedSecret::from_text(columns.text()?),
-            });
+            };
+            Ok((repository, key))
+        };
+        for (repository, key) in readable(&self.rows_in_list(&list, ids).await?, key)? {
+            keys.entry(repository).or_default().push(key);
         }
         Ok(keys)
     }

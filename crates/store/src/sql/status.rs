@@ -12,7 +12,7 @@ use super::SqlStore;
 use super::columns::Columns;
 use super::dialect::Row;
 use super::node::{self, node_columns};
-use super::node_status::{failure, node_status, node_status_row};
+use super::node_status::{failure, last_status, node_status_row};
 use super::statement::{InList, texts};
 use crate::Result;
 use crate::bucket::NodeStatusRow;
@@ -43,7 +43,7 @@ pub(super) fn day_record(columns: &mut Columns<'_>) -> Result<DayRecord> {
 
 fn last_sample(columns: &mut Columns<'_>) -> Result<Option<ProbeSample>> {
     let at = columns.optional_time()?;
-    let status = columns.optional_read(node_status)?;
+    let status = last_status(columns)?;
     let latency_ms = columns.optional_narrow()?;
     let failure = failure(columns)?;
     Ok(at.zip(status).map(|(at, status)| ProbeSample { at, status, latency_ms, failure, version: None }))

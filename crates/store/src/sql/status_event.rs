@@ -138,16 +138,16 @@ impl SqlStore {
     ) -> Result<Vec<StatusEvent>> {
         let latest = latest(page_query);
         let conditions = of_statuses(page_query, conditions);
-        let mut statement = query(AssertSqlSafe(page(&conditions)))
-            .bind(latest.at)
-            .bind(latest.number)
-            .bind(page_query.since.map_or(i64::MIN, to_micros))
-            .bind(i64::from(page_query.limit))
-            .bind(page_query.org_id.to_string());
-        for value in values {
-            statement = statement.bind(value.clone());
-        }
-        self.rows(statement).await?.iter().map(event).collect()
+        let statement = |limit: i64| {
+            let statement = query(AssertSqlSafe(page(&conditions)))
+                .bind(latest.at)
+                .bind(latest.number)
+                .bind(page_query.since.map_or(i64::MIN, to_micros))
+                .bind(limit)
+                .bind(page_query.org_id.to_string());
+            values.iter().fold(statement, |statement, value| statement.bind(value.clone()))
+        };
+        self.readable_page(page_query.limit, statement, event).await
     }
 }
 

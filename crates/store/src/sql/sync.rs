@@ -12,6 +12,7 @@ use super::SqlStore;
 use super::bucket::{location, location_columns};
 use super::columns::Columns;
 use super::dialect::Row;
+use super::readable::readable;
 use super::statement::{InList, texts};
 use crate::Result;
 use crate::sync::{Change, Changes, Subject, SyncStore};
@@ -98,7 +99,7 @@ impl SyncStore for SqlStore {
         if sequence < purged || sequence > latest {
             return Ok(Changes::TooOld);
         }
-        Ok(Changes::Since(rows.iter().map(change).collect::<Result<_>>()?))
+        Ok(Changes::Since(readable(&rows, change)?))
     }
 
     async fn node_buckets_after(
@@ -108,24 +109,19 @@ impl SyncStore for SqlStore {
         limit: u32,
     ) -> Result<Vec<NodeBucket>> {
         let after = after.map(|id| id.to_string()).unwrap_or_default();
-        let limit = i64::from(limit);
-        let rows = match org_id {
-            None => {
-                let sql = concat!(
-                    select_node_buckets!(),
-                    "WHERE b.deleted_at IS NULL AND b.id > $1 ORDER BY b.id LIMIT $2"
-                );
-                self.rows(query(sql).bind(after).bind(limit)).await?
-            }
-            Some(org_id) => {
-                let sql = concat!(
-                    select_node_buckets!(),
-                    "WHERE b.org_id = $3 AND b.deleted_at IS NULL AND b.id > $1 ORDER BY b.id LIMIT $2"
-                );
-                self.rows(query(sql).bind(after).bind(limit).bind(org_id.to_string())).await?
-            }
+        let of_all = concat!(
+            select_node_buckets!(),
+            "WHERE b.deleted_at IS NULL AND b.id > $1 ORDER BY b.id LIMIT $2"
+        );
+        let of_org = concat!(
+            select_node_buckets!(),
+            "WHERE b.org_id = $3 AND b.deleted_at IS NULL AND b.id > $1 ORDER BY b.id LIMIT $2"
+        );
+        let statement = |limit: i64| match org_id {
+            None => query(of_all).bind(after.clone()).bind(limit),
+            Some(org_id) => query(of_org).bind(after.clone()).bind(limit).bind(org_id.to_string()),
         };
-        rows.iter().map(node_bucket).collect()
+        self.readable_page(limit, statement, node_bucket).await
     }
 
     async fn node_buckets(&self, org_id: Option<OrgId>, ids: &[BucketId]) -> Result<Vec<NodeBucket>> {
@@ -136,7 +132,7 @@ impl SyncStore for SqlStore {
             None => InList::new(all, ")"),
             Some(org_id) => InList::new(of_org, ")").text(org_id),
         };
-        self.rows_in_list(&list, &texts(ids)).await?.iter().map(node_bucket).collect()
+        readable(&self.rows_in_list(&list, &texts(ids)).await?, node_bucket)
     }
 
     async fn purge_changes(&self, before: Timestamp, at_most: u32) -> Result<u64> {

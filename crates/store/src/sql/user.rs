@@ -155,23 +155,18 @@ impl UserStore for SqlStore {
 
     async fn users(&self, org_id: OrgId, after: Option<UserId>, limit: u32) -> Result<Vec<User>> {
         let org = org_id.to_string();
-        let limit = i64::from(limit);
-        let rows = match after {
-            None => {
-                let sql = "SELECT id, org_id, email, first_name, last_name, org_role, validated, created_at \
-                           FROM users WHERE org_id = $1 AND deleted_at IS NULL \
-                           ORDER BY created_at DESC, id DESC LIMIT $2";
-                self.rows(query(sql).bind(org).bind(limit)).await?
-            }
-            Some(after) => {
-                let sql = "SELECT id, org_id, email, first_name, last_name, org_role, validated, created_at \
-                           FROM users WHERE org_id = $1 AND deleted_at IS NULL \
-                           AND (created_at, id) < ((SELECT a.created_at FROM users a WHERE a.id = $3), $3) \
-                           ORDER BY created_at DESC, id DESC LIMIT $2";
-                self.rows(query(sql).bind(org).bind(limit).bind(after.to_string())).await?
-            }
+        let first = "SELECT id, org_id, email, first_name, last_name, org_role, validated, created_at \
+                     FROM users WHERE org_id = $1 AND deleted_at IS NULL \
+                     ORDER BY created_at DESC, id DESC LIMIT $2";
+        let later = "SELECT id, org_id, email, first_name, last_name, org_role, validated, created_at \
+                     FROM users WHERE org_id = $1 AND deleted_at IS NULL \
+                     AND (created_at, id) < ((SELECT a.created_at FROM users a WHERE a.id = $3), $3) \
+                     ORDER BY created_at DESC, id DESC LIMIT $2";
+        let statement = |limit: i64| match after {
+            None => query(first).bind(org.clone()).bind(limit),
+            Some(after) => query(later).bind(org.clone()).bind(limit).bind(after.to_string()),
         };
-        rows.iter().map(user).collect()
+        self.readable_page(limit, statement, user).await
     }
 
     async fn users_with_role(&self, org_id: OrgId, role: OrgRole, limit: u32) -> Result<Vec<User>> {

@@ -20,6 +20,7 @@ pub(super) fn kind_label(kind: AuditKind) -> &'static str {
         AuditKind::Route => "Refused calls",
         AuditKind::NotificationChannel => "Notification channels",
         AuditKind::NotificationSilence => "Silences",
+        AuditKind::Newer(_) => "Others",
     }
 }
 
@@ -33,6 +34,7 @@ pub(super) fn action_label(action: AuditAction) -> &'static str {
         AuditAction::Used => "Used",
         AuditAction::SignedIn => "Signed in",
         AuditAction::SignedOut => "Signed out",
+        AuditAction::Newer(_) => "Others",
     }
 }
 
@@ -72,6 +74,7 @@ fn past(action: AuditAction) -> &'static str {
         AuditAction::Used => "used",
         AuditAction::SignedIn => "signed in to",
         AuditAction::SignedOut => "signed out of",
+        AuditAction::Newer(_) => "did something unknown to",
     }
 }
 
@@ -84,6 +87,7 @@ fn infinitive(action: AuditAction) -> &'static str {
         AuditAction::Used => "use",
         AuditAction::SignedIn => "sign in to",
         AuditAction::SignedOut => "sign out of",
+        AuditAction::Newer(_) => "do something unknown to",
     }
 }
 
@@ -104,6 +108,7 @@ fn thing(kind: AuditKind) -> &'static str {
         AuditKind::Route => "the call",
         AuditKind::NotificationChannel => "the channel",
         AuditKind::NotificationSilence => "the silence",
+        AuditKind::Newer(_) => "something unknown:",
     }
 }
 
