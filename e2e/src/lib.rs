@@ -69,7 +69,7 @@ pub use in_browser::{act_in_browser, run_in_browser};
 pub use json::{each, list, members, text, with};
 pub use mail::{MailServer, mail_certificates};
 pub use network_host::NetworkHost;
-pub use one_control_plane::{control_planes, is_skipped_with_several};
+pub use one_control_plane::{control_planes, is_skipped_with_several, note_skipped};
 pub use options::{embedded_options, options};
 pub use outcomes::{OBJECT_STORE, Outcomes};
 pub use person::{Person, azure_bucket, gcs_bucket, opened_by, s3_bucket};

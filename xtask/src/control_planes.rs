@@ -1,10 +1,10 @@
 //! End-to-end tests with several control planes per deployment, in place of one.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::command::{self, Result};
+use crate::command::Result;
+use crate::skipped_tests::SkippedTests;
 use crate::workspace::Workspace;
 
 /// Journeys that a complete run repeats with a single control plane and the embedded database, as most people start it: those
@@ -34,65 +34,35 @@ const IN_COMPLETE_RUN: u8 = 3;
 #[derive(Debug)]
 pub(crate) struct ControlPlaneRun {
     count: u8,
-    /// To which tests add a line if they are skipped: their name, a tab, and the reason.
-    skipped: PathBuf,
 }
 
 impl ControlPlaneRun {
-    pub(crate) fn new(workspace: &Workspace, count: u8) -> Result<Self> {
-        let skipped = workspace.target.join("skipped-tests.txt");
-        match fs::remove_file(&skipped) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-            _ => Ok(Self { count, skipped }),
-        }
+    pub(crate) fn new(count: u8) -> Self {
+        Self { count }
     }
 
     /// The part of a complete run.
-    pub(crate) fn complete(workspace: &Workspace) -> Result<Self> {
-        Self::new(workspace, IN_COMPLETE_RUN)
+    pub(crate) fn complete() -> Self {
+        Self::new(IN_COMPLETE_RUN)
     }
 
     /// The variables that make the journeys start several control planes, each with its value.
-    pub(crate) fn environment(&self) -> [(String, String); 3] {
+    pub(crate) fn environment(&self) -> [(String, String); 2] {
         [
             ("BUCKETRY_TEST_ENGINE", "postgres".to_owned()),
             ("BUCKETRY_TEST_CONTROL_PLANES", self.count.to_string()),
-            ("BUCKETRY_TEST_SKIPPED", self.skipped.to_string_lossy().into_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
     }
-
-    /// An expression of nextest for what remains to be tested with a single control plane: everything but journeys, the
-    /// journeys that were skipped in this run, and those that are repeated.
-    pub(crate) fn rest(&self) -> String {
-        // Without the file, no test was skipped.
-        let text = fs::read_to_string(&self.skipped).unwrap_or_default();
-        let skipped = text.lines().filter_map(|line| line.split_once('\t'));
-        let skipped: BTreeSet<_> = skipped.map(|(name, _)| format!(" | test(={name})")).collect();
-        let repeated = ALSO_WITH_ONE.map(|journey| format!(" | binary(={journey})"));
-        let kinds = "not (package(bucketry-e2e) & kind(test))";
-        kinds.to_owned() + &repeated.concat() + &skipped.into_iter().collect::<String>()
-    }
-
-    /// How many tests were skipped so far. Prints how many there are for each reason.
-    pub(crate) fn skipped(&self) -> u64 {
-        // Without the file, no test was skipped.
-        let text = fs::read_to_string(&self.skipped).unwrap_or_default();
-        let by_reason = count_reasons(&text);
-        for (reason, tests) in &by_reason {
-            command::say(&format!("skipped {tests}: {reason}"));
-        }
-        by_reason.values().sum()
-    }
 }
 
-/// How many tests were skipped for each reason.
-fn count_reasons(lines: &str) -> BTreeMap<&str, u64> {
-    let mut by_reason = BTreeMap::new();
-    for (_, reason) in lines.lines().filter_map(|line| line.split_once('\t')) {
-        *by_reason.entry(reason).or_default() += 1;
-    }
-    by_reason
+/// An expression of nextest for what remains to be tested with a single control plane after all journeys ran with several:
+/// everything but journeys, the journeys that were skipped, and those that are repeated.
+pub(crate) fn rest(skipped: &SkippedTests) -> String {
+    let skipped = skipped.names().into_iter().map(|name| format!("test(={name})"));
+    let repeated = ALSO_WITH_ONE.into_iter().map(|journey| format!("binary(={journey})"));
+    let kinds = "not (package(bucketry-e2e) & kind(test))".to_owned();
+    std::iter::once(kinds).chain(repeated).chain(skipped).collect::<Vec<_>>().join(" | ")
 }
 
 /// The arguments of the test runner for all journeys. They select no package: a single package would be rebuilt, with different
@@ -120,16 +90,6 @@ fn select(journeys: impl Iterator<Item = String>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn skipped_tests_are_counted_by_reason() {
-        let lines = "one\tit kills a process\ntwo\tit has no server\nthree\tit kills a process\n";
-        let counted = count_reasons(lines);
-        assert_eq!(
-            counted.into_iter().collect::<Vec<_>>(),
-            [("it has no server", 1), ("it kills a process", 2)]
-        );
-    }
 
     #[test]
     fn the_journeys_that_are_repeated_exist() {

@@ -26,6 +26,7 @@ mod peers;
 mod picture;
 mod provider_matrix;
 mod servers;
+mod skipped_tests;
 mod test_run;
 mod tidy;
 mod tools;

@@ -10,6 +10,7 @@ use crate::node_tools::NodeTools;
 use crate::openapi;
 use crate::packaging::Packaging;
 use crate::servers::Servers;
+use crate::skipped_tests::SkippedTests;
 use crate::tools::Tools;
 use crate::workspace::Workspace;
 
@@ -119,12 +120,12 @@ pub(crate) fn run(selection: &Selection) -> Result {
     };
     match selection {
         Selection::Everything => {
-            let run = ControlPlaneRun::complete(&workspace)?;
+            let run = ControlPlaneRun::complete();
             let journeys = all_journeys(&workspace)?;
             let several = with_several_control_planes(&workspace, &environment, &run, &journeys);
             // Those that were skipped run now.
             section(several.map(|tally| Tally { skipped: 0, ..tally }));
-            section(with_one_control_plane(&workspace, &environment, &run));
+            section(with_one_control_plane(&workspace, &environment));
             section(doc_tests(&workspace));
             section(openapi_check(&workspace, &tools, &servers, &binary));
             section(Ok(not_installed(&tools)));
@@ -134,7 +135,7 @@ pub(crate) fn run(selection: &Selection) -> Result {
         Selection::OpenApi => section(openapi_check(&workspace, &tools, &servers, &binary)),
         Selection::Runner(args) => section(suites(&workspace, &environment, args)),
         Selection::ControlPlanes(count, args) => {
-            let run = ControlPlaneRun::new(&workspace, *count)?;
+            let run = ControlPlaneRun::new(*count);
             let args = if args.is_empty() { all_journeys(&workspace)? } else { args.clone() };
             section(with_several_control_planes(&workspace, &environment, &run, &args));
         }
@@ -262,13 +263,14 @@ fn all_journeys(workspace: &Workspace) -> Result<Vec<String>> {
 }
 
 /// Runs everything that a complete run hasn't tested with several control planes, and the journeys that it repeats with one.
-fn with_one_control_plane(
-    workspace: &Workspace,
-    environment: &[(String, String)],
-    run: &ControlPlaneRun,
-) -> Result<Tally> {
+fn with_one_control_plane(workspace: &Workspace, environment: &[(String, String)]) -> Result<Tally> {
+    let skipped = SkippedTests::last(workspace);
     // Cargo's own runner can't select tests of different crates by name.
-    let args = if has_nextest(workspace) { vec!["-E".to_owned(), run.rest()] } else { Vec::new() };
+    let args = if has_nextest(workspace) {
+        vec!["-E".to_owned(), control_planes::rest(&skipped)]
+    } else {
+        Vec::new()
+    };
     suites(workspace, environment, &args)
 }
 
@@ -279,13 +281,7 @@ fn with_several_control_planes(
     run: &ControlPlaneRun,
     args: &[String],
 ) -> Result<Tally> {
-    let environment = [environment, &run.environment()].concat();
-    let mut tally = suites(workspace, &environment, args)?;
-    let skipped = run.skipped();
-    // To the test runner, a test that was skipped has passed.
-    tally.passed = tally.passed.saturating_sub(skipped);
-    tally.skipped += skipped;
-    Ok(tally)
+    suites(workspace, &[environment, &run.environment()].concat(), args)
 }
 
 /// The profile of nextest in which a test takes two threads, of two per core, or one if it mostly waits.
@@ -300,6 +296,9 @@ fn suites(workspace: &Workspace, environment: &[(String, String)], args: &[Strin
     let nextest = has_nextest(workspace);
     let mut runner = command::cargo(&workspace.root);
     runner.envs(environment.iter().map(|(name, value)| (name, value)));
+    let skipped = SkippedTests::begin(workspace)?;
+    let (name, file) = skipped.environment();
+    runner.env(name, file);
     if nextest {
         runner.args(["nextest", "run", "--profile", PROFILE]);
         if let Ok(cores) = std::thread::available_parallelism() {
@@ -315,7 +314,12 @@ fn suites(workspace: &Workspace, environment: &[(String, String)], args: &[Strin
         runner.arg("--workspace");
     }
     runner.args(args);
-    if nextest { with_nextest(workspace, runner) } else { with_libtest(runner) }
+    let mut tally = if nextest { with_nextest(workspace, runner) } else { with_libtest(runner) }?;
+    // To the test runner, a test that was skipped has passed.
+    let skipped = skipped.count();
+    tally.passed = tally.passed.saturating_sub(skipped);
+    tally.skipped += skipped;
+    Ok(tally)
 }
 
 fn with_nextest(workspace: &Workspace, mut runner: std::process::Command) -> Result<Tally> {

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use bucketry_e2e::{Result, binary, needs_one_control_plane, older_binary};
+use bucketry_e2e::{Result, binary, needs_one_control_plane, note_skipped, older_binary};
 
 use super::deployment::Deployment;
 
@@ -70,24 +70,24 @@ async fn restart_old(deployment: &mut Deployment, old: usize, older: &Path) -> R
 }
 
 /// The path of the older binary. `None` if there is none, after a note that the test is skipped.
-fn older() -> Option<std::path::PathBuf> {
+fn older() -> Result<Option<std::path::PathBuf>> {
     let older = older_binary();
     if older.is_none() {
-        println!("skipped: BUCKETRY_TEST_OLDER_BINARY names no older binary to upgrade from");
+        note_skipped("BUCKETRY_TEST_OLDER_BINARY names no older binary to upgrade from")?;
     }
-    older
+    Ok(older)
 }
 
 #[tokio::test]
 async fn servers_are_upgraded_first_and_then_nodes() -> Result<()> {
     needs_one_control_plane!("it starts its own control planes");
-    let Some(older) = older() else { return Ok(()) };
+    let Some(older) = older()? else { return Ok(()) };
     upgrade(&older, [Server(0), Server(1), Node(0), Node(1)]).await
 }
 
 #[tokio::test]
 async fn nodes_are_upgraded_first_and_then_servers() -> Result<()> {
     needs_one_control_plane!("it starts its own control planes");
-    let Some(older) = older() else { return Ok(()) };
+    let Some(older) = older()? else { return Ok(()) };
     upgrade(&older, [Node(1), Node(0), Server(1), Server(0)]).await
 }
