@@ -17,6 +17,7 @@ mod leaving_nodes;
 mod login_failures;
 mod monitoring;
 mod moved_buckets;
+mod newer_values;
 mod node_clocks;
 mod node_versions;
 mod nodes;

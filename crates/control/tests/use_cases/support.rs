@@ -23,7 +23,7 @@ use bucketry_model::role::{Caller, OrgRole, WorkspaceRole};
 use bucketry_model::secret::Secret;
 use bucketry_model::time::{Clock as _, ManualClock};
 use bucketry_store::Store;
-use bucketry_store::sqlite::{Options, SqliteStore};
+use bucketry_store::sqlite::{DATABASE_FILE, Options, SqliteStore};
 use bucketry_store::vault::{RotationPhase, RotationState};
 use bucketry_vault::message::{query_message, sign_message, sign_query};
 use bucketry_vault::{Identities, NodeSigningKey, SecretContext};
@@ -31,6 +31,7 @@ use bytes::Bytes;
 use jiff::SignedDuration;
 use serde::Serialize;
 use serde_json::Value;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
 
 pub(crate) const OWNER: &str = "owner@example.com";
@@ -43,7 +44,7 @@ pub(crate) struct TestContext {
     pub(crate) workspace: WorkspaceId,
     pub(crate) node: FakeNode,
     store: Arc<SqliteStore>,
-    _room: TempDir,
+    room: TempDir,
 }
 
 impl TestContext {
@@ -65,12 +66,21 @@ impl TestContext {
         let node = FakeNode::new(control.clone(), Arc::clone(&clock));
         control.trust_deployment_key(&node.key.verifying_key().unwrap()).await.unwrap();
         node.register().await.unwrap();
-        Self { control, clock, owner, workspace: first.workspace_id, node, store, _room: dir }
+        Self { control, clock, owner, workspace: first.workspace_id, node, store, room: dir }
     }
 
     /// Another process of the deployment.
     pub(crate) fn another_process(&self, settings: Settings) -> Control {
         process(&self.store, &self.clock, settings)
+    }
+
+    /// Changes the database as a server of a newer version would, which shares it with this process.
+    pub(crate) async fn newer_version_writes(&self, sql: &str) {
+        let options =
+            sqlx::sqlite::SqliteConnectOptions::new().filename(self.room.path().join(DATABASE_FILE));
+        let mut connection = options.connect().await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
     }
 
     /// The fields of a bucket that the fake node accepts.

@@ -131,7 +131,7 @@ impl SqlStore {
         Ok(holders)
     }
 
-    /// A page of the repositories that a node serves.
+    /// A page of the repositories that a node serves. Fails if one can't be read, as does everything for nodes (see `sync`).
     pub(super) async fn served_repositories_after(
         &self,
         org_id: Option<OrgId>,
@@ -147,12 +147,13 @@ impl SqlStore {
             select_node_repositories!(),
             "WHERE r.org_id = $3 AND r.deleted_at IS NULL AND r.id > $1 ORDER BY r.id LIMIT $2"
         );
-        let statement = |limit: i64| match org_id {
-            None => query(of_all).bind(after.clone()).bind(limit),
-            Some(org_id) => query(of_org).bind(after.clone()).bind(limit).bind(org_id.to_string()),
+        let limit = i64::from(limit);
+        let statement = match org_id {
+            None => query(of_all).bind(after).bind(limit),
+            Some(org_id) => query(of_org).bind(after).bind(limit).bind(org_id.to_string()),
         };
-        let served = self.readable_page(limit, statement, node_repository).await?;
-        self.with_buckets_and_keys(served).await
+        let served: Result<_> = self.rows(statement).await?.iter().map(node_repository).collect();
+        self.with_buckets_and_keys(served?).await
     }
 
     /// The given repositories that a node serves.
@@ -171,7 +172,8 @@ impl SqlStore {
             Some(org_id) => InList::new(of_org, ")").text(org_id),
         };
         let rows = self.rows_in_list(&list, &texts(ids)).await?;
-        self.with_buckets_and_keys(readable(&rows, node_repository)?).await
+        let served: Result<_> = rows.iter().map(node_repository).collect();
+        self.with_buckets_and_keys(served?).await
     }
 
     // The versions were read first. A change in between is returned with a version that is too low, and returned
@@ -211,8 +213,8 @@ impl SqlStore {
             ")",
         );
         let mut keys: HashMap<RepoId, Vec<_>> = HashMap::new();
-        let key = |row: &Row| {
-            let mut columns = Columns::of(row);
+        for row in self.rows_in_list(&list, ids).await? {
+            let mut columns = Columns::of(&row);
             let repository: RepoId = columns.parsed()?;
             let key = NodeRepositoryKey {
                 id: columns.parsed()?,
@@ -220,9 +222,6 @@ impl SqlStore {
                 access: columns.parsed()?,
                 secret: SealedSecret::from_text(columns.text()?),
             };
-            Ok((repository, key))
-        };
-        for (repository, key) in readable(&self.rows_in_list(&list, ids).await?, key)? {
             keys.entry(repository).or_default().push(key);
         }
         Ok(keys)

@@ -1,4 +1,7 @@
 //! What nodes need: buckets to serve, and change events.
+//!
+//! If a row can't be read, because a newer version has written it, reading fails as a whole. Without the row, a node would drop
+//! what it serves and take its list for complete; after an error it keeps what it has and asks again.
 
 use async_trait::async_trait;
 use bucketry_model::id::{BucketId, OrgId, RepoId};
@@ -12,7 +15,6 @@ use super::SqlStore;
 use super::bucket::{location, location_columns};
 use super::columns::Columns;
 use super::dialect::Row;
-use super::readable::readable;
 use super::statement::{InList, texts};
 use crate::Result;
 use crate::sync::{Change, Changes, Subject, SyncStore};
@@ -99,7 +101,7 @@ impl SyncStore for SqlStore {
         if sequence < purged || sequence > latest {
             return Ok(Changes::TooOld);
         }
-        Ok(Changes::Since(readable(&rows, change)?))
+        Ok(Changes::Since(rows.iter().map(change).collect::<Result<_>>()?))
     }
 
     async fn node_buckets_after(
@@ -117,11 +119,12 @@ impl SyncStore for SqlStore {
             select_node_buckets!(),
             "WHERE b.org_id = $3 AND b.deleted_at IS NULL AND b.id > $1 ORDER BY b.id LIMIT $2"
         );
-        let statement = |limit: i64| match org_id {
-            None => query(of_all).bind(after.clone()).bind(limit),
-            Some(org_id) => query(of_org).bind(after.clone()).bind(limit).bind(org_id.to_string()),
+        let limit = i64::from(limit);
+        let statement = match org_id {
+            None => query(of_all).bind(after).bind(limit),
+            Some(org_id) => query(of_org).bind(after).bind(limit).bind(org_id.to_string()),
         };
-        self.readable_page(limit, statement, node_bucket).await
+        self.rows(statement).await?.iter().map(node_bucket).collect()
     }
 
     async fn node_buckets(&self, org_id: Option<OrgId>, ids: &[BucketId]) -> Result<Vec<NodeBucket>> {
@@ -132,7 +135,7 @@ impl SyncStore for SqlStore {
             None => InList::new(all, ")"),
             Some(org_id) => InList::new(of_org, ")").text(org_id),
         };
-        readable(&self.rows_in_list(&list, &texts(ids)).await?, node_bucket)
+        self.rows_in_list(&list, &texts(ids)).await?.iter().map(node_bucket).collect()
     }
 
     async fn purge_changes(&self, before: Timestamp, at_most: u32) -> Result<u64> {

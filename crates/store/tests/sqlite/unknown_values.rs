@@ -1,7 +1,8 @@
 //! Values that only a newer version knows. It writes them to a database that this version uses, too, while servers are upgraded.
 //!
 //! Each column that contains text is listed here with what a reader does with an unknown value, so whoever adds a column must
-//! decide. A list never fails as a whole because of one row.
+//! decide. A list for people never fails as a whole because of one row. What is read for nodes does: a node that got a list without
+//! the row would drop what it serves.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -38,11 +39,13 @@ enum Reader {
     Shows,
     /// Leaves the entry out, and says so once in the log.
     LeavesOut,
+    /// Leaves the entry out of lists for people. What is read for nodes fails, so that they keep what they have.
+    StopsNodes,
     /// Can't do its work. A version that stores such a value must raise `schema_compatibility.oldest_program`.
     Breaks,
 }
 
-use Reader::{Breaks, LeavesOut, Shows};
+use Reader::{Breaks, LeavesOut, Shows, StopsNodes};
 
 const TEXT: &str = "'FROM_THE_FUTURE'";
 
@@ -53,8 +56,8 @@ const ENUMS: &[(&str, &str, &str, Reader)] = &[
     ("audit", "kind", "1007", Shows),
     ("bucket_words", "failure", r#"'{"code":"FROM_THE_FUTURE","message":"No."}'"#, Shows),
     ("bucket_words", "status", TEXT, LeavesOut),
-    ("buckets", "storage_type", TEXT, LeavesOut),
-    ("changes", "kind", TEXT, LeavesOut),
+    ("buckets", "storage_type", TEXT, StopsNodes),
+    ("changes", "kind", TEXT, StopsNodes),
     ("day_records", "last_failure", r#"'{"code":"FROM_THE_FUTURE","message":"No."}'"#, Shows),
     ("day_records", "last_sample_failure", r#"'{"code":"FROM_THE_FUTURE","message":"No."}'"#, Shows),
     ("day_records", "last_status", TEXT, Shows),
@@ -81,9 +84,9 @@ const ENUMS: &[(&str, &str, &str, Reader)] = &[
     ("notification_silences", "code", TEXT, LeavesOut),
     ("notifications", "kind", TEXT, LeavesOut),
     ("notifications", "state", TEXT, LeavesOut),
-    ("repositories", "mode", TEXT, LeavesOut),
-    ("repositories", "storage_type", TEXT, LeavesOut),
-    ("repository_keys", "access", TEXT, LeavesOut),
+    ("repositories", "mode", TEXT, StopsNodes),
+    ("repositories", "storage_type", TEXT, StopsNodes),
+    ("repository_keys", "access", TEXT, StopsNodes),
     ("status_events", "failure", r#"'{"code":"FROM_THE_FUTURE","message":"No."}'"#, Shows),
     ("status_events", "from_status", TEXT, LeavesOut),
     ("status_events", "to_status", TEXT, LeavesOut),
@@ -313,10 +316,6 @@ async fn lists(store: &dyn Store) -> bucketry_store::Result<BTreeMap<&'static st
         SearchPage::Found { entries, .. } => entries.len(),
         SearchPage::TooManyToSort => 0,
     };
-    let changes = match store.changes_after(None, 0, 100).await? {
-        Changes::Since(changes) => changes.len(),
-        Changes::TooOld => 0,
-    };
     let caller = store.caller(id(TokenId::new, 1), now()).await?;
     let of_bucket = store.status_events(&event(EventScope::Bucket(both[0]))).await?;
     assert!(store.diagnosis(both[1]).await?.is_some());
@@ -329,10 +328,7 @@ async fn lists(store: &dyn Store) -> bucketry_store::Result<BTreeMap<&'static st
         ("buckets that are available", store.available_buckets(&page()).await?.len()),
         ("buckets by id", store.buckets_among(org_id, &both).await?.len()),
         ("buckets by search", found(store.search_buckets(&search).await?).len()),
-        ("buckets of nodes", store.node_buckets_after(None, None, 10).await?.len()),
-        ("buckets of nodes by id", store.node_buckets(None, &both).await?.len()),
         ("buckets with metrics", store.monitored_buckets(None, 10).await?.len()),
-        ("changes", changes),
         ("channels", store.channels(org_id).await?.len()),
         ("channels that are watched", store.watched_channels(None, 10).await?.len()),
         ("conditions", store.conditions(channel).await?.len()),
@@ -341,22 +337,48 @@ async fn lists(store: &dyn Store) -> bucketry_store::Result<BTreeMap<&'static st
         ("events of a bucket", of_bucket.len()),
         ("facets", store.count_facets(org_id, &visible, &BucketFilter::default(), 10).await?.len()),
         ("keys", store.repository_keys(&repos).await?.len()),
-        (
-            "keys of nodes",
-            store.node_repositories(None, &repos).await?.iter().map(|one| one.keys.len()).sum(),
-        ),
         ("members", store.members(&[workspace]).await?.len()),
         ("members by page", store.member_page(workspace, None, 10).await?.len()),
         ("notifications", store.notifications(channel, None, 10).await?.len()),
         ("repositories", store.repositories(&repositories()).await?.len()),
         ("repositories by search", found_repositories),
         ("repositories of buckets", store.repositories_of_buckets(&both).await?.len()),
-        ("repositories of nodes", store.node_repositories_after(None, None, 10).await?.len()),
         ("silences", store.notification_silences(org_id, now()).await?.len()),
         ("tokens", store.tokens(organization().owner.id, now()).await?.len()),
         ("users", store.users(org_id, None, 10).await?.len()),
         ("workspaces of the caller", caller.map_or(0, |caller| caller.memberships.len())),
     ]))
+}
+
+/// Reads everything that nodes serve. Returns how many entries each list has.
+async fn lists_for_nodes(
+    store: &dyn Store,
+    org_id: Option<OrgId>,
+) -> BTreeMap<&'static str, bucketry_store::Result<usize>> {
+    let buckets = [bucket(0, "").id, bucket(1, "").id];
+    let repositories = [id(RepoId::new, 1), id(RepoId::new, 2)];
+    let changes = store.changes_after(org_id, 0, 100).await.map(|changes| match changes {
+        Changes::Since(changes) => changes.len(),
+        Changes::TooOld => 0,
+    });
+    let served = store.node_repositories(org_id, &repositories).await;
+    BTreeMap::from([
+        ("buckets", store.node_buckets_after(org_id, None, 10).await.map(|all| all.len())),
+        ("buckets by id", store.node_buckets(org_id, &buckets).await.map(|all| all.len())),
+        ("changes", changes),
+        ("keys", served.map(|all| all.iter().map(|one| one.keys.len()).sum())),
+        ("repositories", store.node_repositories_after(org_id, None, 10).await.map(|all| all.len())),
+    ])
+}
+
+/// Which of these lists can't be read if there is an unknown value in the column.
+fn unreadable_for_nodes(table: &str, reader: Reader) -> &'static [&'static str] {
+    match table {
+        _ if reader != StopsNodes => &[],
+        "buckets" => &["buckets", "buckets by id"],
+        "changes" => &["changes"],
+        _ => &["keys", "repositories"],
+    }
 }
 
 /// The statement that changes the row of a table with the highest key.
@@ -373,6 +395,8 @@ async fn a_list_shows_everything_else_if_a_newer_version_has_written_one_row() {
     two_of_each(directory.path()).await;
     let store = open(directory.path()).await;
     let before = lists(&store).await.unwrap();
+    let of_nodes = lists_for_nodes(&store, None).await;
+    assert!(of_nodes.values().all(|count| *count.as_ref().unwrap() > 0), "{of_nodes:?}");
     store.close().await;
     drop(store);
     assert!(before.values().all(|count| *count > 0), "{before:?}");
@@ -387,15 +411,22 @@ async fn a_list_shows_everything_else_if_a_newer_version_has_written_one_row() {
         connection.close().await.unwrap();
         let store = SqliteStore::open(directory.path(), super::quick()).await.unwrap();
         let after = lists(&store).await.unwrap_or_else(|error| panic!("{table}.{column}: {error}"));
+        for org_id in [None, Some(organization().id)] {
+            for (list, read) in lists_for_nodes(&store, org_id).await {
+                let is_stopped = unreadable_for_nodes(table, *reader).contains(&list);
+                let expected = (!is_stopped).then(|| *of_nodes[list].as_ref().unwrap());
+                assert_eq!(read.ok(), expected, "{table}.{column}: {list} of nodes");
+            }
+        }
         store.close().await;
         for (list, count) in &before {
             let missing = count - after[list];
-            let most = usize::from(*reader == LeavesOut);
+            let most = usize::from([LeavesOut, StopsNodes].contains(reader));
             assert!(missing <= most, "{table}.{column}: {missing} of {count} are missing from {list}");
         }
         let is_shown = after == before;
-        let hides = !["bucket_words", "inventory_walks"].contains(table);
-        assert!(is_shown != (*reader == LeavesOut && hides), "{table}.{column}: {after:?}");
+        let hides = *reader != Shows && !["bucket_words", "changes", "inventory_walks"].contains(table);
+        assert!(is_shown != hides, "{table}.{column}: {after:?}");
     }
 }
 
@@ -419,7 +450,4 @@ async fn a_page_is_full_even_if_some_of_its_rows_are_left_out() {
     let listed = store.buckets(&page).await.unwrap();
     let ids: Vec<BucketId> = listed.iter().map(|one| one.bucket.id).collect();
     assert_eq!(ids, [bucket(3, "").id, bucket(1, "").id]);
-    let served = store.node_buckets_after(None::<OrgId>, None, 2).await.unwrap();
-    let ids: Vec<BucketId> = served.iter().map(|one| one.id).collect();
-    assert_eq!(ids, [bucket(0, "").id, bucket(1, "").id]);
 }
