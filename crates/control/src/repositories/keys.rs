@@ -173,11 +173,14 @@ impl Control {
         id: RepoKeyId,
     ) -> Result<()> {
         let in_repository = self.with_changeable_keys(caller, repository).await?;
-        let stored = self.repository_key(repository, id).await?;
-        let audit = self
-            .audit_of_key(caller, &in_repository, AuditAction::Deleted)
-            .of(id, &stored.name)
-            .before(stored.described());
+        let keys = self.inner.store.repository_keys(&[repository]).await?;
+        let mut audit = self.audit_of_key(caller, &in_repository, AuditAction::Deleted);
+        match keys.iter().find(|key| key.id == id) {
+            Some(stored) => audit = audit.of(id, &stored.name).before(stored.described()),
+            // The list leaves out keys that only a newer version can read. They must be revocable, too: the store changes
+            // nothing but a key of this repository.
+            None => audit.target.id = Some(id.to_string()),
+        }
         let revoked = self.inner.store.revoke_repository_key(caller.org_id, repository, id, &audit).await?;
         self.key_changed(revoked)
     }

@@ -1,8 +1,12 @@
 //! What a server does with values that only a newer version knows, which shares the database while servers are upgraded.
 
 use crate::support::TestContext;
-use bucketry_control::Error;
 use bucketry_control::repositories::KeyInput;
+use bucketry_control::tokens::NewApiToken;
+use bucketry_control::{Error, ResourceKind};
+use bucketry_model::audit::{AuditAction, AuditKind};
+use bucketry_model::role::{Caller, WorkspaceRole};
+use bucketry_store::audit::AuditFilter;
 
 #[tokio::test]
 async fn a_node_keeps_what_it_has_until_a_server_can_read_what_changed() {
@@ -53,4 +57,62 @@ async fn a_node_passes_no_change_of_a_kind_that_its_server_does_not_know() {
     cx.newer_version_writes("UPDATE changes SET kind = 'BUCKET', subject_id = org_id WHERE kind = 'COMET'")
         .await;
     assert_eq!(cx.node.sync(&known, 0).await.unwrap().buckets.len(), 1);
+}
+
+/// The ids and names of the revocations that the audit contains.
+async fn revocations(cx: &TestContext, kind: AuditKind) -> Vec<(Option<String>, Option<String>)> {
+    let filter =
+        AuditFilter { kind: Some(kind), action: Some(AuditAction::Deleted), ..AuditFilter::default() };
+    let found = cx.control.audit(&cx.owner, filter, None, 10).await.unwrap();
+    found.into_iter().map(|record| (record.entry.target.id, record.entry.target.name)).collect()
+}
+
+#[tokio::test]
+async fn a_token_that_only_a_newer_version_can_read_is_revoked_by_its_user_and_nobody_else() {
+    let cx = TestContext::new().await;
+    let other = cx.member("other@example.com", Some(WorkspaceRole::Admin)).await;
+    let new = |name: &str| NewApiToken {
+        name: name.to_owned(),
+        expires_at: None,
+        workspace_id: Some(cx.workspace),
+        role: Some(WorkspaceRole::Read),
+    };
+    let leaked = cx.control.create_token(&cx.owner, new("leaked")).await.unwrap().id;
+    let limited = cx.control.create_token(&cx.owner, new("limited")).await.unwrap();
+    let limited: Caller = cx.control.authenticate(limited.token.expose()).await.unwrap();
+    cx.newer_version_writes(&format!("UPDATE tokens SET scope_role = 'GLANCE' WHERE id = '{leaked}'")).await;
+
+    let refused = cx.control.revoke_token(&limited, leaked).await;
+    assert!(matches!(refused, Err(Error::Forbidden(_))), "{refused:?}");
+    let refused = cx.control.revoke_token(&other, leaked).await;
+    assert!(matches!(refused, Err(Error::NotFound(ResourceKind::Token))), "{refused:?}");
+    assert!(revocations(&cx, AuditKind::ApiToken).await.is_empty());
+
+    cx.control.revoke_token(&cx.owner, leaked).await.unwrap();
+    assert_eq!(revocations(&cx, AuditKind::ApiToken).await, [(Some(leaked.to_string()), None)]);
+    let again = cx.control.revoke_token(&cx.owner, leaked).await;
+    assert!(matches!(again, Err(Error::NotFound(ResourceKind::Token))), "{again:?}");
+}
+
+#[tokio::test]
+async fn a_key_that_only_a_newer_version_can_read_is_revoked_in_its_repository_and_nowhere_else() {
+    let cx = TestContext::new().await;
+    let reader = cx.member("reader@example.com", Some(WorkspaceRole::Read)).await;
+    let (repository, another) = (cx.repository_of("Main", &[]).await, cx.repository_of("Another", &[]).await);
+    let input = KeyInput { name: Some("leaked".to_owned()), access: Some("WRITE".to_owned()) };
+    let leaked = cx.control.create_repository_key(&cx.owner, repository, &input).await.unwrap().id;
+    cx.newer_version_writes(&format!("UPDATE repository_keys SET access = 'GLANCE' WHERE id = '{leaked}'"))
+        .await;
+
+    let refused = cx.control.revoke_repository_key(&reader, repository, leaked).await;
+    assert!(matches!(refused, Err(Error::Forbidden(_))), "{refused:?}");
+    let refused = cx.control.revoke_repository_key(&cx.owner, another, leaked).await;
+    assert!(matches!(refused, Err(Error::NotFound(ResourceKind::RepositoryKey))), "{refused:?}");
+    assert!(revocations(&cx, AuditKind::RepositoryKey).await.is_empty());
+
+    cx.control.revoke_repository_key(&cx.owner, repository, leaked).await.unwrap();
+    assert_eq!(revocations(&cx, AuditKind::RepositoryKey).await, [(Some(leaked.to_string()), None)]);
+    assert!(cx.node.sync("", 0).await.unwrap().repositories.iter().all(|one| one.keys.is_empty()));
+    let again = cx.control.revoke_repository_key(&cx.owner, repository, leaked).await;
+    assert!(matches!(again, Err(Error::NotFound(ResourceKind::RepositoryKey))), "{again:?}");
 }
