@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// How many earlier processes are remembered. If more report in turn, they aren't noticed.
 const REMEMBERED: usize = 4;
-/// For how long several processes are assumed after one has returned: longer than two intervals between heartbeats.
+/// For how long several processes are assumed after one has returned, and one that was heard is taken to be running: longer
+/// than two intervals between heartbeats.
 const RECENT: SignedDuration = SignedDuration::from_secs(45);
 /// The longest accepted name of a process, in bytes.
 const LONGEST_NAME: usize = 64;
@@ -27,6 +28,12 @@ pub struct NodeProcesses {
     /// When one last returned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     returned_at: Option<Timestamp>,
+    /// When the latest one was heard. `None` if it has said that it stops.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    latest_at: Option<Timestamp>,
+    /// The same of the one before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    earlier_at: Option<Timestamp>,
 }
 
 impl NodeProcesses {
@@ -35,11 +42,20 @@ impl NodeProcesses {
     pub fn reported(process: Option<String>, previous: Option<Self>, now: Timestamp) -> Option<Self> {
         let process = process.filter(|name| !name.is_empty() && name.len() <= LONGEST_NAME)?;
         let Some(mut known) = previous else {
-            return Some(Self { latest: process, earlier: Vec::new(), since: None, returned_at: None });
+            return Some(Self {
+                latest: process,
+                earlier: Vec::new(),
+                since: None,
+                returned_at: None,
+                latest_at: Some(now),
+                earlier_at: None,
+            });
         };
+        let heard_before = known.latest_at.replace(now);
         if process == known.latest {
             return Some(known);
         }
+        known.earlier_at = heard_before;
         let has_returned = known.earlier.contains(&process);
         known.earlier.retain(|name| *name != process);
         known.earlier.insert(0, std::mem::replace(&mut known.latest, process));
@@ -63,9 +79,22 @@ impl NodeProcesses {
 
     /// Since when several processes have been reporting. `None` if only one does.
     pub fn several_since(&self, now: Timestamp) -> Option<Timestamp> {
-        let is_recent = |returned: Timestamp| now.duration_since(returned).abs() < RECENT;
-        self.since.filter(|_| self.returned_at.is_some_and(is_recent))
+        self.since.filter(|_| self.returned_at.is_some_and(|at| is_recent(at, now)))
     }
+
+    /// Records that the latest one has said that it stops.
+    pub fn latest_stops(&mut self) {
+        self.latest_at = None;
+    }
+
+    /// Whether another process than the latest is probably running.
+    pub fn has_another(&self, now: Timestamp) -> bool {
+        self.several_since(now).is_some() || self.earlier_at.is_some_and(|at| is_recent(at, now))
+    }
+}
+
+fn is_recent(at: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(at).abs() < RECENT
 }
 
 #[cfg(test)]
@@ -109,6 +138,21 @@ mod tests {
     fn three_that_take_turns_are_noticed_too() {
         let turns = [("a", 0), ("b", 5), ("c", 10), ("a", 20), ("b", 25), ("c", 30)];
         assert_eq!(after(&turns).several_since(at(31)), Some(at(20)));
+    }
+
+    #[test]
+    fn one_that_was_heard_lately_is_still_there_unless_it_stops() {
+        assert!(!after(&[("a", 0), ("a", 20)]).has_another(at(21)));
+        let mut both = after(&[("a", 0), ("a", 20), ("b", 30)]);
+        assert!(both.has_another(at(64)) && !both.has_another(at(65)), "the first was heard at 20");
+        assert!(after(&[("a", 0), ("b", 100)]).several_since(at(100)).is_none());
+        assert!(!after(&[("a", 0), ("b", 100)]).has_another(at(100)), "it was started again");
+
+        both.latest_stops();
+        let next = NodeProcesses::reported(Some("c".to_owned()), Some(both), at(40)).unwrap();
+        assert!(!next.has_another(at(40)));
+        let turns = after(&[("a", 0), ("b", 10), ("a", 80)]);
+        assert!(turns.has_another(at(81)), "the first has returned, so the second may");
     }
 
     #[test]

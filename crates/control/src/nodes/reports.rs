@@ -39,12 +39,18 @@ impl Control {
             .as_ref()
             .zip(heartbeat.process.as_deref())
             .is_some_and(|(known, process)| known.was_replaced(process));
+        let mut processes = NodeProcesses::reported(heartbeat.process, processes, now);
+        // During an update, the new process may be running already, or the old one still be.
+        let has_another = processes.as_ref().is_some_and(|known| known.has_another(now));
+        if let Some(processes) = processes.as_mut().filter(|_| heartbeat.leaving) {
+            processes.latest_stops();
+        }
         let last_heartbeat = LastHeartbeat {
             census: heartbeat.census,
             gateway_url: heartbeat.gateway_url,
             waiting: heartbeat.waiting_batches.map(|number| WaitingBatches::reported(number, waited, now)),
-            processes: NodeProcesses::reported(heartbeat.process, processes, now),
-            leaving: heartbeat.leaving && !was_replaced,
+            leaving: heartbeat.leaving && !was_replaced && !has_another,
+            processes,
         };
         self.inner.store.record_heartbeat(node.id, &last_heartbeat, now).await?;
         self.inner.presence.heard(node.id, last_heartbeat, now);

@@ -111,3 +111,36 @@ async fn without_another_node_the_end_of_the_only_one_ends_the_validation() {
         assert!(matches!(nobody, Err(Error::NoNodeOnline)), "{nobody:?}");
     }
 }
+
+/// Heartbeats of two processes that run as the only node: after how many seconds, which one, and whether it says that it stops.
+async fn after(cx: &TestContext, heartbeats: &[(i64, &str, bool)]) {
+    for (seconds, process, leaving) in heartbeats {
+        cx.clock.advance(SignedDuration::from_secs(*seconds));
+        cx.node.beat_of_process(process, *leaving).await;
+    }
+}
+
+#[tokio::test]
+async fn a_node_stays_while_another_of_its_processes_runs() {
+    let old_one_stops = [(0, "old", false), (5, "new", false), (15, "old", false), (2, "old", true)];
+    let new_one_stops = [(0, "old", false), (10, "new", false), (5, "new", true)];
+    for heartbeats in [&old_one_stops[..], &new_one_stops] {
+        let cx = TestContext::new().await;
+        let id = cx.unchecked("Photos").await;
+        after(&cx, heartbeats).await;
+        assert_eq!(validate_with_first(&cx, id, async {}).await.status, Status::Online);
+    }
+}
+
+#[tokio::test]
+async fn a_node_whose_last_process_stops_is_not_asked() {
+    let restarted = [(0, "first", false), (5, "first", true), (3, "second", false), (5, "second", true)];
+    let replaced = [(0, "old", false), (5, "new", false), (20, "new", false), (30, "new", true)];
+    for heartbeats in [&restarted[..], &replaced] {
+        let cx = TestContext::new().await;
+        let id = cx.unchecked("Photos").await;
+        after(&cx, heartbeats).await;
+        let nobody = validate(&cx, id).await;
+        assert!(matches!(nobody, Err(Error::NoNodeOnline)), "{nobody:?}");
+    }
+}

@@ -368,7 +368,16 @@ impl FakeNode {
 
     /// Says that the node stops.
     pub(crate) async fn leave_as(&self, name: &str) {
-        let heartbeat = Heartbeat { ip: name.to_owned(), leaving: true, ..Self::heartbeat(vec![]) };
+        self.report_status(Heartbeat { ip: name.to_owned(), leaving: true, ..Self::heartbeat(vec![]) }).await;
+    }
+
+    /// A heartbeat of one of several processes that run as the first node.
+    pub(crate) async fn beat_of_process(&self, process: &str, leaving: bool) {
+        let process = Some(process.to_owned());
+        self.report_status(Heartbeat { process, leaving, ..Self::heartbeat(vec![]) }).await;
+    }
+
+    async fn report_status(&self, heartbeat: Heartbeat) {
         self.control.heartbeat(sent(&self.signed("/node/status", &heartbeat))).await.unwrap();
     }
 
