@@ -6,6 +6,7 @@ use std::time::Duration;
 use bucketry_model::time::Day;
 use bucketry_store::lease::LeaseName;
 use jiff::SignedDuration;
+use tokio::time::Instant;
 
 use crate::{Control, Result};
 
@@ -53,6 +54,7 @@ impl Control {
     async fn tidy_if_responsible(&self) -> Result<bool> {
         // In each process, because these are about its own memory.
         self.inner.replays.tidy(self.inner.environment.now());
+        self.inner.node_clocks.tidy(Instant::now());
         self.record_due_refusals().await;
         let tidied = self.under_lease(LeaseName::Maintenance, |_| self.tidy_registry()).await?;
         // What is found is in the memory of the process, for its own responses. Finding it changes nothing.

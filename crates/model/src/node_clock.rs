@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::node_protocol::CLOCK_TOLERANCE_SECONDS;
 
 /// How far a node's clock is ahead of the control plane's, as one of its messages shows. Negative if it is behind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ClockOffset(SignedDuration);
 
 impl ClockOffset {
@@ -75,6 +75,11 @@ impl ClockDisagreement {
                 with_node += 1;
             }
         }
+        Self::counted(offset, with_control_plane, with_node)
+    }
+
+    /// How many other clocks agree with the control plane and with the node decides.
+    fn counted(offset: ClockOffset, with_control_plane: usize, with_node: usize) -> Self {
         let wrong = match with_control_plane.cmp(&with_node) {
             std::cmp::Ordering::Greater => WrongClock::Node,
             std::cmp::Ordering::Less => WrongClock::ControlPlane,
@@ -104,6 +109,36 @@ impl ClockDisagreement {
     }
 }
 
+/// Clocks of nodes, for comparisons of many of them with all others.
+#[derive(Debug)]
+pub struct ComparedClocks {
+    /// How many agree with the control plane.
+    tolerated: usize,
+    /// The others, in ascending order.
+    refused: Vec<ClockOffset>,
+}
+
+impl FromIterator<ClockOffset> for ComparedClocks {
+    fn from_iter<I: IntoIterator<Item = ClockOffset>>(all: I) -> Self {
+        let (tolerated, mut refused): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|offset| offset.is_tolerated());
+        refused.sort_unstable();
+        Self { tolerated: tolerated.len(), refused }
+    }
+}
+
+impl ComparedClocks {
+    /// [`ClockDisagreement::of`] a node whose offset isn't tolerated. If it is one of these clocks (`is_included`), it is
+    /// compared with the others.
+    pub fn compare(&self, offset: ClockOffset, is_included: bool) -> ClockDisagreement {
+        // Those that agree with it are next to each other.
+        let first = self.refused.partition_point(|other| *other < offset && !other.agrees_with(offset));
+        let end = self.refused.partition_point(|other| *other <= offset || other.agrees_with(offset));
+        let agreeing = end.saturating_sub(first);
+        ClockDisagreement::counted(offset, self.tolerated, agreeing.saturating_sub(usize::from(is_included)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,6 +160,40 @@ mod tests {
         assert_eq!(wrong(-3_600, &[0, 5, -3_600]), WrongClock::Node);
         assert_eq!(wrong(-3_600, &[0, -3_500, -3_601]), WrongClock::ControlPlane);
         assert_eq!(wrong(3_600, &[-3_600, 7_200]), WrongClock::Either, "three clocks, three times");
+    }
+
+    #[test]
+    fn many_clocks_are_compared_with_the_same_result_as_one_by_one() {
+        let groups: [&[i64]; 5] = [
+            &[3_600],
+            &[3_600, 3_600, 3_900, 4_200, 0, 299],
+            &[-3_600, 3_600, 301, -301, 600, 0],
+            &[-301, -601, -602, -902, 5, 6, 301],
+            &[86_400, 3_600, 3_300, 3_000, 2_700],
+        ];
+        for group in groups {
+            let clocks: ComparedClocks = group.iter().copied().map(ahead).collect();
+            for (index, seconds) in
+                group.iter().enumerate().filter(|(_, seconds)| !ahead(**seconds).is_tolerated())
+            {
+                let others: Vec<i64> = group
+                    .iter()
+                    .enumerate()
+                    .filter(|(other, _)| *other != index)
+                    .map(|(_, one)| *one)
+                    .collect();
+                assert_eq!(
+                    clocks.compare(ahead(*seconds), true).wrong,
+                    wrong(*seconds, &others),
+                    "{seconds} of {group:?}"
+                );
+                assert_eq!(
+                    clocks.compare(ahead(*seconds), false).wrong,
+                    wrong(*seconds, group),
+                    "{seconds} and {group:?}"
+                );
+            }
+        }
     }
 
     #[test]

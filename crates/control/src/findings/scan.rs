@@ -27,7 +27,7 @@ impl Control {
     pub(super) async fn observe(&self, org_id: OrgId, visible: &Visibility) -> Result<Observations> {
         let now = self.inner.environment.now();
         let store = &self.inner.store;
-        let all = self.known_nodes().await?;
+        let clocks = self.clock_disagreements(org_id, &self.known_nodes().await?);
         let nodes: Vec<ObservedNode> = self
             .node_views()
             .await?
@@ -35,7 +35,7 @@ impl Control {
             .filter(|view| serves(&view.node, org_id))
             .map(|view| ObservedNode {
                 id: view.node.id,
-                clock: self.clock_disagreement(&view.node, &all),
+                clock: clocks.get(&view.node.id).copied(),
                 connected: view.connected,
                 last_seen: view.node.last_seen,
                 waiting: view.node.last_heartbeat.as_ref().and_then(|heartbeat| heartbeat.waiting),

@@ -176,11 +176,12 @@ impl Control {
             Err(error) => return Err(refused(error)),
         };
         let key = known.get(verified.key_index).ok_or_else(key_is_gone)?;
+        // Signatures of other times aren't remembered, so such a message may be a repeated one.
+        if offset.is_tolerated() && !self.is_new_message(path, key.org_id, &message.signature, now).await? {
+            return Err(refused("it was already received"));
+        }
         if let Some(disagreement) = self.note_clock(key.org_id, &message.ip, offset, now).await? {
             return Err(wrong_time(&disagreement));
-        }
-        if !self.is_new_message(path, key.org_id, &message.signature, now).await? {
-            return Err(refused("it was already received"));
         }
         drop((turn, lease));
         Ok(VerifiedMessage { text, ip: message.ip, key_id: key.id, org_id: key.org_id })

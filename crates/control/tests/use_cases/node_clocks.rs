@@ -1,14 +1,16 @@
 //! Tests in which the clocks of nodes and of the control plane differ: which one is said to be wrong, and to which time traffic
 //! is counted.
 
+use std::sync::Arc;
+
 use bucketry_control::traffic::SeriesInput;
 use bucketry_control::{Error, ResourceKind};
-use bucketry_model::node_protocol::UsageBatch;
+use bucketry_model::node_protocol::{Heartbeat, UsageBatch};
 use bucketry_model::time::Clock as _;
 use bucketry_model::usage::{Resolution, UsageRow};
 use jiff::SignedDuration;
 
-use crate::support::{FakeNode, TestContext};
+use crate::support::{FakeNode, TestContext, sent};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -117,4 +119,66 @@ async fn an_unregistered_node_whose_clock_is_wrong_is_told_about_its_clock_first
     assert!(told.contains("1 h 0 min ahead"), "{told}");
     let then = cx.node.beat_as("unknown", vec![]).await;
     assert!(matches!(then, Err(Error::NotFound(ResourceKind::Node))), "{then:?}");
+}
+
+#[tokio::test]
+async fn a_repeated_message_says_nothing_about_clocks() {
+    let cx = TestContext::new().await;
+    let (second, _third) = (another(&cx, "second").await, another(&cx, "third").await);
+    let heartbeat = Heartbeat { ip: "second".to_owned(), ..FakeNode::heartbeat(vec![]) };
+    let timely = second.signed("/node/status", &heartbeat);
+    cx.control.heartbeat(sent(&timely)).await.unwrap();
+    cx.clock.advance(SignedDuration::from_secs(61));
+    cx.node.beat(vec![]).await.unwrap();
+    cx.node.beat_as("third", vec![]).await.unwrap();
+    refusal(&second, "second", -HOUR).await;
+    let repeated = cx.control.heartbeat(sent(&timely)).await;
+    assert!(matches!(repeated, Err(Error::NodeMessage(_))), "{repeated:?}");
+    let found = cx.control.findings(&cx.owner).await.unwrap();
+    assert!(found[0].sentence.contains("its clock is 1 h 0 min behind"), "{}", found[0].sentence);
+}
+
+#[tokio::test]
+async fn who_has_a_key_and_invents_names_has_nothing_examined_again() {
+    let cx = TestContext::new().await;
+    let (second, third) = (another(&cx, "second").await, another(&cx, "third").await);
+    let scan = async || Arc::clone(&cx.control.all_findings().await.unwrap()[0].scan);
+    let before = scan().await;
+    for name in ["invented", "another", "and another"] {
+        refusal(&second, name, HOUR).await;
+    }
+    assert!(Arc::ptr_eq(&before, &scan().await));
+    refusal(&second, "second", HOUR).await;
+    let refused = scan().await;
+    assert!(!Arc::ptr_eq(&before, &refused), "it explains why the node is silent");
+    // Each with another reason.
+    for ahead in [-HOUR, HOUR] {
+        refusal(&third, "third", ahead).await;
+        refusal(&second, "second", ahead).await;
+    }
+    let once = scan().await;
+    for ahead in [-HOUR, HOUR] {
+        refusal(&second, "second", ahead).await;
+        second.sync_as("second", "c.0", 0).await.unwrap();
+    }
+    assert!(Arc::ptr_eq(&once, &scan().await), "within a minute, a node's refusals count once");
+}
+
+#[tokio::test]
+async fn findings_say_of_all_refused_nodes_what_their_messages_are_answered() {
+    let cx = TestContext::new().await;
+    let nodes = [another(&cx, "second").await, another(&cx, "third").await, another(&cx, "fourth").await];
+    cx.clock.advance(SignedDuration::from_secs(61));
+    cx.node.beat(vec![]).await.unwrap();
+    let clocks = [("second", -HOUR), ("third", -HOUR), ("fourth", HOUR)];
+    for (node, (name, ahead)) in nodes.iter().zip(clocks).chain(nodes.iter().zip(clocks)) {
+        refusal(node, name, ahead).await;
+    }
+    let found = cx.control.findings(&cx.owner).await.unwrap();
+    for (node, (name, ahead)) in nodes.iter().zip(clocks) {
+        let message = refusal(node, name, ahead).await;
+        let explanation = message.split_once("its timestamp ").unwrap().1;
+        let finding = found.iter().find(|one| one.name == name).unwrap();
+        assert!(finding.sentence.contains(explanation), "{}: {message}", finding.sentence);
+    }
 }
