@@ -126,6 +126,7 @@ impl Control {
     ) -> Result<NotificationChannel> {
         let before = self.reach_channel(caller, id, WorkspaceRole::Admin).await?;
         validated(caller)?;
+        refuse_newer_rules(&before)?;
         let kind = before.target.kind();
         if input.kind.is_some() && input.kind()? != kind {
             return Err(Error::field("kind", "can't be changed: delete the channel and create another one"));
@@ -205,6 +206,19 @@ impl Control {
         audit.target.workspace_id = workspace_id;
         audit
     }
+}
+
+/// A change stores all rules, and would lose those that this version can't read.
+fn refuse_newer_rules(channel: &NotificationChannel) -> Result<()> {
+    if !channel.rules.has_newer() {
+        return Ok(());
+    }
+    Err(Error::Rule {
+        code: "NEWER_RULES",
+        message: "a newer version of Bucketry has stored rules of this channel that this server doesn't know, and would lose: change \
+                  the channel at a server of that version, or upgrade this server"
+            .to_owned(),
+    })
 }
 
 fn required_name(input: &ChannelInput) -> Result<Name> {

@@ -1,11 +1,13 @@
 //! What a server does with values that only a newer version knows, which shares the database while servers are upgraded.
 
 use crate::support::TestContext;
+use bucketry_control::notifications::{ChannelInput, RuleInput};
 use bucketry_control::repositories::KeyInput;
 use bucketry_control::tokens::NewApiToken;
 use bucketry_control::{Error, ResourceKind};
 use bucketry_model::audit::{AuditAction, AuditKind};
 use bucketry_model::role::{Caller, WorkspaceRole};
+use bucketry_model::secret::Secret;
 use bucketry_store::audit::AuditFilter;
 
 #[tokio::test]
@@ -115,4 +117,36 @@ async fn a_key_that_only_a_newer_version_can_read_is_revoked_in_its_repository_a
     assert!(cx.node.sync("", 0).await.unwrap().repositories.iter().all(|one| one.keys.is_empty()));
     let again = cx.control.revoke_repository_key(&cx.owner, repository, leaked).await;
     assert!(matches!(again, Err(Error::NotFound(ResourceKind::RepositoryKey))), "{again:?}");
+}
+
+fn channel(code: &str) -> ChannelInput {
+    ChannelInput {
+        name: Some("on call".to_owned()),
+        kind: Some("SLACK".to_owned()),
+        url: Some(Secret::new("https://hooks.example.com/x")),
+        rules: Some(vec![RuleInput { code: code.to_owned(), after_minutes: Some(7), within_days: None }]),
+        ..ChannelInput::default()
+    }
+}
+
+#[tokio::test]
+async fn a_channel_with_rules_of_a_newer_version_is_not_changed() {
+    let cx = TestContext::new().await;
+    let id = cx.control.create_channel(&cx.owner, &channel("NODE_SILENT")).await.unwrap().id;
+    let rename = |name: &str| ChannelInput { name: Some(name.to_owned()), ..ChannelInput::default() };
+    cx.newer_version_writes(
+        "UPDATE notification_channels SET rules = replace(rules, 'NODE_SILENT', 'NODE_TIRED')",
+    )
+    .await;
+    let refused = cx.control.update_channel(&cx.owner, id, &rename("renamed")).await;
+    assert!(matches!(refused, Err(Error::Rule { code: "NEWER_RULES", .. })), "{refused:?}");
+
+    // Nothing was lost.
+    cx.newer_version_writes(
+        "UPDATE notification_channels SET rules = replace(rules, 'NODE_TIRED', 'NODE_SILENT')",
+    )
+    .await;
+    let channel = cx.control.update_channel(&cx.owner, id, &rename("renamed")).await.unwrap();
+    assert_eq!(channel.name.as_str(), "renamed");
+    assert_eq!(channel.rules.all().iter().map(|rule| rule.after_minutes).collect::<Vec<_>>(), [7]);
 }

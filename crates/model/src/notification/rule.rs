@@ -1,6 +1,6 @@
 //! Which findings a channel is notified about.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::finding::FindingCode;
@@ -61,18 +61,31 @@ pub enum InvalidRule {
 
 /// The rules of a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", from = "StoredChannelRules")]
 pub struct ChannelRules {
-    /// `None` for the usual ones. Those about findings that only a newer version knows are left out.
-    #[serde(deserialize_with = "known_rules")]
+    /// `None` for the usual ones.
     rules: Option<Vec<ChannelRule>>,
     /// Whether a message is sent when a condition ends.
     pub send_resolved: bool,
+    #[serde(skip)]
+    has_newer: bool,
 }
 
-fn known_rules<'de, D: Deserializer<'de>>(stored: D) -> Result<Option<Vec<ChannelRule>>, D::Error> {
-    let rules: Option<Vec<Value>> = Deserialize::deserialize(stored)?;
-    Ok(rules.map(|rules| rules.into_iter().filter_map(|rule| serde_json::from_value(rule).ok()).collect()))
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StoredChannelRules {
+    rules: Option<Vec<Value>>,
+    send_resolved: bool,
+}
+
+impl From<StoredChannelRules> for ChannelRules {
+    fn from(StoredChannelRules { rules: stored, send_resolved }: StoredChannelRules) -> Self {
+        let count = stored.as_ref().map(Vec::len);
+        let rules: Option<Vec<ChannelRule>> = stored
+            .map(|rules| rules.into_iter().filter_map(|rule| serde_json::from_value(rule).ok()).collect());
+        let has_newer = rules.as_ref().map(Vec::len) != count;
+        Self { rules, send_resolved, has_newer }
+    }
 }
 
 /// The usual rules: everything that fails or will fail, outages and silences after five minutes.
@@ -115,7 +128,7 @@ impl ChannelRules {
                 return Err(InvalidRule::Within);
             }
         }
-        Ok(Self { rules, send_resolved })
+        Ok(Self { rules, send_resolved, has_newer: false })
     }
 
     /// The rule for a kind of finding, if the channel is notified about it.
@@ -136,6 +149,12 @@ impl ChannelRules {
         self.rules.is_none()
     }
 
+    /// Whether there are others, about findings that only a newer version knows. They are left out here, so storing these rules
+    /// would lose them.
+    pub fn has_newer(&self) -> bool {
+        self.has_newer
+    }
+
     fn usual() -> impl Iterator<Item = ChannelRule> {
         USUAL.into_iter().map(|(code, after_minutes, within_days)| ChannelRule {
             code,
@@ -147,7 +166,7 @@ impl ChannelRules {
 
 impl Default for ChannelRules {
     fn default() -> Self {
-        Self { rules: None, send_resolved: true }
+        Self { rules: None, send_resolved: true, has_newer: false }
     }
 }
 
@@ -178,6 +197,10 @@ mod tests {
         let text = r#"{"rules":[{"code":"FROM_THE_FUTURE","afterMinutes":0},{"code":"BUCKET_UNUSED","afterMinutes":7}],"sendResolved":true}"#;
         let read: ChannelRules = serde_json::from_str(text).unwrap();
         assert_eq!(read.all(), [rule(FindingCode::BucketUnused, 7, None)]);
+        assert!(read.has_newer());
+        for known in [r#"{"rules":null,"sendResolved":true}"#, r#"{"rules":[],"sendResolved":false}"#] {
+            assert!(!serde_json::from_str::<ChannelRules>(known).unwrap().has_newer());
+        }
     }
 
     #[test]
