@@ -6,9 +6,15 @@ use bucketry_control::repositories::KeyInput;
 use bucketry_control::tokens::NewApiToken;
 use bucketry_control::{Error, ResourceKind};
 use bucketry_model::audit::{AuditAction, AuditKind};
+use bucketry_model::diagnosis::CheckCode;
+use bucketry_model::id::BucketId;
+use bucketry_model::node_protocol::BucketStatus;
 use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_model::secret::Secret;
+use bucketry_model::status::{ProbeFailure, ProbedStatus, Status};
+use bucketry_model::time::Clock as _;
 use bucketry_store::audit::AuditFilter;
+use jiff::SignedDuration;
 
 #[tokio::test]
 async fn a_node_keeps_what_it_has_until_a_server_can_read_what_changed() {
@@ -59,6 +65,36 @@ async fn a_node_passes_no_change_of_a_kind_that_its_server_does_not_know() {
     cx.newer_version_writes("UPDATE changes SET kind = 'BUCKET', subject_id = org_id WHERE kind = 'COMET'")
         .await;
     assert_eq!(cx.node.sync(&known, 0).await.unwrap().buckets.len(), 1);
+}
+
+fn report(cx: &TestContext, bucket_id: BucketId, status: ProbedStatus) -> BucketStatus {
+    let failure = ProbeFailure { code: CheckCode::BucketNotFound, message: "it is gone".to_owned() };
+    BucketStatus {
+        bucket_id,
+        status,
+        latency_ms: (status == ProbedStatus::Online).then_some(5),
+        created_at: cx.clock.now(),
+        failure: (status == ProbedStatus::Offline).then_some(failure),
+        version: None,
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_recorded_about_a_bucket_that_cannot_be_listed_with_it() {
+    let cx = TestContext::new().await;
+    let (moon, photos) = (cx.unchecked("Moon").await, cx.unchecked("Photos").await);
+    let beat = async |status| {
+        cx.clock.advance(SignedDuration::from_secs(20));
+        cx.node.beat(vec![report(&cx, moon, status), report(&cx, photos, status)]).await.unwrap();
+    };
+    let status = async |id| cx.control.bucket_status(&cx.owner, id).await.unwrap()[0].status;
+    beat(ProbedStatus::Online).await;
+    cx.newer_version_writes(&format!("UPDATE buckets SET storage_type = 'MOON' WHERE id = '{moon}'")).await;
+    beat(ProbedStatus::Offline).await;
+    cx.newer_version_writes(&format!("UPDATE buckets SET storage_type = 'S3' WHERE id = '{moon}'")).await;
+    assert_eq!((status(moon).await, status(photos).await), (Status::Online, Status::Offline));
+    beat(ProbedStatus::Offline).await;
+    assert_eq!(status(moon).await, Status::Offline);
 }
 
 /// The ids and names of the revocations that the audit contains.
