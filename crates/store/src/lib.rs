@@ -34,6 +34,7 @@ pub mod inventory;
 pub mod job;
 pub mod key_check;
 pub mod lease;
+pub mod left_out;
 pub mod listing;
 pub mod login_failure;
 mod migrations;

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use bucketry_model::finding::{Finding, SubjectKind};
 use bucketry_model::id::OrgId;
 use bucketry_model::role::{Caller, OrgRole, Visibility};
+use bucketry_store::left_out::noting_left_out;
 
 use crate::{Control, Error, Result};
 
@@ -101,7 +102,10 @@ impl Control {
         visible: Visibility,
     ) -> Result<Arc<FindingScan>> {
         let now = self.inner.environment.now();
-        let scan = async { Ok::<_, Error>(rules::evaluate(&self.observe(org_id, &visible).await?)) };
+        let scan = async {
+            let (seen, left_out) = noting_left_out(self.observe(org_id, &visible)).await;
+            Ok::<_, Error>(FindingScan { left_out, ..rules::evaluate(&seen?) })
+        };
         self.inner.findings.get((org_id, visible.clone()), basis, now, scan).await
     }
 }

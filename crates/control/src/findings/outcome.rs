@@ -16,6 +16,8 @@ pub struct FindingScan {
     pub findings: Vec<Finding>,
     /// How many buckets need attention that were only counted.
     pub more: u64,
+    /// Whether something wasn't looked at, because only a newer version can read it.
+    pub left_out: bool,
 }
 
 /// A list of findings to show.
@@ -33,7 +35,7 @@ impl FindingScan {
         findings.sort_by_cached_key(|one| {
             (Reverse(one.severity), one.since.unwrap_or(Timestamp::MAX), one.name.clone(), one.key.clone())
         });
-        Self { findings, more }
+        Self { findings, more, left_out: false }
     }
 
     /// What to show now to somebody who may see the selected findings. What another one explains is hidden only if that

@@ -18,9 +18,9 @@ impl FoundInOrganization {
         &self.0.findings
     }
 
-    /// Whether nothing was only counted. If something was, a finding may be missing although its condition lasts.
+    /// Whether nothing was only counted or left out. If something was, a finding may be missing although its condition lasts.
     pub(super) fn is_complete(&self) -> bool {
-        self.0.more == 0
+        self.0.more == 0 && !self.0.left_out
     }
 }
 

@@ -9,6 +9,7 @@ use bucketry_model::audit::{AuditAction, AuditKind};
 use bucketry_model::diagnosis::CheckCode;
 use bucketry_model::id::BucketId;
 use bucketry_model::node_protocol::BucketStatus;
+use bucketry_model::notification::NotificationKind;
 use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_model::secret::Secret;
 use bucketry_model::status::{ProbeFailure, ProbedStatus, Status};
@@ -79,6 +80,15 @@ fn report(cx: &TestContext, bucket_id: BucketId, status: ProbedStatus) -> Bucket
     }
 }
 
+/// Makes a bucket one of a type that only a newer version knows, or one of type S3 again.
+async fn set_type(cx: &TestContext, id: BucketId, storage_type: &str) {
+    let sql = format!(
+        "UPDATE facets SET storage_type = '{storage_type}' WHERE number IN (SELECT facet FROM bucket_facets WHERE bucket_id = '{id}'); \
+         UPDATE buckets SET storage_type = '{storage_type}' WHERE id = '{id}'"
+    );
+    cx.newer_version_writes(&sql).await;
+}
+
 #[tokio::test]
 async fn nothing_is_recorded_about_a_bucket_that_cannot_be_listed_with_it() {
     let cx = TestContext::new().await;
@@ -95,6 +105,31 @@ async fn nothing_is_recorded_about_a_bucket_that_cannot_be_listed_with_it() {
     assert_eq!((status(moon).await, status(photos).await), (Status::Online, Status::Offline));
     beat(ProbedStatus::Offline).await;
     assert_eq!(status(moon).await, Status::Offline);
+}
+
+#[tokio::test]
+async fn an_outage_is_not_reported_as_resolved_because_its_bucket_cannot_be_read() {
+    let cx = TestContext::new().await;
+    let photos = cx.unchecked("Photos").await;
+    let channel = cx.control.create_channel(&cx.owner, &channel("BUCKET_OFFLINE")).await.unwrap().id;
+    let pass = async |status: Option<ProbedStatus>| {
+        for _ in 0..60 {
+            cx.clock.advance(SignedDuration::from_secs(20));
+            let reports = status.map(|status| report(&cx, photos, status)).into_iter().collect();
+            cx.node.beat(reports).await.unwrap();
+            cx.control.look_for_conditions().await.unwrap();
+        }
+        let mut sent = cx.control.deliveries(&cx.owner, channel, None, 100).await.unwrap();
+        sent.reverse();
+        sent.into_iter().map(|one| one.kind).collect::<Vec<_>>()
+    };
+    assert_eq!(pass(Some(ProbedStatus::Offline)).await, [NotificationKind::Alerting]);
+    set_type(&cx, photos, "MOON").await;
+    assert_eq!(pass(None).await, [NotificationKind::Alerting]);
+    set_type(&cx, photos, "S3").await;
+    assert_eq!(pass(Some(ProbedStatus::Offline)).await, [NotificationKind::Alerting]);
+    let ended = [NotificationKind::Alerting, NotificationKind::Resolved];
+    assert_eq!(pass(Some(ProbedStatus::Online)).await, ended);
 }
 
 /// The ids and names of the revocations that the audit contains.

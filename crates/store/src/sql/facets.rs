@@ -25,7 +25,7 @@ use super::readable::readable;
 use super::search_words::{self, Indexed, SearchKind};
 use super::statement::{InList, Rows, Write};
 use crate::listing::BucketFilter;
-use crate::{Result, StoreError};
+use crate::{Result, StoreError, left_out};
 
 /// How long a use of a facet is remembered before it is recorded again.
 const USE_RECORDED_FOR: SignedDuration = SignedDuration::from_hours(1);
@@ -73,11 +73,14 @@ fn reports_of_text(text: &str) -> Reports {
         let (node, status) = match (report.strip_suffix('+'), report.strip_suffix('-')) {
             (Some(node), _) => (node, ProbedStatus::Online),
             (None, Some(node)) => (node, ProbedStatus::Offline),
-            (None, None) => return None,
+            (None, None) => {
+                left_out::note();
+                return None;
+            }
         };
         Some((node.parse().ok()?, status))
     };
-    text.split(' ').filter_map(one).collect()
+    text.split_whitespace().filter_map(one).collect()
 }
 
 /// A live bucket, and the row that lists have of it.

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use super::SqlStore;
 use super::dialect::{Query, Row};
-use crate::{Result, StoreError};
+use crate::{Result, StoreError, left_out};
 
 /// The most rows that are read in place of unreadable ones.
 const MOST_IN_PLACE: i64 = 1_000;
@@ -17,6 +17,7 @@ static LOGGED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// Logs once per column that rows are left out. There are only as many texts as columns.
 pub(super) fn note_left_out(what: &str) {
+    left_out::note();
     if LOGGED.lock().insert(what.to_owned()) {
         tracing::warn!(
             "rows are left out of lists because this version can't read their {what}: a newer version of Bucketry may have \
