@@ -90,10 +90,10 @@ impl Claim {
         }
     }
 
-    /// Ends the connections of servers that are too old for the schema.
-    pub(super) async fn end_outdated(&self) {
+    /// Ends the connections of servers that are too old for the schema. Waits for that at most `within`.
+    pub(super) async fn end_outdated(&self, within: Duration) {
         if let Some(connection) = self.held.connection.lock().await.as_mut() {
-            fence::end_outdated(connection).await;
+            fence::end_outdated(connection, within).await;
         }
     }
 

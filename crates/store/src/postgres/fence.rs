@@ -10,6 +10,7 @@
 //! ends them before it serves its first request ([`end_outdated`]).
 
 use std::sync::{Arc, LazyLock, OnceLock};
+use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
 use sqlx::{Row as _, query};
@@ -209,9 +210,17 @@ impl SchemaState {
     }
 }
 
-/// Ends the connections of programs that are too old for the schema. If the database refuses, they notice within a second.
-pub(super) async fn end_outdated(connection: &mut Connection) {
-    match query(END_OUTDATED).fetch_all(connection).await {
+/// Ends the connections of programs that are too old for the schema. If the database refuses, they notice within a second. After
+/// `within`, the database continues alone, and the claim's connection is opened again if that takes much longer.
+pub(super) async fn end_outdated(connection: &mut Connection, within: Duration) {
+    let Ok(outcome) = tokio::time::timeout(within, query(END_OUTDATED).fetch_all(connection)).await else {
+        return tracing::warn!(
+            "the database hasn't ended all connections of servers of an older version within {} s; these servers can't work with \
+             the upgraded database and stop using it within a second: upgrade them",
+            within.as_secs()
+        );
+    };
+    match outcome {
         Ok(ended) if ended.is_empty() => {}
         Ok(ended) => tracing::warn!(
             connections = ended.len(),

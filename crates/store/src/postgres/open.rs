@@ -25,6 +25,9 @@ const OLDEST_SERVER: i32 = 150_000;
 /// A connection that was idle for longer than this is pinged before it is used.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
+/// How long a server that starts waits for the end of the connections of older ones.
+const END_OUTDATED_WITHIN: Duration = Duration::from_secs(15);
+
 /// How a database is used.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -142,7 +145,7 @@ impl PostgresStore {
         };
         let has_unlisted = prepare(&connecting, &MIGRATIONS, accepted).await?;
         claim.begin(how).await?;
-        claim.end_outdated().await;
+        claim.end_outdated(END_OUTDATED_WITHIN.min(options.statement_timeout)).await;
 
         let limited = limited(connecting, options);
         let fence = (how == Use::Shared).then(|| claim.fence());

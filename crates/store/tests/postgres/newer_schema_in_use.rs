@@ -166,6 +166,28 @@ async fn a_newer_server_ends_the_connections_of_older_ones_before_it_serves() {
 }
 
 #[tokio::test]
+async fn a_server_starts_even_if_connections_of_older_ones_do_not_end() {
+    let database = database().await;
+    let mut older = connect(&database).await;
+    let oldest: i64 = sqlx::query_scalar("SELECT oldest_program FROM schema_compatibility")
+        .fetch_one(&mut older)
+        .await
+        .unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(locks_of_program(oldest - 1))).execute(&mut older).await.unwrap();
+    // The database waits for the end of the connection for much longer than this test takes.
+    let never = "CREATE FUNCTION public.pg_terminate_backend(integer, integer) RETURNS boolean LANGUAGE sql VOLATILE \
+                 AS 'SELECT pg_catalog.pg_sleep(600) IS NULL'";
+    run(&database, never).await;
+    let with_function = address(&format!("{database}?options=-csearch_path%3Dpublic,pg_catalog"));
+    let options = Options { statement_timeout: Duration::from_secs(5), ..few() };
+    let opening = PostgresStore::open(&with_function, &options);
+    let newer = tokio::time::timeout(GENEROUS, opening).await.expect("it waits for ever").unwrap();
+    newer.check_writes(now()).await.unwrap();
+    older.ping().await.unwrap();
+    newer.close().await;
+}
+
+#[tokio::test]
 async fn the_connections_of_running_servers_say_which_migrations_they_know() {
     let database = database().await;
     let running = open(&database, &few()).await;
