@@ -113,9 +113,10 @@ pub struct NodeView {
 }
 
 impl NodeView {
-    /// Whether applications can use the node's gateway.
+    /// Whether applications can use the node's gateway. A node without a public key opens neither the secrets of buckets nor
+    /// those of the keys that applications sign with.
     pub fn serves_applications(&self) -> bool {
-        self.connected && self.secrets != SecretAccess::Pending
+        self.connected && self.node.sealing_recipient().is_some()
     }
 }
 

@@ -6,7 +6,9 @@ use bucketry_control::buckets::{BucketInput, PinsInput};
 use bucketry_control::{Error, Settings};
 use bucketry_model::audit::RequestOrigin;
 use bucketry_model::id::{BucketId, NodeId, RepoId};
-use bucketry_model::node_protocol::{BucketStatus, InventoryOrders, InventoryReport, SyncAnswer};
+use bucketry_model::node_protocol::{
+    BucketStatus, Heartbeat, InventoryOrders, InventoryReport, Register, SyncAnswer,
+};
 use bucketry_model::pinning::BucketPins;
 use bucketry_model::probe_share::ProbeGroup;
 use bucketry_model::status::{ProbedStatus, Status};
@@ -14,7 +16,7 @@ use bucketry_model::time::Clock as _;
 use bucketry_store::audit::AuditFilter;
 use jiff::SignedDuration;
 
-use crate::support::{TestContext, sent};
+use crate::support::{FakeNode, TestContext, sent};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -253,4 +255,34 @@ async fn walks_go_to_nodes_that_serve_the_bucket() {
     let InventoryOrders { walks, .. } = cx.control.inventory_report(message).await.unwrap();
     let given: Vec<BucketId> = walks.iter().map(|walk| walk.bucket_id).collect();
     assert_eq!(given, [ids[39]], "although the others have been due for longer");
+}
+
+#[tokio::test]
+async fn applications_are_not_sent_to_a_node_that_opens_no_secrets() {
+    let cx = TestContext::new().await;
+    let photos = cx.bucket_called("photos").await;
+    let media = cx.repository_of("Media", &[(photos, "")]).await;
+    let without_key = Register {
+        ip: "keyless".to_owned(),
+        provider: "test".to_owned(),
+        status: "active".to_owned(),
+        region: "here".to_owned(),
+        version: "1".to_owned(),
+        id_org: None,
+        node_services: Some(1),
+        recipients: Vec::new(),
+    };
+    let registration = sent(&cx.node.signed("/register", &without_key));
+    cx.control.register_node(registration, RequestOrigin::default()).await.unwrap();
+    for name in ["node-1", "keyless"] {
+        let gateway_url = Some(format!("https://{name}.example.com").parse().unwrap());
+        let heartbeat = Heartbeat { ip: name.to_owned(), gateway_url, ..FakeNode::heartbeat(vec![]) };
+        cx.control.heartbeat(sent(&cx.node.signed("/node/status", &heartbeat))).await.unwrap();
+    }
+    let nodes = cx.control.nodes(&cx.owner).await.unwrap();
+    assert_eq!(nodes.len(), 2);
+    let repository = cx.control.repository(&cx.owner, media).await.unwrap();
+    let serving: Vec<_> =
+        repository.serving_nodes(&nodes).iter().map(|one| one.node.node.name.as_str()).collect();
+    assert_eq!(serving, ["node-1"]);
 }
