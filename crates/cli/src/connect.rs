@@ -51,11 +51,10 @@ pub(crate) struct NodeEndpoint {
 }
 
 /// The gateways of the connected and approved nodes that serve the repository, in the order of the nodes. Those that serve
-/// all of its buckets come first.
+/// all of its buckets come first. A node without a public key opens no secrets, and serves nothing.
 pub(crate) fn endpoints(nodes: Vec<RegisteredNode>, repo: &Repo<'_>) -> Vec<NodeEndpoint> {
-    let connected = nodes
-        .into_iter()
-        .filter(|node| node.status == Status::Online && node.approval == NodeApproval::Approved);
+    let is_able = |node: &RegisteredNode| node.approval == NodeApproval::Approved && node.recipient.is_some();
+    let connected = nodes.into_iter().filter(|node| node.status == Status::Online && is_able(node));
     let endpoint = |node: RegisteredNode| {
         let not_served = not_served(&node, repo);
         if !not_served.is_empty() && not_served.len() == repo.buckets.len() {
@@ -147,7 +146,7 @@ mod tests {
         let json = serde_json::json!({
             "id": "0197a3b0-0000-7000-8000-0000000000aa", "ip": name, "region": "eu", "version": "1",
             "status": status, "lastUpdated": "2026-03-01T10:00:00Z", "url": "https://a.example.com",
-            "gatewayUrl": gateway_url, "nodeServices": 1,
+            "gatewayUrl": gateway_url, "nodeServices": 1, "recipient": "age1example",
         });
         serde_json::from_value(json).unwrap()
     }
@@ -215,7 +214,9 @@ mod tests {
             approval: NodeApproval::Pending,
             ..node("e", Status::Online, Some("https://e.example.com"))
         };
-        let only = of([first(), pending].into_iter().chain(others).collect());
+        let keyless =
+            RegisteredNode { recipient: None, ..node("f", Status::Online, Some("https://f.example.com")) };
+        let only = of([first(), pending, keyless].into_iter().chain(others).collect());
         assert_eq!((only.endpoints.len(), only.choice_of_nodes()), (1, None));
         let both = of(vec![first(), node("d", Status::Online, Some("https://d.example.com"))]);
         let named = both.choice_of_nodes().unwrap();
