@@ -58,7 +58,41 @@ pub struct LastHeartbeat {
     pub leaving: bool,
 }
 
+/// What a heartbeat reports about its node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeartbeatReport {
+    /// The node's count of its buckets by status.
+    pub census: StatusCounts,
+    /// URL of the node's gateway for applications; `None` without a gateway.
+    pub gateway_url: Option<Endpoint>,
+    /// How many batches of traffic wait at the node. `None` for older nodes.
+    pub waiting_batches: Option<u64>,
+    /// The name of the process that sent it. `None` for older nodes.
+    pub process: Option<String>,
+    /// Whether it is the last one of this process.
+    pub leaving: bool,
+}
+
 impl LastHeartbeat {
+    /// What is known of a node after a heartbeat. A process that stops isn't the end of the node if another one runs: during
+    /// an update, the new process may be running already, or the old one still be.
+    pub fn reported(report: HeartbeatReport, previous: Option<Self>, now: Timestamp) -> Self {
+        let HeartbeatReport { census, gateway_url, waiting_batches, process, leaving } = report;
+        let (waited, known) = previous.map_or((None, None), |one| (one.waiting, one.processes));
+        let mut processes = NodeProcesses::reported(process.clone(), known, now);
+        if let Some(process) = process.filter(|_| leaving) {
+            processes = NodeProcesses::stopped(&process, processes, now);
+        }
+        let stays = processes.as_ref().is_some_and(|known| known.is_one_running(now));
+        Self {
+            census,
+            gateway_url,
+            waiting: waiting_batches.map(|number| WaitingBatches::reported(number, waited, now)),
+            processes,
+            leaving: leaving && !stays,
+        }
+    }
+
     /// Whether pages show the same after the other heartbeat, apart from numbers and times that change all the time.
     pub fn looks_like(&self, other: &Self) -> bool {
         let waits_since = |heartbeat: &Self| heartbeat.waiting.and_then(|waiting| waiting.since);

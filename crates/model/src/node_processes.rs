@@ -14,7 +14,7 @@ const RECENT: SignedDuration = SignedDuration::from_secs(45);
 /// The longest accepted name of a process, in bytes.
 const LONGEST_NAME: usize = 64;
 
-/// The processes from which a node's heartbeats came.
+/// The processes from which a node's heartbeats came, without those that have said that they stop.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeProcesses {
     /// The one that sent the last heartbeat.
@@ -28,12 +28,15 @@ pub struct NodeProcesses {
     /// When one last returned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     returned_at: Option<Timestamp>,
-    /// When the latest one was heard. `None` if it has said that it stops.
+    /// When the latest one was heard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     latest_at: Option<Timestamp>,
-    /// The same of the one before it.
+    /// When each of the earlier ones was last heard, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    earlier_heard: Vec<Option<Timestamp>>,
+    /// When one last said that it stops.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    earlier_at: Option<Timestamp>,
+    stopped_at: Option<Timestamp>,
 }
 
 impl NodeProcesses {
@@ -48,18 +51,19 @@ impl NodeProcesses {
                 since: None,
                 returned_at: None,
                 latest_at: Some(now),
-                earlier_at: None,
+                earlier_heard: Vec::new(),
+                stopped_at: None,
             });
         };
         let heard_before = known.latest_at.replace(now);
         if process == known.latest {
             return Some(known);
         }
-        known.earlier_at = heard_before;
-        let has_returned = known.earlier.contains(&process);
-        known.earlier.retain(|name| *name != process);
+        let has_returned = known.remove_earlier(&process);
         known.earlier.insert(0, std::mem::replace(&mut known.latest, process));
+        known.earlier_heard.insert(0, heard_before);
         known.earlier.truncate(REMEMBERED);
+        known.earlier_heard.truncate(REMEMBERED);
         if has_returned {
             known.since = known.several_since(now).or(Some(now));
             known.returned_at = Some(now);
@@ -67,14 +71,39 @@ impl NodeProcesses {
         Some(known)
     }
 
+    /// The processes after this one has said that it stops. `None` if no other is known.
+    pub fn stopped(process: &str, previous: Option<Self>, now: Timestamp) -> Option<Self> {
+        let mut known = previous?;
+        if process == known.latest {
+            if known.earlier.is_empty() {
+                return None;
+            }
+            known.latest = known.earlier.remove(0);
+            known.latest_at =
+                if known.earlier_heard.is_empty() { None } else { known.earlier_heard.remove(0) };
+        } else if !known.remove_earlier(process) {
+            return Some(known);
+        }
+        // Whether several of the others run shows when one of them returns again.
+        known.since = None;
+        known.returned_at = None;
+        known.stopped_at = Some(now);
+        Some(known)
+    }
+
+    /// Returns whether the process was among the earlier ones.
+    fn remove_earlier(&mut self, process: &str) -> bool {
+        // What an older version has stored has no times.
+        self.earlier_heard.resize(self.earlier.len(), None);
+        let Some(index) = self.earlier.iter().position(|name| name == process) else { return false };
+        self.earlier.remove(index);
+        self.earlier_heard.remove(index);
+        true
+    }
+
     /// When a process first returned after another one had reported, unless that was long before the last return.
     pub(crate) fn first_return(&self) -> Option<Timestamp> {
         self.since
-    }
-
-    /// Whether another process has reported after this one.
-    pub fn was_replaced(&self, process: &str) -> bool {
-        self.earlier.iter().any(|name| name == process)
     }
 
     /// Since when several processes have been reporting. `None` if only one does.
@@ -82,14 +111,15 @@ impl NodeProcesses {
         self.since.filter(|_| self.returned_at.is_some_and(|at| is_recent(at, now)))
     }
 
-    /// Records that the latest one has said that it stops.
-    pub fn latest_stops(&mut self) {
-        self.latest_at = None;
+    /// When one last said that it stops, while another one was known.
+    pub fn stopped_at(&self) -> Option<Timestamp> {
+        self.stopped_at
     }
 
-    /// Whether another process than the latest is probably running.
-    pub fn has_another(&self, now: Timestamp) -> bool {
-        self.several_since(now).is_some() || self.earlier_at.is_some_and(|at| is_recent(at, now))
+    /// Whether one is probably running: it was heard lately, and hasn't said that it stops.
+    pub fn is_one_running(&self, now: Timestamp) -> bool {
+        let mut heard = self.earlier_heard.iter().copied().chain([self.latest_at]).flatten();
+        heard.any(|at| is_recent(at, now))
     }
 }
 
@@ -119,8 +149,7 @@ mod tests {
         let heartbeats: Vec<(&str, i64)> = names.iter().map(String::as_str).zip(0..).collect();
         let known = after(&heartbeats);
         assert_eq!(known.several_since(at(20)), None);
-        assert!(known.was_replaced("process 18") && !known.was_replaced("process 19"));
-        assert_eq!(known.earlier.len(), REMEMBERED);
+        assert_eq!((known.earlier.len(), known.earlier_heard.len()), (REMEMBERED, REMEMBERED));
     }
 
     #[test]
@@ -140,19 +169,82 @@ mod tests {
         assert_eq!(after(&turns).several_since(at(31)), Some(at(20)));
     }
 
-    #[test]
-    fn one_that_was_heard_lately_is_still_there_unless_it_stops() {
-        assert!(!after(&[("a", 0), ("a", 20)]).has_another(at(21)));
-        let mut both = after(&[("a", 0), ("a", 20), ("b", 30)]);
-        assert!(both.has_another(at(64)) && !both.has_another(at(65)), "the first was heard at 20");
-        assert!(after(&[("a", 0), ("b", 100)]).several_since(at(100)).is_none());
-        assert!(!after(&[("a", 0), ("b", 100)]).has_another(at(100)), "it was started again");
+    /// Of the processes after these heartbeats, those after the last heartbeat of this one.
+    fn stop(heartbeats: &[(&str, i64)], process: &str, second: i64) -> Option<NodeProcesses> {
+        let known = NodeProcesses::reported(Some(process.to_owned()), Some(after(heartbeats)), at(second));
+        NodeProcesses::stopped(process, known, at(second))
+    }
 
-        both.latest_stops();
-        let next = NodeProcesses::reported(Some("c".to_owned()), Some(both), at(40)).unwrap();
-        assert!(!next.has_another(at(40)));
-        let turns = after(&[("a", 0), ("b", 10), ("a", 80)]);
-        assert!(turns.has_another(at(81)), "the first has returned, so the second may");
+    fn is_one_running(known: Option<&NodeProcesses>, second: i64) -> bool {
+        known.is_some_and(|known| known.is_one_running(at(second)))
+    }
+
+    #[test]
+    fn the_last_of_two_processes_to_stop_is_the_last_in_every_order() {
+        // The processes report in each order, stop in each order, and either of them reports between.
+        for heartbeats in [
+            &[("a", 0), ("b", 5)][..],
+            &[("b", 0), ("a", 5)],
+            &[("a", 0), ("b", 5), ("a", 6)],
+            &[("a", 0), ("b", 5), ("a", 6), ("b", 7)],
+        ] {
+            for (first, second) in [("a", "b"), ("b", "a")] {
+                let one = stop(heartbeats, first, 8);
+                assert!(is_one_running(one.as_ref(), 10), "{second} runs after {heartbeats:?}");
+                assert_eq!(one.as_ref().unwrap().several_since(at(10)), None);
+                let one = NodeProcesses::reported(Some(second.to_owned()), one, at(10));
+                assert_eq!(one.as_ref().unwrap().several_since(at(10)), None);
+                let none = NodeProcesses::stopped(second, one, at(10));
+                assert_eq!(none, None, "{first}, {second} stop after {heartbeats:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn while_one_of_three_processes_runs_the_others_were_not_the_last() {
+        let heartbeats = [("a", 0), ("b", 5), ("c", 10), ("a", 20), ("b", 25), ("c", 30)];
+        for order in [
+            ["a", "b", "c"],
+            ["a", "c", "b"],
+            ["b", "a", "c"],
+            ["b", "c", "a"],
+            ["c", "a", "b"],
+            ["c", "b", "a"],
+        ] {
+            let mut known = Some(after(&heartbeats));
+            for (process, is_last) in order.into_iter().zip([false, false, true]) {
+                known = NodeProcesses::reported(Some(process.to_owned()), known, at(31));
+                known = NodeProcesses::stopped(process, known, at(31));
+                assert_eq!(is_one_running(known.as_ref(), 31), !is_last, "{order:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_that_was_not_heard_lately_does_not_run_although_it_has_not_stopped() {
+        let one = stop(&[("a", 0), ("a", 20)], "b", 30);
+        assert!(is_one_running(one.as_ref(), 64) && !is_one_running(one.as_ref(), 65), "it was heard at 20");
+        assert!(!is_one_running(stop(&[("a", 0), ("b", 10)], "a", 80).as_ref(), 80));
+        assert_eq!(stop(&[("a", 0)], "a", 5), None);
+    }
+
+    #[test]
+    fn one_that_has_stopped_has_not_returned_if_others_report() {
+        let one = stop(&[("a", 0), ("b", 5)], "a", 7);
+        let next = NodeProcesses::reported(Some("c".to_owned()), one, at(20));
+        let again = NodeProcesses::reported(Some("b".to_owned()), next, at(25)).unwrap();
+        assert_eq!(again.several_since(at(26)), Some(at(25)), "two others take turns");
+    }
+
+    #[test]
+    fn what_an_older_version_has_stored_is_read_without_times() {
+        let stored = r#"{"latest":"b","earlier":["a"],"latest_at":"1970-01-01T00:00:05Z","earlier_at":"1970-01-01T00:00:00Z"}"#;
+        let known: NodeProcesses = serde_json::from_str(stored).unwrap();
+        let returned = NodeProcesses::reported(Some("a".to_owned()), Some(known.clone()), at(8)).unwrap();
+        assert_eq!(returned.several_since(at(8)), Some(at(8)));
+        let first = NodeProcesses::stopped("b", Some(known), at(6));
+        assert!(!is_one_running(first.as_ref(), 6));
+        assert_eq!(first.unwrap().stopped_at(), Some(at(6)));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use bucketry_model::audit::AuditEntry;
 use bucketry_model::id::{NodeId, NodeKeyId, OrgId};
-use bucketry_model::node::{LastHeartbeat, Node};
+use bucketry_model::node::{HeartbeatReport, LastHeartbeat, Node};
 use jiff::Timestamp;
 
 use crate::Result;
@@ -130,8 +130,14 @@ pub trait NodeStore {
     /// again.
     async fn approve_node(&self, id: NodeId, recipient: &str, audit: &AuditEntry) -> Result<NodeApproved>;
 
-    /// Records a node's heartbeat. Returns whether the node is registered.
-    async fn record_heartbeat(&self, id: NodeId, heartbeat: &LastHeartbeat, now: Timestamp) -> Result<bool>;
+    /// Records a node's heartbeat, which continues the previous one ([`LastHeartbeat::reported`]). Returns what it recorded;
+    /// `None` if the node isn't registered.
+    async fn record_heartbeat(
+        &self,
+        id: NodeId,
+        report: HeartbeatReport,
+        now: Timestamp,
+    ) -> Result<Option<LastHeartbeat>>;
 
     /// Removes a node and its latest reports on buckets. Its day records are retained. Returns whether it was
     /// registered.

@@ -1,8 +1,7 @@
 //! Heartbeats with probes, and reports with traffic, results and progress of jobs.
 
 use bucketry_model::id::OrgId;
-use bucketry_model::node::{LastHeartbeat, WaitingBatches};
-use bucketry_model::node_processes::NodeProcesses;
+use bucketry_model::node::HeartbeatReport;
 use bucketry_model::node_protocol::{
     BATCH_OUT_OF_ORDER, BucketStatus, Heartbeat, KeyUse, REPORT_PATH, Report, STATUS_PATH, UsageBatch,
 };
@@ -32,28 +31,17 @@ impl Control {
         let now = self.inner.environment.now();
         let interval =
             i64::try_from(heartbeat.probe_interval_ms).unwrap_or(i64::MAX).min(LONGEST_INTERVAL_MS);
-        let waited = node.last_heartbeat.as_ref().and_then(|previous| previous.waiting);
-        let processes = node.last_heartbeat.as_ref().and_then(|previous| previous.processes.clone());
-        // Its successor is already there, and stays.
-        let was_replaced = processes
-            .as_ref()
-            .zip(heartbeat.process.as_deref())
-            .is_some_and(|(known, process)| known.was_replaced(process));
-        let mut processes = NodeProcesses::reported(heartbeat.process, processes, now);
-        // During an update, the new process may be running already, or the old one still be.
-        let has_another = processes.as_ref().is_some_and(|known| known.has_another(now));
-        if let Some(processes) = processes.as_mut().filter(|_| heartbeat.leaving) {
-            processes.latest_stops();
-        }
-        let last_heartbeat = LastHeartbeat {
+        let report = HeartbeatReport {
             census: heartbeat.census,
             gateway_url: heartbeat.gateway_url,
-            waiting: heartbeat.waiting_batches.map(|number| WaitingBatches::reported(number, waited, now)),
-            leaving: heartbeat.leaving && !was_replaced && !has_another,
-            processes,
+            waiting_batches: heartbeat.waiting_batches,
+            process: heartbeat.process,
+            leaving: heartbeat.leaving,
         };
-        self.inner.store.record_heartbeat(node.id, &last_heartbeat, now).await?;
-        self.inner.presence.heard(node.id, last_heartbeat, now);
+        // Continues what the store has and not the cached node, because other control planes record heartbeats, too.
+        if let Some(recorded) = self.inner.store.record_heartbeat(node.id, report, now).await? {
+            self.inner.presence.heard(node.id, recorded, now);
+        }
         let samples: Vec<_> = heartbeat
             .buckets
             .into_iter()

@@ -136,11 +136,25 @@ async fn a_node_stays_while_another_of_its_processes_runs() {
 async fn a_node_whose_last_process_stops_is_not_asked() {
     let restarted = [(0, "first", false), (5, "first", true), (3, "second", false), (5, "second", true)];
     let replaced = [(0, "old", false), (5, "new", false), (20, "new", false), (30, "new", true)];
-    for heartbeats in [&restarted[..], &replaced] {
+    let new_one_first = [(0, "old", false), (5, "new", false), (2, "new", true), (3, "old", true)];
+    let old_one_first = [(0, "old", false), (5, "new", false), (2, "old", true), (3, "new", true)];
+    for heartbeats in [&restarted[..], &replaced, &new_one_first, &old_one_first] {
         let cx = TestContext::new().await;
         let id = cx.unchecked("Photos").await;
         after(&cx, heartbeats).await;
         let nobody = validate(&cx, id).await;
         assert!(matches!(nobody, Err(Error::NoNodeOnline)), "{nobody:?}");
     }
+}
+
+#[tokio::test]
+async fn a_node_stays_while_another_control_plane_hears_from_its_other_process() {
+    let cx = TestContext::new().await;
+    let elsewhere = cx.node.at(&cx.another_process(Settings::default()));
+    let id = cx.unchecked("Photos").await;
+    cx.node.beat_of_process("old", false).await;
+    elsewhere.beat_of_process("new", false).await;
+    // This control plane has read the nodes before.
+    cx.node.beat_of_process("old", true).await;
+    assert_eq!(validate_with_first(&cx, id, async {}).await.status, Status::Online);
 }

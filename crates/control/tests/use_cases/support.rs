@@ -373,8 +373,13 @@ impl FakeNode {
 
     /// A heartbeat of one of several processes that run as the first node.
     pub(crate) async fn beat_of_process(&self, process: &str, leaving: bool) {
-        let process = Some(process.to_owned());
-        self.report_status(Heartbeat { process, leaving, ..Self::heartbeat(vec![]) }).await;
+        self.beat_of_process_as("node-1", process, leaving).await;
+    }
+
+    /// The same for the node with this name.
+    pub(crate) async fn beat_of_process_as(&self, name: &str, process: &str, leaving: bool) {
+        let (ip, process) = (name.to_owned(), Some(process.to_owned()));
+        self.report_status(Heartbeat { ip, process, leaving, ..Self::heartbeat(vec![]) }).await;
     }
 
     async fn report_status(&self, heartbeat: Heartbeat) {

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use bucketry_model::id::{BucketId, WorkspaceId};
-use bucketry_model::node::LastHeartbeat;
+use bucketry_model::node::HeartbeatReport;
 use bucketry_model::node_protocol::StatusCounts;
 use bucketry_model::role::Visibility;
 use bucketry_model::secret::SealedSecret;
@@ -267,11 +267,11 @@ pub async fn reports_without_news_outdate_responses_and_are_not_shown_at_once(st
         (response, store.shown_generation(context.org).await.unwrap())
     };
     let url = "https://s3.example.com".parse().unwrap();
-    let first = LastHeartbeat {
+    let first = HeartbeatReport {
         census: StatusCounts { online: 1, offline: 0, unknown: 0 },
         gateway_url: Some(url),
-        waiting: None,
-        processes: None,
+        waiting_batches: None,
+        process: None,
         leaving: false,
     };
     let mut last = generations().await;
@@ -281,20 +281,20 @@ pub async fn reports_without_news_outdate_responses_and_are_not_shown_at_once(st
         assert_eq!(now.1 != last.1, is_shown, "{what}");
         last = now;
     };
-    store.record_heartbeat(node, &first, at(5)).await.unwrap();
+    store.record_heartbeat(node, first.clone(), at(5)).await.unwrap();
     changed("the first heartbeat", true).await;
     context.probe(node, id, &[online(6, 5)]).await;
     changed("the first status", true).await;
     for second in [20, 40, 60] {
-        store.record_heartbeat(node, &first, at(second)).await.unwrap();
+        store.record_heartbeat(node, first.clone(), at(second)).await.unwrap();
         changed("another heartbeat", false).await;
         context.probe(node, id, &[online(second, 7)]).await;
         changed("another probe", false).await;
     }
-    let moved = LastHeartbeat { gateway_url: None, ..first };
-    store.record_heartbeat(node, &moved, at(80)).await.unwrap();
+    let moved = HeartbeatReport { gateway_url: None, ..first };
+    store.record_heartbeat(node, moved.clone(), at(80)).await.unwrap();
     changed("another address", true).await;
-    store.record_heartbeat(node, &moved, at(150)).await.unwrap();
+    store.record_heartbeat(node, moved, at(150)).await.unwrap();
     changed("the end of a silence", true).await;
     let offline = ProbeSample { status: ProbedStatus::Offline, latency_ms: None, ..online(151, 7) };
     context.probe(node, id, &[offline]).await;

@@ -293,6 +293,7 @@ macro_rules! contract_stories {
                 a_node_that_comes_back_gets_its_id_back
                 removing_a_node_takes_its_words_and_keeps_its_days
                 the_last_heartbeat_of_a_node_reads_back_until_the_node_is_removed
+                heartbeats_at_the_same_time_lose_no_process
                 a_node_is_touched_while_it_is_registered
                 keys_are_kept_by_organization
                 each_deleted_key_has_a_record

@@ -1,8 +1,7 @@
 //! Nodes and their keys.
 
 use bucketry_model::id::{BucketId, NodeId, NodeKeyId};
-use bucketry_model::node::{LastHeartbeat, WaitingBatches};
-use bucketry_model::node_processes::NodeProcesses;
+use bucketry_model::node::{HeartbeatReport, LastHeartbeat};
 use bucketry_model::node_protocol::{StatusCounts, UsageBatch};
 use bucketry_model::node_silence::NodeSilence;
 use bucketry_model::time::Day;
@@ -109,12 +108,12 @@ pub async fn removing_a_node_takes_its_words_and_keeps_its_days(store: &dyn Stor
     assert_eq!(store.day_records(bucket, Day::of(at(0))).await.unwrap().len(), 1);
 }
 
-fn heartbeat(gateway: Option<&str>) -> LastHeartbeat {
-    LastHeartbeat {
+fn heartbeat(gateway: Option<&str>) -> HeartbeatReport {
+    HeartbeatReport {
         census: StatusCounts { online: 2, offline: 1, unknown: 0 },
         gateway_url: gateway.map(|url| url.parse().unwrap()),
-        waiting: Some(WaitingBatches { number: 3, since: Some(at(20)) }),
-        processes: NodeProcesses::reported(Some("a".to_owned()), None, at(20)),
+        waiting_batches: Some(3),
+        process: Some("a".to_owned()),
         leaving: gateway.is_none(),
     }
 }
@@ -124,25 +123,46 @@ pub async fn the_last_heartbeat_of_a_node_reads_back_until_the_node_is_removed(s
     let node = context.node("node-1").await;
     let last = async || store.nodes().await.unwrap().remove(0).last_heartbeat;
     assert_eq!(last().await, None);
-    for gateway in [Some("https://s3.example.com"), Some("http://10.0.0.7:9000"), None] {
-        store.record_heartbeat(node, &heartbeat(gateway), at(30)).await.unwrap();
-        assert_eq!(last().await, Some(heartbeat(gateway)));
+    let mut previous = None;
+    for (gateway, second) in
+        [(Some("https://s3.example.com"), 30), (Some("http://10.0.0.7:9000"), 40), (None, 50)]
+    {
+        let recorded = store.record_heartbeat(node, heartbeat(gateway), at(second)).await.unwrap();
+        assert_eq!(recorded, Some(LastHeartbeat::reported(heartbeat(gateway), previous, at(second))));
+        assert_eq!(last().await, recorded);
+        previous = recorded;
     }
     context.node("node-1").await;
-    assert_eq!(last().await, Some(heartbeat(None)), "a node that starts again");
-    store.unregister_node(node, &audit(at(40))).await.unwrap();
+    assert_eq!(last().await, previous, "a node that starts again");
+    store.unregister_node(node, &audit(at(60))).await.unwrap();
     context.node("node-1").await;
     assert_eq!(last().await, None, "a node that was removed meanwhile");
+}
+
+pub async fn heartbeats_at_the_same_time_lose_no_process(store: &dyn Store) {
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    let beat = async |process: String, leaving| {
+        let report =
+            HeartbeatReport { process: Some(process), leaving, ..heartbeat(Some("http://10.0.0.7:9000")) };
+        store.record_heartbeat(node, report, at(30)).await.unwrap().unwrap().leaving
+    };
+    for round in 0..10 {
+        let [a, b] = ["a", "b"].map(|name| format!("{name} {round}"));
+        join(beat(a.clone(), false), beat(b.clone(), false)).await;
+        let ends = join(beat(a, true), beat(b, true)).await;
+        assert!(ends.0 != ends.1, "only one of them is the last to stop: {ends:?}");
+    }
 }
 
 pub async fn a_node_is_touched_while_it_is_registered(store: &dyn Store) {
     let context = TestContext::new(store).await;
     let node = context.node("node-1").await;
-    assert!(store.record_heartbeat(node, &heartbeat(None), at(30)).await.unwrap());
+    assert!(store.record_heartbeat(node, heartbeat(None), at(30)).await.unwrap().is_some());
     assert_eq!(store.nodes().await.unwrap()[0].last_seen, at(30));
-    assert!(!store.record_heartbeat(fresh(NodeId::new), &heartbeat(None), at(30)).await.unwrap());
+    assert_eq!(store.record_heartbeat(fresh(NodeId::new), heartbeat(None), at(30)).await.unwrap(), None);
     store.unregister_node(node, &audit(at(40))).await.unwrap();
-    assert!(!store.record_heartbeat(node, &heartbeat(None), at(50)).await.unwrap());
+    assert_eq!(store.record_heartbeat(node, heartbeat(None), at(50)).await.unwrap(), None);
 }
 
 pub async fn keys_are_kept_by_organization(store: &dyn Store) {
@@ -211,12 +231,12 @@ pub async fn nodes_of_a_removed_key_must_register_again(store: &dyn Store) {
     store.register_node(&registration, &audit(at(1))).await.unwrap();
     let other = context.node("node-2").await;
     store.delete_node_keys(Some(context.org), &[(key.id, audit(at(0)))]).await.unwrap();
-    assert!(!store.record_heartbeat(registration.id, &heartbeat(None), at(2)).await.unwrap());
-    assert!(store.record_heartbeat(other, &heartbeat(None), at(2)).await.unwrap());
+    assert_eq!(store.record_heartbeat(registration.id, heartbeat(None), at(2)).await.unwrap(), None);
+    assert!(store.record_heartbeat(other, heartbeat(None), at(2)).await.unwrap().is_some());
 
     let late = store.register_node(&registration, &audit(at(3))).await.unwrap();
     assert_eq!(late, NodeRegistered::KeyDeleted, "its message was verified before the key was deleted");
-    assert!(!store.record_heartbeat(registration.id, &heartbeat(None), at(4)).await.unwrap());
+    assert_eq!(store.record_heartbeat(registration.id, heartbeat(None), at(4)).await.unwrap(), None);
     let NodeRegistered::Registered(back) =
         store.register_node(&context.registration("node-1"), &audit(at(5))).await.unwrap()
     else {
@@ -235,7 +255,7 @@ pub async fn a_deleted_node_comes_back_with_a_newer_key_only(store: &dyn Store) 
     assert_eq!(delete(context.org, fresh(NodeId::new), 5).await, NodeDeleted::NotFound);
     assert_eq!(delete(context.org, node, 5).await, NodeDeleted::Deleted);
     assert_eq!(delete(context.org, node, 6).await, NodeDeleted::AlreadyGone);
-    assert!(!store.record_heartbeat(node, &heartbeat(None), at(6)).await.unwrap());
+    assert_eq!(store.record_heartbeat(node, heartbeat(None), at(6)).await.unwrap(), None);
 
     let register = async |key_id, seconds| {
         let registration = NodeRegistration { key_id, ..context.registration("node-1") };
@@ -289,18 +309,18 @@ pub async fn a_silence_is_stored_when_the_node_is_heard_from_again(store: &dyn S
     };
     assert_eq!(silences(0, 59).await, []);
     assert_eq!(silences(0, 60).await, [(60, None)], "it is silent now");
-    store.record_heartbeat(node, &heartbeat(None), at(59)).await.unwrap();
-    store.record_heartbeat(node, &heartbeat(None), at(118)).await.unwrap();
+    store.record_heartbeat(node, heartbeat(None), at(59)).await.unwrap();
+    store.record_heartbeat(node, heartbeat(None), at(118)).await.unwrap();
     assert_eq!(silences(0, 119).await, [], "it was never silent for long enough");
-    store.record_heartbeat(node, &heartbeat(None), at(500)).await.unwrap();
+    store.record_heartbeat(node, heartbeat(None), at(500)).await.unwrap();
     assert_eq!(silences(0, 501).await, [(178, Some(500))]);
     assert_eq!(silences(0, 560).await, [(560, None), (178, Some(500))]);
     store.register_node(&context.registration("node-1"), &audit(at(600))).await.unwrap();
     assert_eq!(silences(0, 601).await, [(560, Some(600)), (178, Some(500))], "a start ends it too");
     assert_eq!(silences(500, 601).await, [(560, Some(600))]);
     // The clock is set back, and set right again.
-    store.record_heartbeat(node, &heartbeat(None), at(100)).await.unwrap();
-    store.record_heartbeat(node, &heartbeat(None), at(601)).await.unwrap();
+    store.record_heartbeat(node, heartbeat(None), at(100)).await.unwrap();
+    store.record_heartbeat(node, heartbeat(None), at(601)).await.unwrap();
     assert_eq!(silences(500, 602).await, [(560, Some(600)), (160, Some(601))]);
 
     assert_eq!(store.purge_node_silences(at(601), 1).await.unwrap(), 1);
@@ -419,7 +439,7 @@ pub async fn an_approved_node_is_not_displaced_while_it_is_connected(store: &dyn
     assert_eq!(register(KeyApproval::AsBefore, &[], 7).await, None, "a node that opens no secrets");
 
     register(KeyApproval::All, &["age1own"], 8).await.unwrap();
-    store.record_heartbeat(first.id, &heartbeat(None), at(60)).await.unwrap();
+    store.record_heartbeat(first.id, heartbeat(None), at(60)).await.unwrap();
     assert_eq!(register(KeyApproval::AsBefore, &["age1b"], 119).await, None);
     let after = register(KeyApproval::AsBefore, &["age1b"], 120).await.unwrap();
     assert!(after.is_pending() && after.id == first.id, "the other one has stopped");
@@ -435,7 +455,7 @@ pub async fn a_node_that_was_observed_to_be_silent_is_displaced_whatever_the_clo
     let NodeRegistered::Registered(first) = register("age1a", None, 1).await else { panic!() };
     store.approve_node(first.id, "age1a", &audit(at(4))).await.unwrap();
     // A process whose clock is minutes ahead heard from it last.
-    store.record_heartbeat(first.id, &heartbeat(None), at(250)).await.unwrap();
+    store.record_heartbeat(first.id, heartbeat(None), at(250)).await.unwrap();
     let in_use = NodeRegistered::NameInUse { last_seen: at(250) };
     assert_eq!(register("age1b", None, 70).await, in_use);
     assert_eq!(register("age1b", Some(at(240)), 71).await, in_use, "it was heard from since");

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use bucketry_model::audit::AuditEntry;
 use bucketry_model::id::{NodeId, NodeKeyId, OrgId};
-use bucketry_model::node::{LastHeartbeat, Node};
+use bucketry_model::node::{HeartbeatReport, LastHeartbeat, Node};
 use bucketry_model::status::is_connected;
 use bucketry_model::time::to_micros;
 use jiff::Timestamp;
@@ -370,29 +370,35 @@ impl NodeStore for SqlStore {
         Ok(NodeApproved::Approved)
     }
 
-    async fn record_heartbeat(&self, id: NodeId, heartbeat: &LastHeartbeat, now: Timestamp) -> Result<bool> {
+    async fn record_heartbeat(
+        &self,
+        id: NodeId,
+        report: HeartbeatReport,
+        now: Timestamp,
+    ) -> Result<Option<LastHeartbeat>> {
         let mut write = self.write().await?;
         let sql = concat!(
             "SELECT org_id, last_seen, last_heartbeat FROM nodes WHERE id = $1 AND removed_at IS NULL",
             for_update!()
         );
-        let Some(row) = write.row(query(sql).bind(id.to_string())).await? else { return Ok(false) };
+        let Some(row) = write.row(query(sql).bind(id.to_string())).await? else { return Ok(None) };
         let mut columns = Columns::of(&row);
         let (org_id, last_seen) = (columns.optional_parsed()?, columns.time()?);
         let before: Option<LastHeartbeat> =
             columns.optional_text()?.and_then(|text| serde_json::from_str(&text).ok());
+        let heartbeat = LastHeartbeat::reported(report, before.clone(), now);
         node_silence::end_of_silence(&mut write, &id.to_string(), now).await?;
         let sql = "UPDATE nodes SET last_seen = $2, last_heartbeat = $3 WHERE id = $1";
         let text = serde_json::json!(heartbeat).to_string();
         write.execute(query(sql).bind(id.to_string()).bind(to_micros(now)).bind(text)).await?;
-        let is_same = before.is_some_and(|before| before.looks_like(heartbeat));
+        let is_same = before.is_some_and(|before| before.looks_like(&heartbeat));
         if is_same && is_connected(last_seen, now) {
             write.bump_generation_quietly(org_id);
         } else {
             write.bump_generation(org_id);
         }
         write.commit().await?;
-        Ok(true)
+        Ok(Some(heartbeat))
     }
 
     async fn unregister_node(&self, id: NodeId, audit: &AuditEntry) -> Result<bool> {
