@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use bucketry_model::id::NodeId;
 use bucketry_model::node::Node;
+use bucketry_model::node_processes::NodeProcesses;
 use bucketry_model::node_protocol::Outcome;
+use jiff::Timestamp;
 use tokio::time::{Instant, sleep_until};
 
 use crate::Control;
@@ -41,6 +43,7 @@ impl Control {
         let given_at = Instant::now();
         let deadline = given_at + within;
         let (mut is_fetched, mut left_at) = (false, None);
+        let last_stop = self.last_stop(node_id).await;
         loop {
             tokio::select! {
                 biased;
@@ -51,7 +54,11 @@ impl Control {
             if now >= deadline {
                 return JobEnd::TimedOut;
             }
-            left_at = if self.has_left(node_id).await { left_at.or(Some(now)) } else { None };
+            // If one of the node's processes stops and another one stays, it isn't known which of them has fetched the job.
+            // Another node may then do it a second time; without one, the caller waits for the process that stays.
+            let is_gone = self.has_left(node_id).await
+                || has_another && is_another_stop(self.last_stop(node_id).await, last_stop);
+            left_at = if is_gone { left_at.or(Some(now)) } else { None };
             let is_slow = has_another && now.duration_since(given_at) >= FETCHED_WITHIN;
             if !is_fetched && (left_at.is_some() || is_slow) {
                 match job.withdraw_unfetched().await {
@@ -72,4 +79,17 @@ impl Control {
         let Ok(nodes) = self.known_nodes().await else { return false };
         nodes.iter().find(|node| node.id == id).is_none_or(Node::is_leaving)
     }
+
+    /// When one of several processes of a node last said that it stops, as far as that is known.
+    async fn last_stop(&self, id: NodeId) -> Option<Timestamp> {
+        let nodes = self.known_nodes().await.ok()?;
+        let node = nodes.iter().find(|node| node.id == id)?;
+        node.last_heartbeat.as_ref()?.processes.as_ref().and_then(NodeProcesses::stopped_at)
+    }
+}
+
+/// Whether there was another stop since. Not the later of two times, because they may come from the clocks of different control
+/// planes.
+fn is_another_stop(stop: Option<Timestamp>, known: Option<Timestamp>) -> bool {
+    stop.is_some() && stop != known
 }

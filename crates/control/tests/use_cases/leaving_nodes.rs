@@ -158,3 +158,17 @@ async fn a_node_stays_while_another_control_plane_hears_from_its_other_process()
     cx.node.beat_of_process("old", true).await;
     assert_eq!(validate_with_first(&cx, id, async {}).await.status, Status::Online);
 }
+
+#[tokio::test]
+async fn a_validation_that_one_of_two_processes_had_fetched_when_it_stopped_is_done_by_another_node() {
+    for settings in both_settings() {
+        let (cx, second, id) = two_nodes(settings).await;
+        second.beat_of_process_as(SECOND, "new", false).await;
+        second.beat_of_process_as(SECOND, "old", false).await;
+        let stop = async {
+            fetch(&second).await;
+            second.beat_of_process_as(SECOND, "old", true).await;
+        };
+        assert_eq!(validate_with_first(&cx, id, stop).await.status, Status::Online);
+    }
+}
