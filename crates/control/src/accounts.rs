@@ -70,8 +70,9 @@ impl Control {
         let changes = UserChanges { first_name, last_name, org_role: None, password };
         let audit = self.audit_of_account(caller, &target, &changes);
         let changed = self.inner.store.update_user(caller.org_id, id, &changes, &audit).await?;
+        user_changed(changed)?;
         self.inner.callers.forget_all();
-        user_changed(changed)
+        Ok(())
     }
 
     fn audit_of_account(&self, caller: &Caller, target: &User, changes: &UserChanges) -> AuditEntry {
@@ -151,8 +152,8 @@ impl Control {
         let (password, change) = one_time(environment, &self.inner.passwords).await?;
         let audit = self.audit_of_account(caller, &target, &change);
         let changed = self.inner.store.update_user(caller.org_id, id, &change, &audit).await?;
-        self.inner.callers.forget_all();
         user_changed(changed)?;
+        self.inner.callers.forget_all();
         Ok(password)
     }
 }

@@ -86,15 +86,19 @@ impl Control {
         let (value, hash) = self.new_browser_value()?;
         let now = self.inner.environment.now();
         let replaced = self.inner.store.replace_browser_value(caller.token_id, &hash, now).await?;
+        if !replaced {
+            return Err(Error::Unauthenticated(TokenFault::SessionEnded));
+        }
         self.inner.callers.forget_all();
-        if replaced { Ok(value) } else { Err(Error::Unauthenticated(TokenFault::SessionEnded)) }
+        Ok(value)
     }
 
     /// Ends the caller's session.
     pub async fn sign_out(&self, caller: &Caller) -> Result<()> {
         let audit = self.audit_of(caller, AuditKind::Session, AuditAction::SignedOut).of(caller.token_id, "");
-        self.inner.store.revoke_token(caller.user_id, caller.token_id, &audit).await?;
-        self.inner.callers.forget_all();
+        if self.inner.store.revoke_token(caller.user_id, caller.token_id, &audit).await? {
+            self.inner.callers.forget_all();
+        }
         Ok(())
     }
 

@@ -70,7 +70,8 @@ impl Default for CallerCache {
 }
 
 impl CallerCache {
-    /// Drops all cached callers after somebody's rights changed. A lookup in progress is not cached either.
+    /// Drops all cached callers after somebody's rights changed. A lookup in progress is not cached either. Not to be called
+    /// if nothing was changed: then a user could make every request of everybody read the database.
     pub(crate) fn forget_all(&self) {
         self.epoch.fetch_add(1, Ordering::SeqCst);
     }
@@ -244,8 +245,9 @@ impl Control {
                 .audit_of(&owner, AuditKind::Session, AuditAction::SignedOut)
                 .of(owner.token_id, "")
                 .from_origin(origin);
-            self.inner.store.revoke_token(owner.user_id, owner.token_id, &audit).await?;
-            self.inner.callers.forget_all();
+            if self.inner.store.revoke_token(owner.user_id, owner.token_id, &audit).await? {
+                self.inner.callers.forget_all();
+            }
         }
         Ok(())
     }

@@ -130,7 +130,10 @@ impl Control {
             None => audit.target.id = Some(id.to_string()),
         }
         let revoked = self.inner.store.revoke_token(caller.user_id, id, &audit).await?;
+        if !revoked {
+            return Err(Error::NotFound(ResourceKind::Token));
+        }
         self.inner.callers.forget_all();
-        if revoked { Ok(()) } else { Err(Error::NotFound(ResourceKind::Token)) }
+        Ok(())
     }
 }

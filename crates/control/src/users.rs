@@ -146,8 +146,8 @@ impl Control {
             .before(target.described())
             .after(ChangedUser(&target, &changes).described());
         let changed = self.inner.store.update_user(caller.org_id, id, &changes, &audit).await?;
-        self.inner.callers.forget_all();
         user_changed(changed)?;
+        self.inner.callers.forget_all();
         self.inner.store.user(caller.org_id, id).await?.ok_or(Error::NotFound(ResourceKind::User))
     }
 
@@ -174,8 +174,9 @@ impl Control {
             .of(id, &target.email)
             .before(target.described());
         let changed = self.inner.store.delete_user(caller.org_id, id, &audit).await?;
+        user_changed(changed)?;
         self.inner.callers.forget_all();
-        user_changed(changed)
+        Ok(())
     }
 
     /// Returns another user that the caller may change: one with a lower role, or any for an owner.

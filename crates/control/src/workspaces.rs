@@ -122,8 +122,9 @@ impl Control {
             .audit_of_workspace(caller, id, &workspace.name, AuditAction::Deleted)
             .before(workspace.name.described());
         let changed = self.inner.store.delete_workspace(caller.org_id, id, &audit).await?;
+        workspace_changed(changed)?;
         self.inner.callers.forget_all();
-        workspace_changed(changed)
+        Ok(())
     }
 
     /// Adds a member.
@@ -140,8 +141,9 @@ impl Control {
         let audit =
             self.audit_of_member(caller, id, AuditAction::Created).of(user, email).after(role.described());
         let changed = self.inner.store.add_member(caller.org_id, id, user, role, &audit).await?;
+        member_changed(changed)?;
         self.inner.callers.forget_all();
-        member_changed(changed)
+        Ok(())
     }
 
     /// Adds the user of the organization with this e-mail address as a member.
@@ -180,8 +182,9 @@ impl Control {
         let audit = self.audit_of_existing_member(caller, id, user, AuditAction::Updated).await?;
         let audit = audit.after(role.described());
         let changed = self.inner.store.set_member_role(caller.org_id, id, user, role, &audit).await?;
+        member_changed(changed)?;
         self.inner.callers.forget_all();
-        member_changed(changed)
+        Ok(())
     }
 
     /// Removes a member.
@@ -189,8 +192,9 @@ impl Control {
         self.administer(caller, id).await?;
         let audit = self.audit_of_existing_member(caller, id, user, AuditAction::Deleted).await?;
         let changed = self.inner.store.remove_member(caller.org_id, id, user, &audit).await?;
+        member_changed(changed)?;
         self.inner.callers.forget_all();
-        member_changed(changed)
+        Ok(())
     }
 
     async fn administer(&self, caller: &Caller, id: WorkspaceId) -> Result<Workspace> {

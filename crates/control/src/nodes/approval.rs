@@ -57,10 +57,12 @@ impl Control {
             .audit_of(caller, AuditKind::Node, AuditAction::Updated)
             .of(id, &node.name)
             .after(AuditDetail::new(&json!({ "approved": recipient })));
-        let approved = self.inner.store.approve_node(id, recipient, &audit).await?;
-        self.nodes_changed();
-        match approved {
-            NodeApproved::Approved | NodeApproved::AlreadyApproved => Ok(()),
+        match self.inner.store.approve_node(id, recipient, &audit).await? {
+            NodeApproved::Approved => {
+                self.nodes_changed();
+                Ok(())
+            }
+            NodeApproved::AlreadyApproved => Ok(()),
             NodeApproved::NotFound => Err(Error::NotFound(ResourceKind::Node)),
             NodeApproved::OtherKey => Err(Error::field(
                 "recipient",
@@ -93,10 +95,11 @@ impl Control {
             self.check_not_needed(&node).await?;
         }
         let audit = self.audit_of(caller, AuditKind::Node, AuditAction::Deleted).of(id, &node.name);
-        let deleted = self.inner.store.delete_node(None, id, &audit).await?;
-        self.nodes_changed();
-        match deleted {
-            NodeDeleted::Deleted => Ok(()),
+        match self.inner.store.delete_node(None, id, &audit).await? {
+            NodeDeleted::Deleted => {
+                self.nodes_changed();
+                Ok(())
+            }
             NodeDeleted::NotFound | NodeDeleted::AlreadyGone => Err(Error::NotFound(ResourceKind::Node)),
         }
     }
@@ -151,7 +154,8 @@ impl Control {
         node.cloned().ok_or(Error::NotFound(ResourceKind::Node))
     }
 
-    /// Sees changed nodes immediately, also in findings, and has their secrets sealed again if necessary.
+    /// Sees changed nodes immediately, also in findings, and has their secrets sealed again if necessary. Not to be called if
+    /// nothing was changed, because everything has to be read again.
     pub(super) fn nodes_changed(&self) {
         self.inner.presence.forget_nodes();
         // A scan that began before may have seen the nodes as they were.

@@ -139,7 +139,9 @@ impl Control {
         };
         let keys: Vec<(NodeKeyId, AuditEntry)> = keys.iter().map(record).collect();
         let removed = self.inner.store.delete_node_keys(Some(org_id), &keys).await?;
-        self.nodes_changed();
+        if removed > 0 {
+            self.nodes_changed();
+        }
         Ok(removed)
     }
 

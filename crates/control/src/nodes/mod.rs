@@ -92,10 +92,12 @@ impl Control {
             silent_at,
         };
         let registered = self.inner.store.register_node(&registration, &audit).await?;
-        // The node may have new recipients that a rotation is waiting for.
-        self.nodes_changed();
         match registered {
-            NodeRegistered::Registered(node) => Ok(*node),
+            NodeRegistered::Registered(node) => {
+                // The node may have new recipients that a rotation is waiting for.
+                self.nodes_changed();
+                Ok(*node)
+            }
             NodeRegistered::NameTaken => Err(Error::Rule {
                 code: "NODE_NAME_TAKEN",
                 message: "a node of another organization already has this name: choose another".to_owned(),
@@ -136,8 +138,9 @@ impl Control {
             .audit_by(actor, self.org_or_only(node.org_id).await?, AuditKind::Node, AuditAction::Deleted)
             .of(node.id, &node.name)
             .from_origin(origin);
-        self.inner.store.unregister_node(node.id, &audit).await?;
-        self.nodes_changed();
+        if self.inner.store.unregister_node(node.id, &audit).await? {
+            self.nodes_changed();
+        }
         Ok(())
     }
 

@@ -31,10 +31,11 @@ impl Control {
         let name = live.iter().find(|node| node.id == id).map(|node| node.name.as_str());
         let audit =
             self.audit_of(caller, AuditKind::Node, AuditAction::Deleted).of(id, name.unwrap_or_default());
-        let deleted = self.inner.store.delete_node(Some(org_id), id, &audit).await?;
-        self.nodes_changed();
-        match deleted {
-            NodeDeleted::Deleted => Ok(()),
+        match self.inner.store.delete_node(Some(org_id), id, &audit).await? {
+            NodeDeleted::Deleted => {
+                self.nodes_changed();
+                Ok(())
+            }
             NodeDeleted::NotFound => Err(Error::NotFound(ResourceKind::Node)),
             NodeDeleted::AlreadyGone => Err(Error::Rule {
                 code: "NODE_ALREADY_DELETED",

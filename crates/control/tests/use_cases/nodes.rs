@@ -6,6 +6,7 @@ use crate::support::{FakeNode, TestContext, sent};
 use bucketry_control::buckets::BucketInput;
 use bucketry_control::{Error, ResourceKind, Settings};
 use bucketry_model::audit::RequestOrigin;
+use bucketry_model::id::{NodeId, NodeKeyId};
 use bucketry_model::node_protocol::{Heartbeat, StatusCounts};
 use bucketry_model::secret::Secret;
 use bucketry_model::time::Clock as _;
@@ -332,4 +333,24 @@ async fn a_private_node_gets_the_changes_of_its_organization_only() {
         [own],
         "with its old cursor, too"
     );
+}
+
+#[tokio::test]
+async fn what_changes_no_node_leaves_the_nodes_cached() {
+    let cx = TestContext::new().await;
+    let (control, owner, org_id) = (&cx.control, &cx.owner, cx.owner.org_id);
+    let region = async || control.node_views().await.unwrap()[0].node.region.clone();
+    assert_eq!(region().await, "here");
+    // Without a signal, so it shows only when the nodes are read again.
+    cx.newer_version_writes("UPDATE nodes SET region = 'elsewhere'").await;
+    let node = NodeId::new(cx.clock.now(), [9; 10]);
+    control.delete_private_node(owner, org_id, node).await.unwrap_err();
+    assert_eq!(region().await, "here", "after an unknown node");
+    let key = NodeKeyId::new(cx.clock.now(), [9; 10]);
+    control.delete_organization_key(owner, org_id, key).await.unwrap_err();
+    assert_eq!(region().await, "here", "after an unknown key");
+    cx.node.of_organization(owner, "private").await;
+    let regions: Vec<_> =
+        control.node_views().await.unwrap().into_iter().map(|one| one.node.region).collect();
+    assert_eq!(regions, ["elsewhere", "here"], "now they are read again");
 }

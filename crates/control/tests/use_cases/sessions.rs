@@ -6,8 +6,10 @@ use bucketry_control::error::LoginFailure;
 use bucketry_control::tokens::NewApiToken;
 use bucketry_control::users::{NewUserInput, UserInput};
 use bucketry_model::audit::RequestOrigin;
+use bucketry_model::id::{TokenId, UserId};
 use bucketry_model::role::{OrgRole, WorkspaceRole};
 use bucketry_model::secret::Secret;
+use bucketry_model::time::Clock as _;
 use jiff::SignedDuration;
 
 fn user(email: &str, org_role: OrgRole) -> NewUserInput {
@@ -143,4 +145,42 @@ async fn registration_is_closed_unless_the_operator_opens_it() {
     ));
     let id = cx.unchecked("Photos").await;
     assert!(matches!(cx.control.bucket(&owner, id).await, Err(Error::NotFound(_))));
+}
+
+#[tokio::test]
+async fn what_changes_nothing_leaves_all_callers_cached() {
+    let cx = TestContext::new().await;
+    cx.unchecked("Photos").await;
+    let (control, owner, workspace) = (&cx.control, &cx.owner, cx.workspace);
+    let (token, user) = (TokenId::new(cx.clock.now(), [9; 10]), UserId::new(cx.clock.now(), [9; 10]));
+    let session = control.login(OWNER, Secret::new(PASSWORD), None).await.unwrap();
+    let caller = control.authenticate(&session.access_token).await.unwrap();
+    // The session ends without a signal, so the caller is known only as long as it is cached.
+    let end = format!("UPDATE tokens SET revoked_at = 1 WHERE id = '{}'", caller.token_id);
+    cx.newer_version_writes(&end).await;
+    let known = async |what: &str| {
+        let known = control.authenticate(&session.access_token).await;
+        assert!(known.is_ok(), "after {what}: {known:?}");
+    };
+    control.revoke_token(owner, token).await.unwrap_err();
+    known("an unknown token").await;
+    control.remove_member(owner, workspace, user).await.unwrap_err();
+    known("an unknown member").await;
+    control.set_member_role(owner, workspace, user, WorkspaceRole::Read).await.unwrap_err();
+    known("the role of an unknown member").await;
+    control.add_member(owner, workspace, user, WorkspaceRole::Read).await.unwrap_err();
+    known("an unknown user").await;
+    control.delete_workspace(owner, workspace).await.unwrap_err();
+    known("a workspace in use").await;
+    control.delete_user(owner, user).await.unwrap_err();
+    known("an unknown user").await;
+    control.sign_out(&caller).await.unwrap();
+    known("a session that has ended").await;
+    control.renew_browser_value(&caller).await.unwrap_err();
+    known("a value of no browser").await;
+    control.logout(&session.refresh_token, RequestOrigin::default()).await.unwrap();
+    known("a refresh token of no session").await;
+
+    control.create_workspace(owner, "Second").await.unwrap();
+    assert!(control.authenticate(&session.access_token).await.is_err(), "now callers are read again");
 }
