@@ -23,27 +23,30 @@ impl RepositoryView {
     pub fn serving_nodes<'a>(&'a self, nodes: &'a [NodeView]) -> Vec<ServingNode<'a>> {
         let serving = |node: &'a NodeView| {
             let endpoint = node.gateway_url.as_ref().filter(|_| node.serves_applications())?;
-            let not_served = self.not_served(node);
-            let serves_any = not_served.len() < self.buckets.len() || self.buckets.is_empty();
-            serves_any.then_some(ServingNode { node, endpoint, not_served })
+            let not_served = self.not_served(node)?;
+            Some(ServingNode { node, endpoint, not_served })
         };
         let mut found: Vec<ServingNode<'a>> = nodes.iter().filter_map(serving).collect();
         found.sort_by_key(|one| one.not_served.len());
         found
     }
 
-    /// In mode MIRROR, all names lead to the master bucket.
-    fn not_served(&self, node: &NodeView) -> Vec<&str> {
+    /// The names that lead to no bucket at the node; `None` if all names do. In mode MIRROR, they all lead to the master
+    /// bucket. A bucket that is gone or can't be read counts as served, because its pins aren't known.
+    fn not_served(&self, node: &NodeView) -> Option<Vec<&str>> {
         let is_served = |attached: &AttachedBucket| {
             let bucket = attached.bucket.as_ref().map(|view| &view.bucket);
             bucket.is_none_or(|bucket| bucket.pinned_to.admit(node.node.id, &node.node.region))
         };
         let all = &self.buckets;
         match self.repository.mode {
-            RepositoryMode::Normal => all.iter().filter(|one| !is_served(one)).filter_map(name).collect(),
+            RepositoryMode::Normal => {
+                let serves_any = all.iter().any(is_served) || all.is_empty();
+                serves_any.then(|| all.iter().filter(|one| !is_served(one)).filter_map(name).collect())
+            }
             RepositoryMode::Mirror => {
                 let master = all.iter().find(|one| one.attachment.master).or(all.first());
-                if master.is_none_or(is_served) { Vec::new() } else { all.iter().filter_map(name).collect() }
+                master.is_none_or(is_served).then(Vec::new)
             }
         }
     }

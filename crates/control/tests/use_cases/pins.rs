@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bucketry_control::buckets::{BucketInput, PinsInput};
+use bucketry_control::repositories::RepositoryInput;
 use bucketry_control::{Error, Settings};
 use bucketry_model::audit::RequestOrigin;
 use bucketry_model::id::{BucketId, NodeId, RepoId};
@@ -16,7 +17,7 @@ use bucketry_model::time::Clock as _;
 use bucketry_store::audit::AuditFilter;
 use jiff::SignedDuration;
 
-use crate::support::{FakeNode, TestContext, sent};
+use crate::support::{FakeNode, TestContext, attachment, sent};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -285,4 +286,31 @@ async fn applications_are_not_sent_to_a_node_that_opens_no_secrets() {
     let serving: Vec<_> =
         repository.serving_nodes(&nodes).iter().map(|one| one.node.node.name.as_str()).collect();
     assert_eq!(serving, ["node-1"]);
+}
+
+#[tokio::test]
+async fn applications_are_not_sent_to_a_node_without_the_master_of_a_mirror() {
+    let cx = TestContext::new().await;
+    let [master, replica] = [cx.bucket_called("master").await, cx.bucket_called("replica").await];
+    let input = RepositoryInput {
+        mode: Some("MIRROR".to_owned()),
+        buckets: Some(vec![attachment(replica, "", false), attachment(master, "", true)]),
+        ..cx.repository("Media", &[])
+    };
+    let media = cx.control.create_repository(&cx.owner, &input).await.unwrap().id;
+    let gateway_url = Some("https://node-1.example.com".parse().unwrap());
+    let heartbeat = Heartbeat { gateway_url, ..FakeNode::heartbeat(vec![]) };
+    cx.control.heartbeat(sent(&cx.node.signed("/node/status", &heartbeat))).await.unwrap();
+    let serving = async || {
+        let nodes = cx.control.nodes(&cx.owner).await.unwrap();
+        cx.control.repository(&cx.owner, media).await.unwrap().serving_nodes(&nodes).len()
+    };
+    assert_eq!(serving().await, 1);
+    pin(&cx, replica, to_region("there")).await;
+    assert_eq!(serving().await, 1, "its name leads to the master");
+    pin(&cx, master, to_region("there")).await;
+    assert_eq!(serving().await, 0);
+    cx.newer_version_writes(&format!("UPDATE buckets SET storage_type = 'MOON' WHERE id = '{replica}'"))
+        .await;
+    assert_eq!(serving().await, 0, "whatever the other bucket is");
 }
