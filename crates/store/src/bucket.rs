@@ -272,8 +272,8 @@ pub trait BucketStore {
         bucket: &str,
     ) -> Result<Vec<SharingBucket>>;
 
-    /// The given buckets that belong to the organization, in no particular order. Includes removed buckets. Leaves
-    /// secrets out.
+    /// The given buckets that belong to the organization, in no particular order. Includes removed buckets. Leaves out
+    /// secrets, and buckets that only a newer version can read.
     async fn buckets_ever(&self, org_id: OrgId, ids: &[BucketId]) -> Result<Vec<Bucket>>;
 
     /// A number that changes whenever a response about the organization's buckets could change: when a bucket is

@@ -9,12 +9,13 @@ use bucketry_model::id::{BucketId, OrgId};
 use bucketry_model::same_bucket::is_same_bucket;
 use bucketry_model::time::Day;
 use bucketry_store::bucket::SharingBucket;
-use bucketry_store::registration::RegisteredName;
+use bucketry_store::left_out::noting_left_out;
+use bucketry_store::registration::{RegisteredName, RegisteredNames};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 
 use super::observations::ObservedBucket;
-use crate::{Control, Result};
+use crate::{Control, Error, Result};
 
 /// How often the buckets of an organization are gone through.
 const EVERY: SignedDuration = SignedDuration::from_hours(1);
@@ -39,11 +40,18 @@ pub(super) struct OrganizationFacts {
     pub(super) unused: Vec<(ObservedBucket, Option<Day>)>,
     /// How many there are.
     pub(super) unused_count: u64,
+    /// Whether buckets weren't looked at, because only a newer version can read them.
+    pub(super) left_out: bool,
 }
 
 impl HourlyFacts {
     pub(super) fn get(&self, org_id: OrgId) -> Option<Arc<OrganizationFacts>> {
         self.0.lock().get(&org_id).map(|(_, facts)| Arc::clone(facts))
+    }
+
+    /// Whether not all buckets of the organization were looked at.
+    pub(super) fn has_left_out(&self, org_id: OrgId) -> bool {
+        self.get(org_id).is_some_and(|facts| facts.left_out)
     }
 
     fn is_due(&self, org_id: OrgId, now: Timestamp) -> bool {
@@ -58,8 +66,18 @@ impl Control {
         for org_id in self.finding_organizations().await?.iter().copied() {
             let now = self.inner.environment.now();
             if self.inner.findings.hourly.is_due(org_id, now) {
-                let facts = Arc::new(self.hourly_facts(org_id).await?);
-                self.inner.findings.hourly.0.lock().insert(org_id, (now, facts));
+                let (facts, left_out) = noting_left_out(self.hourly_facts(org_id)).await;
+                match facts {
+                    Ok(facts) => {
+                        let facts = Arc::new(OrganizationFacts { left_out, ..facts });
+                        self.inner.findings.hourly.0.lock().insert(org_id, (now, facts));
+                    }
+                    // What can't be read in one organization is no reason to pass over the others.
+                    Err(Error::Internal(error)) => {
+                        tracing::warn!(%org_id, error = &*error as &dyn std::error::Error, "going through buckets failed");
+                    }
+                    Err(error) => return Err(error),
+                }
             }
         }
         Ok(())
@@ -69,10 +87,10 @@ impl Control {
         let store = &self.inner.store;
         let mut repeated: Vec<(StorageType, String)> = Vec::new();
         let mut unused = UnusedBuckets::default();
-        let mut last: Option<RegisteredName> = None;
+        let (mut last, mut after): (Option<RegisteredName>, _) = (None, None);
         loop {
-            let slice = store.registered_names(org_id, last.as_ref(), SLICE).await?;
-            let is_end = slice.len() < SLICE as usize;
+            let RegisteredNames { names: slice, next } =
+                store.registered_names(org_id, after.as_ref(), SLICE).await?;
             if self.inner.settings.unused_after.is_some() {
                 self.add_unused(&slice, &mut unused).await?;
             }
@@ -83,7 +101,8 @@ impl Control {
                 }
                 last = Some(one);
             }
-            if is_end {
+            after = next;
+            if after.is_none() {
                 break;
             }
         }
@@ -107,6 +126,7 @@ impl Control {
             registrations,
             unused: buckets.into_iter().map(with_day).collect(),
             unused_count,
+            left_out: false,
         })
     }
 

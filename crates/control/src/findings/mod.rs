@@ -63,7 +63,7 @@ impl Control {
 
     /// Everything that was found in each organization, also what another finding explains and what hasn't lasted long
     /// enough to be shown ([`FindingScan::shown`] leaves that out). For tasks without a caller. As long as nothing
-    /// changes, this costs a comparison per organization.
+    /// changes, this costs a comparison per organization. An organization whose findings can't be read is left out.
     pub async fn all_findings(&self) -> Result<Vec<OrganizationFindings>> {
         let organizations = self.finding_organizations().await?;
         let generations = self.generations_of(&organizations).await?;
@@ -71,8 +71,14 @@ impl Control {
         let mut all = Vec::with_capacity(organizations.len());
         for (org_id, generation) in organizations.iter().copied().zip(generations) {
             let basis = ScanBasis { generation, last_backup };
-            let scan = self.finding_scan_at(basis, org_id, Visibility::Organization).await?;
-            all.push(OrganizationFindings { org_id, scan });
+            match self.finding_scan_at(basis, org_id, Visibility::Organization).await {
+                Ok(scan) => all.push(OrganizationFindings { org_id, scan }),
+                Err(Error::Internal(error)) => {
+                    tracing::warn!(%org_id, error = &*error as &dyn std::error::Error, "looking for findings failed");
+                }
+                // The others can't be read, either.
+                Err(error) => return Err(error),
+            }
         }
         Ok(all)
     }
@@ -104,6 +110,7 @@ impl Control {
         let now = self.inner.environment.now();
         let scan = async {
             let (seen, left_out) = noting_left_out(self.observe(org_id, &visible)).await;
+            let left_out = left_out || self.inner.findings.hourly.has_left_out(org_id);
             Ok::<_, Error>(FindingScan { left_out, ..rules::evaluate(&seen?) })
         };
         self.inner.findings.get((org_id, visible.clone()), basis, now, scan).await

@@ -1,6 +1,7 @@
 //! What a server does with values that only a newer version knows, which shares the database while servers are upgraded.
 
 use crate::support::TestContext;
+use bucketry_control::freshness::FreshnessInput;
 use bucketry_control::notifications::{ChannelInput, RuleInput};
 use bucketry_control::repositories::KeyInput;
 use bucketry_control::tokens::NewApiToken;
@@ -111,6 +112,13 @@ async fn nothing_is_recorded_about_a_bucket_that_cannot_be_listed_with_it() {
 async fn an_outage_is_not_reported_as_resolved_because_its_bucket_cannot_be_read() {
     let cx = TestContext::new().await;
     let photos = cx.unchecked("Photos").await;
+    let rule = FreshnessInput {
+        prefix: Some("backups/".to_owned()),
+        max_age_seconds: Some(86_400),
+        ..FreshnessInput::default()
+    };
+    cx.control.set_freshness_rule(&cx.owner, photos, &rule).await.unwrap();
+    cx.newer_version_writes("UPDATE freshness_rules SET newest_at = 1, stale_since = 1").await;
     let channel = cx.control.create_channel(&cx.owner, &channel("BUCKET_OFFLINE")).await.unwrap().id;
     let pass = async |status: Option<ProbedStatus>| {
         for _ in 0..60 {
@@ -119,6 +127,7 @@ async fn an_outage_is_not_reported_as_resolved_because_its_bucket_cannot_be_read
             cx.node.beat(reports).await.unwrap();
             cx.control.look_for_conditions().await.unwrap();
         }
+        cx.control.tidy().await.unwrap();
         let mut sent = cx.control.deliveries(&cx.owner, channel, None, 100).await.unwrap();
         sent.reverse();
         sent.into_iter().map(|one| one.kind).collect::<Vec<_>>()

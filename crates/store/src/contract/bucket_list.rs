@@ -167,12 +167,14 @@ pub async fn buckets_are_walked_by_their_names_at_the_provider(store: &dyn Store
     store.delete_bucket(context.org, expected[3].1, &audit(at(1))).await.unwrap();
     expected.truncate(3);
     expected.sort_unstable();
-    let (mut walked, mut last) = (Vec::new(), None);
+    let (mut walked, mut after) = (Vec::new(), None);
     loop {
-        let page = store.registered_names(context.org, last.as_ref(), 1).await.unwrap();
-        let Some(one) = page.into_iter().next() else { break };
-        walked.push((one.bucket.clone(), one.id));
-        last = Some(one);
+        let page = store.registered_names(context.org, after.as_ref(), 1).await.unwrap();
+        walked.extend(page.names.into_iter().map(|one| (one.bucket, one.id)));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
     }
     let walked: Vec<_> = walked.iter().map(|(bucket, id)| (bucket.as_str(), *id)).collect();
     assert_eq!(walked, expected);

@@ -14,6 +14,7 @@ use sqlx::query;
 
 use super::columns::Columns;
 use super::dialect::{Row, for_update, is_unique_violation};
+use super::readable::readable;
 use super::statement::{InList, Write, texts};
 use super::{
     SqlStore, attachment, facets, freshness, inventory, key_check, live_workspace, pin, probe, series,
@@ -371,7 +372,7 @@ impl BucketStore for SqlStore {
     async fn buckets_ever(&self, org_id: OrgId, ids: &[BucketId]) -> Result<Vec<Bucket>> {
         let ever = concat!("SELECT ", bucket_columns!(), " FROM buckets b WHERE b.org_id = $1 AND b.id IN (");
         let rows = self.rows_in_list(&InList::new(ever, ")").text(org_id), &texts(ids)).await?;
-        rows.iter().map(|row| without_secret(&mut Columns::of(row))).collect()
+        readable(&rows, |row| without_secret(&mut Columns::of(row)))
     }
 
     async fn bucket_generation(&self, org_id: OrgId) -> Result<u64> {

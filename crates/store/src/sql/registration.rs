@@ -10,13 +10,19 @@ use sqlx::query;
 use super::SqlStore;
 use super::columns::Columns;
 use super::dialect::Row;
+use super::readable::readable;
 use super::statement::{InList, texts};
 use crate::Result;
-use crate::registration::{RegisteredName, RegistrationStore};
+use crate::registration::{RegisteredName, RegisteredNames, RegistrationPosition, RegistrationStore};
 
 fn registered_name(row: &Row) -> Result<RegisteredName> {
     let mut columns = Columns::of(row);
     Ok(RegisteredName { storage_type: columns.parsed()?, bucket: columns.text()?, id: columns.parsed()? })
+}
+
+fn position(row: &Row) -> Result<RegistrationPosition> {
+    let mut columns = Columns::of(row);
+    Ok(RegistrationPosition { storage_type: columns.text()?, bucket: columns.text()?, id: columns.parsed()? })
 }
 
 #[async_trait]
@@ -24,14 +30,14 @@ impl RegistrationStore for SqlStore {
     async fn registered_names(
         &self,
         org_id: OrgId,
-        after: Option<&RegisteredName>,
+        after: Option<&RegistrationPosition>,
         limit: u32,
-    ) -> Result<Vec<RegisteredName>> {
+    ) -> Result<RegisteredNames> {
         let sql = "SELECT b.storage_type, b.bucket, b.id FROM buckets b WHERE b.org_id = $1 AND b.deleted_at IS NULL \
                    AND (b.storage_type, b.bucket, b.id) > ($2, $3, $4) \
                    ORDER BY b.storage_type, b.bucket, b.id LIMIT $5";
         let (storage_type, bucket, id) = after.map_or_else(Default::default, |one| {
-            (one.storage_type.as_str().to_owned(), one.bucket.clone(), one.id.to_string())
+            (one.storage_type.clone(), one.bucket.clone(), one.id.to_string())
         });
         let select = query(sql)
             .bind(org_id.to_string())
@@ -39,7 +45,12 @@ impl RegistrationStore for SqlStore {
             .bind(bucket)
             .bind(id)
             .bind(i64::from(limit));
-        self.rows(select).await?.iter().map(registered_name).collect()
+        let rows = self.rows(select).await?;
+        let last = rows.last().filter(|_| rows.len() >= limit as usize);
+        Ok(RegisteredNames {
+            names: readable(&rows, registered_name)?,
+            next: last.map(position).transpose()?,
+        })
     }
 
     async fn last_days_of_use(&self, ids: &[BucketId]) -> Result<Vec<(BucketId, Day)>> {

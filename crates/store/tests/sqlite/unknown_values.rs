@@ -327,6 +327,7 @@ async fn lists(store: &dyn Store) -> bucketry_store::Result<BTreeMap<&'static st
         ("buckets", store.buckets(&page()).await?.len()),
         ("buckets that are available", store.available_buckets(&page()).await?.len()),
         ("buckets by id", store.buckets_among(org_id, &both).await?.len()),
+        ("buckets by id, also removed ones", store.buckets_ever(org_id, &both).await?.len()),
         ("buckets by search", found(store.search_buckets(&search).await?).len()),
         ("buckets with metrics", store.monitored_buckets(None, 10).await?.len()),
         ("channels", store.channels(org_id).await?.len()),
@@ -337,6 +338,7 @@ async fn lists(store: &dyn Store) -> bucketry_store::Result<BTreeMap<&'static st
         ("events of a bucket", of_bucket.len()),
         ("facets", store.count_facets(org_id, &visible, &BucketFilter::default(), 10).await?.len()),
         ("keys", store.repository_keys(&repos).await?.len()),
+        ("names at providers", store.registered_names(org_id, None, 10).await?.names.len()),
         ("members", store.members(&[workspace]).await?.len()),
         ("members by page", store.member_page(workspace, None, 10).await?.len()),
         ("notifications", store.notifications(channel, None, 10).await?.len()),
@@ -450,4 +452,17 @@ async fn a_page_is_full_even_if_some_of_its_rows_are_left_out() {
     let listed = store.buckets(&page).await.unwrap();
     let ids: Vec<BucketId> = listed.iter().map(|one| one.bucket.id).collect();
     assert_eq!(ids, [bucket(3, "").id, bucket(1, "").id]);
+
+    // By type: MOON is before S3.
+    let (mut walked, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.registered_names(organization().id, after.as_ref(), 1).await.unwrap();
+        walked.extend(page.names.into_iter().map(|one| one.id));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    walked.sort_unstable();
+    assert_eq!(walked, [0, 1, 3].map(|number| bucket(number, "").id));
 }
