@@ -1,21 +1,23 @@
 //! What a server does with values that only a newer version knows, which shares the database while servers are upgraded.
 
-use crate::support::TestContext;
+use crate::support::{FakeNode, TestContext, sent};
 use bucketry_control::freshness::FreshnessInput;
 use bucketry_control::notifications::{ChannelInput, RuleInput};
 use bucketry_control::repositories::KeyInput;
 use bucketry_control::tokens::NewApiToken;
 use bucketry_control::{Error, ResourceKind};
 use bucketry_model::audit::{AuditAction, AuditKind};
+use bucketry_model::bucket::StorageType;
 use bucketry_model::diagnosis::CheckCode;
 use bucketry_model::id::BucketId;
-use bucketry_model::node_protocol::BucketStatus;
+use bucketry_model::node_protocol::{BucketStatus, Heartbeat};
 use bucketry_model::notification::NotificationKind;
-use bucketry_model::role::{Caller, WorkspaceRole};
+use bucketry_model::role::{Caller, Visibility, WorkspaceRole};
 use bucketry_model::secret::Secret;
 use bucketry_model::status::{ProbeFailure, ProbedStatus, Status};
 use bucketry_model::time::Clock as _;
 use bucketry_store::audit::AuditFilter;
+use bucketry_store::listing::BucketFilter;
 use jiff::SignedDuration;
 
 #[tokio::test]
@@ -106,6 +108,25 @@ async fn nothing_is_recorded_about_a_bucket_that_cannot_be_listed_with_it() {
     assert_eq!((status(moon).await, status(photos).await), (Status::Online, Status::Offline));
     beat(ProbedStatus::Offline).await;
     assert_eq!(status(moon).await, Status::Offline);
+}
+
+#[tokio::test]
+async fn a_node_withdraws_its_report_on_a_bucket_that_cannot_be_read() {
+    let cx = TestContext::new().await;
+    let photos = cx.unchecked("Photos").await;
+    cx.node.beat(vec![report(&cx, photos, ProbedStatus::Offline)]).await.unwrap();
+    let listed = async || {
+        let (visible, filter) = (Visibility::Organization, BucketFilter::default());
+        let kinds = cx.control.store().count_facets(cx.owner.org_id, &visible, &filter, 10).await.unwrap();
+        kinds.into_iter().map(|kind| (kind.storage_type, kind.reports.len())).collect::<Vec<_>>()
+    };
+    assert_eq!(listed().await, [(StorageType::S3, 1)]);
+    set_type(&cx, photos, "MOON").await;
+    let heartbeat = Heartbeat { released: vec![photos], ..FakeNode::heartbeat(vec![]) };
+    cx.control.heartbeat(sent(&cx.node.signed("/node/status", &heartbeat))).await.unwrap();
+    assert_eq!(listed().await, [], "it stays one of the other type");
+    set_type(&cx, photos, "S3").await;
+    assert_eq!(listed().await, [(StorageType::S3, 0)]);
 }
 
 #[tokio::test]

@@ -39,15 +39,15 @@ pub(super) type Reports = Vec<(NodeId, ProbedStatus)>;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Facet {
     org_id: OrgId,
-    provider: &'static str,
-    storage_type: StorageType,
+    provider: String,
+    storage_type: String,
     reports: String,
 }
 
 impl Facet {
     /// A number to find the facet by. FNV-1a, which stays the same in every version.
     fn digest(&self) -> i64 {
-        let parts = [self.provider, self.storage_type.as_str(), &self.reports];
+        let parts = [&self.provider, &self.storage_type, &self.reports];
         let bytes = parts.iter().flat_map(|part| part.bytes().chain([b'|']));
         let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
@@ -89,8 +89,8 @@ struct Listed {
     org_id: OrgId,
     workspace_id: WorkspaceId,
     name: Name,
-    storage_type: StorageType,
-    provider: Provider,
+    storage_type: String,
+    provider: String,
     created_at: Timestamp,
     words: Words,
     row: Option<StoredRow>,
@@ -108,7 +108,7 @@ struct StoredRow {
 fn listed(row: &Row) -> Result<Listed> {
     let mut columns = Columns::of(row);
     let (id, org_id, workspace_id) = (columns.parsed()?, columns.parsed()?, columns.parsed()?);
-    let (name, storage_type, bucket) = (columns.name()?, columns.parsed()?, columns.text()?);
+    let (name, storage_type, bucket) = (columns.name()?, columns.parsed::<StorageType>(), columns.text()?);
     let endpoint: Option<Endpoint> = columns.optional_parsed()?;
     let created_at = columns.time()?;
     let stored = (
@@ -124,7 +124,16 @@ fn listed(row: &Row) -> Result<Listed> {
         _ => None,
     };
     let words = Words::of(&[name.as_str(), &bucket]);
-    let provider = Provider::recognise(storage_type, endpoint.as_ref());
+    let listed_with = (columns.optional_text()?, columns.optional_text()?);
+    let (provider, storage_type) = match (storage_type, listed_with) {
+        (Ok(storage_type), _) => {
+            let provider = Provider::recognise(storage_type, endpoint.as_ref());
+            (provider.as_str().to_owned(), storage_type.as_str().to_owned())
+        }
+        // Only a newer version knows the type, and it has listed the bucket.
+        (Err(_), (Some(provider), Some(storage_type))) => (provider, storage_type),
+        (Err(unknown), _) => return Err(unknown),
+    };
     Ok(Listed { id, org_id, workspace_id, name, storage_type, provider, created_at, words, row })
 }
 
@@ -146,15 +155,17 @@ pub(super) async fn lock(write: &mut Write, ids: &[String]) -> Result<()> {
     write.rows_in_list(&list, ids).await.map(drop)
 }
 
-/// Brings the rows of live buckets up to date with what the transaction has written about them.
+/// Brings the rows of live buckets up to date with what the transaction has written about them. Of a bucket whose type only a
+/// newer version knows, the provider and the type stay as they are.
 pub(super) async fn refresh(write: &mut Write, ids: &[String], now: Timestamp) -> Result<()> {
     if ids.is_empty() {
         return Ok(());
     }
     let list = InList::new(
         "SELECT b.id, b.org_id, b.workspace_id, b.name, b.storage_type, b.bucket, b.endpoint, b.created_at, \
-         f.workspace_id, f.facet, f.name_folded, f.words FROM buckets b \
-         LEFT JOIN bucket_facets f ON f.bucket_id = b.id WHERE b.deleted_at IS NULL AND b.id IN (",
+         f.workspace_id, f.facet, f.name_folded, f.words, g.provider, g.storage_type FROM buckets b \
+         LEFT JOIN bucket_facets f ON f.bucket_id = b.id LEFT JOIN facets g ON g.number = f.facet \
+         WHERE b.deleted_at IS NULL AND b.id IN (",
         ")",
     );
     let buckets = readable(&write.rows_in_list(&list, ids).await?, listed)?;
@@ -163,8 +174,8 @@ pub(super) async fn refresh(write: &mut Write, ids: &[String], now: Timestamp) -
     for bucket in buckets {
         let facet = Facet {
             org_id: bucket.org_id,
-            provider: bucket.provider.as_str(),
-            storage_type: bucket.storage_type,
+            provider: bucket.provider.clone(),
+            storage_type: bucket.storage_type.clone(),
             reports: reports_text(&reports.remove(&bucket.id).unwrap_or_default()),
         };
         by_facet.entry(facet).or_default().push(bucket);
@@ -245,7 +256,7 @@ async fn facet_number(write: &mut Write, facet: &Facet, now: Timestamp) -> Resul
         let insert = query(insert)
             .bind(number)
             .bind(facet.org_id.to_string())
-            .bind(facet.provider)
+            .bind(facet.provider.as_str())
             .bind(facet.storage_type.as_str())
             .bind(facet.reports.as_str())
             .bind(facet.digest())
@@ -265,7 +276,7 @@ async fn find_facet(write: &mut Write, facet: &Facet) -> Result<Option<(i64, Tim
         let mut columns = Columns::of(&row);
         let one = (columns.number()?, from_micros(columns.number()?));
         let is_same = columns.text()? == facet.provider
-            && columns.parsed::<StorageType>()? == facet.storage_type
+            && columns.text()? == facet.storage_type
             && columns.text()? == facet.reports;
         if is_same && found.is_none_or(|(number, _)| one.0 < number) {
             found = Some(one);

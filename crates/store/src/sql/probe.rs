@@ -218,7 +218,7 @@ async fn known_buckets(
         let status = last_status(&mut columns)?;
         let latency_ms = columns.optional_narrow()?;
         let since = counts(columns.optional_time()?);
-        // `facets::refresh` couldn't list the bucket with what the sample says. A newer version takes samples of it.
+        // `facets::refresh` doesn't list such a bucket if it isn't listed yet. A newer version takes samples of it.
         match columns.parsed::<StorageType>() {
             Err(StoreError::Damaged(what)) => {
                 note_left_out(&what);
