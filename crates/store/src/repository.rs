@@ -13,6 +13,7 @@ use jiff::Timestamp;
 
 use crate::Result;
 use crate::bucket::{BucketQuery, ListedBucket, PageStart, StoredSecret};
+use crate::sync::ReadForNode;
 
 /// A repository to create.
 #[expect(missing_docs, reason = "the other fields are columns of the repository's row")]
@@ -230,5 +231,9 @@ pub trait RepositoryStore {
     ) -> Result<Vec<NodeRepository>>;
 
     /// The given repositories that are live and that the node serves.
-    async fn node_repositories(&self, org_id: Option<OrgId>, ids: &[RepoId]) -> Result<Vec<NodeRepository>>;
+    async fn node_repositories(
+        &self,
+        org_id: Option<OrgId>,
+        ids: &[RepoId],
+    ) -> Result<ReadForNode<NodeRepository, RepoId>>;
 }

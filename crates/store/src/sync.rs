@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::Result;
 
 /// The subject of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
     /// A bucket.
     Bucket(BucketId),
@@ -36,6 +36,15 @@ pub enum Changes {
     TooOld,
 }
 
+/// What was read for a node by id. What isn't in either list doesn't exist, or the node doesn't serve it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadForNode<T, Id> {
+    /// What can be read.
+    pub found: Vec<T>,
+    /// What exists, but only a newer version can read.
+    pub unreadable: Vec<Id>,
+}
+
 /// Serves nodes. `org_id` is the organization that a node serves, `None` means all.
 #[async_trait]
 pub trait SyncStore {
@@ -54,7 +63,11 @@ pub trait SyncStore {
     ) -> Result<Vec<NodeBucket>>;
 
     /// The given buckets that are live and that the node serves.
-    async fn node_buckets(&self, org_id: Option<OrgId>, ids: &[BucketId]) -> Result<Vec<NodeBucket>>;
+    async fn node_buckets(
+        &self,
+        org_id: Option<OrgId>,
+        ids: &[BucketId],
+    ) -> Result<ReadForNode<NodeBucket, BucketId>>;
 
     /// Removes events from before the given time, at most `at_most` at a time. Returns how many.
     async fn purge_changes(&self, before: Timestamp, at_most: u32) -> Result<u64>;

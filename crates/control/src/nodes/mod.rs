@@ -12,6 +12,7 @@ mod recent_changes;
 mod refused_keys;
 mod reports;
 mod served;
+mod sync_cursor;
 mod synchronisation;
 mod taken_names;
 

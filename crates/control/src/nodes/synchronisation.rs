@@ -4,9 +4,9 @@
 //! nodes get the change immediately. Other processes send a signal (`other_processes`); if it is lost, their changes are
 //! found by querying the store every second. One request reads the changes for all (`recent_changes`).
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write as _;
-use std::str::FromStr;
+use std::hash::Hash;
 use std::time::Duration;
 
 use bucketry_model::id::{BucketId, RepoId};
@@ -14,12 +14,13 @@ use bucketry_model::node::Node;
 use bucketry_model::node_protocol::{LONG_POLL_SECONDS, NodeBucket, NodeRepository, SYNC_PATH, SyncAnswer};
 use bucketry_model::pinning::BucketPins;
 use bucketry_model::probe_share::ProbeAssignment;
-use bucketry_store::sync::{Change, Changes, Subject};
+use bucketry_store::sync::{Change, Changes, ReadForNode, Subject};
 use serde::Deserialize;
 
 use super::NodeMessage;
 use super::recent_changes::{ChangesOfNode, Recency};
 use super::served::retain_served;
+use super::sync_cursor::{MOST_HELD, NodeCursor, SHARE_MARK, SyncCursor};
 use crate::{Control, Error, Result};
 
 /// Buckets per page.
@@ -29,33 +30,6 @@ const REPOSITORIES: u32 = 50;
 /// How often to query the store for changes that another control plane may have made without a signal that arrived.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// Separates the parts of a cursor.
-const SHARE_MARK: char = '~';
-
-/// A node's position in the snapshot or in the changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum SyncCursor {
-    /// Before the snapshot.
-    Start,
-    /// In the buckets of a snapshot that began when `sequence` was the latest change.
-    Buckets { sequence: i64, after: BucketId },
-    /// In the repositories of such a snapshot, which follow its buckets.
-    Repositories { sequence: i64, after: RepoId },
-    /// After all changes up to this one.
-    Changes { sequence: i64 },
-}
-
-impl SyncCursor {
-    fn to_text(self) -> String {
-        match self {
-            Self::Start => String::new(),
-            Self::Buckets { sequence, after } => format!("s.{sequence}.{after}"),
-            Self::Repositories { sequence, after } => format!("r.{sequence}.{after}"),
-            Self::Changes { sequence } => format!("c.{sequence}"),
-        }
-    }
-}
-
 /// The parameters of `GET /node/sync`, as text, because the query is signed as text.
 #[derive(Deserialize)]
 struct Asked {
@@ -63,48 +37,6 @@ struct Asked {
     cursor: String,
     #[serde(default)]
     wait: String,
-}
-
-impl FromStr for SyncCursor {
-    type Err = Error;
-    fn from_str(text: &str) -> Result<Self> {
-        let wrong = || Error::field("cursor", "is not a cursor of /node/sync: leave it out to start over");
-        let mut parts = text.splitn(3, '.');
-        match (parts.next(), parts.next(), parts.next()) {
-            (Some(""), None, None) => Ok(Self::Start),
-            (Some("c"), Some(sequence), None) => {
-                Ok(Self::Changes { sequence: sequence.parse().map_err(|_| wrong())? })
-            }
-            (Some("s"), Some(sequence), Some(after)) => Ok(Self::Buckets {
-                sequence: sequence.parse().map_err(|_| wrong())?,
-                after: after.parse().map_err(|_| wrong())?,
-            }),
-            (Some("r"), Some(sequence), Some(after)) => Ok(Self::Repositories {
-                sequence: sequence.parse().map_err(|_| wrong())?,
-                after: after.parse().map_err(|_| wrong())?,
-            }),
-            _ => Err(wrong()),
-        }
-    }
-}
-
-/// A node's cursor: its position, and which share of the probes it has received.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct NodeCursor {
-    position: SyncCursor,
-    /// The digest of the share.
-    share: Option<u64>,
-}
-
-impl FromStr for NodeCursor {
-    type Err = Error;
-    fn from_str(text: &str) -> Result<Self> {
-        let (position, share) = match text.split_once(SHARE_MARK) {
-            Some((position, share)) => (position, u64::from_str_radix(share, 16).ok()),
-            None => (text, None),
-        };
-        Ok(Self { position: position.parse()?, share })
-    }
 }
 
 impl Control {
@@ -120,7 +52,7 @@ impl Control {
         let wait = asked.wait.parse().unwrap_or(0).min(LONG_POLL_SECONDS);
         let until = tokio::time::Instant::now() + Duration::from_secs(wait);
         let node = self.approved(node, until).await?;
-        let mut position = cursor.position;
+        let mut position = cursor.position.clone();
         let mut has_looked = false;
         loop {
             let changed = self.inner.changes.notified();
@@ -130,8 +62,8 @@ impl Control {
             changed.as_mut().enable();
             job.as_mut().enable();
             let needed = if has_looked { self.signalled_changes() } else { self.latest_changes() };
-            let mut answer = self.answer(&node, position, needed).await?;
-            let has_other_share = self.add_share(&node, cursor, &mut answer).await?;
+            let mut answer = self.answer(&node, position, needed, has_looked).await?;
+            let has_other_share = self.add_share(&node, cursor.share, &mut answer).await?;
             // Before it takes jobs, which wouldn't be given again.
             self.check_still_served(&node).await?;
             answer.jobs = self.jobs_for(node.id).await?;
@@ -153,18 +85,25 @@ impl Control {
 
     /// Adds the node's share of the probes to a response, unless the node has it. Returns whether the node has another
     /// one. For a node that has none, it can wait for the next response.
-    async fn add_share(&self, node: &Node, cursor: NodeCursor, answer: &mut SyncAnswer) -> Result<bool> {
+    async fn add_share(&self, node: &Node, received: Option<u64>, answer: &mut SyncAnswer) -> Result<bool> {
         let share = self.probe_share(node).await?;
-        let digest = share.as_ref().map(ProbeAssignment::digest).or(cursor.share);
+        let digest = share.as_ref().map(ProbeAssignment::digest).or(received);
         if let Some(digest) = digest {
             // Writing to a string can't fail.
             let _ = write!(answer.cursor, "{SHARE_MARK}{digest:x}");
         }
-        answer.probing = share.filter(|_| digest != cursor.share);
-        Ok(answer.probing.is_some() && cursor.share.is_some())
+        answer.probing = share.filter(|_| digest != received);
+        Ok(answer.probing.is_some() && received.is_some())
     }
 
-    async fn answer(&self, node: &Node, position: SyncCursor, needed: Recency) -> Result<SyncAnswer> {
+    /// `has_looked` says that this request has already tried to read what the cursor holds back.
+    async fn answer(
+        &self,
+        node: &Node,
+        position: SyncCursor,
+        needed: Recency,
+        has_looked: bool,
+    ) -> Result<SyncAnswer> {
         match position {
             SyncCursor::Start => {
                 let sequence = self.inner.store.latest_change().await?;
@@ -176,7 +115,10 @@ impl Control {
             SyncCursor::Repositories { sequence, after } => {
                 self.page_of_repositories(node, sequence, Some(after), Vec::new()).await
             }
-            SyncCursor::Changes { sequence } => self.changes_page(node, sequence, needed).await,
+            SyncCursor::Changes { sequence, held } => {
+                let held = HeldSubjects { all: BTreeSet::from_iter(held), is_tried: has_looked };
+                self.changes_page(node, sequence, held, needed).await
+            }
         }
     }
 
@@ -193,7 +135,7 @@ impl Control {
         match last {
             Some(after) => {
                 let cursor = SyncCursor::Buckets { sequence, after };
-                Ok(SyncAnswer { snapshot: true, more: true, buckets, ..empty(cursor) })
+                Ok(SyncAnswer { snapshot: true, more: true, buckets, ..empty(&cursor) })
             }
             None => self.page_of_repositories(node, sequence, None, buckets).await,
         }
@@ -213,12 +155,21 @@ impl Control {
         let more = repositories.len() >= REPOSITORIES as usize;
         let cursor = match repositories.last() {
             Some(last) if more => SyncCursor::Repositories { sequence, after: last.id },
-            _ => SyncCursor::Changes { sequence },
+            _ => SyncCursor::Changes { sequence, held: Vec::new() },
         };
-        Ok(SyncAnswer { snapshot: true, more, buckets, repositories, ..empty(cursor) })
+        Ok(SyncAnswer { snapshot: true, more, buckets, repositories, ..empty(&cursor) })
     }
 
-    async fn changes_page(&self, node: &Node, sequence: i64, needed: Recency) -> Result<SyncAnswer> {
+    /// The changes after a number. A subject that only a newer version can read is neither among those that changed nor among
+    /// those that are gone: the node keeps what it has of it, and the cursor holds it back until the node asks a server of that
+    /// version, or until it is changed again. What other organizations change isn't held up by it.
+    async fn changes_page(
+        &self,
+        node: &Node,
+        sequence: i64,
+        held: HeldSubjects,
+        needed: Recency,
+    ) -> Result<SyncAnswer> {
         let recent = self.recent_changes(node.org_id, sequence, PAGE as usize, needed).await;
         let (changes, latest) = if let Some(ChangesOfNode { changes, through }) = recent {
             (changes, through)
@@ -230,44 +181,56 @@ impl Control {
                 Changes::TooOld => return self.page_of_buckets(node, latest, None).await,
             }
         };
-        let page = ChangesPage::of(&changes);
+        let mut page = ChangesPage::of(&changes);
         let more = page.taken < changes.len() || changes.len() >= PAGE as usize;
         let last = page.last.unwrap_or(sequence);
-        let (buckets, removed) = self.changed_buckets(node, page.buckets).await?;
-        let (repositories, removed_repositories) = self.changed_repositories(node, page.repositories).await?;
+        let mut held = held.without_those_to_read(&mut page);
+        let buckets = self.changed_buckets(node, page.buckets).await?;
+        let repositories = self.changed_repositories(node, page.repositories).await?;
+        held.extend(buckets.unreadable.into_iter().map(Subject::Bucket));
+        held.extend(repositories.unreadable.into_iter().map(Subject::Repository));
+        if held.len() > MOST_HELD {
+            return Err(Error::internal("more was changed that can't be read than a cursor has room for"));
+        }
         let sequence = if more { last } else { last.max(latest) };
-        let cursor = SyncCursor::Changes { sequence };
-        Ok(SyncAnswer { more, buckets, removed, repositories, removed_repositories, ..empty(cursor) })
+        let cursor = SyncCursor::Changes { sequence, held: Vec::from_iter(held) };
+        Ok(SyncAnswer {
+            more,
+            buckets: buckets.live,
+            removed: buckets.removed,
+            repositories: repositories.live,
+            removed_repositories: repositories.removed,
+            ..empty(&cursor)
+        })
     }
 
     async fn changed_buckets(
         &self,
         node: &Node,
         ids: HashSet<BucketId>,
-    ) -> Result<(Vec<NodeBucket>, Vec<BucketId>)> {
+    ) -> Result<ChangedSubjects<NodeBucket, BucketId>> {
         if ids.is_empty() {
-            return Ok((Vec::new(), Vec::new()));
+            return Ok(ChangedSubjects::default());
         }
         let ids: Vec<BucketId> = ids.into_iter().collect();
-        let mut live = self.inner.store.node_buckets(node.org_id, &ids).await?;
+        let ReadForNode { found: mut live, unreadable } =
+            self.inner.store.node_buckets(node.org_id, &ids).await?;
         live.retain(|bucket| bucket.pinned_to.admit(node.id, &node.region));
-        let found: HashSet<BucketId> = live.iter().map(|bucket| bucket.id).collect();
-        Ok((live, ids.into_iter().filter(|id| !found.contains(id)).collect()))
+        Ok(ChangedSubjects::of(ids, live, unreadable, |bucket| bucket.id))
     }
 
     async fn changed_repositories(
         &self,
         node: &Node,
         ids: HashSet<RepoId>,
-    ) -> Result<(Vec<NodeRepository>, Vec<RepoId>)> {
+    ) -> Result<ChangedSubjects<NodeRepository, RepoId>> {
         if ids.is_empty() {
-            return Ok((Vec::new(), Vec::new()));
+            return Ok(ChangedSubjects::default());
         }
         let ids: Vec<RepoId> = ids.into_iter().collect();
-        let live = self.inner.store.node_repositories(node.org_id, &ids).await?;
-        let live = self.with_served_buckets(node, live).await?;
-        let found: HashSet<RepoId> = live.iter().map(|repository| repository.id).collect();
-        Ok((live, ids.into_iter().filter(|id| !found.contains(id)).collect()))
+        let ReadForNode { found, unreadable } = self.inner.store.node_repositories(node.org_id, &ids).await?;
+        let live = self.with_served_buckets(node, found).await?;
+        Ok(ChangedSubjects::of(ids, live, unreadable, |repository| repository.id))
     }
 
     /// Leaves out the buckets that are pinned to other nodes. If pins change in between, there is a change event of the
@@ -286,6 +249,53 @@ impl Control {
             retain_served(repository.mode, &mut repository.buckets, is_served);
         }
         Ok(repositories)
+    }
+}
+
+/// The subjects that a cursor holds back.
+struct HeldSubjects {
+    all: BTreeSet<Subject>,
+    /// Whether this request has already tried to read them. It needn't try again: if one of them is changed meanwhile, there is
+    /// a change event.
+    is_tried: bool,
+}
+
+impl HeldSubjects {
+    /// Has the page read them, too, and returns those that it needn't read.
+    fn without_those_to_read(self, page: &mut ChangesPage) -> BTreeSet<Subject> {
+        let mut left = BTreeSet::new();
+        for subject in self.all {
+            match subject {
+                Subject::Bucket(id) if !self.is_tried => drop(page.buckets.insert(id)),
+                Subject::Repository(id) if !self.is_tried => drop(page.repositories.insert(id)),
+                Subject::Bucket(id) if page.buckets.contains(&id) => {}
+                Subject::Repository(id) if page.repositories.contains(&id) => {}
+                subject => drop(left.insert(subject)),
+            }
+        }
+        left
+    }
+}
+
+/// Subjects of changes, as they are now.
+struct ChangedSubjects<T, Id> {
+    live: Vec<T>,
+    /// Those that the node doesn't serve any more.
+    removed: Vec<Id>,
+    unreadable: Vec<Id>,
+}
+
+impl<T, Id> Default for ChangedSubjects<T, Id> {
+    fn default() -> Self {
+        Self { live: Vec::new(), removed: Vec::new(), unreadable: Vec::new() }
+    }
+}
+
+impl<T, Id: Copy + Eq + Hash> ChangedSubjects<T, Id> {
+    fn of(ids: Vec<Id>, live: Vec<T>, unreadable: Vec<Id>, id: impl Fn(&T) -> Id) -> Self {
+        let known: HashSet<Id> = live.iter().map(id).chain(unreadable.iter().copied()).collect();
+        let removed = ids.into_iter().filter(|id| !known.contains(id)).collect();
+        Self { live, removed, unreadable }
     }
 }
 
@@ -321,7 +331,7 @@ impl ChangesPage {
     }
 }
 
-fn empty(cursor: SyncCursor) -> SyncAnswer {
+fn empty(cursor: &SyncCursor) -> SyncAnswer {
     SyncAnswer {
         success: true,
         cursor: cursor.to_text(),
@@ -349,26 +359,6 @@ mod tests {
     use super::*;
     use bucketry_model::id::OrgId;
     use jiff::Timestamp;
-
-    #[test]
-    fn cursors_read_back_and_strange_ones_are_refused() {
-        let after = BucketId::new(Timestamp::UNIX_EPOCH, [1; 10]);
-        let after_repository = RepoId::new(Timestamp::UNIX_EPOCH, [1; 10]);
-        for cursor in [
-            SyncCursor::Start,
-            SyncCursor::Buckets { sequence: 5, after },
-            SyncCursor::Repositories { sequence: 6, after: after_repository },
-            SyncCursor::Changes { sequence: 7 },
-        ] {
-            assert_eq!(cursor.to_text().parse::<SyncCursor>().unwrap(), cursor);
-        }
-        let cursor = NodeCursor { position: SyncCursor::Changes { sequence: 7 }, share: Some(255) };
-        assert_eq!("c.7~ff".parse::<NodeCursor>().unwrap(), cursor);
-        assert_eq!("c.7".parse::<NodeCursor>().unwrap(), NodeCursor { share: None, ..cursor });
-        for wrong in ["c", "c.x", "s.1", "s.1.x", "c.1.2", "x.1", "r.1", "c.99999999999999999999"] {
-            assert!(wrong.parse::<SyncCursor>().is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn a_page_of_changes_ends_before_the_repository_that_would_be_one_too_many() {

@@ -10,7 +10,7 @@ use bucketry_model::audit::{AuditAction, AuditKind};
 use bucketry_model::bucket::StorageType;
 use bucketry_model::diagnosis::CheckCode;
 use bucketry_model::id::BucketId;
-use bucketry_model::node_protocol::{BucketStatus, Heartbeat};
+use bucketry_model::node_protocol::{BucketStatus, Heartbeat, SyncAnswer};
 use bucketry_model::notification::NotificationKind;
 use bucketry_model::role::{Caller, Visibility, WorkspaceRole};
 use bucketry_model::secret::Secret;
@@ -20,6 +20,34 @@ use bucketry_store::audit::AuditFilter;
 use bucketry_store::listing::BucketFilter;
 use jiff::SignedDuration;
 
+/// The SQL that sets a column, and the one that says so to nodes.
+fn change_of(
+    cx: &TestContext,
+    table: &str,
+    id: &str,
+    column: &str,
+    value: &str,
+    subject: &str,
+) -> [String; 2] {
+    let kind = if table == "buckets" { "BUCKET" } else { "REPOSITORY" };
+    let org_id = cx.owner.org_id;
+    [
+        format!("UPDATE {table} SET {column} = '{value}' WHERE id = '{id}'; "),
+        format!(
+            "INSERT INTO changes (org_id, kind, subject_id, at) VALUES ('{org_id}', '{kind}', '{subject}', 1)"
+        ),
+    ]
+}
+
+/// How many buckets and repositories an answer contains. None may be gone.
+fn changed(answer: &SyncAnswer) -> (usize, usize) {
+    assert!(
+        !answer.snapshot && answer.removed.is_empty() && answer.removed_repositories.is_empty(),
+        "{answer:?}"
+    );
+    (answer.buckets.len(), answer.repositories.len())
+}
+
 #[tokio::test]
 async fn a_node_keeps_what_it_has_until_a_server_can_read_what_changed() {
     let cx = TestContext::new().await;
@@ -27,32 +55,82 @@ async fn a_node_keeps_what_it_has_until_a_server_can_read_what_changed() {
     let repository = cx.repository_of("Main", &[(bucket, "")]).await;
     let key = KeyInput { name: Some("ci".to_owned()), access: Some("READ".to_owned()) };
     let key = cx.control.create_repository_key(&cx.owner, repository, &key).await.unwrap().id;
-    let known = cx.node.sync("", 0).await.unwrap().cursor;
+    let mut known = cx.node.sync("", 0).await.unwrap().cursor;
     for (table, id, column, now, later) in [
         ("buckets", bucket.to_string(), "storage_type", "S3", "MOON"),
         ("repositories", repository.to_string(), "storage_type", "S3", "MOON"),
         ("repositories", repository.to_string(), "mode", "NORMAL", "QUANTUM"),
         ("repository_keys", key.to_string(), "access", "READ", "GLANCE"),
     ] {
-        let change = |value: &str| {
-            let kind = if table == "buckets" { "BUCKET" } else { "REPOSITORY" };
-            let subject = if table == "buckets" { bucket.to_string() } else { repository.to_string() };
-            format!(
-                "UPDATE {table} SET {column} = '{value}' WHERE id = '{id}'; \
-                 INSERT INTO changes (org_id, kind, subject_id, at) VALUES ('{}', '{kind}', '{subject}', 1)",
-                cx.owner.org_id
-            )
-        };
-        cx.newer_version_writes(&change(later)).await;
-        for cursor in ["", &known] {
-            let answer = cx.node.sync(cursor, 0).await;
-            assert!(matches!(answer, Err(Error::Internal(_))), "{table}.{column}: {answer:?}");
+        let of = format!("{table}.{column}");
+        let subject = if table == "buckets" { bucket.to_string() } else { repository.to_string() };
+        cx.newer_version_writes(&change_of(&cx, table, &id, column, later, &subject).concat()).await;
+        let snapshot = cx.node.sync("", 0).await;
+        assert!(matches!(snapshot, Err(Error::Internal(_))), "{of}: {snapshot:?}");
+        for _ in 0..2 {
+            let answer = cx.node.sync(&known, 0).await.unwrap();
+            assert_eq!(changed(&answer), (0, 0), "{of}");
+            known = answer.cursor;
         }
-        cx.newer_version_writes(&change(now)).await;
+        // A server of the newer version can read it although nothing is changed again.
+        let [same, _] = change_of(&cx, table, &id, column, now, &subject);
+        cx.newer_version_writes(&same).await;
         let answer = cx.node.sync(&known, 0).await.unwrap();
-        assert!(answer.removed.is_empty() && answer.removed_repositories.is_empty(), "{answer:?}");
-        assert_eq!(answer.buckets.len() + answer.repositories.len(), if table == "buckets" { 1 } else { 2 });
+        assert_eq!(changed(&answer), if table == "buckets" { (1, 0) } else { (0, 1) }, "{of}");
+        let after = cx.node.sync(&answer.cursor, 0).await.unwrap();
+        assert_eq!(changed(&after), (0, 0), "{of}: it was sent");
+        known = after.cursor;
     }
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_holds_up_nothing_else() {
+    let cx = TestContext::new().await;
+    let [photos, gone] = [cx.unchecked("Photos").await, cx.unchecked("Gone").await];
+    let repository = cx.repository_of("Main", &[(photos, "")]).await;
+    let key = KeyInput { name: Some("leaked".to_owned()), access: Some("READ".to_owned()) };
+    let leaked = cx.control.create_repository_key(&cx.owner, repository, &key).await.unwrap().id;
+    let known = cx.node.sync("", 0).await.unwrap().cursor;
+    for id in [photos, gone] {
+        let id = id.to_string();
+        cx.newer_version_writes(&change_of(&cx, "buckets", &id, "storage_type", "MOON", &id).concat()).await;
+    }
+    cx.control.revoke_repository_key(&cx.owner, repository, leaked).await.unwrap();
+    cx.unchecked("Films").await;
+    let answer = cx.node.sync(&known, 0).await.unwrap();
+    assert_eq!(changed(&answer), (1, 1));
+    assert!(answer.repositories[0].keys.is_empty());
+
+    // What is held back is no news.
+    let asked = std::time::Instant::now();
+    let held = cx.node.sync(&answer.cursor, 1).await.unwrap();
+    assert_eq!(changed(&held), (0, 0));
+    assert!(asked.elapsed() >= std::time::Duration::from_millis(900), "{:?}", asked.elapsed());
+
+    let [_, change] = change_of(&cx, "buckets", "", "", "", &gone.to_string());
+    cx.newer_version_writes(&format!("UPDATE buckets SET deleted_at = 1 WHERE id = '{gone}'; {change}"))
+        .await;
+    let answer = cx.node.sync(&held.cursor, 0).await.unwrap();
+    assert_eq!((answer.removed.as_slice(), answer.buckets.len()), ([gone].as_slice(), 0));
+    set_type(&cx, photos, "S3").await;
+    assert_eq!(changed(&cx.node.sync(&answer.cursor, 0).await.unwrap()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_node_waits_for_a_newer_server_if_too_much_cannot_be_read() {
+    let cx = TestContext::new().await;
+    let known = cx.node.sync("", 0).await.unwrap().cursor;
+    for number in 0..51 {
+        cx.unchecked(&format!("Bucket {number}")).await;
+    }
+    cx.newer_version_writes("UPDATE buckets SET storage_type = 'MOON'").await;
+    let answer = cx.node.sync(&known, 0).await;
+    assert!(matches!(answer, Err(Error::Internal(_))), "{answer:?}");
+    cx.newer_version_writes("UPDATE buckets SET storage_type = 'S3' WHERE name = 'Bucket 7'").await;
+    let answer = cx.node.sync(&known, 0).await.unwrap();
+    assert_eq!(changed(&answer), (1, 0));
+    cx.newer_version_writes("UPDATE buckets SET storage_type = 'S3'").await;
+    assert_eq!(changed(&cx.node.sync(&answer.cursor, 0).await.unwrap()), (50, 0));
 }
 
 #[tokio::test]

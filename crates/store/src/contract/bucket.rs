@@ -189,7 +189,7 @@ pub async fn a_removed_bucket_is_gone_and_frees_name_and_quota(store: &dyn Store
     assert!(store.bucket(context.org, id).await.unwrap().is_none());
     assert_eq!(store.count_secrets().await.unwrap(), 0);
     assert!(store.secrets_after(None, 10).await.unwrap().is_empty());
-    assert!(store.node_buckets(None, &[id]).await.unwrap().is_empty());
+    assert!(store.node_buckets(None, &[id]).await.unwrap().found.is_empty());
     assert!(store.buckets(&context.query(Visibility::Organization, None, 10)).await.unwrap().is_empty());
     assert_eq!(store.insert_bucket(&next, &audit(at(3))).await.unwrap(), BucketInserted::Inserted);
     assert_eq!(store.organization(context.org).await.unwrap().unwrap().bucket_count, 1);

@@ -126,7 +126,7 @@ pub async fn a_new_name_and_a_new_seal_leave_reports_as_they_are(store: &dyn Sto
     assert_eq!(store.replace_secrets(&[replacement], at(30)).await.unwrap(), 1);
     assert_eq!(reports(store, id).await.len(), 1);
     assert_eq!(context.probe(node, id, &[of_version(1, online(25, 8)), online(26, 9)]).await, 2);
-    let served = store.node_buckets(None, &[id]).await.unwrap().remove(0);
+    let served = store.node_buckets(None, &[id]).await.unwrap().found.remove(0);
     assert_eq!((served.version, served.config_version), (3, 1));
 }
 

@@ -36,7 +36,7 @@ pub async fn pins_read_back_until_they_are_cleared(store: &dyn Store) {
     let asked = [new.id, free, fresh(BucketId::new)];
     let found = store.pins_of(&asked).await.unwrap();
     assert_eq!(found.into_iter().collect::<Vec<_>>(), [(new.id, pinned_to.clone())]);
-    let served = store.node_buckets(None, &[new.id, free]).await.unwrap();
+    let served = store.node_buckets(None, &[new.id, free]).await.unwrap().found;
     assert!(served.iter().all(|one| one.pinned_to.is_empty() == (one.id == free)));
 
     pin(&context, new.id, BucketPins::default(), 2).await;
@@ -55,8 +55,8 @@ pub async fn a_change_of_pins_is_announced_with_the_repositories_and_is_no_other
     let repository = context.repository("media", &[(id, "")]).await;
     let before = store.latest_change().await.unwrap();
     let served = async || {
-        let bucket = store.node_buckets(None, &[id]).await.unwrap().remove(0);
-        let repository = store.node_repositories(None, &[repository]).await.unwrap().remove(0);
+        let bucket = store.node_buckets(None, &[id]).await.unwrap().found.remove(0);
+        let repository = store.node_repositories(None, &[repository]).await.unwrap().found.remove(0);
         (bucket.version, bucket.config_version, repository.version)
     };
     let (version, config_version, repository_version) = served().await;

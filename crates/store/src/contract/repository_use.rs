@@ -42,7 +42,7 @@ pub async fn a_bucket_takes_no_name_that_its_repository_has(store: &dyn Store) {
     assert_eq!(store.update_bucket(&as_b, &audit(at(2))).await.unwrap(), BucketUpdated::SameNameInRepository);
     let as_c = BucketUpdate { location: location("c"), ..as_b };
     assert_eq!(store.update_bucket(&as_c, &audit(at(3))).await.unwrap(), BucketUpdated::Updated);
-    let served = store.node_repositories(None, &[new.id]).await.unwrap();
+    let served = store.node_repositories(None, &[new.id]).await.unwrap().found;
     assert_eq!((served[0].version, served[0].buckets[0].bucket.as_str()), (2, "c"));
 }
 
@@ -109,7 +109,7 @@ pub async fn every_change_of_a_repository_raises_its_version_and_is_announced(st
         let subjects: Vec<_> = changes.iter().map(|change| change.subject).collect();
         assert_eq!(subjects, [Subject::Repository(id)], "{what}");
         last = changes[0].sequence;
-        let served = store.node_repositories(Some(context.org), &[id]).await.unwrap();
+        let served = store.node_repositories(Some(context.org), &[id]).await.unwrap().found;
         versions.extend(served.first().map(|served| (served.version, served.storage_type)));
     };
     announced("making it").await;
@@ -164,7 +164,7 @@ pub async fn repositories_are_walked_by_id_with_buckets_and_live_keys(store: &dy
         }
         assert_eq!(walked, expected);
     }
-    let served = store.node_repositories(Some(context.org), &[own[3], removed, foreign]).await.unwrap();
+    let served = store.node_repositories(Some(context.org), &[own[3], removed, foreign]).await.unwrap().found;
     assert_eq!(served.len(), 1);
     let one = &served[0];
     assert_eq!(
@@ -178,7 +178,7 @@ pub async fn repositories_are_walked_by_id_with_buckets_and_live_keys(store: &dy
     );
     let keys: Vec<_> = one.keys.iter().map(|key| (key.access, key.secret.as_text())).collect();
     assert_eq!(keys, [(KeyAccess::Write, "sealed live")]);
-    assert!(store.node_repositories(Some(other.org), &own).await.unwrap().is_empty());
+    assert!(store.node_repositories(Some(other.org), &own).await.unwrap().found.is_empty());
 }
 
 pub async fn the_generation_changes_with_what_repositories_hold(store: &dyn Store) {

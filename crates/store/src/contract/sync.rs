@@ -117,10 +117,10 @@ pub async fn single_buckets_are_given_where_they_are_served(store: &dyn Store) {
     let removed = context.bucket("removed").await;
     store.delete_bucket(context.org, removed, &audit(at(2))).await.unwrap();
     let asked = [removed, fresh(BucketId::new), new.id];
-    let given = store.node_buckets(Some(context.org), &asked).await.unwrap();
+    let given = store.node_buckets(Some(context.org), &asked).await.unwrap().found;
     assert_eq!(given.len(), 1);
     assert_eq!((given[0].id, given[0].org_id, given[0].version), (new.id, context.org, 1));
     assert_eq!((&given[0].location, &given[0].secret), (&new.location, &new.secret.map(|one| one.sealed)));
-    assert_eq!(store.node_buckets(None, &asked).await.unwrap(), given);
-    assert!(store.node_buckets(Some(other.org), &asked).await.unwrap().is_empty());
+    assert_eq!(store.node_buckets(None, &asked).await.unwrap().found, given);
+    assert!(store.node_buckets(Some(other.org), &asked).await.unwrap().found.is_empty());
 }

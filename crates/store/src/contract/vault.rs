@@ -80,7 +80,7 @@ pub async fn a_secret_is_replaced_only_where_the_old_one_is_in_place(store: &dyn
     let sealed_to: Vec<_> =
         store.secrets_after(None, 10).await.unwrap().into_iter().map(|(_, to)| to).collect();
     assert_eq!(sealed_to.iter().filter(|to| *to == "recipients-2").count(), 1);
-    let served = store.node_repositories(None, &[repository]).await.unwrap();
+    let served = store.node_repositories(None, &[repository]).await.unwrap().found;
     assert_eq!((served[0].version, served[0].keys[0].secret.as_text()), (3, "resealed key"));
 }
 
@@ -109,7 +109,7 @@ pub async fn a_repository_is_given_its_sealing_key_once(store: &dyn Store) {
     assert!(!store.lacks_sealing_key(context.org, one).await.unwrap());
     assert!(!store.lacks_sealing_key(context.org, gone).await.unwrap());
     assert_eq!(without(None).await, [(two, true)]);
-    let served = store.node_repositories(None, &[one]).await.unwrap();
+    let served = store.node_repositories(None, &[one]).await.unwrap().found;
     assert_eq!(
         (served[0].version, served[0].sealing_key.clone()),
         (2, Some(SealedSecret::from_text("first")))

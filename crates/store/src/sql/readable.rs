@@ -2,11 +2,14 @@
 //! a value that this version doesn't know. The row is left out, so that the list still shows all others.
 
 use std::collections::BTreeSet;
+use std::str::FromStr;
 
 use parking_lot::Mutex;
 
 use super::SqlStore;
+use super::columns::Columns;
 use super::dialect::{Query, Row};
+use crate::sync::ReadForNode;
 use crate::{Result, StoreError, left_out};
 
 /// The most rows that are read in place of unreadable ones.
@@ -36,6 +39,25 @@ pub(super) fn readable<'r, T>(
         match read(row) {
             Ok(one) => all.push(one),
             Err(StoreError::Damaged(what)) => note_left_out(&what),
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(all)
+}
+
+/// Reads the rows that this version can read, and the ids of the others, with which each row begins.
+pub(super) fn readable_for_node<T, Id: FromStr>(
+    rows: &[Row],
+    read: impl Fn(&Row) -> Result<T>,
+) -> Result<ReadForNode<T, Id>> {
+    let mut all = ReadForNode { found: Vec::new(), unreadable: Vec::new() };
+    for row in rows {
+        match read(row) {
+            Ok(one) => all.found.push(one),
+            Err(StoreError::Damaged(what)) => {
+                note_left_out(&what);
+                all.unreadable.push(Columns::of(row).parsed()?);
+            }
             Err(other) => return Err(other),
         }
     }

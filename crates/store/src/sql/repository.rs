@@ -24,7 +24,7 @@ use crate::repository::{
     NewRepository, Proposal, RepositoryInserted, RepositoryOfBucket, RepositoryQuery, RepositoryStore,
     RepositoryUpdate, RepositoryUpdated,
 };
-use crate::sync::Subject;
+use crate::sync::{ReadForNode, Subject};
 
 /// The words that a repository is found by.
 fn words_of(name: &Name) -> Words {
@@ -279,7 +279,11 @@ impl RepositoryStore for SqlStore {
         self.served_repositories_after(org_id, after, limit).await
     }
 
-    async fn node_repositories(&self, org_id: Option<OrgId>, ids: &[RepoId]) -> Result<Vec<NodeRepository>> {
+    async fn node_repositories(
+        &self,
+        org_id: Option<OrgId>,
+        ids: &[RepoId],
+    ) -> Result<ReadForNode<NodeRepository, RepoId>> {
         self.served_repositories(org_id, ids).await
     }
 }

@@ -13,10 +13,11 @@ use super::attachment::{attachment, in_order};
 use super::columns::Columns;
 use super::dialect::Row;
 use super::page::{PageQuery, Select};
-use super::readable::readable;
+use super::readable::{readable, readable_for_node};
 use super::statement::{InList, texts};
-use crate::Result;
 use crate::repository::{RepositoryOfBucket, RepositoryQuery};
+use crate::sync::ReadForNode;
+use crate::{Result, StoreError};
 
 macro_rules! select_repositories {
     () => {
@@ -131,7 +132,7 @@ impl SqlStore {
         Ok(holders)
     }
 
-    /// A page of the repositories that a node serves. Fails if one can't be read, as does everything for nodes (see `sync`).
+    /// A page of the repositories that a node serves. Fails if one can't be read (see `sync`).
     pub(super) async fn served_repositories_after(
         &self,
         org_id: Option<OrgId>,
@@ -153,7 +154,11 @@ impl SqlStore {
             Some(org_id) => query(of_org).bind(after).bind(limit).bind(org_id.to_string()),
         };
         let served: Result<_> = self.rows(statement).await?.iter().map(node_repository).collect();
-        self.with_buckets_and_keys(served?).await
+        let read = self.with_buckets_and_keys(served?).await?;
+        match read.unreadable.first() {
+            None => Ok(read.found),
+            Some(id) => Err(StoreError::Damaged(format!("a bucket or key of repository {id}"))),
+        }
     }
 
     /// The given repositories that a node serves.
@@ -161,7 +166,7 @@ impl SqlStore {
         &self,
         org_id: Option<OrgId>,
         ids: &[RepoId],
-    ) -> Result<Vec<NodeRepository>> {
+    ) -> Result<ReadForNode<NodeRepository, RepoId>> {
         let all = concat!(select_node_repositories!(), "WHERE r.deleted_at IS NULL AND r.id IN (");
         let of_org = concat!(
             select_node_repositories!(),
@@ -172,49 +177,56 @@ impl SqlStore {
             Some(org_id) => InList::new(of_org, ")").text(org_id),
         };
         let rows = self.rows_in_list(&list, &texts(ids)).await?;
-        let served: Result<_> = rows.iter().map(node_repository).collect();
-        self.with_buckets_and_keys(served?).await
+        let ReadForNode { found, mut unreadable } = readable_for_node(&rows, node_repository)?;
+        let mut read = self.with_buckets_and_keys(found).await?;
+        read.unreadable.append(&mut unreadable);
+        Ok(read)
     }
 
     // The versions were read first. A change in between is returned with a version that is too low, and returned
     // again with the event of the change.
-    async fn with_buckets_and_keys(&self, mut served: Vec<NodeRepository>) -> Result<Vec<NodeRepository>> {
+    async fn with_buckets_and_keys(
+        &self,
+        mut served: Vec<NodeRepository>,
+    ) -> Result<ReadForNode<NodeRepository, RepoId>> {
         let ids = texts(served.iter().map(|one| one.id));
         let mut buckets = self.node_places(&ids).await?;
         let mut keys = self.node_keys_of(&ids).await?;
         for one in &mut served {
-            one.buckets = in_order(buckets.remove(&one.id).unwrap_or_default());
-            one.keys = keys.remove(&one.id).unwrap_or_default();
+            one.buckets = in_order(buckets.of.remove(&one.id).unwrap_or_default());
+            one.keys = keys.of.remove(&one.id).unwrap_or_default();
         }
-        Ok(served)
+        // Without one of its keys, a node would refuse an application.
+        let mut unreadable = Vec::from_iter(buckets.unreadable.into_iter().chain(keys.unreadable));
+        unreadable.sort_unstable();
+        unreadable.dedup();
+        served.retain(|one| unreadable.binary_search(&one.id).is_err());
+        Ok(ReadForNode { found: served, unreadable })
     }
 
-    async fn node_places(&self, ids: &[String]) -> Result<HashMap<RepoId, Vec<(i64, NodeRepositoryBucket)>>> {
+    async fn node_places(&self, ids: &[String]) -> Result<OfRepositories<(i64, NodeRepositoryBucket)>> {
         let list = InList::new(
             "SELECT p.repo_id, b.bucket, p.bucket_id, p.position, p.folder, p.is_master FROM repository_buckets p \
              JOIN buckets b ON b.id = p.bucket_id WHERE p.repo_id IN (",
             ")",
         );
-        let mut attachments: HashMap<RepoId, Vec<_>> = HashMap::new();
-        for row in self.rows_in_list(&list, ids).await? {
-            let mut columns = Columns::of(&row);
+        let place = |row: &Row| {
+            let mut columns = Columns::of(row);
             let (repository, bucket) = (columns.parsed()?, columns.text()?);
             let (position, RepositoryBucket { bucket_id, folder, master }) = attachment(&mut columns)?;
-            let attachment = NodeRepositoryBucket { bucket_id, bucket, folder, master };
-            attachments.entry(repository).or_default().push((position, attachment));
-        }
-        Ok(attachments)
+            Ok((repository, (position, NodeRepositoryBucket { bucket_id, bucket, folder, master })))
+        };
+        readable_for_node(&self.rows_in_list(&list, ids).await?, place).map(OfRepositories::from)
     }
 
-    async fn node_keys_of(&self, ids: &[String]) -> Result<HashMap<RepoId, Vec<NodeRepositoryKey>>> {
+    async fn node_keys_of(&self, ids: &[String]) -> Result<OfRepositories<NodeRepositoryKey>> {
         let list = InList::new(
             "SELECT k.repo_id, k.id, k.access_key, k.access, k.secret FROM repository_keys k \
              WHERE k.revoked_at IS NULL AND k.repo_id IN (",
             ")",
         );
-        let mut keys: HashMap<RepoId, Vec<_>> = HashMap::new();
-        for row in self.rows_in_list(&list, ids).await? {
-            let mut columns = Columns::of(&row);
+        let key = |row: &Row| {
+            let mut columns = Columns::of(row);
             let repository: RepoId = columns.parsed()?;
             let key = NodeRepositoryKey {
                 id: columns.parsed()?,
@@ -222,8 +234,25 @@ impl SqlStore {
                 access: columns.parsed()?,
                 secret: SealedSecret::from_text(columns.text()?),
             };
-            keys.entry(repository).or_default().push(key);
+            Ok((repository, key))
+        };
+        readable_for_node(&self.rows_in_list(&list, ids).await?, key).map(OfRepositories::from)
+    }
+}
+
+/// What repositories have of one kind.
+struct OfRepositories<T> {
+    of: HashMap<RepoId, Vec<T>>,
+    /// Repositories that have something which can't be read.
+    unreadable: Vec<RepoId>,
+}
+
+impl<T> From<ReadForNode<(RepoId, T), RepoId>> for OfRepositories<T> {
+    fn from(read: ReadForNode<(RepoId, T), RepoId>) -> Self {
+        let mut of: HashMap<RepoId, Vec<T>> = HashMap::new();
+        for (repository, one) in read.found {
+            of.entry(repository).or_default().push(one);
         }
-        Ok(keys)
+        Self { of, unreadable: read.unreadable }
     }
 }

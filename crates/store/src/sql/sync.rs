@@ -1,7 +1,8 @@
 //! What nodes need: buckets to serve, and change events.
 //!
-//! If a row can't be read, because a newer version has written it, reading fails as a whole. Without the row, a node would drop
-//! what it serves and take its list for complete; after an error it keeps what it has and asks again.
+//! Without a row that only a newer version can read, a node would drop what it serves and take its list for complete. A page of all
+//! buckets or repositories therefore fails as a whole if it has such a row, and so do changes of an unknown kind: the node keeps
+//! what it has and asks again. What is read by id says which rows can't be read.
 
 use async_trait::async_trait;
 use bucketry_model::id::{BucketId, OrgId, RepoId};
@@ -15,9 +16,10 @@ use super::SqlStore;
 use super::bucket::{location, location_columns};
 use super::columns::Columns;
 use super::dialect::Row;
+use super::readable::readable_for_node;
 use super::statement::{InList, texts};
 use crate::Result;
-use crate::sync::{Change, Changes, Subject, SyncStore};
+use crate::sync::{Change, Changes, ReadForNode, Subject, SyncStore};
 
 /// Whether an event is about a bucket. Otherwise it is about a repository.
 fn is_of_bucket(kind: &str) -> std::result::Result<bool, UnknownSubject> {
@@ -127,7 +129,11 @@ impl SyncStore for SqlStore {
         self.rows(statement).await?.iter().map(node_bucket).collect()
     }
 
-    async fn node_buckets(&self, org_id: Option<OrgId>, ids: &[BucketId]) -> Result<Vec<NodeBucket>> {
+    async fn node_buckets(
+        &self,
+        org_id: Option<OrgId>,
+        ids: &[BucketId],
+    ) -> Result<ReadForNode<NodeBucket, BucketId>> {
         let all = concat!(select_node_buckets!(), "WHERE b.deleted_at IS NULL AND b.id IN (");
         let of_org =
             concat!(select_node_buckets!(), "WHERE b.org_id = $1 AND b.deleted_at IS NULL AND b.id IN (");
@@ -135,7 +141,7 @@ impl SyncStore for SqlStore {
             None => InList::new(all, ")"),
             Some(org_id) => InList::new(of_org, ")").text(org_id),
         };
-        self.rows_in_list(&list, &texts(ids)).await?.iter().map(node_bucket).collect()
+        readable_for_node(&self.rows_in_list(&list, &texts(ids)).await?, node_bucket)
     }
 
     async fn purge_changes(&self, before: Timestamp, at_most: u32) -> Result<u64> {
