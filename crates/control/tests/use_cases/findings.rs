@@ -255,3 +255,19 @@ async fn the_absence_of_nodes_ends_at_each_process_with_the_first_that_is_approv
     pass(&cx, 1);
     assert!(!is_reported(&titles(&there).await), "within a second elsewhere");
 }
+
+#[tokio::test]
+async fn an_organization_whose_findings_cannot_be_read_is_passed_over() {
+    let cx = TestContext::with(Settings { open_registration: true, ..Settings::default() }).await;
+    let another = cx.another_owner().await;
+    let seen = async || {
+        cx.clock.advance(SignedDuration::from_mins(2));
+        let all = cx.control.all_findings().await.unwrap();
+        all.into_iter().map(|one| one.org_id).collect::<Vec<_>>()
+    };
+    assert_eq!(seen().await, [cx.owner.org_id, another.org_id]);
+    let rule = "INSERT INTO freshness_rules (bucket_id, prefix, org_id, min_bytes, max_age_seconds, set_at, due_at, stale_since) \
+                VALUES ('x', '', '{}', -1, 1, 1, 1, 1)";
+    cx.newer_version_writes(&rule.replace("{}", &cx.owner.org_id.to_string())).await;
+    assert_eq!(seen().await, [another.org_id]);
+}
