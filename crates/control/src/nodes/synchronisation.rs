@@ -116,7 +116,7 @@ impl Control {
                 self.page_of_repositories(node, sequence, Some(after), Vec::new()).await
             }
             SyncCursor::Changes { sequence, held } => {
-                let held = HeldSubjects { all: BTreeSet::from_iter(held), is_tried: has_looked };
+                let held = HeldSubjects { all: held.into_iter().collect(), is_tried: has_looked };
                 self.changes_page(node, sequence, held, needed).await
             }
         }
@@ -193,7 +193,7 @@ impl Control {
             return Err(Error::internal("more was changed that can't be read than a cursor has room for"));
         }
         let sequence = if more { last } else { last.max(latest) };
-        let cursor = SyncCursor::Changes { sequence, held: Vec::from_iter(held) };
+        let cursor = SyncCursor::Changes { sequence, held: held.into_iter().collect() };
         Ok(SyncAnswer {
             more,
             buckets: buckets.live,

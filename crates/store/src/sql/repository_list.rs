@@ -197,7 +197,8 @@ impl SqlStore {
             one.keys = keys.of.remove(&one.id).unwrap_or_default();
         }
         // Without one of its keys, a node would refuse an application.
-        let mut unreadable = Vec::from_iter(buckets.unreadable.into_iter().chain(keys.unreadable));
+        let unreadable = buckets.unreadable.into_iter().chain(keys.unreadable);
+        let mut unreadable: Vec<RepoId> = unreadable.collect();
         unreadable.sort_unstable();
         unreadable.dedup();
         served.retain(|one| unreadable.binary_search(&one.id).is_err());
