@@ -34,6 +34,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
+use crate::refreshed_parts::assert_forms_stay;
+
 pub(crate) const OWNER: &str = "owner@example.com";
 pub(crate) const PASSWORD: &str = "Correct-Horse-1";
 const NODE: &str = "node-1";
@@ -125,6 +127,7 @@ impl Deployment {
         let (parts, body) = response.unwrap().into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let text = String::from_utf8_lossy(&bytes).into_owned();
+        assert_forms_stay(path, &text);
         Page { status: parts.status, headers: parts.headers, text }
     }
 

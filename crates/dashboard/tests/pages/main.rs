@@ -14,6 +14,7 @@ mod organization_keys;
 mod pages;
 mod people;
 mod pins;
+mod refreshed_parts;
 mod repositories;
 mod selection;
 mod sign_in;

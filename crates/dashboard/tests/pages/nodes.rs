@@ -2,9 +2,10 @@
 
 use bucketry_control::presence::NodeView;
 use bucketry_model::role::OrgRole;
-use http::StatusCode;
+use http::{Method, StatusCode};
 
 use crate::deployment::{Deployment, NODE_ADDRESS, OWNER};
+use crate::refreshed_parts::refreshed_parts;
 
 /// The nodes that the owner sees, by name.
 async fn nodes(deployment: &Deployment) -> Vec<NodeView> {
@@ -28,18 +29,40 @@ async fn an_owner_approves_a_node_by_the_key_on_its_page() {
     assert!(page.contains(&format!("last from the address <code>{NODE_ADDRESS}</code>")), "{page}");
     let path = format!("{here}/approval");
     assert!(page.contains(&recipient) && page.contains(&path), "{page}");
-    let other = deployment.post(&cookie, &path, &[("recipient", "age1another")]).await;
-    assert_eq!(other.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(
-        other.text.contains("Public key must be the public key that the node has in use"),
-        "{}",
-        other.text
-    );
     let approved = deployment.post(&cookie, &path, &[("recipient", &recipient)]).await;
     assert_eq!(approved.location(), format!("{here}?done=node-approved"));
     let page = deployment.get(&cookie, approved.location()).await.text;
     assert!(page.contains("The node was approved.") && !page.contains("Waits for approval"), "{page}");
     assert!(page.contains("Secrets are being sealed to it: 0 %"), "{page}");
+}
+
+#[tokio::test]
+async fn a_key_that_changes_while_the_page_is_open_stays_off_the_page_and_is_not_approved() {
+    let deployment = Deployment::new().await;
+    let (id, compared) = deployment.pending_node("far-away").await;
+    let cookie = deployment.sign_in(OWNER).await;
+    let here = format!("/ui/nodes/{id}");
+    let page = deployment.get(&cookie, &here).await.text;
+    assert!(page.contains(&compared), "{page}");
+    // Somebody who has a copy of node.pem registers under the same name.
+    let (same, other) = deployment.pending_node("far-away").await;
+    assert!(same == id && other != compared);
+    let headers = [("cookie", cookie.as_str()), ("bucketry-fragment", "main")];
+    let again = deployment.send(Method::GET, &here, &headers, "").await.text;
+    let parts = refreshed_parts(&again);
+    assert!(parts.len() == 2 && again.contains(&other), "{again}");
+    assert!(!parts.iter().any(|part| part.contains(&other)), "the open page stays as it is: {parts:#?}");
+    let refused = deployment.post(&cookie, &format!("{here}/approval"), &[("recipient", &compared)]).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(
+        refused.text.contains("has registered with another public key since this page was opened"),
+        "{}",
+        refused.text
+    );
+    assert!(refused.text.contains(&other) && !refused.text.contains(&compared), "{}", refused.text);
+    let stored = nodes(&deployment).await;
+    let stored = stored.iter().find(|view| view.node.id == id).unwrap();
+    assert!(stored.node.is_pending() && stored.node.approved.is_empty(), "{stored:?}");
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use bucketry_model::node::Node;
 use bucketry_store::audit::AuditFilter;
 use maud::{Markup, html};
 
-use super::{LABELS, NodeForm, again, path, read};
+use super::{NodeForm, again, path, read};
 use crate::failure::PageError;
 use crate::field_values::{FieldValues, SentForm};
 use crate::form_problems::FormProblems;
@@ -20,6 +20,9 @@ use crate::parts::time;
 use crate::screen::FormOutcome;
 use crate::viewer::Viewer;
 
+const OTHER_KEY: &str = "The node has registered with another public key since this page was opened. Compare the key that is \
+                         shown now with the node’s log. If the log has another one, somebody else registers under the name of \
+                         this node: don’t approve it.";
 /// How many records of the node are searched for its last registration.
 const LATEST: u32 = 5;
 
@@ -37,8 +40,9 @@ async fn approve(viewer: &Viewer, id: &str, fields: &FieldValues) -> Result<Form
             let to = viewer.links().ui_with(format_args!("/nodes/{id}"), &[("done", "node-approved")]);
             Ok(FormOutcome::Moved(to))
         }
-        Err(error @ Error::Invalid(_)) => {
-            let problems = FormProblems::of(error, LABELS)?;
+        // The only field is the key that the page has shown.
+        Err(Error::Invalid(_)) => {
+            let problems = FormProblems::of_form(OTHER_KEY);
             let sent = NodeForm { title: "The node was not approved", problems, is_needed: false };
             again(viewer, &read(viewer, &id.to_string()).await?, &sent).await
         }

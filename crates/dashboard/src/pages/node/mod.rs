@@ -28,7 +28,7 @@ use crate::viewer::Viewer;
 use crate::wording::Labels;
 use http::StatusCode;
 
-const LABELS: &Labels = &[("recipient", "Public key"), ("confirm", "Name")];
+const LABELS: &Labels = &[("confirm", "Name")];
 
 /// A form of the page that was sent, and what is wrong with it. The default is a page that was only opened.
 #[derive(Default)]
@@ -79,14 +79,15 @@ async fn screen(viewer: &Viewer, view: &NodeView, sent: &NodeForm) -> Result<Scr
         about: Some(html! { (about.join(", ")) }),
         actions: Some(live::mark()),
     };
+    // What somebody compares before a press of a button must stay as it is: forms are outside the parts that are replaced.
     let body = html! {
         div.stack #node data-refresh="nodes attention" {
             (heading.render())
-            (sent.problems.list(sent.title))
-            @if view.secrets == SecretAccess::Pending { (approval::panel(viewer, view, may_approve).await) }
             (findings(viewer, view).await)
-            (facts(viewer, view, may_approve))
         }
+        (sent.problems.list(sent.title))
+        @if view.secrets == SecretAccess::Pending { (approval::panel(viewer, view, may_approve).await) }
+        (facts(viewer, view, may_approve))
         (removal::panel(viewer, view, may_approve, sent))
     };
     Ok(Screen::new(Section::Nodes, node.name.as_str(), body))
@@ -121,7 +122,7 @@ fn facts(viewer: &Viewer, view: &NodeView, may_approve: bool) -> Markup {
     let now = viewer.frame.now;
     let count = |number: u64| human::exact(i64::try_from(number).unwrap_or(i64::MAX));
     html! {
-        section.panel aria-label="Facts" {
+        section.panel #facts data-refresh="nodes" aria-label="Facts" {
             dl.facts {
                 div { dt { "Serves" } dd {
                     @if node.org_id.is_some() { "only " (viewer.person.organization) } @else { "all organizations" }
@@ -142,7 +143,8 @@ fn facts(viewer: &Viewer, view: &NodeView, may_approve: bool) -> Markup {
                 } }
                 div { dt { "Secrets" } dd { (secrets::detail(view)) } }
                 div { dt { "First registered" } dd { (time::date(node.created_at)) } }
-                @if let Some(recipient) = node.recipients.first().filter(|_| may_approve) {
+                // While it waits, its key is in the panel of the approval only. Here it would follow later registrations.
+                @if let Some(recipient) = node.recipients.first().filter(|_| may_approve && !node.is_pending()) {
                     div.wide { dt { "Public key" } dd.mono { (recipient) } }
                 }
                 @if let Some(waiting) = node.last_heartbeat.as_ref().and_then(|last| last.waiting).filter(|one| one.number > 1) {
