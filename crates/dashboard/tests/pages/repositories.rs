@@ -169,7 +169,14 @@ async fn a_mirror_is_reached_only_where_its_master_is_served() {
     };
     let id = deployment.control.create_repository(&deployment.owner, &input).await.unwrap().id;
     let cookie = deployment.sign_in(OWNER).await;
-    let page = deployment.get(&cookie, &format!("/ui/repositories/{id}")).await.text;
-    assert!(page.contains("https://far.example.com"), "{page}");
-    assert!(!page.contains("https://node-1.example.com"), "{page}");
+    // Neither of the buckets' own tabs goes by the pins of the replica, which has none.
+    for path in [
+        format!("/ui/repositories/{id}"),
+        format!("/ui/buckets/{master}/connect"),
+        format!("/ui/buckets/{replica}/connect"),
+    ] {
+        let page = deployment.get(&cookie, &path).await.text;
+        assert!(page.contains("https://far.example.com"), "{path}: {page}");
+        assert!(!page.contains("https://node-1.example.com"), "{path}: {page}");
+    }
 }
