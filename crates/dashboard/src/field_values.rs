@@ -31,9 +31,10 @@ impl FieldValues {
         self.get(name).unwrap_or_default()
     }
 
-    /// All values of this name, without surrounding space.
-    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.0.iter().filter(move |(found, _)| found == name).map(|(_, value)| value.trim())
+    /// The values of this name, without surrounding space, and at most `most` of them: a form may repeat a field many thousand
+    /// times. To notice that there are too many, ask for one more than are allowed.
+    pub(crate) fn all(&self, name: &str, most: usize) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(found, _)| found == name).map(|(_, value)| value.trim()).take(most)
     }
 
     /// The first value of this name as it was entered. `None` if it is absent or empty.
@@ -79,6 +80,18 @@ impl FromRequestParts<Dashboard> for SentQuery {
     async fn from_request_parts(parts: &mut Parts, _: &Dashboard) -> Result<Self, Self::Rejection> {
         let values = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
         Ok(Self(FieldValues(values.map(|Query(values)| values).unwrap_or_default())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_that_is_repeated_has_a_bounded_number_of_values() {
+        let values = FieldValues::from_pairs(&[("a", " 1 "), ("b", "2"), ("a", "3"), ("a", "4")]);
+        assert_eq!(values.all("a", 2).collect::<Vec<_>>(), ["1", "3"]);
+        assert_eq!(values.all("a", 9).count(), 3);
     }
 }
 

@@ -111,7 +111,7 @@ async fn act(viewer: &Viewer, fields: &FieldValues) -> Result<FormOutcome, PageE
 
 /// The selected buckets that the viewer may change.
 async fn selected(viewer: &Viewer, fields: &FieldValues) -> Result<Vec<BucketView>, PageError> {
-    let mut ids: Vec<BucketId> = fields.all("id").filter_map(|id| id.parse().ok()).take(MOST + 1).collect();
+    let mut ids: Vec<BucketId> = fields.all("id", MOST + 1).filter_map(|id| id.parse().ok()).collect();
     ids.sort_unstable();
     ids.dedup();
     let mut views = viewer.control().buckets_named(&viewer.caller, &ids).await?;

@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use bucketry_control::Control;
 use bucketry_control::change_feed::{ChangeFeed, ChangeTopic};
-use bucketry_control::followed_buckets::FollowedBuckets;
+use bucketry_control::followed_buckets::{FollowedBuckets, MOST_FOLLOWED};
 use bucketry_model::id::BucketId;
 use bytes::Bytes;
 use futures_util::stream::unfold;
@@ -61,7 +61,7 @@ pub(crate) async fn show(
         Ok(feed) => feed,
         Err(error) => return viewer.answer(Err(error.into())).await,
     };
-    let ids: Vec<BucketId> = query.all("bucket").filter_map(|id| id.parse().ok()).collect();
+    let ids: Vec<BucketId> = query.all("bucket", MOST_FOLLOWED).filter_map(|id| id.parse().ok()).collect();
     let followed = control.follow_buckets(&viewer.caller, &ids).await;
     let closing = app.settings().closing.clone();
     let until = Instant::now() + LONGEST;

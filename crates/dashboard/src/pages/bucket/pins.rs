@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bucketry_control::buckets::PinsInput;
 use bucketry_control::presence::NodeView;
 use bucketry_model::id::NodeId;
-use bucketry_model::pinning::BucketPins;
+use bucketry_model::pinning::{BucketPins, MAX_PINS};
 use maud::{Markup, html};
 
 use crate::field_values::FieldValues;
@@ -48,9 +48,11 @@ impl ChosenPins {
         if fields.has("unpin") {
             return Self::default();
         }
+        // One more than can be stored, so that too many are refused.
+        let all = |name| fields.all(name, MAX_PINS + 1).map(str::to_owned).collect();
         Self {
-            nodes: fields.all("node").map(str::to_owned).collect(),
-            regions: fields.all("region").map(str::to_owned).collect(),
+            nodes: all("node"),
+            regions: all("region"),
             node_name: fields.text("nodeName").to_owned(),
             region_name: fields.text("regionName").to_owned(),
         }
@@ -230,6 +232,15 @@ mod tests {
         assert_eq!(sent(&[("node", id), ("unpin", "yes")]), ChosenPins::default());
         let Err(problems) = sent(&[("nodeName", "far")]).input(&[]) else { panic!("there is no such node") };
         assert!(problems.at("nodeName").is_some_and(|text| text.starts_with("Another node is not the name")));
+    }
+
+    #[test]
+    fn a_form_of_any_length_has_one_choice_too_many_at_most() {
+        let regions: Vec<String> = (0..5_000).map(|number| format!("region-{number}")).collect();
+        let mut fields: Vec<(&str, &str)> = regions.iter().map(|name| ("region", name.as_str())).collect();
+        fields.extend(regions.iter().map(|name| ("node", name.as_str())));
+        let chosen = sent(&fields);
+        assert_eq!((chosen.nodes.len(), chosen.regions.len()), (MAX_PINS + 1, MAX_PINS + 1));
     }
 
     #[test]
