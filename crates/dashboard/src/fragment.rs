@@ -5,6 +5,8 @@ use http::header::{ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use maud::Markup;
 
+use crate::digest::digest;
+
 /// The header by which the script asks.
 const FRAGMENT: HeaderName = HeaderName::from_static("bucketry-fragment");
 
@@ -34,11 +36,7 @@ impl FragmentRequest {
 
 /// A tag that differs if the text differs. Weak, because what is sent may be compressed.
 fn tag(text: &str) -> Option<HeaderValue> {
-    // FNV-1a with 128 bits. Nobody gains from a collision, which would only delay a refresh.
-    let hash = text.bytes().fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128, |hash, byte| {
-        (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
-    });
-    HeaderValue::from_str(&format!("W/\"{hash:032x}\"")).ok()
+    HeaderValue::from_str(&format!("W/\"{}\"", digest([text]))).ok()
 }
 
 #[cfg(test)]

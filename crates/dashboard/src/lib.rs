@@ -15,6 +15,7 @@ mod assets;
 mod client;
 mod cookie;
 mod device;
+mod digest;
 mod failure;
 mod field_values;
 mod form_problems;

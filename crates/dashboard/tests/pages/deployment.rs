@@ -19,12 +19,15 @@ use bucketry_model::bucket::StorageType;
 use bucketry_model::id::{BucketId, ChannelId, NodeId, NodeKeyId, OrgId, SilenceId, UserId, WorkspaceId};
 use bucketry_model::inventory::WalkState;
 use bucketry_model::node_protocol::{
-    BucketStatus, Heartbeat, InventoryOrders, InventoryReport, Register, StatusCounts, WalkEnd, WalkReport,
+    BucketStatus, Heartbeat, InventoryOrders, InventoryReport, Register, SecretOwner, StatusCounts, WalkEnd,
+    WalkReport,
 };
 use bucketry_model::role::{Caller, OrgRole, WorkspaceRole};
-use bucketry_model::secret::Secret;
+use bucketry_model::secret::{SealedSecret, Secret};
 use bucketry_model::time::{Clock as _, ManualClock};
+use bucketry_store::bucket::StoredSecret;
 use bucketry_store::sqlite::{Options, SqliteStore};
+use bucketry_store::vault::VaultStore as _;
 use bucketry_vault::message::sign_message;
 use bucketry_vault::{Identities, NodeSigningKey};
 use bytes::Bytes;
@@ -56,6 +59,13 @@ impl Page {
         self.headers.get("location").map_or("", |value| value.to_str().unwrap())
     }
 
+    /// The value of a field that the page has, without characters that need escaping.
+    pub(crate) fn field(&self, name: &str) -> String {
+        let start = format!("name=\"{name}\" value=\"");
+        let found = self.text.split_once(&start).unwrap_or_else(|| panic!("no field {name}: {}", self.text));
+        found.1.split('"').next().unwrap().to_owned()
+    }
+
     /// The session's cookie in the response, as a browser sends it.
     pub(crate) fn cookie(&self) -> Option<String> {
         let all = self.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
@@ -70,6 +80,7 @@ pub(crate) struct Deployment {
     pub(crate) owner: Caller,
     pub(crate) workspace: WorkspaceId,
     router: Router,
+    store: Arc<SqliteStore>,
     node: NodeSigningKey,
     _dir: TempDir,
 }
@@ -89,7 +100,8 @@ impl Deployment {
             randomness: Arc::new(SystemRandomness),
         };
         let tokens = AccessTokens::new(&[("test".to_owned(), vec![7; 32])]).unwrap();
-        let control = Control::new(Arc::new(store), environment, settings_of_tests(), tokens);
+        let store = Arc::new(store);
+        let control = Control::new(Arc::clone(&store) as _, environment, settings_of_tests(), tokens);
         let password = Secret::new(PASSWORD);
         let node = register_node(&control, &clock).await;
         let first = if one_time_password {
@@ -101,7 +113,7 @@ impl Deployment {
         let owner = control.authenticate(&session.access_token).await.unwrap();
         let router = router(Dashboard::new(control.clone(), settings));
         let workspace = first.unwrap().unwrap().workspace_id;
-        Self { control, clock, owner, workspace, router, node, _dir: dir }
+        Self { control, clock, owner, workspace, router, store, node, _dir: dir }
     }
 
     /// A response whose body arrives in pieces.
@@ -287,6 +299,16 @@ impl Deployment {
         sign_message(&self.node, "POST", "/node/status", &mut message, self.clock.now()).unwrap();
         let message = NodeMessage::new(Bytes::from(message.to_string()), ());
         self.control.heartbeat(message).await.unwrap();
+    }
+
+    /// Seals the secret of a bucket again, as happens when a node was approved or removed.
+    pub(crate) async fn seal_again(&self, id: BucketId) {
+        let owner = SecretOwner::Bucket(id);
+        let all = self.store.secrets_after(None, 100).await.unwrap();
+        let (old, sealed_to) = all.into_iter().find(|(one, _)| one.owner == owner).unwrap();
+        let new = StoredSecret { sealed: SealedSecret::from_text("sealed again"), sealed_to };
+        let replaced = self.store.replace_secrets(&[(owner, old.secret, new)], self.clock.now()).await;
+        assert_eq!(replaced.unwrap(), 1);
     }
 
     /// Measures how full a bucket is, as the node would.

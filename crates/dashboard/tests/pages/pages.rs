@@ -1,6 +1,8 @@
 //! What pages show.
 
+use bucketry_control::buckets::BucketInput;
 use bucketry_model::role::{OrgRole, WorkspaceRole};
+use bucketry_model::secret::Secret;
 use http::StatusCode;
 use jiff::SignedDuration;
 
@@ -197,12 +199,56 @@ async fn a_form_that_shows_an_old_state_does_not_overwrite_a_new_one() {
     let id = deployment.bucket("photos").await;
     let cookie = deployment.sign_in(OWNER).await;
     let path = format!("/ui/buckets/{id}/settings");
-    let page = deployment.post(&cookie, &path, &[("version", "99"), ("name", "mine")]).await;
+    let shown = deployment.get(&cookie, &path).await.field("shown");
+    let theirs =
+        BucketInput { region: Some("us-east-1".to_owned()), skip_validation: true, ..BucketInput::default() };
+    deployment.control.update_bucket(&deployment.owner, id, &theirs).await.unwrap();
+    let page = deployment.post(&cookie, &path, &[("shown", &shown), ("name", "mine")]).await;
     assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(page.text.contains("Somebody else has changed this bucket"), "{}", page.text);
     assert!(page.text.contains("value=\"mine\""), "the values that were entered stay");
     let both = &page.text[page.text.find("Your values, and what is stored now").unwrap()..];
     assert!(both.contains("<td class=\"wrap\">mine</td><td class=\"wrap\">photos</td>"), "{both}");
+}
+
+#[tokio::test]
+async fn a_secret_that_was_entered_since_is_a_change_and_one_that_was_sealed_again_is_none() {
+    let deployment = Deployment::new().await;
+    let id = deployment.bucket("photos").await;
+    let cookie = deployment.sign_in(OWNER).await;
+    let path = format!("/ui/buckets/{id}/settings");
+    let page = deployment.get(&cookie, &path).await;
+    let shown = page.field("shown");
+    let workspace = deployment.workspace.to_string();
+    let fields = |name| {
+        [
+            ("shown", shown.as_str()),
+            ("storageType", "s3"),
+            ("bucket", "photos"),
+            ("key", "AKID"),
+            ("region", "eu-central-1"),
+            ("endpoint", "https://s3.example.com"),
+            ("workspaceId", &workspace),
+            ("name", name),
+        ]
+    };
+    deployment.seal_again(id).await;
+    let saved = deployment.post(&cookie, &path, &fields("films")).await;
+    assert_eq!(saved.status, StatusCode::SEE_OTHER, "{}", saved.text);
+
+    let shown = deployment.get(&cookie, &path).await.field("shown");
+    deployment.clock.advance(SignedDuration::from_mins(1));
+    let theirs = BucketInput {
+        secret: Some(Secret::new("another-secret")),
+        skip_validation: true,
+        ..BucketInput::default()
+    };
+    deployment.control.update_bucket(&deployment.owner, id, &theirs).await.unwrap();
+    let mut fields = fields("videos");
+    fields[0].1 = &shown;
+    let refused = deployment.post(&cookie, &path, &fields).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.text.contains("Somebody else has changed this bucket"), "{}", refused.text);
 }
 
 #[tokio::test]

@@ -11,7 +11,8 @@ use maud::{Markup, html};
 use super::super::bucket_form::{self, BucketValues, FieldProblems, ReadForm};
 use super::super::bucket_rows::writable_workspaces;
 use super::super::providers;
-use super::{path, read, stale, top};
+use super::{path, read, stale, top, update};
+use crate::digest::digest;
 use crate::failure::PageError;
 use crate::field_values::{FieldValues, SentForm};
 use crate::parts::checks;
@@ -65,11 +66,13 @@ async fn change(viewer: &Viewer, id: &str, fields: &FieldValues) -> Result<FormO
     form.values.has_secret |= view.has_secret;
     let mut wrong = Wrong { fields: form.problems.clone(), ..Wrong::default() };
     // Somebody else's change in the meantime would be overwritten with what this form showed before.
-    if fields.text("version") != view.bucket.version.to_string() {
+    let shown = fields.text("shown");
+    if shown != shown_values(&view) {
         wrong.set_stale();
     }
     if wrong.fields.is_empty() && wrong.general.is_empty() {
-        match viewer.control().update_bucket(&viewer.caller, view.bucket.id, &form.changes()).await {
+        let is_as_shown = |now: &BucketView| shown_values(now) == shown;
+        match update(viewer, view.bucket.id, &form.changes(), is_as_shown).await {
             Ok(_) => {
                 let to = format!("/buckets/{}", view.bucket.id);
                 return Ok(FormOutcome::Moved(viewer.links().ui_with(to, &[("done", "bucket-changed")])));
@@ -157,6 +160,25 @@ fn stored(view: &BucketView) -> BucketValues {
     }
 }
 
+/// A digest of what the form shows of a stored bucket, to notice if that is something else when the form is sent. The version
+/// doesn't say that: it also grows when the secret is sealed again.
+fn shown_values(view: &BucketView) -> String {
+    let stored = stored(view);
+    let secret_set_at = view.bucket.credential.set_at.map(|at| at.to_string()).unwrap_or_default();
+    let has_secret = if view.has_secret { "secret" } else { "" };
+    digest([
+        view.bucket.location.storage_type.as_str(),
+        &stored.bucket,
+        &stored.key,
+        &stored.region,
+        &stored.endpoint,
+        &stored.name,
+        &stored.workspace,
+        has_secret,
+        &secret_set_at,
+    ])
+}
+
 async fn screen(
     viewer: &Viewer,
     view: &BucketView,
@@ -203,7 +225,7 @@ fn form(
     html! {
         form.panel method="post" action=(path(viewer, view.bucket.id, "/settings")) {
             div.body.form {
-                input type="hidden" name="version" value=(view.bucket.version);
+                input type="hidden" name="shown" value=(shown_values(view));
                 (bucket_form::provider_cards(&values.card))
                 (bucket_form::stored_location(values, &problems, help))
                 (bucket_form::registration(values, workspaces, &wrong.fields))

@@ -16,7 +16,7 @@ pub(crate) use availability::csv as availability_csv;
 pub(crate) use latency::csv as latency_csv;
 pub(crate) use traffic::csv as traffic_csv;
 
-use bucketry_control::buckets::BucketView;
+use bucketry_control::buckets::{BucketInput, BucketView, UpdatedBucket};
 use bucketry_control::{Error, ResourceKind};
 use bucketry_model::id::BucketId;
 use bucketry_model::role::WorkspaceRole;
@@ -54,6 +54,23 @@ pub(super) fn path(viewer: &Viewer, id: BucketId, tab: &str) -> String {
 /// Whether the viewer may change the bucket.
 fn may_change(viewer: &Viewer, view: &BucketView) -> bool {
     viewer.caller.may(WorkspaceRole::Write, view.bucket.workspace_id)
+}
+
+/// Changes the bucket. When its secret is only sealed again meanwhile, as after the approval of a node, its version grows, too.
+/// That is no reason to refuse a change, which is made once more if the bucket is still as its form has shown it.
+async fn update(
+    viewer: &Viewer,
+    id: BucketId,
+    input: &BucketInput,
+    is_as_shown: impl Fn(&BucketView) -> bool,
+) -> Result<UpdatedBucket, Error> {
+    let (control, caller) = (viewer.control(), &viewer.caller);
+    match control.update_bucket(caller, id, input).await {
+        Err(Error::Conflict) if is_as_shown(&control.bucket(caller, id).await?) => {
+            control.update_bucket(caller, id, input).await
+        }
+        first => first,
+    }
 }
 
 /// Everything above the contents of a tab: title, state, actions, why the bucket is offline, tabs.
