@@ -7,7 +7,7 @@ use bucketry_control::{Error, FieldError};
 pub(crate) type Labels = [(&'static str, &'static str)];
 
 /// Advice about calls and commands, and what it is here.
-const ADVICE: [(&str, &str); 12] = [
+const ADVICE: [(&str, &str); 13] = [
     (
         ", start a node with `bucketry node`, or send \"skipValidation\": true to store it without validation",
         ", or start a node with `bucketry node`",
@@ -22,6 +22,7 @@ const ADVICE: [(&str, &str); 12] = [
     ("set \"master\": true for the bucket", "mark one bucket as the master"),
     (" with PUT /user/", " in the settings: "),
     (": GET /node and `bucketry nodes list` show them", ""),
+    (" (`bucketry nodes approve`)", ", on its page"),
     ("GET /node shows no `rewrap`", "the page of nodes shows no more sealing"),
     (
         ". To remove it all the same and lose these secrets, send force=true (--force)",

@@ -1,8 +1,9 @@
 //! The nodes and regions that a bucket is pinned to, as requests name them.
 
 use bucketry_model::id::{NodeId, OrgId};
-use bucketry_model::node::serves;
+use bucketry_model::node::is_meant_for;
 use bucketry_model::pinning::{BucketPins, InvalidPins, MAX_PINS};
+use bucketry_model::role::Caller;
 
 use crate::{Control, Error, Result};
 
@@ -22,6 +23,17 @@ pub struct PinsInput {
 }
 
 impl Control {
+    /// The pins that a change to `input` would store for a bucket that is pinned to `stored`, or why they are refused. Changes
+    /// nothing.
+    pub async fn check_pins(
+        &self,
+        caller: &Caller,
+        input: &PinsInput,
+        stored: &BucketPins,
+    ) -> Result<BucketPins> {
+        self.read_pins(caller.org_id, Some(input), stored).await
+    }
+
     /// The pins that a request asks for, or the stored ones if it doesn't mention them. Each node must serve the organization
     /// now, unless the bucket is pinned to it already: a node that was removed may come back.
     pub(super) async fn read_pins(
@@ -41,11 +53,15 @@ impl Control {
         let known = self.known_nodes().await?;
         let mut nodes = Vec::new();
         for text in &input.nodes {
-            let is_known = |id: &NodeId| {
-                stored.nodes().contains(id) || known.iter().any(|node| node.id == *id && serves(node, org_id))
-            };
-            let id = text.trim().parse::<NodeId>().ok().filter(is_known);
-            nodes.push(id.ok_or_else(|| unknown(text))?);
+            let id = text.trim().parse::<NodeId>().map_err(|_| unknown(text))?;
+            if !stored.nodes().contains(&id) {
+                let node = known.iter().find(|node| node.id == id && is_meant_for(node, org_id));
+                let node = node.ok_or_else(|| unknown(text))?;
+                if node.is_pending() {
+                    return Err(pending(&node.name));
+                }
+            }
+            nodes.push(id);
         }
         BucketPins::new(nodes, input.regions.iter().cloned()).map_err(refused)
     }
@@ -57,6 +73,13 @@ fn refused(error: InvalidPins) -> Error {
         InvalidPins::TooManyRegions | InvalidPins::Region => REGIONS,
     };
     Error::field(field, error)
+}
+
+fn pending(name: &str) -> Error {
+    let message = format!(
+        "contains {name}, which waits for approval: its public key must be approved first (`bucketry nodes approve`)"
+    );
+    Error::field(NODES, message)
 }
 
 fn unknown(text: &str) -> Error {

@@ -32,15 +32,19 @@ impl Tab {
         format!("/ui/buckets/{}/nodes", self.bucket)
     }
 
-    async fn page(&self) -> String {
-        self.deployment.get(&self.cookie, &self.path()).await.text
+    async fn page(&self) -> Page {
+        self.deployment.get(&self.cookie, &self.path()).await
     }
 
-    /// Sends the form with the version that the page has now.
+    /// Sends the form of the page as it is now.
     async fn save(&self, fields: &[(&str, &str)]) -> Page {
-        let bucket = self.deployment.control.bucket(&self.deployment.owner, self.bucket).await.unwrap();
-        let version = bucket.bucket.version.to_string();
-        let fields = [&[("version", version.as_str())], fields].concat();
+        let shown = self.page().await.field("shown");
+        self.save_shown(&shown, fields).await
+    }
+
+    /// Sends the form of a page that was opened before.
+    async fn save_shown(&self, shown: &str, fields: &[(&str, &str)]) -> Page {
+        let fields = [&[("shown", shown)], fields].concat();
         self.deployment.post(&self.cookie, &self.path(), &fields).await
     }
 
@@ -59,7 +63,7 @@ impl Tab {
 #[tokio::test]
 async fn a_bucket_is_pinned_and_unpinned() {
     let tab = Tab::open().await;
-    let page = tab.page().await;
+    let page = tab.page().await.text;
     assert!(page.contains("Every node that serves your organization serves this bucket."), "{page}");
     assert!(page.contains("1 of 1 node serves it") && page.contains("Other nodes probe it"), "{page}");
     assert!(!page.contains("Serve it from all nodes"), "{page}");
@@ -68,7 +72,7 @@ async fn a_bucket_is_pinned_and_unpinned() {
     assert_eq!(saved.location(), format!("{}?done=bucket-pinned", tab.path()), "{}", saved.text);
     let pins = tab.pins().await;
     assert_eq!((pins.nodes().len(), pins.regions()), (1, &["ap-<1>".to_owned()][..]));
-    let page = tab.page().await;
+    let page = tab.page().await.text;
     assert!(page.contains("Only these serve this bucket: node-1, region ap-&lt;1&gt;."), "{page}");
     assert!(page.contains(&format!("value=\"{node}\" checked")), "{page}");
     let overview = tab.deployment.get(&tab.cookie, &format!("/ui/buckets/{}", tab.bucket)).await.text;
@@ -95,7 +99,7 @@ async fn pins_that_leave_a_bucket_to_nobody_are_asked_about() {
     assert!(tab.pins().await.is_empty());
     let saved = tab.save(&[("regionName", "nowhere"), ("anyway", "yes")]).await;
     assert_eq!(saved.status, StatusCode::SEE_OTHER, "{}", saved.text);
-    let page = tab.page().await;
+    let page = tab.page().await.text;
     assert!(
         page.contains("No node serves this bucket") && page.contains("The bucket is pinned to others"),
         "{page}"
@@ -135,20 +139,84 @@ async fn what_cannot_be_pinned_to_is_said_and_the_choice_stays() {
 async fn pins_that_somebody_else_has_changed_are_not_replaced_unseen() {
     let tab = Tab::open().await;
     let node = tab.node("node-1").await;
-    let before = tab.deployment.control.bucket(&tab.deployment.owner, tab.bucket).await.unwrap();
-    let version = before.bucket.version.to_string();
+    let shown = tab.page().await.field("shown");
     let theirs = PinsInput { nodes: vec![node.clone()], regions: vec!["theirs".to_owned()] };
     let input = BucketInput { pinned_to: Some(theirs), ..BucketInput::default() };
     tab.deployment.control.update_bucket(&tab.deployment.owner, tab.bucket, &input).await.unwrap();
-    let fields = [("version", version.as_str()), ("node", node.as_str())];
-    let page = tab.deployment.post(&tab.cookie, &tab.path(), &fields).await;
+    let page = tab.save_shown(&shown, &[("node", &node)]).await;
     assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
-    for part in ["Somebody else has changed this bucket", "node-1, region theirs."] {
+    for part in ["Somebody else has changed the pins of this bucket", "node-1, region theirs."] {
         assert!(page.text.contains(part), "{part}: {}", page.text);
     }
     assert_eq!(tab.pins().await.regions(), ["theirs"]);
     assert_eq!(tab.save(&[("node", &node)]).await.status, StatusCode::SEE_OTHER);
     assert!(tab.pins().await.regions().is_empty());
+}
+
+#[tokio::test]
+async fn other_changes_of_the_bucket_do_not_concern_its_pins() {
+    let tab = Tab::open().await;
+    let node = tab.node("node-1").await;
+    let shown = tab.page().await.field("shown");
+    // As after each approval and removal of a node.
+    tab.deployment.seal_again(tab.bucket).await;
+    let input = BucketInput { name: Some("pictures".to_owned()), ..BucketInput::default() };
+    tab.deployment.control.update_bucket(&tab.deployment.owner, tab.bucket, &input).await.unwrap();
+    let saved = tab.save_shown(&shown, &[("node", &node)]).await;
+    assert_eq!(saved.status, StatusCode::SEE_OTHER, "{}", saved.text);
+    assert_eq!(tab.pins().await.nodes().len(), 1);
+}
+
+#[tokio::test]
+async fn a_node_that_waits_for_approval_is_not_offered_and_named_if_it_is_chosen() {
+    let tab = Tab::open().await;
+    let (id, recipient) = tab.deployment.pending_node("far-away").await;
+    let id = id.to_string();
+    let page = tab.page().await.text;
+    assert!(page.contains("value=\"here\"") && !page.contains(&format!("value=\"{id}\"")), "{page}");
+    // By its name, or from a page that was opened before.
+    for fields in [[("nodeName", "far-away")], [("node", id.as_str())]] {
+        for anyway in [&[][..], &[("anyway", "yes")]] {
+            let refused = tab.save(&[&fields, anyway].concat()).await;
+            assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+            assert!(
+                refused.text.contains(
+                    "contains far-away, which waits for approval: its public key must be approved first, on its page."
+                ),
+                "{}",
+                refused.text
+            );
+            assert!(!refused.text.contains("None of these nodes"), "{}", refused.text);
+            assert!(!refused.text.contains("A removed node"), "{}", refused.text);
+        }
+    }
+    tab.deployment
+        .control
+        .approve_node(&tab.deployment.owner, id.parse().unwrap(), &recipient)
+        .await
+        .unwrap();
+    assert!(tab.page().await.text.contains(&format!("value=\"{id}\"")));
+    let saved = tab.save(&[("node", &id)]).await;
+    assert_eq!(saved.status, StatusCode::SEE_OTHER, "{}", saved.text);
+
+    // It was stopped, and comes back with another key.
+    tab.deployment.clock.advance(SignedDuration::from_hours(1));
+    tab.deployment.pending_node("far-away").await;
+    let page = tab.page().await.text;
+    assert!(
+        page.contains(&format!("value=\"{id}\" checked")) && page.contains("here, waits for approval"),
+        "{page}"
+    );
+    let notice = &page[page.find("No node serves this bucket").unwrap()..];
+    assert!(notice.contains("far-away waits for approval. Its public key must be approved"), "{page}");
+    let asked = tab.save(&[("node", &id)]).await;
+    assert!(
+        asked.text.contains("far-away waits for approval, so no node would serve the bucket."),
+        "{}",
+        asked.text
+    );
+    let saved = tab.save(&[("node", &id), ("anyway", "yes")]).await;
+    assert_eq!(saved.status, StatusCode::SEE_OTHER, "{}", saved.text);
 }
 
 #[tokio::test]
@@ -169,13 +237,14 @@ async fn readers_see_the_nodes_and_cannot_pin() {
 async fn with_many_nodes_the_form_stays_small_and_takes_names() {
     let tab = Tab::open().await;
     for number in 0..70 {
-        tab.deployment.pending_node(&format!("zone-{number:02}")).await;
+        let (id, recipient) = tab.deployment.pending_node(&format!("zone-{number:02}")).await;
+        tab.deployment.control.approve_node(&tab.deployment.owner, id, &recipient).await.unwrap();
     }
-    let page = tab.page().await;
+    let page = tab.page().await.text;
     assert_eq!(page.matches("name=\"node\"").count(), 60, "{page}");
     let saved = tab.save(&[("nodeName", "NODE-1")]).await;
     assert_eq!(saved.status, StatusCode::SEE_OTHER, "{}", saved.text);
-    let page = tab.page().await;
+    let page = tab.page().await.text;
     let boxes = page.find("name=\"node\" value=\"").unwrap() + 19;
     assert!(page[boxes..].starts_with(&tab.node("node-1").await), "what is chosen comes first: {page}");
 }
@@ -205,7 +274,7 @@ async fn each_node_shows_what_it_sees() {
     tab.deployment.control.approve_node(&tab.deployment.owner, far, &recipient).await.unwrap();
     tab.deployment.heartbeat("node-1", vec![probe]).await;
     tab.deployment.heartbeat("far", vec![failed]).await;
-    let page = tab.page().await;
+    let page = tab.page().await.text;
     for part in
         ["42\u{a0}ms", "The key &lt;is&gt; refused.", "https://far.example.com", "2 of 2 nodes serve it"]
     {

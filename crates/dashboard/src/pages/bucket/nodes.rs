@@ -12,8 +12,8 @@ use maud::{Markup, html};
 
 use super::super::live::bucket_topic;
 use super::super::node;
-use super::pins::{ChosenPins, LABELS, OfferedPins, form, in_words, is_served_by_none};
-use super::{may_change, path, read, top};
+use super::pins::{ChosenPins, LABELS, OfferedPins, form, in_words, shown_pins, unserved};
+use super::{may_change, path, read, top, update};
 use crate::failure::PageError;
 use crate::field_values::{FieldValues, SentForm};
 use crate::form_problems::FormProblems;
@@ -34,6 +34,14 @@ struct PinsForm {
     problems: FormProblems,
     /// Whether the pins were not stored only because no node would serve the bucket.
     asks_anyway: bool,
+}
+
+impl PinsForm {
+    /// Notes why nothing was stored.
+    fn refused(&mut self, problems: FormProblems) -> Result<bool, PageError> {
+        self.problems = problems;
+        Ok(false)
+    }
 }
 
 /// `GET`
@@ -61,34 +69,53 @@ async fn pin(viewer: &Viewer, id: &str, fields: &FieldValues) -> Result<FormOutc
         return Err(Error::Forbidden(message.to_owned()).into());
     }
     let known = viewer.control().nodes(&viewer.caller).await?;
-    let chosen = ChosenPins::sent(fields);
-    let mut asks_anyway = false;
-    let problems = match chosen.input(&known) {
-        Err(problems) => problems,
-        // Somebody else's pins would be replaced unseen.
-        Ok(_) if fields.text("version") != view.bucket.version.to_string() => FormProblems::of_form(
-            "Somebody else has changed this bucket in the meantime. The boxes show your choice. Save again to replace what is \
-             stored now.",
-        ),
-        Ok(pins) if !fields.has("anyway") && is_served_by_none(&pins, &known) => {
-            asks_anyway = true;
-            FormProblems::of_form("None of these nodes is connected, so no node would serve the bucket.")
-        }
-        Ok(pins) => {
-            let input = BucketInput { pinned_to: Some(pins), ..BucketInput::default() };
-            match viewer.control().update_bucket(&viewer.caller, view.bucket.id, &input).await {
-                Ok(_) => {
-                    let to = format!("/buckets/{}/nodes", view.bucket.id);
-                    return Ok(FormOutcome::Moved(viewer.links().ui_with(to, &[("done", "bucket-pinned")])));
-                }
-                Err(error) => FormProblems::of(error, LABELS)?,
-            }
-        }
-    };
-    // With the version that is stored now: sending the form again replaces what this page shows.
+    let mut sent = PinsForm { chosen: ChosenPins::sent(fields), ..PinsForm::default() };
+    if store(viewer, &view, fields, &known, &mut sent).await? {
+        let to = format!("/buckets/{}/nodes", view.bucket.id);
+        return Ok(FormOutcome::Moved(viewer.links().ui_with(to, &[("done", "bucket-pinned")])));
+    }
+    // With the pins that are stored now: sending the form again replaces what this page shows.
     let view = read(viewer, id).await?;
-    let screen = screen(viewer, &view, &PinsForm { chosen, problems, asks_anyway }).await?;
+    let screen = screen(viewer, &view, &sent).await?;
     Ok(screen.with_status(StatusCode::UNPROCESSABLE_ENTITY).into())
+}
+
+/// Stores what was chosen, and returns whether it did. If not, `sent` has the reason.
+async fn store(
+    viewer: &Viewer,
+    view: &BucketView,
+    fields: &FieldValues,
+    known: &[NodeView],
+    sent: &mut PinsForm,
+) -> Result<bool, PageError> {
+    let (control, caller) = (viewer.control(), &viewer.caller);
+    let stored = &view.bucket.pinned_to;
+    let input = match sent.chosen.input(known) {
+        Ok(input) => input,
+        Err(problems) => return sent.refused(problems),
+    };
+    let pins = match control.check_pins(caller, &input, stored).await {
+        Ok(pins) => pins,
+        Err(error) => return sent.refused(FormProblems::of(error, LABELS)?),
+    };
+    // Somebody else's pins would be replaced unseen.
+    if fields.text("shown") != shown_pins(stored) {
+        return sent.refused(FormProblems::of_form(
+            "Somebody else has changed the pins of this bucket in the meantime. The boxes show your choice. Save again to \
+             replace what is stored now.",
+        ));
+    }
+    if let Some(why) = unserved(&pins, known).filter(|_| !fields.has("anyway")) {
+        sent.asks_anyway = true;
+        let message = format!("{}, so no node would serve the bucket. {}", why.reason(), why.advice());
+        return sent.refused(FormProblems::of_form(message.trim_end()));
+    }
+    let input = BucketInput { pinned_to: Some(input), ..BucketInput::default() };
+    let is_as_shown = |now: &BucketView| now.bucket.pinned_to == *stored;
+    match update(viewer, view.bucket.id, &input, is_as_shown).await {
+        Ok(_) => Ok(true),
+        Err(error) => sent.refused(FormProblems::of(error, LABELS)?),
+    }
 }
 
 async fn screen(viewer: &Viewer, view: &BucketView, sent: &PinsForm) -> Result<Screen, PageError> {
@@ -105,9 +132,8 @@ async fn screen(viewer: &Viewer, view: &BucketView, sent: &PinsForm) -> Result<S
             div.body { p.what { (in_words(&view.bucket.pinned_to, &known)) } }
             @if may_change {
                 (form(&OfferedPins {
-                    action: &path(viewer, view.bucket.id, "/nodes"), version: view.bucket.version, known: &known,
-                    is_pinned: !view.bucket.pinned_to.is_empty(), chosen: &sent.chosen, problems: &sent.problems,
-                    asks_anyway: sent.asks_anyway,
+                    action: &path(viewer, view.bucket.id, "/nodes"), known: &known, stored: &view.bucket.pinned_to,
+                    chosen: &sent.chosen, problems: &sent.problems, asks_anyway: sent.asks_anyway,
                 }))
             }
         }
@@ -159,12 +185,12 @@ fn table(viewer: &Viewer, view: &BucketView, known: &[NodeView], reports: &[Node
     let topics = format!("{} nodes", bucket_topic(view.bucket.id));
     html! {
         div.stack #bucket-nodes data-refresh=(topics) {
-            @if serving == 0 && !pins.is_empty() {
+            @if let Some(why) = unserved(pins, known) {
                 (notice(
                     Mark::Bad, "No node serves this bucket",
                     html! {
-                        "None of the nodes that it is pinned to is connected. At other gateways, clients find no such bucket (404). "
-                        "Start one of these nodes, or change the pins below."
+                        "It is pinned to nodes that don’t serve it now. " (why.reason()) ". " (why.advice())
+                        " Or change the pins below. At other gateways, clients find no such bucket (404)."
                     },
                     None,
                 ))

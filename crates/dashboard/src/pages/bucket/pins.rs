@@ -8,6 +8,7 @@ use bucketry_model::id::NodeId;
 use bucketry_model::pinning::{BucketPins, MAX_PINS};
 use maud::{Markup, html};
 
+use crate::digest::digest;
 use crate::field_values::FieldValues;
 use crate::form_problems::FormProblems;
 use crate::human;
@@ -75,12 +76,61 @@ impl ChosenPins {
     }
 }
 
-/// Whether pins leave the bucket to nodes none of which serves clients now. Pins that can't be stored leave it as it is.
-pub(super) fn is_served_by_none(input: &PinsInput, known: &[NodeView]) -> bool {
-    let nodes = input.nodes.iter().filter_map(|id| id.parse::<NodeId>().ok());
-    let Ok(pins) = BucketPins::new(nodes, input.regions.iter().cloned()) else { return false };
-    let serves = |view: &NodeView| view.serves_applications() && pins.admit(view.node.id, &view.node.region);
-    !pins.is_empty() && !known.iter().any(serves)
+/// Why none of the nodes that a bucket is pinned to serves it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unserved<'a> {
+    /// The node of this name would, but waits for approval.
+    Pending(&'a str),
+    /// Those that are connected have no public key, so they open no secrets.
+    WithoutKey,
+    /// None is connected.
+    Silent,
+}
+
+impl Unserved<'_> {
+    /// The reason, as a clause without a full stop.
+    pub(super) fn reason(self) -> String {
+        match self {
+            Self::Pending(name) => format!("{name} waits for approval"),
+            Self::WithoutKey => {
+                "None of these nodes has a public key, without which it opens no secrets".to_owned()
+            }
+            Self::Silent => "None of these nodes is connected".to_owned(),
+        }
+    }
+
+    /// What to do about it, as a sentence. May be empty.
+    pub(super) fn advice(self) -> &'static str {
+        match self {
+            Self::Pending(_) => "Its public key must be approved first, on its page.",
+            Self::WithoutKey => "",
+            Self::Silent => "Start one of them.",
+        }
+    }
+}
+
+/// Why pins leave the bucket to nobody now. `None` if a node serves it, or if it isn't pinned.
+pub(super) fn unserved<'a>(pins: &BucketPins, known: &'a [NodeView]) -> Option<Unserved<'a>> {
+    let mut reason = Unserved::Silent;
+    for view in known.iter().filter(|view| pins.admit(view.node.id, &view.node.region)) {
+        if pins.is_empty() || view.serves_applications() {
+            return None;
+        }
+        if view.node.is_pending() {
+            reason = Unserved::Pending(&view.node.name);
+        } else if view.connected && reason == Unserved::Silent {
+            reason = Unserved::WithoutKey;
+        }
+    }
+    (!pins.is_empty()).then_some(reason)
+}
+
+/// A digest of the pins that a form shows, to notice if they are others when it is sent.
+pub(super) fn shown_pins(pins: &BucketPins) -> String {
+    let nodes: Vec<String> = pins.nodes().iter().map(ToString::to_string).collect();
+    let regions = pins.regions().iter().map(String::as_str);
+    // No id is empty, so this divides the two.
+    digest(nodes.iter().map(String::as_str).chain([""]).chain(regions))
 }
 
 /// Which nodes serve a bucket with these pins, as a sentence.
@@ -104,22 +154,35 @@ pub(super) fn names(pins: &BucketPins, known: &[NodeView]) -> Vec<String> {
 /// The form, and what it offers.
 pub(super) struct OfferedPins<'a> {
     pub(super) action: &'a str,
-    /// The version of the bucket that the page shows.
-    pub(super) version: i64,
     pub(super) known: &'a [NodeView],
-    pub(super) is_pinned: bool,
+    /// The pins that are stored, as the page shows them.
+    pub(super) stored: &'a BucketPins,
     pub(super) chosen: &'a ChosenPins,
     pub(super) problems: &'a FormProblems,
     /// Whether to ask if the pins are meant although no node would serve the bucket.
     pub(super) asks_anyway: bool,
 }
 
+impl OfferedPins<'_> {
+    /// The nodes that have boxes. One that waits for approval can't be pinned to, unless the bucket is already: its key has
+    /// changed since.
+    fn nodes(&self) -> impl Iterator<Item = &NodeView> {
+        let has_box = |view: &NodeView| {
+            let id = view.node.id;
+            !view.node.is_pending()
+                || self.stored.nodes().contains(&id)
+                || self.chosen.nodes.contains(&id.to_string())
+        };
+        self.known.iter().filter(move |view| has_box(view))
+    }
+}
+
 pub(super) fn form(offered: &OfferedPins<'_>) -> Markup {
     let (chosen, problems) = (offered.chosen, offered.problems);
-    let has_more_nodes = offered.known.len() > OFFERED || !chosen.node_name.is_empty();
+    let has_more_nodes = offered.nodes().count() > OFFERED || !chosen.node_name.is_empty();
     html! {
         form.body.form method="post" action=(offered.action) {
-            input type="hidden" name="version" value=(offered.version);
+            input type="hidden" name="shown" value=(shown_pins(offered.stored));
             p.quiet {
                 "Without a choice, every node serves the bucket. With pins, only the chosen nodes, and all nodes in the chosen \
                  regions, receive the bucket, serve it to clients, probe and validate it. At other gateways, clients find no such \
@@ -141,12 +204,12 @@ pub(super) fn form(offered: &OfferedPins<'_>) -> Markup {
             @if offered.asks_anyway {
                 (tick(
                     "anyway", "Pin it all the same",
-                    "Clients can’t reach the bucket until one of these nodes is connected.", false,
+                    "Clients can’t reach the bucket until one of these nodes serves it.", false,
                 ))
             }
             div.acts {
                 button.btn.main-act { "Save pins" }
-                @if offered.is_pinned { button.btn name="unpin" value="yes" { "Serve it from all nodes" } }
+                @if !offered.stored.is_empty() { button.btn name="unpin" value="yes" { "Serve it from all nodes" } }
             }
         }
     }
@@ -156,8 +219,12 @@ pub(super) fn form(offered: &OfferedPins<'_>) -> Markup {
 fn nodes(offered: &OfferedPins<'_>) -> Markup {
     let chosen = &offered.chosen.nodes;
     let mut boxes: Vec<(String, String, String)> = Vec::new();
-    for view in offered.known {
-        let state = if view.connected { "" } else { ", silent" };
+    for view in offered.nodes() {
+        let state = match (view.node.is_pending(), view.connected) {
+            (true, _) => ", waits for approval",
+            (false, false) => ", silent",
+            (false, true) => "",
+        };
         let about = format!("{}{state}", view.node.region);
         boxes.push((view.node.id.to_string(), view.node.name.clone(), about));
     }
@@ -180,7 +247,7 @@ fn regions(offered: &OfferedPins<'_>) -> Markup {
     for region in &offered.chosen.regions {
         found.entry(region.to_ascii_lowercase()).or_insert((region, 0));
     }
-    for view in offered.known.iter().filter(|view| !view.node.region.is_empty()) {
+    for view in offered.nodes().filter(|view| !view.node.region.is_empty()) {
         found.entry(view.node.region.to_ascii_lowercase()).or_insert((&view.node.region, 0)).1 += 1;
     }
     let named = found.into_values();
@@ -244,14 +311,29 @@ mod tests {
     }
 
     #[test]
-    fn only_pins_that_no_connected_node_matches_leave_a_bucket_to_nobody() {
-        let pins = |regions: &[&str]| PinsInput {
-            nodes: Vec::new(),
-            regions: regions.iter().map(|name| (*name).to_owned()).collect(),
-        };
-        assert!(is_served_by_none(&pins(&["eu"]), &[]));
-        assert!(!is_served_by_none(&pins(&[]), &[]), "it isn't pinned");
-        assert!(!is_served_by_none(&pins(&["a\nb"]), &[]), "it can't be stored");
+    fn pins_to_a_region_without_nodes_leave_a_bucket_to_nobody() {
+        let pins =
+            |regions: &[&str]| BucketPins::new([], regions.iter().map(|name| (*name).to_owned())).unwrap();
+        assert_eq!(unserved(&pins(&["eu"]), &[]), Some(Unserved::Silent));
+        assert_eq!(unserved(&pins(&[]), &[]), None, "it isn't pinned");
+    }
+
+    #[test]
+    fn other_pins_are_noticed() {
+        let node = || ["0197a3b0-0000-7000-8000-0000000000aa".parse().unwrap()];
+        let regions = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let shown = |pins: BucketPins| shown_pins(&pins);
+        let all = [
+            shown(BucketPins::default()),
+            shown(BucketPins::new(node(), []).unwrap()),
+            shown(BucketPins::new(node(), regions(&["eu"])).unwrap()),
+            shown(BucketPins::new([], regions(&["eu"])).unwrap()),
+            shown(BucketPins::new([], regions(&["0197a3b0-0000-7000-8000-0000000000aa"])).unwrap()),
+        ];
+        for (index, one) in all.iter().enumerate() {
+            assert!(!all[index + 1..].contains(one), "{all:?}");
+        }
+        assert_eq!(shown(BucketPins::default()), all[0]);
     }
 
     #[test]
@@ -263,9 +345,8 @@ mod tests {
         let pins = pins.unwrap();
         let html = form(&OfferedPins {
             action: "/ui",
-            version: 1,
             known: &[],
-            is_pinned: true,
+            stored: &pins,
             chosen: &ChosenPins::stored(&pins),
             problems: &FormProblems::default(),
             asks_anyway: false,
