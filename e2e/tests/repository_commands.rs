@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bucketry_e2e::{
-    ADMIN, CommandLine, OPEN_BUCKET, Result, Server, each, eventually, list, options, run_python,
+    ADMIN, CommandLine, OPEN_BUCKET, Result, Server, each, eventually, list, options, query, run_python,
     shared_s3_endpoint, text,
 };
 use serde_json::{Value, json};
@@ -30,6 +30,54 @@ async fn deployment() -> Result<(Server, CommandLine)> {
     ];
     terminal.text(&add).await?;
     Ok((server, terminal))
+}
+
+/// Changes a token and a key to values that only a newer version knows.
+const NEWER_VALUES: [&str; 2] = [
+    "UPDATE tokens SET kind = 'NEWER' WHERE name = 'script'",
+    "UPDATE repository_keys SET access = 'NEWER' WHERE name = 'laptop'",
+];
+const CHANGE_DATABASE: &str = r"
+import json, sqlite3, sys
+with sqlite3.connect(sys.argv[1] + '/bucketry.db') as database:
+    print(json.dumps([database.execute(one).rowcount for one in sys.argv[2:]]))
+";
+
+/// Stores what a server of a newer version would store.
+async fn store_newer_values(server: &Server) -> Result<()> {
+    let Some(database) = server.database() else {
+        let directory = server.data_dir().to_string_lossy();
+        let args = [&[&*directory][..], &NEWER_VALUES].concat();
+        assert_eq!(run_python(CHANGE_DATABASE, &args).await?, json!([1, 1]));
+        return Ok(());
+    };
+    for statement in NEWER_VALUES {
+        query(database, statement).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_token_and_a_key_that_no_list_shows_are_revoked_by_their_ids() -> Result<()> {
+    let (server, terminal) = deployment().await?;
+    terminal.text(&["repo", "add", "Media", "--bucket", "Photos"]).await?;
+    let key = terminal.json(&["key", "add", "laptop", "--repo", "Media"]).await?;
+    let token = terminal.json(&["token", "add", "script"]).await?;
+    let (key, token) = (text(&key["id"]), text(&token["id"]));
+    store_newer_values(&server).await?;
+    assert!(!terminal.text(&["token", "list"]).await?.contains("script"));
+    assert!(!terminal.text(&["key", "list", "--repo", "Media"]).await?.contains("laptop"));
+    let revoked = terminal.text(&["token", "rm", token]).await?;
+    assert_eq!(revoked, format!("revoked {token}\n"));
+    let revoked = terminal.json(&["key", "rm", key, "--repo", "Media"]).await?;
+    assert_eq!(revoked, json!({ "revoked": key }));
+
+    let gone = terminal.run(&["token", "rm", token]).await?.with_status(1)?;
+    assert!(gone.stderr.contains("you have no token"), "{gone:?}");
+    let gone = terminal.run(&["key", "rm", key, "--repo", "Media"]).await?.with_status(1)?;
+    assert!(gone.stderr.contains("Media has no key"), "{gone:?}");
+    terminal.run(&["key", "update", key, "--repo", "Media", "--name", "x"]).await?.with_status(1)?;
+    Ok(())
 }
 
 #[tokio::test]

@@ -3,12 +3,14 @@
 use bucketry_api_types::repository::Repo;
 use bucketry_api_types::repository_key::RepoKey;
 use bucketry_client::ApiClient;
+use bucketry_model::id::RepoKeyId;
 use serde_json::json;
 
+use crate::confirmation::Confirmation;
 use crate::connect::new_secret;
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
-use crate::named::{NamedResource, find_repository, one_named};
+use crate::named::{ListedOrId, NamedResource, find_repository, one_named_or_id};
 use crate::output;
 use crate::remote::Remote;
 use crate::repository_arguments::KeyCommand;
@@ -59,7 +61,10 @@ pub(crate) async fn run(remote: &Remote, command: KeyCommand) -> Result<()> {
                 return Err(Failure::usage("nothing to change: pass --name or --access"));
             }
             let repo = find_repository(&client, &repo).await?;
-            let key = find_key(&client, &repo, &key).await?;
+            let key = match choose(client.repository_keys(repo.id).await?, &repo, &key)? {
+                ListedOrId::Listed(key) => key,
+                ListedOrId::Id(_) => return Err(Failure::failed(missing(&repo, &key))),
+            };
             let access = access.map_or(key.access_type, Into::into);
             let name = name.unwrap_or_else(|| key.name.into_owned());
             client.update_repository_key(repo.id, key.id, &name, access).await?;
@@ -68,24 +73,46 @@ pub(crate) async fn run(remote: &Remote, command: KeyCommand) -> Result<()> {
         }
         KeyCommand::Rm { key, repo, confirmation } => {
             let repo = find_repository(&client, &repo).await?;
-            let key = find_key(&client, &repo, &key).await?;
-            confirmation.ask(&format!(
-                "Revoke the key {} ({}) of {}? Applications that use it lose access within seconds. Its secret is \
-                 destroyed, which can't be undone.",
-                key.name, key.key, repo.name
-            ))?;
-            client.revoke_repository_key(repo.id, key.id).await?;
-            let sentence = format!("revoked {} ({})", key.name, key.key);
-            output::done(remote.json, &json!({ "revoked": key.id }), &sentence)
+            revoke(remote, &client, &repo, &key, confirmation).await
         }
     }
 }
 
+async fn revoke(
+    remote: &Remote,
+    client: &ApiClient,
+    repo: &Repo<'_>,
+    text: &str,
+    confirmation: Confirmation,
+) -> Result<()> {
+    let (id, name) = match choose(client.repository_keys(repo.id).await?, repo, text)? {
+        ListedOrId::Listed(key) => (key.id, format!("{} ({})", key.name, key.key)),
+        ListedOrId::Id(id) => (id, id.to_string()),
+    };
+    confirmation.ask(&format!(
+        "Revoke the key {name} of {}? Applications that use it lose access within seconds. Its secret is destroyed, which \
+         can't be undone.",
+        repo.name
+    ))?;
+    client.revoke_repository_key(repo.id, id).await.map_err(|error| match error.status() {
+        Some(404) => Failure::failed(missing(repo, text)),
+        _ => error.into(),
+    })?;
+    output::done(remote.json, &json!({ "revoked": id }), &format!("revoked {name}"))
+}
+
+fn missing(repo: &Repo<'_>, text: &str) -> String {
+    format!("{} has no key {text:?}; `bucketry key list --repo {:?}` shows its keys", repo.name, repo.name)
+}
+
 /// Finds a key by access key id, by id, or by a name that only one key has.
-async fn find_key(client: &ApiClient, repo: &Repo<'_>, text: &str) -> Result<RepoKey<'static>> {
-    let mut keys = client.repository_keys(repo.id).await?;
+fn choose<'a>(
+    mut keys: Vec<RepoKey<'a>>,
+    repo: &Repo<'_>,
+    text: &str,
+) -> Result<ListedOrId<RepoKey<'a>, RepoKeyId>> {
     if let Some(at) = keys.iter().position(|key| key.key == text || key.id.to_string() == text) {
-        return Ok(keys.swap_remove(at));
+        return Ok(ListedOrId::Listed(keys.swap_remove(at)));
     }
     let wanted = text.trim().to_lowercase();
     keys.retain(|key| key.name.to_lowercase() == wanted);
@@ -94,10 +121,32 @@ async fn find_key(client: &ApiClient, repo: &Repo<'_>, text: &str) -> Result<Rep
         note: key.access_type.as_str().to_owned(),
         value: key,
     });
-    one_named("keys", text, named.collect(), || {
-        format!(
-            "{} has no key {text:?}; `bucketry key list --repo {:?}` shows its keys",
-            repo.name, repo.name
-        )
-    })
+    one_named_or_id("keys", text, named.collect(), || missing(repo, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_is_not_in_the_list_is_left_to_the_server() {
+        let repo: Repo<'_> = serde_json::from_value(json!({
+            "id": "0197a3b0-0000-7000-8000-0000000000cc", "name": "Media", "mode": "NORMAL", "storageType": "s3",
+            "workspaceId": "0197a3b0-0000-7000-8000-0000000000dd", "createdAt": "2026-03-01T10:00:00Z",
+            "updatedAt": "2026-03-01T10:00:00Z", "buckets": [], "apiKeys": [],
+        }))
+        .unwrap();
+        let key = json!({
+            "id": "0197a3b0-0000-7000-8000-0000000000aa", "name": "Laptop", "accessType": "READ", "key": "BKTEXAMPLE",
+            "createdAt": "2026-03-01T10:00:00Z",
+        });
+        let all = || vec![serde_json::from_value::<RepoKey<'_>>(key.clone()).unwrap()];
+        let listed = |text: &str| matches!(choose(all(), &repo, text), Ok(ListedOrId::Listed(_)));
+        assert!(listed("laptop") && listed("BKTEXAMPLE") && listed("0197a3b0-0000-7000-8000-0000000000aa"));
+        let other = "0197a3b0-0000-7000-8000-0000000000bb";
+        let Ok(ListedOrId::Id(id)) = choose(all(), &repo, other) else { panic!("it may exist") };
+        assert_eq!(id.to_string(), other);
+        let failure = choose(all(), &repo, "BKTOTHER").unwrap_err();
+        assert!(failure.message().starts_with("Media has no key \"BKTOTHER\""), "{failure:?}");
+    }
 }

@@ -1,6 +1,7 @@
 //! Finds things by the names that people know them by, and says which there are if a name isn't enough.
 
 use std::fmt::Write as _;
+use std::str::FromStr;
 
 use bucketry_api_types::bucket::BucketInfo;
 use bucketry_api_types::repository::Repo;
@@ -23,6 +24,27 @@ pub(crate) struct NamedResource<T> {
     /// What distinguishes it from others of its name. May be empty.
     pub(crate) note: String,
     pub(crate) value: T,
+}
+
+/// What a command names: an entry of a list, or an id that the list doesn't have. A server leaves out what only a newer version
+/// can read, and revokes it by its id all the same.
+#[derive(Debug)]
+pub(crate) enum ListedOrId<T, I> {
+    Listed(T),
+    Id(I),
+}
+
+/// Like [`one_named`]. If nothing has the name, but it is an id, the server decides.
+pub(crate) fn one_named_or_id<T, I: FromStr>(
+    kinds: &str,
+    name_or_id: &str,
+    found: Vec<NamedResource<T>>,
+    missing: impl FnOnce() -> String,
+) -> Result<ListedOrId<T, I>> {
+    match name_or_id.trim().parse() {
+        Ok(id) if found.is_empty() => Ok(ListedOrId::Id(id)),
+        _ => one_named(kinds, name_or_id, found, missing).map(ListedOrId::Listed),
+    }
 }
 
 /// The only one of this name. `missing` is the message if there is none.

@@ -2,13 +2,15 @@
 
 use bucketry_api_types::token::{NewTokenRequest, Token, TokenType};
 use bucketry_client::ApiClient;
+use bucketry_model::id::TokenId;
 use bucketry_model::role::WorkspaceRole;
 use serde_json::json;
 
 use crate::arguments::TokenCommand;
+use crate::confirmation::Confirmation;
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
-use crate::named::{NamedResource, one_named};
+use crate::named::{ListedOrId, NamedResource, one_named_or_id};
 use crate::output;
 use crate::remote::Remote;
 use crate::table::{Cell, Column, Table};
@@ -63,31 +65,74 @@ pub(crate) async fn run(remote: &Remote, command: TokenCommand) -> Result<()> {
             ));
             Ok(())
         }
-        TokenCommand::Rm { token, confirmation } => {
-            let token = find_token(&client, &token).await?;
+        TokenCommand::Rm { token, confirmation } => revoke(remote, &client, &token, confirmation).await,
+    }
+}
+
+async fn revoke(
+    remote: &Remote,
+    client: &ApiClient,
+    name_or_id: &str,
+    confirmation: Confirmation,
+) -> Result<()> {
+    let (id, name, question) = match choose(client.tokens().await?, name_or_id)? {
+        ListedOrId::Listed(token) => {
             let (what, effect) = match token.kind {
                 TokenType::Session | TokenType::Browser => ("End the session", "Its user must log in again"),
                 TokenType::Api => ("Revoke the token", "Programs that use it lose access immediately"),
             };
-            let name = &token.name;
-            confirmation.ask(&format!("{what} {name}? {effect}, which can't be undone."))?;
-            client.revoke_token(token.id).await?;
-            output::done(remote.json, &json!({ "revoked": token.id }), &format!("revoked {name}"))
+            let question = format!("{what} {}? {effect}, which can't be undone.", token.name);
+            (token.id, token.name, question)
         }
-    }
+        ListedOrId::Id(id) => {
+            let question = format!(
+                "Revoke the token or session {id}, which isn't in the list of yours? Programs that use it lose access \
+                 immediately, which can't be undone."
+            );
+            (id, id.to_string(), question)
+        }
+    };
+    confirmation.ask(&question)?;
+    client.revoke_token(id).await.map_err(|error| match error.status() {
+        Some(404) => Failure::failed(missing(name_or_id)),
+        _ => error.into(),
+    })?;
+    output::done(remote.json, &json!({ "revoked": id }), &format!("revoked {name}"))
+}
+
+fn missing(name_or_id: &str) -> String {
+    format!("you have no token {name_or_id:?}; `bucketry token list` shows your tokens and sessions")
 }
 
 /// Finds a token or session by id, or by a name that only one has.
-async fn find_token(client: &ApiClient, name_or_id: &str) -> Result<Token> {
+fn choose(mut found: Vec<Token>, name_or_id: &str) -> Result<ListedOrId<Token, TokenId>> {
     let wanted = name_or_id.trim().to_lowercase();
-    let mut found = client.tokens().await?;
     found.retain(|token| token.id.to_string() == wanted || token.name.to_lowercase() == wanted);
     let named = found.into_iter().map(|token| NamedResource {
         id: token.id.to_string(),
         note: format!("created {}", token.created_at),
         value: token,
     });
-    one_named("tokens", name_or_id, named.collect(), || {
-        format!("you have no token {name_or_id:?}; `bucketry token list` shows your tokens and sessions")
-    })
+    one_named_or_id("tokens", name_or_id, named.collect(), || missing(name_or_id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_is_not_in_the_list_is_left_to_the_server() {
+        let token = json!({
+            "id": "0197a3b0-0000-7000-8000-0000000000aa", "type": "API", "name": "Script",
+            "createdAt": "2026-03-01T10:00:00Z", "current": false,
+        });
+        let all = || vec![serde_json::from_value::<Token>(token.clone()).unwrap()];
+        let listed = |text: &str| matches!(choose(all(), text), Ok(ListedOrId::Listed(_)));
+        assert!(listed("script") && listed("0197A3B0-0000-7000-8000-0000000000aa"));
+        let other = "0197a3b0-0000-7000-8000-0000000000bb";
+        let Ok(ListedOrId::Id(id)) = choose(all(), &format!(" {other} ")) else { panic!("it may exist") };
+        assert_eq!(id.to_string(), other);
+        let failure = choose(all(), "scripts").unwrap_err();
+        assert!(failure.message().starts_with("you have no token \"scripts\""), "{failure:?}");
+    }
 }
