@@ -1,6 +1,7 @@
 //! The document around the contents of a page: head, side bar, main part.
 
 use axum::response::{IntoResponse as _, Response};
+use bucketry_control::nodes::NodesToApprove;
 use bucketry_control::{Control, Result};
 use bucketry_model::role::{Caller, OrgRole, WorkspaceRole};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
@@ -17,6 +18,9 @@ use crate::parts::notice;
 use crate::screen::{Screen, Section};
 use crate::wording::confirmation;
 
+/// How many of the nodes that wait for approval are named.
+const WAITING_NAMED: usize = 3;
+
 /// Who looks at the page, as the side bar shows it.
 pub(crate) struct SignedInPerson {
     pub(crate) name: String,
@@ -25,6 +29,8 @@ pub(crate) struct SignedInPerson {
     pub(crate) organization: String,
     /// How many buckets and repositories the organization has, for those who see all of them.
     counts: Option<(u64, u64)>,
+    /// The nodes that wait for this person's approval. Those that are named are few.
+    pub(crate) waiting: NodesToApprove,
     is_administrator: bool,
     reads_people: bool,
     reads_notifications: bool,
@@ -48,6 +54,7 @@ impl SignedInPerson {
                 .org_role
                 .is_global()
                 .then_some((organization.bucket_count, organization.repo_count)),
+            waiting: control.nodes_to_approve(caller, WAITING_NAMED).await?,
             is_administrator: caller.may_in_org(OrgRole::Administrators),
             reads_people: caller.may_in_org(OrgRole::Workspaces),
             reads_notifications: caller.may_somewhere(WorkspaceRole::Read),
@@ -156,27 +163,35 @@ fn entry(
     picture: Icon,
     label: &str,
     shown: Section,
-    count: Option<u64>,
+    beside: Option<Markup>,
 ) -> Markup {
     let (path, section) = to;
     html! {
         a href=(frame.links().ui(path)) aria-current=[(section == shown).then_some("page")] {
             (icon(picture)) (label)
-            @if let Some(count) = count { span.count { (crate::human::count(i64::try_from(count).unwrap_or(i64::MAX))) } }
+            @if let Some(beside) = beside { (beside) }
         }
     }
 }
 
 fn navigation(frame: &ClientFrame, person: &SignedInPerson, shown: Section) -> Markup {
     let plain = |path, section, picture, label| entry(frame, (path, section), picture, label, shown, None);
-    let counted =
-        |path, section, picture, label, count| entry(frame, (path, section), picture, label, shown, count);
+    let number = |count: u64| crate::human::count(i64::try_from(count).unwrap_or(i64::MAX));
+    let counted = |path, section, picture, label, count: Option<u64>| {
+        let beside = count.map(|count| html! { span.count { (number(count)) } });
+        entry(frame, (path, section), picture, label, shown, beside)
+    };
     let (buckets, repositories) = person.counts.unzip();
+    let waiting = person.waiting.count;
+    let waits = if waiting == 1 { " waits for approval" } else { " wait for approval" };
+    let waiting = (waiting > 0).then(|| {
+        html! { span.count.due title={ (number(waiting)) (waits) } { (number(waiting)) span.vh { (waits) } } }
+    });
     html! {
         (plain("", Section::Overview, Icon::Home, "Overview"))
         (counted("/buckets", Section::Buckets, Icon::Bucket, "Buckets", buckets))
         (counted("/repositories", Section::Repositories, Icon::Repository, "Repositories", repositories))
-        (plain("/nodes", Section::Nodes, Icon::Node, "Nodes"))
+        (entry(frame, ("/nodes", Section::Nodes), Icon::Node, "Nodes", shown, waiting))
         @if person.reads_notifications { (plain("/notifications", Section::Notifications, Icon::Bell, "Notifications")) }
         @if person.is_administrator { (plain("/audit", Section::Audit, Icon::Log, "Audit")) }
         h2 { "Organization" }

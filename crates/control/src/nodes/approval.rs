@@ -31,6 +31,24 @@ impl OwnKeys {
     }
 }
 
+/// Nodes that wait for somebody's approval.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NodesToApprove {
+    /// How many there are.
+    pub count: u64,
+    /// Ids and names of the first ones.
+    pub first: Vec<(NodeId, String)>,
+}
+
+/// Owners of the first organization, who operate the deployment, decide about its nodes, and owners of an organization about the
+/// nodes that serve only that one.
+fn may_approve(caller: &Caller, node: &Node, is_operator: bool) -> bool {
+    match node.org_id {
+        None => is_operator,
+        Some(org_id) => org_id == caller.org_id && caller.may_in_org(OrgRole::Owner),
+    }
+}
+
 impl Control {
     /// Approves the public keys of the node in this process.
     pub fn trust_vault_keys(&self, recipients: impl IntoIterator<Item = String>) {
@@ -73,10 +91,28 @@ impl Control {
 
     /// Whether the caller decides which keys of the node secrets are sealed to.
     pub async fn may_approve(&self, caller: &Caller, node: &Node) -> Result<bool> {
-        match node.org_id {
-            None => self.operates_deployment(caller).await,
-            Some(org_id) => Ok(org_id == caller.org_id && caller.may_in_org(OrgRole::Owner)),
+        let is_operator = node.org_id.is_none() && self.operates_deployment(caller).await?;
+        Ok(may_approve(caller, node, is_operator))
+    }
+
+    /// The nodes that wait for the caller's approval: the first `most` by name, and how many there are. None for callers who
+    /// may not approve them.
+    pub async fn nodes_to_approve(&self, caller: &Caller, most: usize) -> Result<NodesToApprove> {
+        // Nobody else approves a node, so that most pages don't look for any.
+        if !caller.may_in_org(OrgRole::Owner) {
+            return Ok(NodesToApprove::default());
         }
+        let nodes = self.known_nodes().await?;
+        let waits = |node: &&Node| node.is_pending() && is_meant_for(node, caller.org_id);
+        let mut waiting: Vec<&Node> = nodes.iter().filter(waits).collect();
+        let has_deployment_node = waiting.iter().any(|node| node.org_id.is_none());
+        let is_operator = has_deployment_node && self.operates_deployment(caller).await?;
+        waiting.retain(|node| may_approve(caller, node, is_operator));
+        waiting.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(NodesToApprove {
+            count: waiting.len() as u64,
+            first: waiting.into_iter().take(most).map(|node| (node.id, node.name.clone())).collect(),
+        })
     }
 
     /// Deletes a node of the deployment. What it could open is sealed again without it. Unless `force`, a node is

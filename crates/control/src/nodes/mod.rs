@@ -16,6 +16,7 @@ mod sync_cursor;
 mod synchronisation;
 mod taken_names;
 
+pub use approval::NodesToApprove;
 pub(crate) use approval::OwnKeys;
 pub(crate) use clocks::NodeClocks;
 pub(crate) use keys::KeyGenerator;

@@ -172,6 +172,31 @@ async fn owners_of_other_organizations_decide_about_their_own_nodes_only() {
 }
 
 #[tokio::test]
+async fn owners_are_shown_the_nodes_that_they_may_approve() {
+    let cx = TestContext::with(Settings { open_registration: true, ..Settings::default() }).await;
+    let other = other_owner(&cx).await;
+    let member = cx.member("member@example.com", Some(WorkspaceRole::Admin)).await;
+    // Each organization has an approved node and one that waits.
+    for (owner, approved, waiting) in [(&cx.owner, "first", "z-own"), (&other, "second", "theirs")] {
+        let node = cx.node.of_one_of_several(owner, approved).await;
+        node.with_other_keys().register_as(waiting).await.unwrap();
+    }
+    let far = cx.node.elsewhere(FAR).await;
+    let id = far.register_as(FAR).await.unwrap().id;
+    let waiting = async |caller: &Caller, most: usize| {
+        let found = cx.control.nodes_to_approve(caller, most).await.unwrap();
+        (found.count, found.first.into_iter().map(|(_, name)| name).collect::<Vec<_>>())
+    };
+    let named = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    assert_eq!(waiting(&cx.owner, 3).await, (2, named(&[FAR, "z-own"])));
+    assert_eq!(waiting(&cx.owner, 1).await, (2, named(&[FAR])));
+    assert_eq!(waiting(&other, 3).await, (1, named(&["theirs"])), "not those of the deployment");
+    assert_eq!(waiting(&member, 3).await, (0, named(&[])));
+    cx.control.approve_node(&cx.owner, id, &far.recipient()).await.unwrap();
+    assert_eq!(waiting(&cx.owner, 3).await, (1, named(&["z-own"])));
+}
+
+#[tokio::test]
 async fn a_node_that_waits_is_not_named_as_the_reason_while_an_approved_one_is_only_away() {
     let cx = TestContext::new().await;
     cx.node.elsewhere(FAR).await;

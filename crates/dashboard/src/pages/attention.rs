@@ -1,5 +1,5 @@
-//! What needs attention, on the overview: the findings that `bucketry doctor` lists, too, each with what fixes it or shows
-//! more.
+//! What needs attention, on the overview: nodes that wait for the viewer's approval, and the findings that `bucketry doctor`
+//! lists, too, each with what fixes it or shows more.
 
 use bucketry_control::findings::FindingReport;
 use bucketry_model::finding::{Finding, FindingCode, Severity, SubjectKind};
@@ -17,6 +17,8 @@ use crate::viewer::Viewer;
 
 /// The most findings that are listed.
 const MOST: usize = 10;
+/// What the panel shows.
+const TOPICS: &str = "attention nodes";
 
 /// What can be done about a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,40 +37,95 @@ enum Remedy {
 
 /// The panel with the findings, or why they can't be shown.
 pub(super) async fn panel(viewer: &Viewer) -> Markup {
+    let waiting = viewer.person.waiting.count;
     let report = match viewer.control().finding_report(&viewer.caller).await {
         Ok(report) => report,
         Err(error) => {
             let error = PageError::from(error);
             error.log();
-            return frame(0, &html! { div.body { (failed_part(&error.message())) } });
+            let failed = html! { div.body { (failed_part(&error.message())) } };
+            return html! { section.panel #attention data-refresh=(TOPICS) aria-labelledby="todo" {
+                (contents(waiting, &html! { ul.todo { (approvals(viewer)) } (failed) }))
+            } };
         }
     };
-    let count = report.findings.len() as u64 + report.more;
-    if count == 0 {
+    let count = report.findings.len() as u64 + report.more + waiting;
+    let list = if count == 0 {
         let nothing = state::state(Mark::Good, "Nothing needs attention.");
-        return frame(0, &html! { div.body { p.quiet { (nothing) } } });
+        html! { div.body { p.quiet { (nothing) } } }
+    } else {
+        list(viewer, &report)
+    };
+    html! {
+        section.panel #attention data-refresh=(TOPICS) aria-labelledby="todo" { (contents(count, &list)) }
     }
-    frame(count, &list(viewer, &report))
 }
 
-fn frame(count: u64, contents: &Markup) -> Markup {
+/// The nodes that wait for approval, on a page without buckets and so without findings about them.
+pub(super) fn panel_of_approvals(viewer: &Viewer) -> Markup {
+    let waiting = viewer.person.waiting.count;
     html! {
-        section.panel #attention data-refresh="attention" aria-labelledby="todo" {
-            header { h2 #todo { "Needs attention" } @if count > 0 { span.faint.small { (count) } } }
-            (contents)
+        // It is there even if it is empty, so that a script can fill it.
+        div #attention data-refresh=(TOPICS) {
+            @if waiting > 0 {
+                section.panel aria-labelledby="todo" {
+                    (contents(waiting, &html! { ul.todo { (approvals(viewer)) } }))
+                }
+            }
         }
+    }
+}
+
+fn contents(count: u64, contents: &Markup) -> Markup {
+    html! {
+        header { h2 #todo { "Needs attention" } @if count > 0 { span.faint.small { (count) } } }
+        (contents)
     }
 }
 
 fn list(viewer: &Viewer, report: &FindingReport) -> Markup {
     let more = report.more + report.findings.len().saturating_sub(MOST) as u64;
     html! {
-        ul.todo { @for finding in report.findings.iter().take(MOST) { (line(viewer, finding)) } }
+        ul.todo {
+            (approvals(viewer))
+            @for finding in report.findings.iter().take(MOST) { (line(viewer, finding)) }
+        }
         @if more > 0 {
             div.more {
                 span { (human::plural(more, "more finding", "more findings")) }
                 a.link href=(viewer.links().ui_with("/buckets", &[("state", "offline")])) { "Offline buckets" }
             }
+        }
+    }
+}
+
+/// The nodes that wait for the viewer's approval, with the way to the form, which isn't here: the key must be compared first.
+fn approvals(viewer: &Viewer) -> Markup {
+    let waiting = &viewer.person.waiting;
+    let more = waiting.count.saturating_sub(waiting.first.len() as u64);
+    let item = |title: &str, text: &str, link: &str, label: &str| {
+        html! {
+            li {
+                (shape(Mark::Warn.icon(), Mark::Warn.class()))
+                div { h3 { a href=(link) { (title) } } p { (text) } }
+                a.btn href=(link) { (label) span.vh { ": " (title) } }
+            }
+        }
+    };
+    html! {
+        @for (id, name) in &waiting.first {
+            (item(
+                &format!("Node {name} waits for approval"),
+                "Until its public key is approved, it serves nothing. If you don’t know this node, remove it.",
+                &viewer.links().ui(format_args!("/nodes/{id}#approval")),
+                "Compare the key",
+            ))
+        }
+        @if more > 0 {
+            (item(
+                &format!("{} for approval", human::plural(more, "more node waits", "more nodes wait")),
+                "The page of nodes lists those that wait first.", &viewer.links().ui("/nodes"), "Show nodes",
+            ))
         }
     }
 }

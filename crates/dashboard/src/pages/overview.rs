@@ -102,6 +102,7 @@ async fn screen(viewer: &Viewer, range: Range) -> Result<Screen, PageError> {
     let body = html! {
         (heading.render())
         @if overview.buckets.total() == 0 {
+            (attention::panel_of_approvals(viewer))
             (first_steps(viewer, may_add))
         } @else {
             div #figures data-refresh="buckets traffic" { (figures(&overview)) }

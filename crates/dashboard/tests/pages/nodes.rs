@@ -65,6 +65,49 @@ async fn a_key_that_changes_while_the_page_is_open_stays_off_the_page_and_is_not
     assert!(stored.node.is_pending() && stored.node.approved.is_empty(), "{stored:?}");
 }
 
+/// The contents of the panel "Needs attention" on the overview, and the entry of the page of nodes in the side bar.
+async fn attention(deployment: &Deployment, cookie: &str) -> (String, String) {
+    let page = deployment.get(cookie, "/ui").await.text;
+    let panel =
+        page.split_once("id=\"attention\"").map_or("", |(_, rest)| rest.split("</section>").next().unwrap());
+    let entry = page.split_once("href=\"/ui/nodes\"").unwrap().1.split("</a>").next().unwrap();
+    (panel.to_owned(), entry.to_owned())
+}
+
+#[tokio::test]
+async fn a_node_that_waits_is_shown_to_those_who_may_approve_it_and_nobody_else() {
+    let deployment = Deployment::new().await;
+    deployment.user("admin@example.com", OrgRole::Administrators, None).await;
+    let (owner, admin) = (deployment.sign_in(OWNER).await, deployment.sign_in("admin@example.com").await);
+    let (panel, entry) = attention(&deployment, &owner).await;
+    assert!(!panel.contains("waits for approval") && !entry.contains("count"), "{panel} {entry}");
+
+    // Before there is a bucket, and then beside findings.
+    let (id, recipient) = deployment.pending_node("far-away").await;
+    for has_bucket in [false, true] {
+        if has_bucket {
+            deployment.bucket("photos").await;
+        }
+        let (panel, entry) = attention(&deployment, &owner).await;
+        for part in ["Node far-away waits for approval", &format!("href=\"/ui/nodes/{id}#approval\"")] {
+            assert!(panel.contains(part), "{part}: {panel}");
+        }
+        assert!(!panel.contains(&recipient) && !panel.contains("Nothing needs"), "{panel}");
+        assert!(entry.contains("1<span class=\"vh\"> waits for approval</span>"), "{entry}");
+        let (panel, entry) = attention(&deployment, &admin).await;
+        assert!(!panel.contains("waits for approval") && !entry.contains("count"), "{panel} {entry}");
+    }
+
+    for number in 0..3 {
+        deployment.pending_node(&format!("zone-{number}")).await;
+    }
+    let (panel, entry) = attention(&deployment, &owner).await;
+    assert!(panel.contains("1 more node waits for approval") && !panel.contains("zone-2"), "{panel}");
+    assert!(entry.contains("4<span class=\"vh\"> wait for approval</span>"), "{entry}");
+    let page = deployment.get(&owner, &format!("/ui/nodes/{id}")).await.text;
+    assert!(page.contains("id=\"approval\""), "{page}");
+}
+
 #[tokio::test]
 async fn others_see_that_a_node_waits_and_can_neither_approve_nor_remove_it() {
     let deployment = Deployment::new().await;
