@@ -84,6 +84,13 @@ impl FromRequestParts<Dashboard> for SentQuery {
 }
 
 #[cfg(test)]
+impl FieldValues {
+    pub(crate) fn from_pairs(pairs: &[(&str, &str)]) -> Self {
+        Self(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -92,12 +99,5 @@ mod tests {
         let values = FieldValues::from_pairs(&[("a", " 1 "), ("b", "2"), ("a", "3"), ("a", "4")]);
         assert_eq!(values.all("a", 2).collect::<Vec<_>>(), ["1", "3"]);
         assert_eq!(values.all("a", 9).count(), 3);
-    }
-}
-
-#[cfg(test)]
-impl FieldValues {
-    pub(crate) fn from_pairs(pairs: &[(&str, &str)]) -> Self {
-        Self(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
     }
 }

@@ -62,8 +62,8 @@ impl Page {
     /// The value of a field that the page has, without characters that need escaping.
     pub(crate) fn field(&self, name: &str) -> String {
         let start = format!("name=\"{name}\" value=\"");
-        let found = self.text.split_once(&start).unwrap_or_else(|| panic!("no field {name}: {}", self.text));
-        found.1.split('"').next().unwrap().to_owned()
+        let (_, rest) = self.text.split_once(&start).unwrap();
+        rest.split('"').next().unwrap().to_owned()
     }
 
     /// The session's cookie in the response, as a browser sends it.

@@ -38,9 +38,9 @@ struct PinsForm {
 
 impl PinsForm {
     /// Notes why nothing was stored.
-    fn refused(&mut self, problems: FormProblems) -> Result<bool, PageError> {
+    fn refused(&mut self, problems: FormProblems) -> bool {
         self.problems = problems;
-        Ok(false)
+        false
     }
 }
 
@@ -92,29 +92,30 @@ async fn store(
     let stored = &view.bucket.pinned_to;
     let input = match sent.chosen.input(known) {
         Ok(input) => input,
-        Err(problems) => return sent.refused(problems),
+        Err(problems) => return Ok(sent.refused(problems)),
     };
     let pins = match control.check_pins(caller, &input, stored).await {
         Ok(pins) => pins,
-        Err(error) => return sent.refused(FormProblems::of(error, LABELS)?),
+        Err(error) => return Ok(sent.refused(FormProblems::of(error, LABELS)?)),
     };
     // Somebody else's pins would be replaced unseen.
     if fields.text("shown") != shown_pins(stored) {
-        return sent.refused(FormProblems::of_form(
+        let problems = FormProblems::of_form(
             "Somebody else has changed the pins of this bucket in the meantime. The boxes show your choice. Save again to \
              replace what is stored now.",
-        ));
+        );
+        return Ok(sent.refused(problems));
     }
     if let Some(why) = unserved(&pins, known).filter(|_| !fields.has("anyway")) {
         sent.asks_anyway = true;
         let message = format!("{}, so no node would serve the bucket. {}", why.reason(), why.advice());
-        return sent.refused(FormProblems::of_form(message.trim_end()));
+        return Ok(sent.refused(FormProblems::of_form(message.trim_end())));
     }
     let input = BucketInput { pinned_to: Some(input), ..BucketInput::default() };
     let is_as_shown = |now: &BucketView| now.bucket.pinned_to == *stored;
     match update(viewer, view.bucket.id, &input, is_as_shown).await {
         Ok(_) => Ok(true),
-        Err(error) => sent.refused(FormProblems::of(error, LABELS)?),
+        Err(error) => Ok(sent.refused(FormProblems::of(error, LABELS)?)),
     }
 }
 
