@@ -122,7 +122,7 @@ fn facts(viewer: &Viewer, view: &NodeView, may_approve: bool) -> Markup {
     let now = viewer.frame.now;
     let count = |number: u64| human::exact(i64::try_from(number).unwrap_or(i64::MAX));
     html! {
-        section.panel #facts data-refresh="nodes" aria-label="Facts" {
+        section.panel #facts data-refresh="nodes attention" aria-label="Facts" {
             dl.facts {
                 div { dt { "Serves" } dd {
                     @if node.org_id.is_some() { "only " (viewer.person.organization) } @else { "all organizations" }
