@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use crate::command::{self, Result};
+use crate::measured;
 use crate::provider_matrix;
 use crate::tidy;
 use crate::tools::Tools;
@@ -19,6 +20,7 @@ pub(crate) fn run() -> Result {
     let outcomes = [
         ("tidiness", tidy::check(root)),
         ("table of providers", provider_matrix::check(root)),
+        ("measured figures in documents", measured::check(root)),
         ("format", cargo(&["fmt", "--all", "--", "--check"])),
         ("clippy", clippy(&[])),
         // Only the binary has features that can be left out: everything else is checked already.
@@ -47,6 +49,7 @@ pub(crate) fn quick() -> Result {
     let workspace = Workspace::find()?;
     tidy::check(&workspace.root)?;
     provider_matrix::check(&workspace.root)?;
+    measured::check(&workspace.root)?;
     command::run(command::cargo(&workspace.root).args(["fmt", "--all", "--", "--check"]))
 }
 

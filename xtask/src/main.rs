@@ -18,6 +18,7 @@ mod files;
 mod functions;
 mod fuzz;
 mod lexer;
+mod measured;
 mod names;
 mod node_tools;
 mod openapi;
@@ -37,8 +38,9 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask <task>
 
-  check               check formatting, clippy, rustdoc, dependency rules, import cycles and tidiness of the tree
-  check --quick       only the checks that need no compiler: tidiness, tables, formatting
+  check               check formatting, clippy, rustdoc, dependency rules, import cycles, tidiness of the tree, and measured
+                      figures in documents
+  check --quick       only the checks that need no compiler: tidiness, tables, figures, formatting
   cycles [CRATE]      count the import cycles between modules, per crate; those of one crate with their lines
   functions           list the functions with more than 60 lines, and count them
   advisories          report dependencies with a published vulnerability; fetches the list, so it isn't part of check
