@@ -136,7 +136,7 @@ impl OnDemand {
     fn register_database(&self, registry: &mut Registry) {
         registry.register(
             "up",
-            "Whether the database responds and has the schema that this version needs",
+            "Whether the database responds and this version can work with its schema",
             self.database_up.clone(),
         );
         registry.register("writable", "Whether the database accepts writes", self.database_writable.clone());
@@ -286,7 +286,7 @@ pub(crate) struct OnDemandValues {
 impl OnDemand {
     fn set(&self, read: &OnDemandValues) {
         self.database_up.set(i64::from(read.database.responds && read.database.migrations));
-        self.database_writable.set(i64::from(read.database.writes));
+        self.database_writable.set(i64::from(read.database.writes.are_accepted()));
         self.ending_credentials.clear();
         if let Some(ending) = read.credentials {
             for (within_days, count) in
@@ -330,6 +330,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use bucketry_control::readiness::DatabaseWrites;
     use bucketry_model::id::{NodeId, NodeKeyId};
     use bucketry_model::node::Node;
     use bucketry_model::node_protocol::StatusCounts;
@@ -366,7 +367,7 @@ mod tests {
         metrics.heartbeat(5);
         let credentials = EndingCredentials { ended: 1, within_7_days: 2, within_30_days: 5 };
         let read = OnDemandValues {
-            database: DatabaseCheck { responds: true, writes: false, migrations: true },
+            database: DatabaseCheck { responds: true, writes: DatabaseWrites::Failing, migrations: true },
             nodes: vec![view("node-1", true), view("gone", false)],
             credentials: Some(credentials),
             ..OnDemandValues::default()

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use bucketry_control::readiness::DatabaseWrites;
 use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -24,7 +25,7 @@ pub(crate) struct ReadyAnswer {
     /// Whether the database accepts writes, checked in the last five seconds. False if the disk is full or the
     /// database is read-only; reads still work then.
     writes: bool,
-    /// Whether the database's schema is the one that this version needs.
+    /// Whether this version can work with the database's schema.
     migrations: bool,
     /// Whether a node is connected.
     node: bool,
@@ -32,7 +33,8 @@ pub(crate) struct ReadyAnswer {
 
 /// Reports whether the deployment can do its work.
 ///
-/// A ready deployment has a database that responds and accepts writes, a current schema, and a connected node.
+/// A ready deployment has a database that responds and accepts writes, a schema that this version can work with, and a
+/// connected node.
 #[utoipa::path(
     get,
     path = "/ready",
@@ -54,9 +56,11 @@ pub(crate) async fn ready(State(state): State<ApiState>) -> (StatusCode, Json<Re
     } else if state.control().refuse_if_outdated().is_err() {
         "a newer version of Bucketry has upgraded the database, and this server can't work with it: upgrade this server"
     } else if !readiness.migrations {
-        "the database's schema is not the one that this version needs"
-    } else if !readiness.writes {
-        "the database accepts no writes: its disk is full, or it is read-only"
+        "this version can't work with the database's schema: see the server's log"
+    } else if readiness.writes == DatabaseWrites::ReadOnly {
+        "the database is read-only: if it is a standby, let the address lead to the primary; otherwise, permit writes"
+    } else if !readiness.writes.are_accepted() {
+        "the database accepts no writes: its disk is full, or another program has locked it"
     } else if !readiness.node {
         "no node is connected"
     } else {
@@ -66,7 +70,7 @@ pub(crate) async fn ready(State(state): State<ApiState>) -> (StatusCode, Json<Re
         success,
         message,
         database: readiness.database,
-        writes: readiness.writes,
+        writes: readiness.writes.are_accepted(),
         migrations: readiness.migrations,
         node: readiness.node,
     };

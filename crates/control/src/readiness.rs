@@ -24,9 +24,9 @@ const WRITES_WITHIN: Duration = Duration::from_secs(5);
 pub struct Readiness {
     /// The database responds.
     pub database: bool,
-    /// The database accepts writes; false if it doesn't respond.
-    pub writes: bool,
-    /// The schema is the one that this version needs.
+    /// Whether the database accepts writes.
+    pub writes: DatabaseWrites,
+    /// This version can work with the schema.
     pub migrations: bool,
     /// At least one node is connected.
     pub node: bool,
@@ -35,7 +35,34 @@ pub struct Readiness {
 impl Readiness {
     /// Whether all conditions are met.
     pub fn is_ready(self) -> bool {
-        self.database && self.writes && self.migrations && self.node
+        self.database && self.writes.are_accepted() && self.migrations && self.node
+    }
+}
+
+/// Whether the database accepts writes, and if not, why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DatabaseWrites {
+    /// Writes succeed.
+    Accepted,
+    /// It is a standby, a setting of PostgreSQL forbids writes, or the file is write-protected. Reads work.
+    ReadOnly,
+    /// A write failed, for example because the disk is full, or wasn't tried because the database doesn't respond.
+    #[default]
+    Failing,
+}
+
+impl DatabaseWrites {
+    /// Whether writes succeed.
+    pub fn are_accepted(self) -> bool {
+        self == Self::Accepted
+    }
+
+    fn of(written: &Result<(), StoreError>) -> Self {
+        match written {
+            Ok(()) => Self::Accepted,
+            Err(StoreError::ReadOnly(_)) => Self::ReadOnly,
+            Err(_) => Self::Failing,
+        }
     }
 }
 
@@ -44,10 +71,25 @@ impl Readiness {
 pub struct DatabaseCheck {
     /// It responds.
     pub responds: bool,
-    /// It accepts writes; false if it doesn't respond.
-    pub writes: bool,
-    /// Its schema is the one that this version needs.
+    /// Whether it accepts writes.
+    pub writes: DatabaseWrites,
+    /// This version can work with its schema.
     pub migrations: bool,
+}
+
+impl DatabaseCheck {
+    /// What is known without a test write.
+    fn of(checked: &Result<(), StoreError>) -> Self {
+        let writes = DatabaseWrites::of(checked);
+        match checked {
+            // A store reports that it is read-only only if this version can work with its schema.
+            Ok(()) | Err(StoreError::ReadOnly(_)) => Self { responds: true, writes, migrations: true },
+            Err(StoreError::Schema(_) | StoreError::Outdated(_)) => {
+                Self { responds: true, writes, migrations: false }
+            }
+            Err(_) => Self::default(),
+        }
+    }
 }
 
 /// The results of the last check and of the last test write. Only one check is made at a time, and other callers wait
@@ -55,7 +97,7 @@ pub struct DatabaseCheck {
 #[derive(Debug, Default)]
 pub(crate) struct DatabaseWatch {
     checked: Arc<Mutex<Option<(Instant, DatabaseCheck)>>>,
-    written: Mutex<Option<(Instant, bool)>>,
+    written: Mutex<Option<(Instant, DatabaseWrites)>>,
 }
 
 impl Control {
@@ -90,16 +132,18 @@ impl Control {
     }
 
     async fn check_database(&self) -> DatabaseCheck {
-        let (responds, migrations) = match self.inner.store.check().await {
-            Ok(()) => (true, true),
-            Err(StoreError::Schema(_) | StoreError::Outdated(_)) => (true, false),
-            Err(_) => (false, false),
-        };
-        let writes = responds && migrations && self.takes_writes().await;
-        DatabaseCheck { responds, writes, migrations }
+        let mut found = DatabaseCheck::of(&self.inner.store.check().await);
+        if found.migrations {
+            let written = self.test_write().await;
+            // The last test write may have been before the database became read-only.
+            if found.writes.are_accepted() {
+                found.writes = written;
+            }
+        }
+        found
     }
 
-    async fn takes_writes(&self) -> bool {
+    async fn test_write(&self) -> DatabaseWrites {
         let mut last = self.inner.database_watch.written.lock().await;
         if let Some((at, outcome)) = *last
             && at.elapsed() < REMEMBER_WRITES
@@ -111,8 +155,28 @@ impl Control {
         if let Ok(Err(error)) = &written {
             tracing::error!(error = error as &dyn std::error::Error, "the database doesn't accept writes");
         }
-        let outcome = matches!(written, Ok(Ok(())));
+        let outcome = written.map_or(DatabaseWrites::Failing, |written| DatabaseWrites::of(&written));
         *last = Some((Instant::now(), outcome));
         outcome
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_read_only_database_responds() {
+        let cause = || Box::new(std::io::Error::other("cause"));
+        let check = |error: StoreError| DatabaseCheck::of(&Err(error));
+        let read_only = DatabaseCheck { responds: true, writes: DatabaseWrites::ReadOnly, migrations: true };
+        assert_eq!(check(StoreError::ReadOnly(cause())), read_only);
+        let other_schema =
+            DatabaseCheck { responds: true, writes: DatabaseWrites::Failing, migrations: false };
+        assert_eq!(check(StoreError::Schema("older".to_owned())), other_schema);
+        assert_eq!(check(StoreError::Unavailable(cause())), DatabaseCheck::default());
+        let full = Err(StoreError::DiskFull(cause()));
+        assert_eq!(DatabaseWrites::of(&full), DatabaseWrites::Failing);
+        assert!(DatabaseWrites::of(&Ok(())).are_accepted());
     }
 }

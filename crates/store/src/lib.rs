@@ -121,7 +121,8 @@ pub trait Store:
     /// Whether other processes may use the database at the same time.
     fn is_shared(&self) -> bool;
 
-    /// Checks that the database responds and that its schema is the one that this version needs.
+    /// Checks that the database responds and that this version can work with its schema. Fails with
+    /// [`StoreError::ReadOnly`] if PostgreSQL reports that both are so, but that writes are refused.
     async fn check(&self) -> Result<()>;
 
     /// Fails with [`StoreError::Outdated`] once a newer version has upgraded the database in a way that this version can't work

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bucketry_control::readiness::DatabaseCheck;
+use bucketry_control::readiness::{DatabaseCheck, DatabaseWrites};
 use bucketry_model::node_protocol::BucketStatus;
 use bucketry_model::status::ProbedStatus;
 use bucketry_model::time::Clock as _;
@@ -13,7 +13,7 @@ use crate::support::TestContext;
 #[tokio::test]
 async fn a_result_of_the_last_second_is_used_again() {
     let cx = TestContext::new().await;
-    let up = DatabaseCheck { responds: true, writes: true, migrations: true };
+    let up = DatabaseCheck { responds: true, writes: DatabaseWrites::Accepted, migrations: true };
     assert_eq!(cx.control.database_check().await, up);
     tokio::time::pause();
     // While a blocking task runs, the paused clock doesn't advance by itself.

@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use bucketry_control::accounts::AccountInput;
-use bucketry_control::readiness::Readiness;
+use bucketry_control::readiness::{DatabaseWrites, Readiness};
 use bucketry_control::{Error, FieldError};
 use http::StatusCode;
 use maud::{Markup, html};
@@ -128,13 +128,18 @@ fn deployment(readiness: Readiness) -> Markup {
     let line = |is_met: bool, met: &str, not_met: &str| {
         if is_met { state::state(Mark::Good, met) } else { state::state(Mark::Bad, not_met) }
     };
+    let refused = if readiness.writes == DatabaseWrites::ReadOnly {
+        "It is read-only: a standby, or writes are not permitted"
+    } else {
+        "It accepts no writes: its disk is full, or another program has locked it"
+    };
     html! {
         section.panel aria-labelledby="deployment" {
             header { h2 #deployment { "Deployment" } }
             ul.body.ready {
                 li { (line(readiness.database, "The database responds", "The database does not respond")) }
-                li { (line(readiness.writes, "It accepts writes", "It accepts no writes: its disk is full, or it is read-only")) }
-                li { (line(readiness.migrations, "Its schema is current", "Its schema is not the one that this version needs")) }
+                li { (line(readiness.writes.are_accepted(), "It accepts writes", refused)) }
+                li { (line(readiness.migrations, "This version can work with its schema", "This version can't work with its schema")) }
                 li { (line(readiness.node, "A node is connected", "No node is connected")) }
             }
         }

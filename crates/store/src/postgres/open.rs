@@ -326,16 +326,16 @@ pub(super) async fn check(pool: &Pool<Db>) -> Result<()> {
                FROM _sqlx_migrations WHERE success";
     let row = sqlx::query(sql).fetch_one(pool).await.map_err(dialect::error)?;
     let applied: i64 = row.try_get(0).map_err(dialect::error)?;
-    if row.try_get(1).map_err(dialect::error)? {
-        return Err(StoreError::ReadOnly(Box::new(ReadOnly)));
-    }
+    let is_read_only: bool = row.try_get(1).map_err(dialect::error)?;
     let known = schema::newest_of(&MIGRATIONS);
     match applied.cmp(&known) {
-        Ordering::Equal => Ok(()),
         Ordering::Greater => {
             let mut connection = pool.acquire().await.map_err(dialect::error)?;
-            schema::check_compatible(&mut connection, applied, known).await
+            schema::check_compatible(&mut connection, applied, known).await?;
         }
-        Ordering::Less => Err(schema::older(applied, known)),
+        // A server would update the schema, if it could write.
+        Ordering::Less if !is_read_only => return Err(schema::older(applied, known)),
+        Ordering::Less | Ordering::Equal => {}
     }
+    if is_read_only { Err(StoreError::ReadOnly(Box::new(ReadOnly))) } else { Ok(()) }
 }
