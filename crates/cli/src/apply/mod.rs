@@ -41,7 +41,7 @@ pub(crate) struct ApplyOptions {
     /// Delete what the file's lists don't contain; a list that the file doesn't have deletes nothing
     #[arg(long)]
     pub(crate) prune: bool,
-    /// Also send the secrets of registered buckets, such as after a rotation
+    /// Also send the secrets of registered buckets: use it after you have replaced them at the provider
     #[arg(long)]
     pub(crate) update_secrets: bool,
     /// Store buckets without validating them
