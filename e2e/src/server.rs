@@ -106,8 +106,8 @@ impl Server {
         response["accessToken"].as_str().map(str::to_owned).ok_or_else(|| answer.unlike("an accessToken"))
     }
 
-    /// A call with any method. `path` may include a query. Metrics are those of the process with the node: whoever collects
-    /// metrics asks each process.
+    /// A call with any method. `path` may include a query. Metrics are those of the process with the node: to collect
+    /// those of all, call each process.
     pub fn call(&self, method: Method, path: &str) -> Call {
         let url = if path == "/metrics" { &self.scraped } else { &self.api };
         Call::new(method, url, path)

@@ -70,12 +70,12 @@ impl ApiState {
         self.inner.metrics.add(more)
     }
 
-    /// What limits wrong passwords. Whoever else checks passwords must share it. `None` if there are no limits.
+    /// What limits wrong passwords. Other code that checks passwords must share it. `None` if there are no limits.
     pub fn login_guard(&self) -> Option<Arc<LoginGuard>> {
         self.limits().map(Limits::logins)
     }
 
-    /// The rate limits that are applied together with other control planes. Whoever else limits requests adds theirs. `None`
+    /// The rate limits that are applied together with other control planes. Other code that limits requests adds its own. `None`
     /// if there can be no others, or no limits.
     pub fn rate_exchange(&self) -> Option<Arc<RateExchange>> {
         self.inner.rate_exchange.clone()

@@ -1,5 +1,5 @@
-//! What `bucketry doctor` finds out about nodes that are missing: secrets that nobody may open, and messages that nobody
-//! sends.
+//! What `bucketry doctor` finds out about nodes that are missing: secrets that no node may open, and messages that no
+//! server sends.
 
 use bucketry_api_types::node::NodeApproval;
 use bucketry_api_types::notification::DeliveryInfo;

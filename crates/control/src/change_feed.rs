@@ -1,5 +1,5 @@
 //! A feed of what may have changed in an organization, for pages that are open in a browser. It names topics and contains no
-//! data, so whoever follows it reads again what they show, with their own permissions.
+//! data, so a page that follows it reads again what it shows, with the permissions of its user.
 //!
 //! One task per organization looks for changes, and only while somebody follows: when this process or another control plane on
 //! the same database says that something changed, and otherwise several times per second. It compares the generation of the

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::{Control, Error, ResourceKind, Result};
 
-/// How long a result is used for further scrapes of the same buckets. It doesn't depend on who asks, so clients can't
+/// How long a result is used for further scrapes of the same buckets. It doesn't depend on the caller, so clients can't
 /// make the database read all buckets more often than that.
 const REMEMBER: Duration = Duration::from_secs(1);
 /// How many results are cached: that of all organizations, and those of some workspaces.

@@ -17,7 +17,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
 /// The longest such delay.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// Requests that other processes have admitted. Whoever limits requests listens.
+/// Requests that other processes have admitted. Code that limits requests subscribes to them.
 pub(crate) struct AdmittedElsewhere(broadcast::Sender<String>);
 
 impl Default for AdmittedElsewhere {

@@ -26,7 +26,7 @@ const CURRENT: Duration = Duration::from_secs(5);
 const PAUSE: u32 = 20;
 /// Older counts than this are not shown if newer ones take no longer than [`QUICK`].
 const OLD: Duration = Duration::from_secs(30);
-/// The same for an overview without buckets: whoever has just added the first one looks for it.
+/// The same for an overview without buckets: a user who has just added the first one looks for it.
 const OLD_IF_EMPTY: Duration = Duration::from_secs(2);
 /// How long somebody can wait for newer counts.
 const QUICK: Duration = Duration::from_millis(300);

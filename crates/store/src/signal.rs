@@ -1,6 +1,6 @@
-//! What processes on one database tell each other, so that none has to wait until it looks again.
+//! Signals between processes on one database, so that none has to wait until it polls again.
 //!
-//! A signal contains nothing that has to be kept. It may be lost: whoever listens also looks in the database from time to time.
+//! A signal contains nothing that must be stored. It may be lost: processes that listen also poll the database.
 
 use std::fmt;
 use std::str::FromStr;

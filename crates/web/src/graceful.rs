@@ -28,7 +28,7 @@ impl GracefulStop {
 
     /// Ends all watched connections after the request in flight. Returns when they have ended.
     pub(crate) async fn stop(self) {
-        // The flag first: whoever is woken by the message finds it set.
+        // The flag first: a task that is woken by the message finds it set.
         self.is_stopping.store(true, Ordering::SeqCst);
         _ = self.sender.send(());
         self.sender.closed().await;

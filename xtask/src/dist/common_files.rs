@@ -61,7 +61,7 @@ impl CommonFiles {
     }
 }
 
-/// The binary, without the settings of whoever makes the packages.
+/// The binary, without the settings of the user who makes the packages.
 fn program(release: &Release) -> Command {
     let mut program = Command::new(&release.binary);
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("BUCKETRY_")) {

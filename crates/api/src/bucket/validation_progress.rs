@@ -94,7 +94,7 @@ pub(super) fn waiting(params: &Params) -> ApiResult<(Option<u64>, Duration)> {
 /// Returns how far a validation has come.
 ///
 /// All checks are listed from the start: NOT_TRIED, then IN_PROGRESS, then PASSED or FAILED. With `after`, the response
-/// comes as soon as the revision is higher than that, or after `wait` seconds. Whoever may validate the bucket may read
+/// comes as soon as the revision is higher than that, or after `wait` seconds. Users who may validate the bucket may read
 /// this. A validation is not found five minutes after its end.
 #[utoipa::path(
     get,

@@ -209,7 +209,7 @@ impl Executor {
             ChangeAction::AddMember { workspace, user, role } => {
                 let id = self.workspace(Some(workspace))?;
                 match client.add_member(id, *user, *role).await {
-                    // Whoever creates a workspace is its first member.
+                    // The user who creates a workspace is its first member.
                     Err(error) if error.status() == Some(409) => client.change_member(id, *user, *role).await,
                     done => done,
                 }

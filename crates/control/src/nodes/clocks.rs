@@ -142,8 +142,8 @@ impl NodeClocks {
         is_due
     }
 
-    /// Whether the refusal of a node that isn't registered is to be logged: at most one per minute and signer, because whoever
-    /// has a key can invent names.
+    /// Whether the refusal of a node that isn't registered is to be logged: at most one per minute and signer, because a
+    /// client with a key can invent names.
     fn logs_unregistered(&self, org_id: Option<OrgId>, at: Instant) -> bool {
         let mut state = self.state.lock();
         let logged = &mut state.by_signer.entry(org_id).or_default().unregistered_logged_at;

@@ -50,7 +50,7 @@ impl Control {
     }
 }
 
-/// An entry about somebody who used a key. Whoever it was didn't prove to have it.
+/// An entry about a client that used a key without proving that it has the secret.
 fn of_key(owner: &KeyOwner, now: jiff::Timestamp) -> AuditEntry {
     let actor = AuditActor::Unknown(owner.access_key.clone());
     AuditEntry::new(now, actor, AuditKind::RepositoryKey, AuditAction::Used)

@@ -17,7 +17,7 @@ use crate::parts::heading::Heading;
 use crate::screen::{Screen, Section};
 use crate::viewer::Viewer;
 
-/// `GET /ui/validations/{validation}`: of a bucket that isn't registered, for whoever began it.
+/// `GET /ui/validations/{validation}`: of a bucket that isn't registered, for the user who began it.
 pub(crate) async fn of_new_bucket(
     viewer: Viewer,
     Path(validation): Path<String>,

@@ -89,7 +89,7 @@ impl WriteState {
         self.size_change.fetch_add(bytes, Ordering::AcqRel);
     }
 
-    /// The change of the stored size since the last call, in bytes. Whoever takes it must count it.
+    /// The change of the stored size since the last call, in bytes. The caller must count it.
     pub fn take_size_change(&self) -> i64 {
         self.size_change.swap(0, Ordering::AcqRel)
     }

@@ -7,7 +7,7 @@
 /// What the names of hidden metadata begin with. At Azure, names must be identifiers.
 const PREFIX: &str = "bucketry_";
 
-/// Texts that are stored with an object. Whoever stores them bounds them: together with the client's metadata of at
+/// Texts that are stored with an object. The caller that stores them limits their size: together with the client's metadata of at
 /// most 2 KiB, they must have less than the 8 KiB that Google and Azure allow.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HiddenMetadata {

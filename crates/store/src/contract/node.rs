@@ -399,7 +399,7 @@ pub async fn secrets_are_sealed_to_approved_keys_only(store: &dyn Store) {
     let state = store.rewrap().await.unwrap().unwrap();
     assert_eq!((state.started_at, state.finished_at, state.done), (at(3), None, 0));
 
-    // Whoever signs with the node's key can't slip in another one.
+    // A client that signs with the node's key can't slip in another one.
     let node = register(KeyApproval::AsBefore, &["age1new", "age1a"], 5).await;
     assert_eq!((node.sealing_recipient(), node.approved.len()), (Some("age1a"), 1));
     let node = register(KeyApproval::Rotating, &["age1new", "age1a"], 6).await;

@@ -6,7 +6,7 @@
 //! are open already are closed, too, so nothing is written any more.
 //!
 //! The newer version doesn't wait for that. Each connection holds a shared lock whose key is the number of the newest migration
-//! that its program knows. So whoever upgrades the database can find the connections of programs that are now too old, and
+//! that its program knows. So a program that upgrades the database can find the connections of programs that are now too old, and
 //! ends them before it serves its first request ([`end_outdated`]).
 
 use std::sync::{Arc, LazyLock, OnceLock};

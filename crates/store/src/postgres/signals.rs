@@ -83,7 +83,7 @@ impl SignalStore for PostgresStore {
     async fn listen(&self) -> Result<Option<Box<dyn Signals>>> {
         let Some(listening) = &self.listening else { return Ok(None) };
         let mut listener = PgListener::connect_with(&listening.pool).await.map_err(dialect::error)?;
-        // Whoever listens must learn that signals were lost.
+        // The listener must learn that signals were lost.
         listener.eager_reconnect(false);
         let row = sqlx::query(CHANNEL).fetch_one(&mut listener).await.map_err(dialect::error)?;
         let channel: String = row.try_get(0).map_err(dialect::error)?;

@@ -1,4 +1,4 @@
-//! Endpoints at which several buckets are OFFLINE for a reason that lies with the endpoint.
+//! Endpoints at which several buckets are OFFLINE for a reason that concerns the endpoint.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Buckets whose keys open other buckets too: whoever finds such a key gets more than one bucket.
+//! Buckets whose keys open other buckets too: if such a key leaks, more than one bucket is open.
 
 use bucketry_model::finding::{Finding, FindingCode, FindingKey, Severity, SubjectKind};
 use bucketry_model::id::OrgId;

@@ -1,4 +1,4 @@
-//! Buckets that nobody serves, because none of the nodes that they are pinned to is connected.
+//! Buckets that no node serves, because none of the nodes that they are pinned to is connected.
 
 use std::collections::BTreeSet;
 

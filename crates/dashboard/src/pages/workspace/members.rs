@@ -80,7 +80,7 @@ pub(crate) async fn remove(viewer: Viewer, Path((id, user)): Path<(String, Strin
     let outcome = async {
         let (workspace, user) = (parsed(&id)?, member(&user)?);
         let removed = viewer.control().remove_member(&viewer.caller, workspace, user).await;
-        // Whoever removes themselves may no longer see the workspace.
+        // A user who removes themselves may no longer see the workspace.
         if removed.is_ok() && user == viewer.caller.user_id && !viewer.caller.org_role.is_global() {
             let to = viewer.links().ui_with("/workspaces", &[("done", "member-removed")]);
             return Ok(FormOutcome::Moved(to));

@@ -14,7 +14,7 @@ use crate::front::s3::error::Result;
 use bucketry_model::hex;
 
 /// What a connection remembers of its last `Authorization` header. It is nothing but the result of parsing a text, so
-/// it is always valid for the same text, whoever sends it.
+/// it is always valid for the same text, whichever client sends it.
 #[derive(Debug, Default)]
 pub struct RememberedAuthorization(Mutex<LastAuthorization>);
 
