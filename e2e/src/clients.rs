@@ -35,7 +35,7 @@ pub enum S3Client {
 }
 
 impl S3Client {
-    /// The clients of data tools and backup programs, most of which bring an S3 implementation of their own.
+    /// The clients of data tools and backup programs, most of which have their own S3 implementation.
     pub const DATA: [Self; 9] = [
         Self::PyArrow,
         Self::DuckDb,

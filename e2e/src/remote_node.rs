@@ -1,4 +1,4 @@
-//! The built binary, running as a node in a process of its own.
+//! The built binary, running as a node in a separate process.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;

@@ -143,7 +143,7 @@ async fn the_command_line_sets_starts_and_shows() -> Result<()> {
     the_organization_has_a_schedule(&terminal).await
 }
 
-/// The schedule of all buckets that have no setting of their own.
+/// The schedule of all buckets without a separate setting.
 async fn the_organization_has_a_schedule(terminal: &CommandLine) -> Result<()> {
     let none = terminal.text(&["organization", "inventory"]).await?;
     assert!(none.trim_end().ends_with("off"), "{none}");

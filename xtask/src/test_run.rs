@@ -274,7 +274,7 @@ fn with_one_control_plane(workspace: &Workspace, environment: &[(String, String)
     suites(workspace, environment, &args)
 }
 
-/// Runs journeys, each with several control planes on a PostgreSQL database of its own.
+/// Runs journeys, each with several control planes on a separate PostgreSQL database.
 fn with_several_control_planes(
     workspace: &Workspace,
     environment: &[(String, String)],

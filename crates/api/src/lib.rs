@@ -2,7 +2,7 @@
 //! error responses.
 //!
 //! - [`router()`]: all routes as an axum router, over an [`ApiState`].
-//! - [`metrics_router()`]: metrics and health, for an address of their own.
+//! - [`metrics_router()`]: metrics and health, for a separate address.
 //! - [`serve()`]: the server that runs it.
 //! - [`openapi_json`]: the OpenAPI document.
 //!

@@ -37,7 +37,7 @@ impl Default for RateLimits {
     }
 }
 
-/// How many buckets have metrics of their own, unless a setting overrides it.
+/// How many buckets have separate metrics, unless a setting overrides it.
 pub const METRICS_BUCKETS: u32 = 5_000;
 
 /// Who may read metrics, and how much they contain.
@@ -45,9 +45,9 @@ pub const METRICS_BUCKETS: u32 = 5_000;
 pub struct MetricsSettings {
     /// The token that readers must send. Without one, everyone may read metrics.
     pub token: Option<Secret>,
-    /// Whether metrics are served only by [`metrics_router`](crate::metrics_router), at an address of their own.
+    /// Whether metrics are served only by [`metrics_router`](crate::metrics_router), at a separate address.
     pub own_listener: bool,
-    /// How many buckets have metrics of their own, in one response.
+    /// How many buckets have separate metrics, in one response.
     pub buckets: u32,
 }
 

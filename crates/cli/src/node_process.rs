@@ -1,4 +1,4 @@
-//! A node in a process of its own: starts its listeners and the node, and stops them.
+//! A node in a separate process: starts its listeners and the node, and stops them.
 
 use std::fs::DirBuilder;
 use std::net::SocketAddr;

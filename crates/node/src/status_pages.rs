@@ -34,7 +34,7 @@ pub struct StatusPages {
     pub stopping: CancellationToken,
 }
 
-/// The pages, for a listener of their own.
+/// The pages, for a separate listener.
 pub fn status_router(pages: StatusPages) -> Router {
     Router::new()
         .route("/health", get(health))

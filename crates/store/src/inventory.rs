@@ -148,7 +148,7 @@ pub trait InventoryStore {
     /// The organizations that have a schedule.
     async fn inventory_organizations(&self) -> Result<Vec<OrgId>>;
 
-    /// Makes walks due for the next `at_most` buckets of an organization that have no setting of their own and no walk
+    /// Makes walks due for the next `at_most` buckets of an organization without a separate setting and no walk
     /// in progress. Looks at recent buckets again every time, and then plans only those that have no plan yet. Returns at
     /// how many buckets it looked.
     async fn plan_walks(&self, org_id: OrgId, now: Timestamp, at_most: u32) -> Result<u64>;

@@ -15,7 +15,7 @@ pub(crate) struct TraceParent {
 }
 
 impl TraceParent {
-    /// Reads the header. A missing, repeated or malformed one is `None`: the request begins a trace of its own then.
+    /// Reads the header. A missing, repeated or malformed one is `None`: the request then begins a new trace.
     pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
         let mut values = headers.get_all(TRACE_PARENT).iter();
         let value = values.next()?;

@@ -1,4 +1,4 @@
-//! A node in a process of its own, with a control plane that runs none: it validates and serves buckets, its traffic is
+//! A node in a separate process, with a control plane that runs none: it validates and serves buckets, its traffic is
 //! counted whatever is killed, and its absence is noticed.
 
 mod approval;

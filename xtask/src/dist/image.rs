@@ -103,7 +103,7 @@ fn build(release: &Release, context: &Path) -> Result<PathBuf> {
     let storage = release.scratch("images")?;
     let buildah = || {
         let mut buildah = Command::new("buildah");
-        // A store of its own: nothing of this machine's images is read or changed.
+        // A separate store: nothing of this machine's images is read or changed.
         buildah.args(["--storage-driver", "vfs", "--root"]).arg(storage.join("root"));
         buildah.arg("--runroot").arg(storage.join("run"));
         buildah

@@ -138,7 +138,7 @@ fn owner(data_dir: &Path) -> Result<String> {
         Some(id) if id != 0 => Ok(id.to_string()),
         _ => Err(Failure::usage(format!(
             "name the user to run the service as with --service-user: only below /var/lib, systemd would create {} for a \
-             user of its own",
+             dedicated user",
             data_dir.display()
         ))),
     }

@@ -178,7 +178,7 @@ settings! {
         /// Maximum number of repositories of a new organization; 0 means unlimited
         #[arg(value_name = "NUMBER")]
         repo_quota: u64 = 0,
-        /// Maximum number of nodes of its own that an organization may register; 0 means unlimited
+        /// Maximum number of own nodes that an organization may register; 0 means unlimited
         #[arg(value_name = "NUMBER")]
         node_quota: u64 = NODE_QUOTA,
         /// How many of the deployment's nodes probe each bucket; the same number of its organization's own nodes do, too
@@ -316,7 +316,7 @@ settings! {
         admin_password_file: PathBuf,
     }
 
-    /// A node that runs as a process of its own.
+    /// A node that runs as a separate process.
     node_process: NodeProcessValues {
         /// URL of the API that the node belongs to, such as `https://storage.example.com`
         #[arg(value_name = "URL", value_parser = valid_text::control_plane)]

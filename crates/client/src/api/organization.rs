@@ -22,7 +22,7 @@ impl ApiClient {
         self.get(&format!("/organization/{id}")).await.map(|own: OrganizationAnswer| own.data)
     }
 
-    /// Returns when the lists of buckets without a setting of their own are walked. `None` for never.
+    /// Returns when the lists of buckets without a separate setting are walked. `None` for never.
     pub async fn organization_inventory(
         &self,
         id: OrgId,
@@ -31,7 +31,7 @@ impl ApiClient {
         self.get(&path).await.map(|set: OrganizationInventory| set.schedule)
     }
 
-    /// Sets when the lists of buckets without a setting of their own are walked, or with the mode `OFF` that they
+    /// Sets when the lists of buckets without a separate setting are walked, or with the mode `OFF` that they
     /// aren't.
     pub async fn set_organization_inventory(
         &self,

@@ -217,7 +217,7 @@ impl Control {
             .in_workspace(bucket.workspace_id)
     }
 
-    /// Returns the schedule for the buckets of the caller's organization that have no setting of their own.
+    /// Returns the schedule for the buckets of the caller's organization without a separate setting.
     pub async fn organization_inventory(
         &self,
         caller: &Caller,

@@ -1,5 +1,5 @@
 //! `POST /ui/buckets/selected`: what is done with the rows that somebody selected in the list of buckets: check, move, remove.
-//! Moving and removing ask first, on a page of their own.
+//! Moving and removing ask first, on a separate page.
 
 use axum::response::Response;
 use bucketry_control::buckets::{BucketInput, BucketView};

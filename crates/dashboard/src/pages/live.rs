@@ -1,6 +1,6 @@
 //! `GET /ui/live`: a stream of server-sent events that name what may have changed. Pages then read their parts again.
 //!
-//! The query names the buckets of open pages (`bucket=ID`, several times), whose changes have topics of their own.
+//! The query names the buckets of open pages (`bucket=ID`, several times), whose changes have separate topics.
 
 use std::convert::Infallible;
 use std::time::Duration;

@@ -78,7 +78,7 @@ impl PastedFields {
         Ok(true)
     }
 
-    /// Takes what is left: a credential in any form, or a single key or secret that has a shape of its own.
+    /// Takes what is left: a credential in any form, or a single key or secret with a recognisable shape.
     fn take_credential(&mut self, text: &str) -> Result<(), PasteError> {
         if text.is_empty() {
             return Ok(());

@@ -46,7 +46,7 @@ pub trait CheckObserver: Send + Sync {
     /// A check begins.
     fn begins(&self, name: CheckName);
 
-    /// A check has ended. Not every check that begins has an outcome of its own.
+    /// A check has ended. Not every check that begins has a separate outcome.
     fn ended(&self, check: &Check);
 }
 

@@ -222,7 +222,7 @@ fn pool(options: &Options, fence: Option<Fence>) -> PgPoolOptions {
         })
 }
 
-/// A connection of its own for signals, opened when somebody listens. It lives as long as they listen.
+/// A separate connection for signals, which is open while somebody listens.
 fn listening(options: &Options, fence: Fence, limited: PgConnectOptions) -> Listening {
     let one = Options { connections: 1, ..options.clone() };
     let pool = pool(&one, Some(fence)).max_lifetime(None).idle_timeout(None);

@@ -1,4 +1,4 @@
-//! Certificates for tests: each pair is in a directory of its own.
+//! Certificates for tests: each pair is in a separate directory.
 
 use std::time::{Duration, SystemTime};
 

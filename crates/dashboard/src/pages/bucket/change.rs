@@ -105,7 +105,7 @@ pub(crate) async fn check(viewer: Viewer, Path(id): Path<String>, SentForm(field
 async fn run_checks(viewer: &Viewer, id: &str, fields: &FieldValues) -> Result<FormOutcome, PageError> {
     let view = read(viewer, id).await?;
     let id = view.bucket.id;
-    // A script follows the checks on a page of their own. Without it, the bucket's page comes when they have ended.
+    // A script follows the checks on a separate page. Without it, the bucket's page comes when they have ended.
     if fields.has("follow") {
         let validation =
             viewer.control().begin_validation(&viewer.caller, id, &BucketInput::default()).await?;

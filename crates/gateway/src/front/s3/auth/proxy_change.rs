@@ -49,7 +49,7 @@ fn path(request: &Parts) -> Option<ProxyChange> {
     let rest = request.uri.path_and_query().map_or("/", PathAndQuery::as_str);
     let explanation = format!(
         "A proxy removed '{prefix}' from the path, which is signed (X-Forwarded-Prefix). The gateway can't be served below \
-         a path: give it a host name or a port of its own"
+         a path: give it a dedicated host name or port"
     );
     let path = PathAndQuery::try_from(format!("{prefix}{rest}")).ok()?;
     let mut uri = request.uri.clone().into_parts();

@@ -127,7 +127,7 @@ fn known_values(header: &str) -> Option<KnownValues> {
                 "log-delivery-write",
             ],
         },
-        // Providers have classes of their own, and S3 often gets new ones.
+        // Providers have their own classes, and S3 often gets new ones.
         "x-amz-storage-class" => KnownValues { usual: &["STANDARD"], others: &[] },
         "x-amz-tagging-directive" => KnownValues { usual: &["COPY"], others: &["REPLACE"] },
         "x-amz-object-lock-mode" => KnownValues { usual: &[], others: &["GOVERNANCE", "COMPLIANCE"] },
