@@ -74,6 +74,24 @@ async fn a_newer_schema_that_breaks_this_version_is_refused_with_the_remedy() {
 }
 
 #[tokio::test]
+async fn a_read_only_database_is_reported_as_such_unless_its_schema_is_too_new() {
+    let database = database().await;
+    open(&database, &few()).await.close().await;
+    run(&database, &two_compatible_migrations(CHECKSUM)).await;
+    let read_only =
+        |switch| format!("ALTER DATABASE {database} SET default_transaction_read_only = {switch}");
+    run("postgres", &read_only("on")).await;
+    let examined = examine(&address(&database)).await;
+    assert!(matches!(examined, Err(StoreError::ReadOnly(_))), "{examined:?}");
+
+    run("postgres", &read_only("off")).await;
+    run(&database, BREAK).await;
+    run("postgres", &read_only("on")).await;
+    let refused = schema_error(examine(&address(&database)).await);
+    assert!(names_the_remedy(&refused), "{refused}");
+}
+
+#[tokio::test]
 async fn a_registry_with_a_newer_schema_is_not_moved_by_a_version_that_does_not_know_all_tables() {
     let database = database().await;
     run(&database, &two_compatible_migrations(CHECKSUM)).await;
