@@ -9,10 +9,12 @@ const done = await journeys(browser, {
   "a node is approved, and the page shows it": async () => {
     const page = await (await context(browser)).newPage();
     await signIn(page);
+    await page.getByRole("heading", { name: `Node ${long} waits for approval` }).waitFor();
     await page.goto("/ui/nodes");
     const row = page.locator("tbody tr").first();
     check("nodes", (await row.textContent()).includes("Waits for approval"), "the node that waits isn't the first");
-    await row.getByRole("link", { name: long }).click();
+    await page.goto("/ui");
+    await page.getByRole("link", { name: "Compare the key" }).click();
     await page.getByText("With the approval, it gets").waitFor();
     const key = (await page.locator("#recipient").textContent()).trim();
     check("approval", /^age1[0-9a-z]{58}$/.test(key), `the key is ${key}`);

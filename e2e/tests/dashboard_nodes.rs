@@ -101,6 +101,7 @@ async fn pages_about_several_nodes_are_accessible_silent_and_small() -> Result<(
     let terminal = CommandLine::with_token(&several.server, several.owner.token())?;
     terminal.run(&["organization", "key", "add"]).await?.with_status(0)?;
     let pages = json!({
+        "overview-waiting": "/ui",
         "nodes-several": "/ui/nodes",
         "nodes-key": { "path": "/ui/nodes", "click": "summary.line" },
         "node": format!("/ui/nodes/{}", several.id_of(FAR).await?),
