@@ -240,6 +240,21 @@ async fn an_outage_is_not_reported_as_resolved_because_its_bucket_cannot_be_read
     assert_eq!(pass(Some(ProbedStatus::Online)).await, ended);
 }
 
+#[tokio::test]
+async fn findings_are_incomplete_if_a_bucket_was_left_out_when_all_were_gone_through() {
+    let cx = TestContext::new().await;
+    let photos = cx.unchecked("Photos").await;
+    let left_out = async || {
+        cx.clock.advance(SignedDuration::from_hours(2));
+        cx.node.beat(vec![report(&cx, photos, ProbedStatus::Online)]).await.unwrap();
+        cx.control.tidy().await.unwrap();
+        cx.control.all_findings().await.unwrap()[0].scan.left_out
+    };
+    assert!(!left_out().await);
+    cx.newer_version_writes("UPDATE buckets SET storage_type = 'MOON'").await;
+    assert!(left_out().await, "it may be registered twice, or unused");
+}
+
 /// The ids and names of the revocations that the audit contains.
 async fn revocations(cx: &TestContext, kind: AuditKind) -> Vec<(Option<String>, Option<String>)> {
     let filter =
