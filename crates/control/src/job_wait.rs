@@ -54,8 +54,8 @@ impl Control {
             if now >= deadline {
                 return JobEnd::TimedOut;
             }
-            // If one of the node's processes stops and another one stays, it isn't known which of them has fetched the job.
-            // Another node may then do it a second time; without one, the caller waits for the process that stays.
+            // If one of the node's processes stops and another one stays or starts, it isn't known which of them has fetched the
+            // job. Another node may then do it a second time; without one, the caller waits for the process that runs.
             let is_gone = self.has_left(node_id).await
                 || has_another && is_another_stop(self.last_stop(node_id).await, last_stop);
             left_at = if is_gone { left_at.or(Some(now)) } else { None };

@@ -81,7 +81,7 @@ impl LastHeartbeat {
         let (waited, known) = previous.map_or((None, None), |one| (one.waiting, one.processes));
         let mut processes = NodeProcesses::reported(process.clone(), known, now);
         if let Some(process) = process.filter(|_| leaving) {
-            processes = NodeProcesses::stopped(&process, processes, now);
+            processes = processes.map(|known| known.stopped(&process, now));
         }
         let stays = processes.as_ref().is_some_and(|known| known.is_one_running(now));
         Self {

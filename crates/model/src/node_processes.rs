@@ -14,7 +14,7 @@ const RECENT: SignedDuration = SignedDuration::from_secs(45);
 /// The longest accepted name of a process, in bytes.
 const LONGEST_NAME: usize = 64;
 
-/// The processes from which a node's heartbeats came, without those that have said that they stop.
+/// The processes from which a node's heartbeats came, without those that have said that they stop while others were known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeProcesses {
     /// The one that sent the last heartbeat.
@@ -28,7 +28,7 @@ pub struct NodeProcesses {
     /// When one last returned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     returned_at: Option<Timestamp>,
-    /// When the latest one was heard.
+    /// When the latest one was heard. `None` if it was the only one and has said that it stops.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     latest_at: Option<Timestamp>,
     /// When each of the earlier ones was last heard, in their order.
@@ -71,24 +71,25 @@ impl NodeProcesses {
         Some(known)
     }
 
-    /// The processes after this one has said that it stops. `None` if no other is known.
-    pub fn stopped(process: &str, previous: Option<Self>, now: Timestamp) -> Option<Self> {
-        let mut known = previous?;
-        if process == known.latest {
-            if known.earlier.is_empty() {
-                return None;
+    /// The processes after this one has said that it stops.
+    #[must_use]
+    pub fn stopped(mut self, process: &str, now: Timestamp) -> Self {
+        if process != self.latest {
+            if !self.remove_earlier(process) {
+                return self;
             }
-            known.latest = known.earlier.remove(0);
-            known.latest_at =
-                if known.earlier_heard.is_empty() { None } else { known.earlier_heard.remove(0) };
-        } else if !known.remove_earlier(process) {
-            return Some(known);
+        } else if self.earlier.is_empty() {
+            // Its name remains, so that the next process, which may start a second later, continues from here.
+            self.latest_at = None;
+        } else {
+            self.latest = self.earlier.remove(0);
+            self.latest_at = if self.earlier_heard.is_empty() { None } else { self.earlier_heard.remove(0) };
         }
         // Whether several of the others run shows when one of them returns again.
-        known.since = None;
-        known.returned_at = None;
-        known.stopped_at = Some(now);
-        Some(known)
+        self.since = None;
+        self.returned_at = None;
+        self.stopped_at = Some(now);
+        self
     }
 
     /// Returns whether the process was among the earlier ones.
@@ -111,7 +112,7 @@ impl NodeProcesses {
         self.since.filter(|_| self.returned_at.is_some_and(|at| is_recent(at, now)))
     }
 
-    /// When one last said that it stops, while another one was known.
+    /// When one last said that it stops.
     pub fn stopped_at(&self) -> Option<Timestamp> {
         self.stopped_at
     }
@@ -172,7 +173,7 @@ mod tests {
     /// Of the processes after these heartbeats, those after the last heartbeat of this one.
     fn stop(heartbeats: &[(&str, i64)], process: &str, second: i64) -> Option<NodeProcesses> {
         let known = NodeProcesses::reported(Some(process.to_owned()), Some(after(heartbeats)), at(second));
-        NodeProcesses::stopped(process, known, at(second))
+        known.map(|known| known.stopped(process, at(second)))
     }
 
     fn is_one_running(known: Option<&NodeProcesses>, second: i64) -> bool {
@@ -194,8 +195,8 @@ mod tests {
                 assert_eq!(one.as_ref().unwrap().several_since(at(10)), None);
                 let one = NodeProcesses::reported(Some(second.to_owned()), one, at(10));
                 assert_eq!(one.as_ref().unwrap().several_since(at(10)), None);
-                let none = NodeProcesses::stopped(second, one, at(10));
-                assert_eq!(none, None, "{first}, {second} stop after {heartbeats:?}");
+                let none = one.map(|one| one.stopped(second, at(10)));
+                assert!(!is_one_running(none.as_ref(), 10), "{first}, {second} stop after {heartbeats:?}");
             }
         }
     }
@@ -214,7 +215,7 @@ mod tests {
             let mut known = Some(after(&heartbeats));
             for (process, is_last) in order.into_iter().zip([false, false, true]) {
                 known = NodeProcesses::reported(Some(process.to_owned()), known, at(31));
-                known = NodeProcesses::stopped(process, known, at(31));
+                known = known.map(|known| known.stopped(process, at(31)));
                 assert_eq!(is_one_running(known.as_ref(), 31), !is_last, "{order:?}");
             }
         }
@@ -225,7 +226,7 @@ mod tests {
         let one = stop(&[("a", 0), ("a", 20)], "b", 30);
         assert!(is_one_running(one.as_ref(), 64) && !is_one_running(one.as_ref(), 65), "it was heard at 20");
         assert!(!is_one_running(stop(&[("a", 0), ("b", 10)], "a", 80).as_ref(), 80));
-        assert_eq!(stop(&[("a", 0)], "a", 5), None);
+        assert!(!is_one_running(stop(&[("a", 0)], "a", 5).as_ref(), 5));
     }
 
     #[test]
@@ -237,14 +238,23 @@ mod tests {
     }
 
     #[test]
+    fn a_stop_is_still_known_when_the_process_was_replaced_at_once() {
+        let stopped = stop(&[("a", 0)], "a", 5);
+        let next = NodeProcesses::reported(Some("b".to_owned()), stopped, at(6)).unwrap();
+        assert_eq!((next.stopped_at(), next.several_since(at(6))), (Some(at(5)), None));
+        assert!(!next.clone().stopped("b", at(7)).is_one_running(at(7)), "the first one has stopped");
+        assert!(next.is_one_running(at(7)));
+    }
+
+    #[test]
     fn what_an_older_version_has_stored_is_read_without_times() {
         let stored = r#"{"latest":"b","earlier":["a"],"latest_at":"1970-01-01T00:00:05Z","earlier_at":"1970-01-01T00:00:00Z"}"#;
         let known: NodeProcesses = serde_json::from_str(stored).unwrap();
         let returned = NodeProcesses::reported(Some("a".to_owned()), Some(known.clone()), at(8)).unwrap();
         assert_eq!(returned.several_since(at(8)), Some(at(8)));
-        let first = NodeProcesses::stopped("b", Some(known), at(6));
-        assert!(!is_one_running(first.as_ref(), 6));
-        assert_eq!(first.unwrap().stopped_at(), Some(at(6)));
+        let first = known.stopped("b", at(6));
+        assert!(!first.is_one_running(at(6)));
+        assert_eq!(first.stopped_at(), Some(at(6)));
     }
 
     #[test]

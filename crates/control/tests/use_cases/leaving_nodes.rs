@@ -160,6 +160,20 @@ async fn a_node_stays_while_another_control_plane_hears_from_its_other_process()
 }
 
 #[tokio::test]
+async fn a_validation_that_a_node_had_fetched_when_it_was_restarted_is_done_by_another_node() {
+    for settings in both_settings() {
+        let (cx, second, id) = two_nodes(settings).await;
+        second.beat_of_process_as(SECOND, "before", false).await;
+        let restart = async {
+            fetch(&second).await;
+            second.beat_of_process_as(SECOND, "before", true).await;
+            second.beat_of_process_as(SECOND, "after", false).await;
+        };
+        assert_eq!(validate_with_first(&cx, id, restart).await.status, Status::Online);
+    }
+}
+
+#[tokio::test]
 async fn a_validation_that_one_of_two_processes_had_fetched_when_it_stopped_is_done_by_another_node() {
     for settings in both_settings() {
         let (cx, second, id) = two_nodes(settings).await;
