@@ -261,6 +261,11 @@ impl Deployment {
         (id, recipient)
     }
 
+    /// A node that opens no secrets, because it has no public key.
+    pub(crate) async fn node_without_key(&self, name: &str) -> NodeId {
+        register(&self.control, &self.clock, &self.node, (name, None), Vec::new()).await
+    }
+
     /// A key of the organization: the one that exists, or a new one.
     pub(crate) async fn organization_key(&self) -> NodeKeyId {
         let org_id = self.owner.org_id;

@@ -220,6 +220,25 @@ async fn a_node_that_waits_for_approval_is_not_offered_and_named_if_it_is_chosen
 }
 
 #[tokio::test]
+async fn the_reason_why_no_node_serves_a_bucket_names_the_remedy() {
+    let tab = Tab::open().await;
+    let keyless = tab.deployment.node_without_key("keyless").await.to_string();
+    let refused = tab.save(&[("node", &keyless)]).await.text;
+    assert!(refused.contains("None of these nodes has a public key"), "{refused}");
+    let saved = tab.save(&[("node", &keyless), ("anyway", "yes")]).await;
+    assert_eq!(saved.status, StatusCode::SEE_OTHER, "{}", saved.text);
+    let page = tab.page().await.text;
+    assert!(page.contains("Nodes that run `bucketry node` have one. Or change the pins below."), "{page}");
+
+    // The other one has a key, and is silent.
+    let other = tab.node("node-1").await;
+    tab.deployment.clock.advance(SignedDuration::from_hours(1));
+    tab.deployment.node_without_key("keyless").await;
+    let refused = tab.save(&[("node", &keyless), ("node", &other)]).await.text;
+    assert!(refused.contains("None of these nodes is connected"), "{refused}");
+}
+
+#[tokio::test]
 async fn readers_see_the_nodes_and_cannot_pin() {
     let tab = Tab::open().await;
     tab.deployment.pending_node("far-away").await;

@@ -81,7 +81,7 @@ impl ChosenPins {
 pub(super) enum Unserved<'a> {
     /// The node of this name would, but waits for approval.
     Pending(&'a str),
-    /// Those that are connected have no public key, so they open no secrets.
+    /// None has a public key, so they open no secrets.
     WithoutKey,
     /// None is connected.
     Silent,
@@ -99,11 +99,11 @@ impl Unserved<'_> {
         }
     }
 
-    /// What to do about it, as a sentence. May be empty.
+    /// What to do about it, as a sentence.
     pub(super) fn advice(self) -> &'static str {
         match self {
             Self::Pending(_) => "Its public key must be approved first, on its page.",
-            Self::WithoutKey => "",
+            Self::WithoutKey => "Nodes that run `bucketry node` have one.",
             Self::Silent => "Start one of them.",
         }
     }
@@ -111,18 +111,18 @@ impl Unserved<'_> {
 
 /// Why pins leave the bucket to nobody now. `None` if a node serves it, or if it isn't pinned.
 pub(super) fn unserved<'a>(pins: &BucketPins, known: &'a [NodeView]) -> Option<Unserved<'a>> {
-    let mut reason = Unserved::Silent;
-    for view in known.iter().filter(|view| pins.admit(view.node.id, &view.node.region)) {
-        if pins.is_empty() || view.serves_applications() {
-            return None;
-        }
-        if view.node.is_pending() {
-            reason = Unserved::Pending(&view.node.name);
-        } else if view.connected && reason == Unserved::Silent {
-            reason = Unserved::WithoutKey;
-        }
+    let admitted: Vec<&NodeView> =
+        known.iter().filter(|view| pins.admit(view.node.id, &view.node.region)).collect();
+    if pins.is_empty() || admitted.iter().any(|view| view.serves_applications()) {
+        return None;
     }
-    (!pins.is_empty()).then_some(reason)
+    let has_key = |view: &&NodeView| view.node.sealing_recipient().is_some();
+    let pending = admitted.iter().find(|view| view.node.is_pending());
+    Some(match pending {
+        Some(view) => Unserved::Pending(&view.node.name),
+        None if admitted.is_empty() || admitted.iter().any(has_key) => Unserved::Silent,
+        None => Unserved::WithoutKey,
+    })
 }
 
 /// A digest of the pins that a form shows, to notice if they are others when it is sent.
