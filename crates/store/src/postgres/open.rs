@@ -311,6 +311,13 @@ fn foreign() -> StoreError {
 #[error("it is a standby, or default_transaction_read_only is on")]
 pub(super) struct ReadOnly;
 
+/// The address leads to a database that can't be upgraded, such as a standby that hasn't replayed the upgrade yet.
+fn not_upgraded(applied: i64, known: i64) -> StoreError {
+    StoreError::Schema(format!(
+        "it has migration {applied}, but this version needs {known}, and it is read-only: let the address lead to the primary"
+    ))
+}
+
 /// The newest migration in a database; `None` if it is new. Refuses a newer version's that this version can't work with.
 pub(super) async fn usable_migration(connection: &mut Connection) -> Result<Option<i64>> {
     let newest = schema::newest_migration(connection).await?;
@@ -333,9 +340,9 @@ pub(super) async fn check(pool: &Pool<Db>) -> Result<()> {
             let mut connection = pool.acquire().await.map_err(dialect::error)?;
             schema::check_compatible(&mut connection, applied, known).await?;
         }
-        // A server would update the schema, if it could write.
-        Ordering::Less if !is_read_only => return Err(schema::older(applied, known)),
-        Ordering::Less | Ordering::Equal => {}
+        Ordering::Less if is_read_only => return Err(not_upgraded(applied, known)),
+        Ordering::Less => return Err(schema::older(applied, known)),
+        Ordering::Equal => {}
     }
     if is_read_only { Err(StoreError::ReadOnly(Box::new(ReadOnly))) } else { Ok(()) }
 }
