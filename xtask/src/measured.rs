@@ -132,7 +132,7 @@ const QUOTES: &[Quote] = &[
             |r| r.of("a3", "sqlite/growthOfFourMoreAtOnceBytes") / MIB,
         ],
     },
-    Quote { page: SIZE, after: "| 64 hostile connections | less than", figures: &[|r| r.hostile_mib()] },
+    Quote { page: SIZE, after: "| 64 hostile connections |", figures: &[|r| r.hostile_mib()] },
     Quote {
         page: SIZE,
         after: "**To compute it**: memory =",
@@ -152,11 +152,7 @@ const QUOTES: &[Quote] = &[
         after: "in SIZE, the process with 1,000 buckets needs",
         figures: &[|r| r.of("size", "idleMib/median")],
     },
-    Quote {
-        page: SIZE,
-        after: "an object of 5 GiB needs at most",
-        figures: &[|r| (r.large("read")).max(r.large("written"))],
-    },
+    Quote { page: SIZE, after: "an object of 5 GiB needs about", figures: &[|r| r.large_mib()] },
     Quote {
         page: SIZE,
         after: "| the registry, per 1,000 buckets |",
@@ -274,10 +270,14 @@ impl StoredRuns {
         self.of("g", "g4Idle/mib") / self.of("g", "g4Idle/connections")
     }
 
-    /// How much more memory an object of 5 GiB takes than one of 64 MiB, in MiB.
-    fn large(&self, direction: &str) -> f64 {
-        self.of("g", &format!("g4 {direction} 5 GiB MiB"))
-            - self.of("g", &format!("g4 {direction} MiB/single"))
+    /// How much more memory an object of 5 GiB takes than one of 64 MiB, in MiB: read or written, whichever is more.
+    fn large_mib(&self) -> f64 {
+        let [read, written] = ["read", "written"].map(|direction| {
+            self.of("g", &format!("g4 {direction} 5 GiB MiB"))
+                - self.of("g", &format!("g4 {direction} MiB/single"))
+        });
+        // Not `f64::max`, which would take the other one for a figure that is lacking.
+        if read.is_nan() || read > written { read } else { written }
     }
 
     fn nginx_ms(&self) -> f64 {
