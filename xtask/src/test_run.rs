@@ -133,7 +133,7 @@ pub(crate) fn run(selection: &Selection) -> Result {
             section(Ok(Tally { skipped: packaging.skipped(), ..Tally::default() }));
         }
         Selection::OpenApi => section(openapi_check(&workspace, &tools, &servers, &binary)),
-        Selection::Runner(args) => section(suites(&workspace, &environment, args)),
+        Selection::Runner(args) => section(suites(&workspace, &environment, THREADS_PER_CORE, args)),
         Selection::ControlPlanes(count, args) => {
             let run = ControlPlaneRun::new(*count);
             let args = if args.is_empty() { all_journeys(&workspace)? } else { args.clone() };
@@ -271,7 +271,7 @@ fn with_one_control_plane(workspace: &Workspace, environment: &[(String, String)
     } else {
         Vec::new()
     };
-    suites(workspace, environment, &args)
+    suites(workspace, environment, THREADS_PER_CORE, &args)
 }
 
 /// Runs journeys, each with several control planes on a separate PostgreSQL database.
@@ -281,18 +281,28 @@ fn with_several_control_planes(
     run: &ControlPlaneRun,
     args: &[String],
 ) -> Result<Tally> {
-    suites(workspace, &[environment, &run.environment()].concat(), args)
+    suites(workspace, &[environment, &run.environment()].concat(), THREADS_PER_CORE_WITH_SEVERAL, args)
 }
 
-/// The profile of nextest in which a test takes two threads, of two per core, or one if it mostly waits.
+/// The profile of nextest in which a test takes two threads, or one if it mostly waits.
 const PROFILE: &str = "suite";
+/// How many threads of nextest there are for each core: one test at a time, or two that mostly wait.
+const THREADS_PER_CORE: usize = 2;
+/// The same for journeys with several control planes. They wait more, until each control plane knows what another one was
+/// told: with two threads per core, the cores are idle half of the time.
+const THREADS_PER_CORE_WITH_SEVERAL: usize = 3;
 
 fn has_nextest(workspace: &Workspace) -> bool {
     command::succeeds(command::cargo(&workspace.root).args(["nextest", "--version"]))
 }
 
 /// Runs unit tests, suites and journeys with nextest if it is installed, otherwise with Cargo's own runner.
-fn suites(workspace: &Workspace, environment: &[(String, String)], args: &[String]) -> Result<Tally> {
+fn suites(
+    workspace: &Workspace,
+    environment: &[(String, String)],
+    threads_per_core: usize,
+    args: &[String],
+) -> Result<Tally> {
     let nextest = has_nextest(workspace);
     let mut runner = command::cargo(&workspace.root);
     runner.envs(environment.iter().map(|(name, value)| (name, value)));
@@ -302,7 +312,7 @@ fn suites(workspace: &Workspace, environment: &[(String, String)], args: &[Strin
     if nextest {
         runner.args(["nextest", "run", "--profile", PROFILE]);
         if let Ok(cores) = std::thread::available_parallelism() {
-            runner.env("NEXTEST_TEST_THREADS", (2 * cores.get()).to_string());
+            runner.env("NEXTEST_TEST_THREADS", (threads_per_core * cores.get()).to_string());
         }
     } else {
         runner.args(["test", "--no-fail-fast"]);
