@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn an_id_that_is_not_in_the_list_is_left_to_the_server() {
         let repo: Repo<'_> = serde_json::from_value(json!({
-            "id": "0197a3b0-0000-7000-8000-0000000000cc", "name": "Media", "mode": "NORMAL", "storageType": "s3",
+            "id": "0197a3b0-0000-7000-8000-0000000000cc", "name": "Media", "mode": "NORMAL", "storageType": "S3",
             "workspaceId": "0197a3b0-0000-7000-8000-0000000000dd", "createdAt": "2026-03-01T10:00:00Z",
             "updatedAt": "2026-03-01T10:00:00Z", "buckets": [], "apiKeys": [],
         }))
