@@ -133,7 +133,7 @@ pub(crate) fn run(selection: &Selection) -> Result {
             section(Ok(Tally { skipped: packaging.skipped(), ..Tally::default() }));
         }
         Selection::OpenApi => section(openapi_check(&workspace, &tools, &servers, &binary)),
-        Selection::Runner(args) => section(suites(&workspace, &environment, THREADS_PER_CORE, args)),
+        Selection::Runner(args) => section(suites(&workspace, &environment, THREADS_PER_TWO_CORES, args)),
         Selection::ControlPlanes(count, args) => {
             let run = ControlPlaneRun::new(*count);
             let args = if args.is_empty() { all_journeys(&workspace)? } else { args.clone() };
@@ -271,7 +271,7 @@ fn with_one_control_plane(workspace: &Workspace, environment: &[(String, String)
     } else {
         Vec::new()
     };
-    suites(workspace, environment, THREADS_PER_CORE, &args)
+    suites(workspace, environment, THREADS_PER_TWO_CORES, &args)
 }
 
 /// Runs journeys, each with several control planes on a separate PostgreSQL database.
@@ -281,16 +281,17 @@ fn with_several_control_planes(
     run: &ControlPlaneRun,
     args: &[String],
 ) -> Result<Tally> {
-    suites(workspace, &[environment, &run.environment()].concat(), THREADS_PER_CORE_WITH_SEVERAL, args)
+    suites(workspace, &[environment, &run.environment()].concat(), THREADS_WITH_SEVERAL, args)
 }
 
 /// The profile of nextest in which a test takes two threads, or one if it mostly waits.
 const PROFILE: &str = "suite";
-/// How many threads of nextest there are for each core: one test at a time, or two that mostly wait.
-const THREADS_PER_CORE: usize = 2;
-/// The same for journeys with several control planes. They wait more, until each control plane knows what another one was
-/// told: with two threads per core, the cores are idle half of the time.
-const THREADS_PER_CORE_WITH_SEVERAL: usize = 3;
+/// How many threads of nextest there are for two cores: two tests at a time, or four that mostly wait.
+const THREADS_PER_TWO_CORES: usize = 4;
+/// The same for journeys with several control planes: one that mostly waits runs beside two others. They wait more, until each
+/// control plane knows what another one was told: with four threads, the cores are idle for more than a third of the time. With
+/// six, some of them take longer than they may.
+const THREADS_WITH_SEVERAL: usize = 5;
 
 fn has_nextest(workspace: &Workspace) -> bool {
     command::succeeds(command::cargo(&workspace.root).args(["nextest", "--version"]))
@@ -300,7 +301,7 @@ fn has_nextest(workspace: &Workspace) -> bool {
 fn suites(
     workspace: &Workspace,
     environment: &[(String, String)],
-    threads_per_core: usize,
+    threads: usize,
     args: &[String],
 ) -> Result<Tally> {
     let nextest = has_nextest(workspace);
@@ -312,7 +313,7 @@ fn suites(
     if nextest {
         runner.args(["nextest", "run", "--profile", PROFILE]);
         if let Ok(cores) = std::thread::available_parallelism() {
-            runner.env("NEXTEST_TEST_THREADS", (threads_per_core * cores.get()).to_string());
+            runner.env("NEXTEST_TEST_THREADS", (threads * cores.get()).div_ceil(2).to_string());
         }
     } else {
         runner.args(["test", "--no-fail-fast"]);
