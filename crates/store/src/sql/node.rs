@@ -313,6 +313,10 @@ impl SqlStore {
         let row = write.row(query(sql).bind(id.to_string())).await?;
         let node = row.as_ref().map(node).transpose()?;
         write.bump_generation(registration.org_id);
+        // Other processes would send it what they send to the approved node that had the name.
+        if before.is_some_and(|node| node.approved != approved) {
+            write.signal(Signal::NodesChanged);
+        }
         commit_with_rewrap(write, needs_rewrap, now).await?;
         node.map(|node| NodeRegistered::Registered(Box::new(node)))
             .ok_or_else(|| crate::StoreError::Damaged("a node that was just stored is missing".to_owned()))

@@ -127,7 +127,7 @@ async fn whoever_caches_callers_is_told_when_one_changes() {
 }
 
 #[tokio::test]
-async fn other_processes_are_told_of_a_node_that_is_approved_or_removed() {
+async fn other_processes_are_told_of_a_node_that_is_approved_loses_its_approval_or_is_removed() {
     let (_, here, there) = two_processes().await;
     let key_id = NodeKeyId::new(now(), [3; 10]);
     let key = NodeKey { id: key_id, org_id: None, public_key: "a key".to_owned(), created_at: now() };
@@ -149,6 +149,11 @@ async fn other_processes_are_told_of_a_node_that_is_approved_or_removed() {
     here.register_node(&registration, &change(now())).await.unwrap();
     let mut signals = there.listen().await.unwrap().unwrap();
     assert_eq!(here.approve_node(id, "age1first", &change(now())).await.unwrap(), NodeApproved::Approved);
+    assert_eq!(next(&mut *signals).await.unwrap(), Signal::NodesChanged);
+    // Another machine takes the name of the node, which was silent for an hour.
+    let later = change(now() + jiff::SignedDuration::from_hours(1));
+    let other = NodeRegistration { recipients: vec!["age1other".to_owned()], ..registration };
+    here.register_node(&other, &later).await.unwrap();
     assert_eq!(next(&mut *signals).await.unwrap(), Signal::NodesChanged);
     assert!(here.unregister_node(id, &change(now())).await.unwrap());
     assert_eq!(next(&mut *signals).await.unwrap(), Signal::NodesChanged);
